@@ -1,0 +1,94 @@
+// The kernel table: what one ISA unit offers to the rest of the addon. Pointers and lengths only; no shapes, no
+// programs, no allocation. Every ISA unit (kernels.cc compiled once per ISA) fills one constexpr Kernels.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace gradtape {
+
+enum DType : uint8_t { kFloat32, kFloat64, kInt32, kUint8, kBool, kDTypes };
+constexpr size_t kDTypeSize[kDTypes] = {4, 8, 4, 1, 1};
+
+// Elementwise kernels, in the order of the lists: the position is the kernel's number in a program.
+enum ElementwiseKernel : uint16_t {
+#define UNARY(name, dtypes, expr) k_##name,
+#define UNARY_TO_BOOL(name, dtypes, expr) k_##name,
+#include "kernels/unary.def"
+#undef UNARY
+#undef UNARY_TO_BOOL
+#define BINARY(name, dtypes, expr) k_##name,
+#define BINARY_TO_BOOL(name, dtypes, expr) k_##name,
+#include "kernels/binary.def"
+#undef BINARY
+#undef BINARY_TO_BOOL
+#define TERNARY(name, dtypes, expr) k_##name,
+#include "kernels/ternary.def"
+#undef TERNARY
+  kElementwiseKernels
+};
+
+struct ElementwiseInfo {
+  const char* name;
+  uint8_t arity;
+  bool to_bool;          // the result is bool, whatever the operands' dtype
+  bool first_is_bool;    // ternary selection: operand 0 is bool, operands 1 and 2 have the kernel's dtype
+};
+extern const ElementwiseInfo kElementwiseInfo[kElementwiseKernels];
+
+// out[i] = f(a[i], b[i], c[i]) for i < n. Bit k of the variant that the function was looked up with says that
+// operand k is uniform: one element, read once. Unused operands are null. `out` may be the same pointer as a
+// (non-uniform) operand of the same element size; any other overlap is a caller's bug. n >= 1. No alignment is
+// assumed beyond the element's. The bits of out[i] do not depend on n, on i or on the variant.
+using ElementwiseFn = void (*)(const void* a, const void* b, const void* c, void* out, size_t n);
+constexpr unsigned kVariants = 8;  // unary uses 0; binary 0, 1, 2; ternary 0..6 (all-uniform is computed with n = 1)
+
+enum Reduction : uint8_t { kSum, kProd, kMax, kMin, kReductions };
+// The kernel that combines two partial results of a reduction.
+constexpr ElementwiseKernel kCombine[kReductions] = {k_add, k_mul, k_maximum, k_minimum};
+
+constexpr size_t kRowChunk = 1024;   // elements of one row that one call of `rows` reduces
+constexpr size_t kColumnChunk = 64;  // rows that one call of `columns` reduces
+
+struct ReduceFns {
+  // out[r] = reduction of x[r * n .. r * n + n), r < rows; 1 <= n <= kRowChunk. The bits of out[r] depend on that row's
+  // n elements only, not on rows.
+  void (*rows)(const void* x, void* out, size_t rows, size_t n);
+  // out[j] = reduction over r < rows of x[r * stride + j], j < n; 1 <= rows <= kColumnChunk; stride in elements. The bits
+  // of out[j] depend on column j's elements only. Never reads past x[(rows - 1) * stride + n - 1].
+  void (*columns)(const void* x, size_t stride, void* out, size_t rows, size_t n);
+};
+
+// out[r] = index of the first largest (smallest) of the n elements of row r; the first NaN counts as largest (smallest).
+using ArgFn = void (*)(const void* x, int32_t* out, size_t rows, size_t n);
+
+// dst[j * dst_stride + i] = src[i * src_stride + j], i < rows, j < columns; strides in elements; blocked.
+using TransposeFn = void (*)(const void* src, size_t src_stride, void* dst, size_t dst_stride, size_t rows, size_t columns);
+
+// c[m x n] (row stride rsc, column stride 1) = a[m x k] b[k x n] (+ c if accumulate); any strides, in elements, on a and b
+// (also 0 and negative). k == 0 gives zeros. `workspace` holds gemm_workspace(m, n, k) bytes, 64-byte aligned.
+// The bits of c do not depend on the strides of a and b.
+struct GemmFns {
+  void (*run)(size_t m, size_t n, size_t k, const void* a, ptrdiff_t rsa, ptrdiff_t csa, const void* b, ptrdiff_t rsb,
+              ptrdiff_t csb, void* c, ptrdiff_t rsc, bool accumulate, void* workspace);
+  size_t (*workspace)(size_t m, size_t n, size_t k);
+};
+
+// out[i] = the (offset + i)-th number of the stream `key` (Philox4x32-10, Salmon et al. 2011), i < n: the same numbers
+// however the range is cut. Uniform: [0, 1); int32 uniform: all 2^32 bit patterns. Normal: Box-Muller.
+using RandomFn = void (*)(uint64_t key, uint64_t offset, void* out, size_t n);
+
+struct Kernels {
+  const char* isa;
+  ElementwiseFn elementwise[kElementwiseKernels][kDTypes][kVariants];  // null: not defined for that dtype
+  ElementwiseFn cast[kDTypes][kDTypes];                                // [from][to]; unary
+  ReduceFns reduce[kReductions][kDTypes];  // bool: max is any, min is all; sum and prod null
+  ArgFn argmax[kDTypes];
+  ArgFn argmin[kDTypes];
+  TransposeFn transpose[4];  // by log2 of the element size; [1] null
+  GemmFns gemm[kDTypes];     // float32, float64, int32 (wrapping); others null
+  RandomFn random_uniform[kDTypes];
+  RandomFn random_normal[kDTypes];
+};
+
+}  // namespace gradtape
