@@ -1,0 +1,24 @@
+{
+  "variables": {
+    "common_sources": [
+      "native/addon.cc",
+      "native/program.cc",
+      "native/run.cc",
+      "native/arena.cc",
+      "native/dispatch.cc"
+    ],
+    "common_flags": ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"],
+    "common_defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS"],
+    "isa_source": "native/kernels.cc",
+    "isa_flags": [
+      "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden",
+      "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"
+    ],
+    "isas_x64": ["avx512", "avx2", "sse2"],
+    "isas_arm64": ["neon"],
+    "isa_flags_avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"],
+    "isa_flags_avx2": ["-mavx2", "-mfma"],
+    "isa_flags_sse2": ["-msse2"],
+    "isa_flags_neon": []
+  }
+}
