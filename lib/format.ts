@@ -1,0 +1,281 @@
+// Prints values exactly as TensorFlow prints an eager tensor (NumPy's array printing inside `tf.Tensor(...)`).
+// It knows values, a shape and a dtype; it is not the Tensor, and computes nothing. Golden: TensorFlow 2.21, NumPy 2.4.
+import type { DType } from './dtype.js';
+
+// NumPy's defaults, which TensorFlow leaves as they are.
+const PRECISION = 8;
+const LINE_WIDTH = 75;
+const SUMMARY_ABOVE = 1000;
+const EDGE_ITEMS = 3;
+
+/** What Python's `print(tensor)` shows for these values. */
+export function formatTensor(values: ArrayLike<number>, shape: readonly number[], dtype: DType): string {
+  const text = formatArray(values, shape, dtype);
+  const body = text.includes('\n') ? `\n${text}` : text;
+  const dims = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
+  return `tf.Tensor(${body}, shape=(${dims}), dtype=${dtype})`;
+}
+
+/** NumPy's `str(array)`. */
+export function formatArray(values: ArrayLike<number>, shape: readonly number[], dtype: DType): string {
+  if (shape.length === 0) return formatScalar(values[0] ?? 0, dtype);
+  const size = shape.reduce((product, dim) => product * dim, 1);
+  if (size === 0) return '[]';
+  const summarise = size > SUMMARY_ABOVE;
+  const shown = shownOffsets(shape, summarise);
+  const cells = formatCells(
+    Array.from(shown, (offset) => values[offset] ?? 0),
+    dtype,
+  );
+  return layOut(cells, shape, summarise);
+}
+
+// Row-major offsets of the elements that are printed, in the order in which they are printed.
+function shownOffsets(shape: readonly number[], summarise: boolean): number[] {
+  let offsets = [0];
+  for (const dim of shape) {
+    const skipped = summarise && dim > 2 * EDGE_ITEMS;
+    const next: number[] = [];
+    for (const offset of offsets) {
+      for (let i = 0; i < dim; i++) {
+        if (skipped && i === EDGE_ITEMS) i = dim - EDGE_ITEMS;
+        next.push(offset * dim + i);
+      }
+    }
+    offsets = next;
+  }
+  return offsets;
+}
+
+function layOut(cells: readonly string[], shape: readonly number[], summarise: boolean): string {
+  let next = 0;
+  const cell = (): string => cells[next++] ?? '';
+
+  function block(axis: number, indent: string, width: number): string {
+    const dim = shape[axis] ?? 0;
+    const skipped = summarise && dim > 2 * EDGE_ITEMS;
+    const items = skipped ? 2 * EDGE_ITEMS + 1 : dim;
+    const axesLeft = shape.length - axis;
+    if (axesLeft > 1) {
+      const rows: string[] = [];
+      for (let i = 0; i < items; i++) {
+        rows.push(skipped && i === EDGE_ITEMS ? '...' : block(axis + 1, `${indent} `, width - 1));
+      }
+      return `[${rows.join('\n'.repeat(axesLeft - 1) + indent)}]`;
+    }
+    let done = '';
+    let line = indent;
+    for (let i = 0; i < items; i++) {
+      const word = skipped && i === EDGE_ITEMS ? '...' : cell();
+      if (line.length + word.length > width - 1 && line.length > indent.length) {
+        done += `${line.trimEnd()}\n`;
+        line = indent;
+      }
+      line += i + 1 < items ? `${word} ` : word;
+    }
+    return `[${(done + line).slice(indent.length)}]`;
+  }
+
+  return block(0, ' ', LINE_WIDTH);
+}
+
+function formatScalar(value: number, dtype: DType): string {
+  if (dtype === 'bool') return value ? 'True' : 'False';
+  if (dtype !== 'float32' && dtype !== 'float64') return String(value);
+  if (!Number.isFinite(value)) return nonFinite(value);
+  const abs = Math.abs(value);
+  return abs === 0 || (abs >= 1e-4 && abs < (dtype === 'float32' ? 1e6 : 1e16))
+    ? positional(value, dtype, Number.POSITIVE_INFINITY, true).join('.')
+    : scientific(value, dtype, Number.POSITIVE_INFINITY, 0).join('e').replace('.e', 'e');
+}
+
+function formatCells(values: readonly number[], dtype: DType): string[] {
+  if (dtype === 'bool') return values.map((value) => (value ? ' True' : 'False'));
+  if (dtype === 'float32' || dtype === 'float64') return formatFloats(values, dtype);
+  return padStart(values.map(String));
+}
+
+function padStart(words: readonly string[]): string[] {
+  const width = longest(words);
+  return words.map((word) => word.padStart(width));
+}
+
+function longest(words: readonly string[]): number {
+  return words.reduce((max, word) => Math.max(max, word.length), 0);
+}
+
+type FloatType = 'float32' | 'float64';
+
+// One form for the whole array, as NumPy's FloatingFormat chooses it; points are aligned.
+function formatFloats(values: readonly number[], dtype: FloatType): string[] {
+  const finite = values.filter(Number.isFinite);
+  const exponential = needsExponent(finite, dtype);
+  let strings: string[];
+  let left = 0;
+  let right = 0;
+  if (exponential) {
+    const shortest = finite.map((value) => scientific(value, dtype, PRECISION, 0));
+    const digits = longest(shortest.map(([mantissa]) => mantissa.slice(mantissa.indexOf('.') + 1)));
+    const exponentDigits = longest(shortest.map(([, exponent]) => exponent)) - 1;
+    const padded = finite.map((value) => scientific(value, dtype, digits, digits, exponentDigits));
+    left = longest(padded.map(([mantissa]) => mantissa.slice(0, mantissa.indexOf('.'))));
+    right = digits + 2 + exponentDigits;
+    strings = padded.map(([mantissa, exponent]) => `${mantissa}e${exponent}`);
+    strings = strings.map((text) => text.padStart(left + 1 + right));
+  } else {
+    const parts = finite.map((value) => positional(value, dtype, PRECISION, false));
+    left = longest(parts.map(([whole]) => whole));
+    right = longest(parts.map(([, fraction]) => fraction));
+    strings = parts.map(([whole, fraction]) => `${whole.padStart(left)}.${fraction.padEnd(right)}`);
+  }
+  if (finite.length === values.length) return strings;
+  const longestName = values.includes(Number.NEGATIVE_INFINITY) ? 4 : 3;
+  const width = Math.max(left + 1 + right, longestName);
+  let next = 0;
+  return values.map((value) => (Number.isFinite(value) ? (strings[next++] ?? '') : nonFinite(value)).padStart(width));
+}
+
+function nonFinite(value: number): string {
+  return Number.isNaN(value) ? 'nan' : value < 0 ? '-inf' : 'inf';
+}
+
+function needsExponent(finite: readonly number[], dtype: FloatType): boolean {
+  let max = 0;
+  let min = Number.POSITIVE_INFINITY;
+  for (const value of finite) {
+    const abs = Math.abs(value);
+    if (abs === 0) continue;
+    max = Math.max(max, abs);
+    min = Math.min(min, abs);
+  }
+  if (max === 0) return false;
+  // NumPy compares in the array's own precision.
+  if (dtype === 'float32') return max >= 1e6 || min < Math.fround(1e-4) || Math.fround(max / min) > 1000;
+  return max >= 1e8 || min < 1e-4 || max / min > 1000;
+}
+
+// [whole, fraction] of the shortest decimal that reads back as the value, rounded to `precision` decimals if longer.
+function positional(value: number, dtype: FloatType, precision: number, keepZero: boolean): [string, string] {
+  const { digits, exponent } = decimalDigits(value, dtype, 'fraction', precision, 0);
+  const sign = isNegative(value) ? '-' : '';
+  const whole = exponent >= 0 ? digits.slice(0, exponent + 1).padEnd(exponent + 1, '0') : '0';
+  const fraction = exponent >= 0 ? digits.slice(exponent + 1) : '0'.repeat(-exponent - 1) + digits;
+  return [sign + whole, fraction.replace(/0+$/, '') || (keepZero ? '0' : '')];
+}
+
+// [mantissa, exponent] in the form d.ddd, +dd: between `minDigits` and `precision` digits follow the point.
+function scientific(
+  value: number,
+  dtype: FloatType,
+  precision: number,
+  minDigits: number,
+  exponentDigits = 2,
+): [string, string] {
+  const { digits, exponent } = decimalDigits(value, dtype, 'total', precision + 1, minDigits + 1);
+  const fraction = digits.slice(1).replace(/0+$/, '').padEnd(minDigits, '0');
+  const power = Math.abs(exponent).toString().padStart(exponentDigits, '0');
+  return [`${isNegative(value) ? '-' : ''}${digits[0]}.${fraction}`, (exponent < 0 ? '-' : '+') + power];
+}
+
+function isNegative(value: number): boolean {
+  return value < 0 || Object.is(value, -0);
+}
+
+interface Digits {
+  digits: string; // significant decimal digits
+  exponent: number; // power of ten of the first one
+}
+
+const bits = new DataView(new ArrayBuffer(8));
+
+// The value as mantissa * 2**exponent; at a power of two the gap below is half of the gap above.
+function decode(value: number, dtype: FloatType): { mantissa: bigint; exponent: number; unequalGaps: boolean } {
+  if (dtype === 'float32') {
+    bits.setFloat32(0, value);
+    const word = bits.getUint32(0);
+    const biased = (word >>> 23) & 0xff;
+    const fraction = word & 0x7fffff;
+    if (biased === 0) return { mantissa: BigInt(fraction), exponent: -149, unequalGaps: false };
+    return { mantissa: BigInt(fraction + 0x800000), exponent: biased - 150, unequalGaps: biased > 1 && fraction === 0 };
+  }
+  bits.setFloat64(0, value);
+  const word = bits.getBigUint64(0);
+  const biased = Number((word >> 52n) & 0x7ffn);
+  const fraction = word & 0xfffffffffffffn;
+  if (biased === 0) return { mantissa: fraction, exponent: -1074, unequalGaps: false };
+  return { mantissa: fraction + (1n << 52n), exponent: biased - 1075, unequalGaps: biased > 1 && fraction === 0n };
+}
+
+// Steele and White's Dragon4 in exact integers: the fewest digits that read back as the value, but at least `atLeast`
+// and at most `atMost` of them, counted in total or after the point; the last one is rounded, ties to even.
+function decimalDigits(
+  value: number,
+  dtype: FloatType,
+  counted: 'total' | 'fraction',
+  atMost: number,
+  atLeast: number,
+): Digits {
+  if (value === 0) return { digits: '0', exponent: 0 };
+  const { mantissa, exponent: power, unequalGaps } = decode(value, dtype);
+  const even = (mantissa & 1n) === 0n;
+  const extra = unequalGaps ? 2 : 1;
+  // value = rest / scale; half the gaps to the neighbours are gapBelow / scale and gapAbove / scale.
+  let rest = mantissa << BigInt(extra + Math.max(power, 0));
+  let scale = 1n << BigInt(extra + Math.max(-power, 0));
+  let gapBelow = 1n << BigInt(Math.max(power, 0));
+  let gapAbove = unequalGaps ? gapBelow << 1n : gapBelow;
+
+  let exponent = Math.floor(Math.log10(Math.abs(value)));
+  if (exponent >= 0) {
+    scale *= 10n ** BigInt(exponent);
+  } else {
+    const up = 10n ** BigInt(-exponent);
+    rest *= up;
+    gapBelow *= up;
+    gapAbove *= up;
+  }
+  const times10 = (): void => {
+    rest *= 10n;
+    gapBelow *= 10n;
+    gapAbove *= 10n;
+  };
+  // log10 may be off by one next to a power of ten.
+  if (rest >= scale * 10n) {
+    scale *= 10n;
+    exponent++;
+  } else if (rest < scale) {
+    times10();
+    exponent--;
+  }
+
+  const lastAllowed = counted === 'total' ? exponent - atMost + 1 : -atMost;
+  const firstAllowed = counted === 'total' ? exponent - atLeast + 1 : exponent;
+  const digits: number[] = [];
+  let position = exponent;
+  for (;;) {
+    const digit = Number(rest / scale);
+    rest %= scale;
+    const low = even ? rest <= gapBelow : rest < gapBelow;
+    const high = even ? rest + gapAbove >= scale : rest + gapAbove > scale;
+    if (((low || high) && position <= firstAllowed) || position === lastAllowed) {
+      const twice = rest * 2n;
+      const down = low !== high ? low : twice < scale || (twice === scale && digit % 2 === 0);
+      digits.push(down ? digit : digit + 1);
+      break;
+    }
+    digits.push(digit);
+    times10();
+    position--;
+  }
+  // Carry a rounded-up 10 to the left.
+  for (let i = digits.length - 1; digits[i] === 10; i--) {
+    digits.pop();
+    if (i === 0) {
+      digits.push(1);
+      exponent++;
+      break;
+    }
+    digits[i - 1] = (digits[i - 1] ?? 0) + 1;
+  }
+  return { digits: digits.join(''), exponent };
+}

@@ -1,0 +1,47 @@
+// Printing, held against the texts that TensorFlow itself printed (test/golden/make-format.py).
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import type { DType } from '../lib/dtype.js';
+import { formatTensor } from '../lib/format.js';
+
+interface Case {
+  dtype: DType;
+  shape: number[];
+  values: (string | number)[] | 'ramp';
+  text: string;
+}
+
+const golden = JSON.parse(readFileSync(new URL('./golden/format.json', import.meta.url), 'utf8')) as { cases: Case[] };
+
+const view = new DataView(new ArrayBuffer(8));
+
+function fromBits(dtype: DType, stored: string | number): number {
+  if (typeof stored === 'number') return stored;
+  const bits = BigInt(`0x${stored}`);
+  if (dtype === 'float32') {
+    view.setUint32(0, Number(bits));
+    return view.getFloat32(0);
+  }
+  view.setBigUint64(0, bits);
+  return view.getFloat64(0);
+}
+
+function ramp(dtype: DType, i: number): number {
+  const step = i * 37;
+  if (dtype === 'bool') return step % 3 === 0 ? 1 : 0;
+  if (dtype === 'uint8') return step % 251;
+  return dtype === 'int32' ? (step % 1009) - 60 : (step % 1009) / 8 - 60;
+}
+
+function valuesOf({ dtype, shape, values }: Case): number[] {
+  if (values !== 'ramp') return values.map((stored) => fromBits(dtype, stored));
+  return Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => ramp(dtype, i));
+}
+
+describe('formatTensor prints what TensorFlow prints', () => {
+  for (const [i, one] of golden.cases.entries()) {
+    it(`case ${i}: ${one.dtype} [${one.shape}]`, () => {
+      expect(formatTensor(valuesOf(one), one.shape, one.dtype)).toBe(one.text);
+    });
+  }
+});
