@@ -1,0 +1,491 @@
+// Matrix product c = a b (+ c), for any strides of a and b; included inside an ISA's namespace, after simd.h.
+//
+// Every element of c is one chain of multiply-adds over k, from zero, cut into blocks that depend on k alone; the
+// block sums are added to c in order. So the bits of c[i][j] depend on row i of a, column j of b and k only: not on
+// strides, packing, tile shapes, m or n. Ranges of rows or columns may be computed by separate calls.
+#pragma once
+
+template <class T>
+struct Gemm {
+  using V = Vec<T>;
+  static constexpr size_t L = kLanes<T>;
+
+  // A tile is rows x vectors accumulators in registers.
+  static constexpr size_t kVectors = L * sizeof(T) == 64 ? 4 : 2;
+  static constexpr size_t max_rows(size_t vectors) {
+    return L * sizeof(T) == 64 ? (vectors > 2 ? 6 : 14) : vectors == 1 ? 12 : 6;
+  }
+  static constexpr size_t kDepth = 384;           // most of k in one block: decides bits
+  static constexpr size_t kRows = 384;            // most rows of a in one block
+  static constexpr size_t kColumnsOnce = 128;     // columns of packed b in a block, when it is used for one block of rows
+  static constexpr size_t kColumnsReused = 2048;  // the same, when several blocks of rows use it
+  static constexpr size_t kStrip = 8192 / sizeof(T);
+  static constexpr double kSmall = 64.0 * 64 * 80;  // products this small are computed without packing
+
+  struct Plan {
+    size_t vectors, rows;        // the tile
+    size_t blocks, depth;        // number of blocks of k, the longest of them
+    size_t block_rows, columns;  // a block of a, a block of b
+  };
+
+  static Plan plan(size_t m, size_t n, size_t k) {
+    Plan p;
+    p.vectors = n <= L ? 1 : n <= 2 * L || m <= 42 ? 2 : kVectors;
+    p.rows = max_rows(p.vectors);
+    p.blocks = (k - 1) / kDepth + 1;
+    p.depth = (k - 1) / p.blocks + 1;
+    const size_t row_blocks = (m - 1) / kRows + 1;
+    p.block_rows = (m - 1) / row_blocks + 1;
+    const size_t width = p.vectors * L, most = row_blocks == 1 ? kColumnsOnce : kColumnsReused;
+    p.columns = ((n < most ? n : most) + width - 1) / width * width;
+    return p;
+  }
+
+  static constexpr size_t aligned(size_t elements) {
+    return (elements * sizeof(T) + 63) / 64 * 64 / sizeof(T);
+  }
+
+  static size_t workspace(size_t m, size_t n, size_t k) {
+    if (m == 0 || n == 0 || k == 0) return 0;
+    const Plan p = plan(m, n, k);
+    const size_t packed = aligned(p.columns * p.depth) + aligned(p.block_rows * p.depth + 2 * L);
+    const size_t strip = m == 1 || n == 1 ? kStrip + L : 0;
+    return (packed > strip ? packed : strip) * sizeof(T);
+  }
+
+  static void run(size_t m, size_t n, size_t k, const void* a_, ptrdiff_t rsa, ptrdiff_t csa, const void* b_,
+                  ptrdiff_t rsb, ptrdiff_t csb, void* c_, ptrdiff_t rsc, bool accumulate, void* workspace) {
+    if (m == 0 || n == 0) return;
+    const T *a = static_cast<const T*>(a_), *b = static_cast<const T*>(b_);
+    T *c = static_cast<T*>(c_), *room = static_cast<T*>(workspace);
+    if (k == 0) {
+      if (accumulate) return;
+      for (size_t i = 0; i < m; i++) __builtin_memset(c + static_cast<ptrdiff_t>(i) * rsc, 0, n * sizeof(T));
+      return;
+    }
+    if (n == 1 && matrix_vector(m, k, a, rsa, csa, b, rsb, c, rsc, accumulate, room)) return;
+    if (m == 1 && matrix_vector(n, k, b, csb, rsb, a, csa, c, 1, accumulate, room)) return;
+
+    const Plan p = plan(m, n, k);
+    const bool small = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) <= kSmall;
+    const bool pack_b = n < L || csb != 1 || !(small || m <= p.rows);
+    const bool pack_a = csa != 1 && !small && n > p.vectors * L;
+    T *packed_b = room, *packed_a = room + aligned(p.columns * p.depth);
+    size_t p0 = 0;
+    for (size_t block = 0; block < p.blocks; block++) {
+      const size_t depth = k / p.blocks + (block < k % p.blocks);
+      const T *ad = a + static_cast<ptrdiff_t>(p0) * csa, *bd = b + static_cast<ptrdiff_t>(p0) * rsb;
+      if (pack_a && m == p.block_rows) pack_rows(m, m, depth, ad, rsa, csa, p.rows, packed_a);
+      for (size_t j0 = 0; j0 < n; j0 += p.columns) {
+        const size_t columns = n - j0 < p.columns ? n - j0 : p.columns;
+        if (pack_b) pack_columns(j0, columns, n, depth, bd, rsb, csb, p.vectors, packed_b);
+        for (size_t i0 = 0; i0 < m; i0 += p.block_rows) {
+          const size_t rows = m - i0 < p.block_rows ? m - i0 : p.block_rows;
+          const T* ai = ad + static_cast<ptrdiff_t>(i0) * rsa;
+          if (pack_a && m != p.block_rows) pack_rows(rows, m - i0, depth, ai, rsa, csa, p.rows, packed_a);
+          block_product(p, rows, j0, columns, n, depth, pack_a ? packed_a : nullptr, ai, rsa, csa,
+                        pack_b ? packed_b : nullptr, bd, rsb, c + static_cast<ptrdiff_t>(i0) * rsc, rsc,
+                        accumulate || block > 0);
+        }
+      }
+      p0 += depth;
+    }
+  }
+
+ private:
+  struct Panel {
+    size_t depth;
+    const T* a;
+    ptrdiff_t rsa, csa;
+    const T* b;
+    ptrdiff_t rsb, last_b;  // last_*: where the last vector of a row starts
+    T* c;
+    ptrdiff_t rsc, last_c;
+    size_t keep, count;  // lanes of the last vector that belong to c: from keep (the others overlap a neighbour), count of them
+    bool add;
+  };
+  using Tile = void (*)(const Panel&);
+
+  template <size_t R, size_t N>
+  [[gnu::noinline]] static void tile(const Panel& panel) {
+    const T *a = panel.a, *b = panel.b;
+    const ptrdiff_t rsa = panel.rsa, csa = panel.csa, rsb = panel.rsb, last_b = panel.last_b;
+    V acc[R][N];
+#pragma GCC unroll 16
+    for (size_t i = 0; i < R; i++)
+#pragma GCC unroll 4
+      for (size_t j = 0; j < N; j++) {
+        acc[i][j] = V{};
+        if (j == 0) __builtin_prefetch(panel.c + static_cast<ptrdiff_t>(i) * panel.rsc, 1);
+      }
+    for (size_t p = panel.depth; p > 0; p--) {
+      V row[N];
+#pragma GCC unroll 4
+      for (size_t j = 0; j < N; j++) row[j] = load<T>(j + 1 < N ? b + j * L : b + last_b);
+#pragma GCC unroll 16
+      for (size_t i = 0; i < R; i++) {
+        const V x = splat<T>(a[static_cast<ptrdiff_t>(i) * rsa]);
+#pragma GCC unroll 4
+        for (size_t j = 0; j < N; j++) acc[i][j] = fma(x, row[j], acc[i][j]);
+      }
+      a += csa;
+      b += rsb;
+    }
+    T* c = panel.c;
+    if (panel.count < L) {
+      if (panel.keep == 0) {  // n < L
+#pragma GCC unroll 16
+        for (size_t i = 0; i < R; i++) {
+          T lanes[L];
+          store<T>(lanes, acc[i][0]);
+          T* row = c + static_cast<ptrdiff_t>(i) * panel.rsc;
+          for (size_t l = 0; l < panel.count; l++) row[l] = panel.add ? row[l] + lanes[l] : lanes[l];
+        }
+        return;
+      }
+#pragma GCC unroll 16
+      for (size_t i = 0; i < R; i++) {
+        T* row = c + static_cast<ptrdiff_t>(i) * panel.rsc;
+#pragma GCC unroll 4
+        for (size_t j = 0; j + 1 < N; j++)
+          store<T>(row + j * L, panel.add ? load<T>(row + j * L) + acc[i][j] : acc[i][j]);
+        T lanes[L];
+        store<T>(lanes, acc[i][N - 1]);
+        row += panel.last_c;
+        for (size_t l = panel.keep; l < L; l++) row[l] = panel.add ? row[l] + lanes[l] : lanes[l];
+      }
+      return;
+    }
+    if (panel.add) {
+#pragma GCC unroll 16
+      for (size_t i = 0; i < R; i++)
+#pragma GCC unroll 4
+        for (size_t j = 0; j < N; j++) {
+          T* at = c + static_cast<ptrdiff_t>(i) * panel.rsc + j * L;
+          store<T>(at, load<T>(at) + acc[i][j]);
+        }
+    } else {
+#pragma GCC unroll 16
+      for (size_t i = 0; i < R; i++)
+#pragma GCC unroll 4
+        for (size_t j = 0; j < N; j++) store<T>(c + static_cast<ptrdiff_t>(i) * panel.rsc + j * L, acc[i][j]);
+    }
+  }
+
+  template <size_t N, size_t R = max_rows(N)>
+  static Tile tile_of(size_t rows) {
+    if constexpr (R == 1) {
+      return tile<1, N>;
+    } else {
+      return rows == R ? tile<R, N> : tile_of<N, R - 1>(rows);
+    }
+  }
+  static Tile tile_of(size_t rows, size_t vectors) {
+    if constexpr (kVectors > 2) {
+      if (vectors == 4) return tile_of<4>(rows);
+      if (vectors == 3) return tile_of<3>(rows);
+    }
+    return vectors == 2 ? tile_of<2>(rows) : tile_of<1>(rows);
+  }
+
+  // The product of a block of rows of a and a block of columns of b. A null packed_* says that the operand is used where
+  // it is.
+  static void block_product(const Plan& plan, size_t rows, size_t j0, size_t columns, size_t n, size_t depth,
+                            const T* packed_a, const T* a, ptrdiff_t rsa, ptrdiff_t csa, const T* packed_b, const T* b,
+                            ptrdiff_t rsb, T* c, ptrdiff_t rsc, bool add) {
+    const size_t panels = (rows - 1) / plan.rows + 1, short_rows = rows / panels, tall = rows % panels;
+    const size_t width = plan.vectors * L;
+    for (size_t j = 0; j < columns; j += width) {
+      const size_t here = columns - j < width ? columns - j : width, vectors = (here - 1) / L + 1;
+      const size_t shift = n < L ? 0 : vectors * L - here;
+      Panel panel;
+      panel.depth = depth;
+      panel.rsc = rsc;
+      panel.keep = shift;
+      panel.count = n < L ? n : L - shift;
+      panel.add = add;
+      panel.last_c = static_cast<ptrdiff_t>((vectors - 1) * L) - static_cast<ptrdiff_t>(shift);
+      if (packed_b) {
+        panel.b = packed_b + j * depth;
+        panel.rsb = static_cast<ptrdiff_t>(vectors * L);
+        panel.last_b = static_cast<ptrdiff_t>((vectors - 1) * L);
+      } else {
+        panel.b = b + j0 + j;
+        panel.rsb = rsb;
+        panel.last_b = panel.last_c;
+      }
+      size_t i = 0;
+      for (size_t q = 0; q < panels;) {
+        const size_t r = short_rows + (q < tall), end = q < tall ? tall : panels;
+        const Tile run_tile = tile_of(r, vectors);
+        for (; q < end; q++, i += r) {
+          if (packed_a) {
+            panel.a = packed_a + i * depth;
+            panel.rsa = 1;
+            panel.csa = static_cast<ptrdiff_t>(r);
+          } else {
+            panel.a = a + static_cast<ptrdiff_t>(i) * rsa;
+            panel.rsa = rsa;
+            panel.csa = csa;
+          }
+          panel.c = c + static_cast<ptrdiff_t>(i) * rsc + j0 + j;
+          run_tile(panel);
+        }
+      }
+    }
+  }
+
+  // Packs rows x depth of a into panels of as many rows as a tile has: element (i, p) of a panel is at p * its rows + i.
+  // `readable` is how many rows may be read.
+  static void pack_rows(size_t rows, size_t readable, size_t depth, const T* a, ptrdiff_t rsa, ptrdiff_t csa,
+                        size_t most, T* to) {
+    const size_t panels = (rows - 1) / most + 1, short_rows = rows / panels, tall = rows % panels;
+    constexpr size_t kStep = 8;
+    for (size_t p0 = 0; p0 < depth; p0 += kStep) {
+      const size_t p1 = depth - p0 < kStep ? depth : p0 + kStep;
+      size_t i = 0;
+      for (size_t q = 0; q < panels; q++) {
+        const size_t r = short_rows + (q < tall), whole = (r - 1) / L + 1;
+        const bool vectors = rsa == 1 && i + whole * L <= readable;
+        T* out = to + i * depth;
+        for (size_t p = p0; p < p1; p++) {
+          const T* in = a + static_cast<ptrdiff_t>(i) * rsa + static_cast<ptrdiff_t>(p) * csa;
+          if (vectors && p + whole * L <= depth) {  // writes past its r elements what later ones overwrite
+            for (size_t v = 0; v < whole; v++) store<T>(out + p * r + v * L, load<T>(in + v * L));
+          } else {
+            for (size_t l = 0; l < r; l++) out[p * r + l] = in[static_cast<ptrdiff_t>(l) * rsa];
+          }
+        }
+        i += r;
+      }
+    }
+  }
+
+  // Packs depth x columns of b, from column j0, into panels as wide as a tile. The last vector of the last panel is
+  // shifted to end at column n, so it holds columns of its neighbour too; if n < L it is padded with zeros.
+  static void pack_columns(size_t j0, size_t columns, size_t n, size_t depth, const T* b, ptrdiff_t rsb, ptrdiff_t csb,
+                           size_t most, T* to) {
+    const size_t width = most * L;
+    if (n < L) {
+      for (size_t p = 0; p < depth; p++)
+        for (size_t l = 0; l < L; l++)
+          to[p * L + l] = l < n ? b[static_cast<ptrdiff_t>(p) * rsb + static_cast<ptrdiff_t>(l) * csb] : T(0);
+      return;
+    }
+    if (csb == 1) {
+      constexpr size_t kStep = 8;
+      for (size_t p0 = 0; p0 < depth; p0 += kStep) {
+        const size_t p1 = depth - p0 < kStep ? depth : p0 + kStep;
+        for (size_t j = 0; j < columns; j += width) {
+          const size_t here = columns - j < width ? columns - j : width, vectors = (here - 1) / L + 1;
+          const size_t last = here - L;  // wraps when here < L: only ever added to j0 + j
+          for (size_t p = p0; p < p1; p++) {
+            const T* in = b + static_cast<ptrdiff_t>(p) * rsb;
+            T* out = to + j * depth + p * vectors * L;
+            for (size_t v = 0; v + 1 < vectors; v++) store<T>(out + v * L, load<T>(in + j0 + j + v * L));
+            store<T>(out + (vectors - 1) * L, load<T>(in + (j0 + j + last)));
+          }
+        }
+      }
+      return;
+    }
+    for (size_t j = 0; j < columns; j += width) {
+      const size_t here = columns - j < width ? columns - j : width, vectors = (here - 1) / L + 1;
+      for (size_t v = 0; v < vectors; v++) {
+        const size_t column = v + 1 < vectors ? j0 + j + v * L : j0 + j + here - L;
+        const T* in = b + static_cast<ptrdiff_t>(column) * csb;
+        T* out = to + j * depth + v * L;
+        const size_t stride = vectors * L;
+        if (rsb == 1 && depth >= L) {
+          for (size_t p0 = 0;;) {
+            V x[L];
+#pragma GCC unroll 16
+            for (size_t l = 0; l < L; l++) x[l] = load<T>(in + static_cast<ptrdiff_t>(l) * csb + p0);
+            transpose<T>(x);
+#pragma GCC unroll 16
+            for (size_t l = 0; l < L; l++) store<T>(out + (p0 + l) * stride, x[l]);
+            if (p0 + L == depth) break;
+            p0 = p0 + 2 * L <= depth ? p0 + L : depth - L;
+          }
+        } else {
+          for (size_t p = 0; p < depth; p++)
+            for (size_t l = 0; l < L; l++)
+              out[p * stride + l] = in[static_cast<ptrdiff_t>(p) * rsb + static_cast<ptrdiff_t>(l) * csb];
+        }
+      }
+    }
+  }
+
+  // c[i * sc] = sum over p of x[p * sx] mat[i * so + p * sk], i < length. False: these strides are not for this path.
+  static bool matrix_vector(size_t length, size_t k, const T* mat, ptrdiff_t so, ptrdiff_t sk, const T* x, ptrdiff_t sx,
+                            T* c, ptrdiff_t sc, bool accumulate, T* strip) {
+    if (length < L) {
+      dots(length, k, mat, so, sk, x, sx, c, sc, accumulate);
+    } else if (so == 1) {
+      for (size_t i = 0; i < length; i += kStrip)
+        add_columns(i, length - i < kStrip ? length - i : kStrip, k, mat + i, sk, x, sx,
+                    c + static_cast<ptrdiff_t>(i) * sc, sc, accumulate, strip);
+    } else if (sk == 1) {
+      size_t i = 0;
+      for (; i + 2 * L <= length; i += 2 * L)
+        dot_rows<2>(k, mat + static_cast<ptrdiff_t>(i) * so, so, x, sx, c + static_cast<ptrdiff_t>(i) * sc, sc,
+                    accumulate, 0);
+      for (size_t next; i < length; i = next + L) {
+        next = i + L <= length ? i : length - L;
+        dot_rows<1>(k, mat + static_cast<ptrdiff_t>(next) * so, so, x, sx, c + static_cast<ptrdiff_t>(next) * sc, sc,
+                    accumulate, i - next);
+      }
+    } else {
+      return false;
+    }
+    return true;
+  }
+
+  // c[l * sc] (+)= sum[l] for the lanes from keep.
+  [[gnu::always_inline]] static inline void put(T* c, ptrdiff_t sc, V sum, bool add, size_t keep) {
+    if (keep == 0 && sc == 1) {
+      store<T>(c, add ? load<T>(c) + sum : sum);
+      return;
+    }
+    T lanes[L];
+    store<T>(lanes, sum);
+    for (size_t l = keep; l < L; l++) {
+      T* at = c + static_cast<ptrdiff_t>(l) * sc;
+      *at = add ? *at + lanes[l] : lanes[l];
+    }
+  }
+
+  // N chains at once, of depth multiply-adds each.
+  template <size_t N>
+  [[gnu::always_inline]] static inline void chains(size_t depth, const T* const* mat, ptrdiff_t sk, const T* const* x,
+                                                   ptrdiff_t sx, T* sums) {
+    const T *m[N], *v[N];
+    V acc[N];
+#pragma GCC unroll 16
+    for (size_t i = 0; i < N; i++) m[i] = mat[i], v[i] = x[i], acc[i] = V{};
+    for (size_t p = 0; p < depth; p++) {
+#pragma GCC unroll 16
+      for (size_t i = 0; i < N; i++) {
+        acc[i] = fma(splat<T>(*v[i]), splat<T>(*m[i]), acc[i]);
+        m[i] += sk;
+        v[i] += sx;
+      }
+    }
+#pragma GCC unroll 16
+    for (size_t i = 0; i < N; i++) sums[i] = acc[i][0];
+  }
+
+  static void dots(size_t length, size_t k, const T* mat, ptrdiff_t so, ptrdiff_t sk, const T* x, ptrdiff_t sx, T* c,
+                   ptrdiff_t sc, bool accumulate) {
+    const size_t blocks = (k - 1) / kDepth + 1, shorter = k / blocks, longer = k % blocks;
+    for (size_t i = 0; i < length; i++) {
+      const T* row = mat + static_cast<ptrdiff_t>(i) * so;
+      T* at = c + static_cast<ptrdiff_t>(i) * sc;
+      size_t p = 0;
+      for (size_t block = 0; block < blocks;) {
+        const size_t depth = shorter + (block < longer), end = block < longer ? longer : blocks;
+        T sums[8];
+        const T *m[8], *v[8];
+        const size_t together = end - block < 8 ? 1 : 8;
+        for (size_t q = 0; q < together; q++, p += depth) {
+          m[q] = row + static_cast<ptrdiff_t>(p) * sk;
+          v[q] = x + static_cast<ptrdiff_t>(p) * sx;
+        }
+        if (together == 8) {
+          chains<8>(depth, m, sk, v, sx, sums);
+        } else {
+          chains<1>(depth, m, sk, v, sx, sums);
+        }
+        for (size_t q = 0; q < together; q++, block++) *at = accumulate || block > 0 ? *at + sums[q] : sums[q];
+      }
+    }
+  }
+
+  // The rows of the matrix are contiguous along the result: adds R of them at a time, each times its x, to a strip of sums.
+  template <size_t R>
+  [[gnu::always_inline]] static inline void add_rows(size_t vectors, ptrdiff_t last, const T* mat, ptrdiff_t sk, const T* x,
+                                                     ptrdiff_t sx, bool first, T* strip) {
+    V xs[R];
+#pragma GCC unroll 8
+    for (size_t r = 0; r < R; r++) xs[r] = splat<T>(x[static_cast<ptrdiff_t>(r) * sx]);
+    for (size_t v = 0; v < vectors; v++) {
+      const T* in = mat + (v + 1 < vectors ? static_cast<ptrdiff_t>(v * L) : last);
+      V sum = first ? V{} : load<T>(strip + v * L);
+#pragma GCC unroll 8
+      for (size_t r = 0; r < R; r++) sum = fma(xs[r], load<T>(in + static_cast<ptrdiff_t>(r) * sk), sum);
+      store<T>(strip + v * L, sum);
+    }
+  }
+
+  static void add_columns(size_t before, size_t length, size_t k, const T* mat, ptrdiff_t sk, const T* x, ptrdiff_t sx,
+                          T* c, ptrdiff_t sc, bool accumulate, T* strip) {
+    (void)before;
+    const size_t vectors = (length - 1) / L + 1, shift = vectors * L - length;
+    const ptrdiff_t last = static_cast<ptrdiff_t>(length) - static_cast<ptrdiff_t>(L);
+    const size_t blocks = (k - 1) / kDepth + 1;
+    for (size_t block = 0; block < blocks; block++) {
+      const size_t depth = k / blocks + (block < k % blocks);
+      size_t p = 0;
+      for (; p + 8 <= depth; p += 8, mat += 8 * sk, x += 8 * sx)
+        add_rows<8>(vectors, last, mat, sk, x, sx, p == 0, strip);
+      for (; p < depth; p++, mat += sk, x += sx) add_rows<1>(vectors, last, mat, sk, x, sx, p == 0, strip);
+      const bool add = accumulate || block > 0;
+      for (size_t v = 0; v + 1 < vectors; v++) put(c + static_cast<ptrdiff_t>(v * L) * sc, sc, load<T>(strip + v * L), add, 0);
+      put(c + last * sc, sc, load<T>(strip + (vectors - 1) * L), add, shift);
+    }
+  }
+
+  // The rows of the matrix are contiguous along k: L of them are turned in registers, so that a lane is a row.
+  template <size_t G>
+  static void dot_rows(size_t k, const T* mat, ptrdiff_t so, const T* x, ptrdiff_t sx, T* c, ptrdiff_t sc,
+                       bool accumulate, size_t keep) {
+    const size_t blocks = (k - 1) / kDepth + 1;
+    V total[G];
+    for (size_t block = 0; block < blocks; block++) {
+      const size_t depth = k / blocks + (block < k % blocks);
+      V sum[G];
+#pragma GCC unroll 4
+      for (size_t g = 0; g < G; g++) sum[g] = V{};
+      size_t p = 0;
+      for (; p + L <= depth; p += L) {
+#pragma GCC unroll 4
+        for (size_t g = 0; g < G; g++) {
+          V rows[L];
+#pragma GCC unroll 16
+          for (size_t l = 0; l < L; l++) rows[l] = load<T>(mat + static_cast<ptrdiff_t>(g * L + l) * so + p);
+          transpose<T>(rows);
+#pragma GCC unroll 16
+          for (size_t l = 0; l < L; l++) sum[g] = fma(splat<T>(x[static_cast<ptrdiff_t>(p + l) * sx]), rows[l], sum[g]);
+        }
+      }
+      for (; p < depth; p++) {
+        const V xs = splat<T>(x[static_cast<ptrdiff_t>(p) * sx]);
+#pragma GCC unroll 4
+        for (size_t g = 0; g < G; g++) {
+          T lanes[L];
+          for (size_t l = 0; l < L; l++) lanes[l] = mat[static_cast<ptrdiff_t>(g * L + l) * so + p];
+          sum[g] = fma(xs, load<T>(lanes), sum[g]);
+        }
+      }
+      if (block == 0) {
+#pragma GCC unroll 4
+        for (size_t g = 0; g < G; g++) total[g] = sum[g];
+        if (accumulate) {
+#pragma GCC unroll 4
+          for (size_t g = 0; g < G; g++) {
+            T lanes[L];
+            for (size_t l = 0; l < L; l++) lanes[l] = c[static_cast<ptrdiff_t>(g * L + l) * sc];
+            total[g] = load<T>(lanes) + sum[g];
+          }
+        }
+      } else {
+#pragma GCC unroll 4
+        for (size_t g = 0; g < G; g++) total[g] = total[g] + sum[g];
+      }
+      mat += depth;
+      x += static_cast<ptrdiff_t>(depth) * sx;
+    }
+#pragma GCC unroll 4
+    for (size_t g = 0; g < G; g++) put(c + static_cast<ptrdiff_t>(g * L) * sc, sc, total[g], false, g + 1 < G ? 0 : keep);
+  }
+};

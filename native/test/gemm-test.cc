@@ -1,0 +1,401 @@
+// Tests and benchmark of kernels/gemm.h as a plain binary: any strides, any size, the same bits for every layout.
+// Usage: gemm-test [--small] [--bench [f32|f64]]
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <algorithm>
+#include <cstring>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace gradtape {
+namespace isa {
+#include GEMM_SIMD
+#include "../kernels/gemm.h"
+}  // namespace isa
+}  // namespace gradtape
+
+namespace {
+
+using gradtape::isa::Gemm;
+
+int passed = 0, failed = 0;
+
+void check(bool ok, const std::string& what) {
+  if (ok) {
+    passed++;
+  } else if (++failed <= 20) {
+    std::printf("FAILED %s\n", what.c_str());
+  }
+}
+
+uint64_t state = 1;
+uint64_t random_bits() {
+  state ^= state << 13;
+  state ^= state >> 7;
+  state ^= state << 17;
+  return state;
+}
+size_t random_below(size_t n) { return static_cast<size_t>(random_bits() % n); }
+
+template <class T>
+T random_value() {
+  if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(random_bits());
+  } else {
+    return static_cast<T>(static_cast<double>(random_bits() >> 11) * 0x1p-52 - 1);
+  }
+}
+
+enum Layout { kRowMajor, kColumnMajor, kPadded, kPaddedColumns, kBothStrided, kNegative, kNegativeColumns, kLayouts };
+const char* const kLayoutName[kLayouts] = {"row-major", "column-major", "padded",          "padded columns",
+                                           "strided",   "negative",     "negative columns"};
+
+// A rows x columns matrix laid out in some way in a malloc of exactly the bytes that it spans.
+template <class T>
+struct Matrix {
+  T* memory = nullptr;
+  T* first = nullptr;
+  ptrdiff_t row_stride = 0, column_stride = 0;
+
+  Matrix(const std::vector<T>& values, size_t rows, size_t columns, Layout layout) {
+    const auto r = static_cast<ptrdiff_t>(rows), c = static_cast<ptrdiff_t>(columns);
+    const ptrdiff_t strides[kLayouts][2] = {{c, 1},         {1, r}, {c + 3, 1}, {1, r + 5}, {2 * c + 1, 2},
+                                            {-(c + 1), 1}, {1, -(r + 2)}};
+    row_stride = strides[layout][0];
+    column_stride = strides[layout][1];
+    size_t before = 0, span = 0;
+    if (rows > 0 && columns > 0) {
+      for (ptrdiff_t extent : {row_stride * (r - 1), column_stride * (c - 1)}) {
+        span += static_cast<size_t>(std::abs(extent));
+        if (extent < 0) before += static_cast<size_t>(-extent);
+      }
+      span++;
+    }
+    memory = static_cast<T*>(std::malloc(span * sizeof(T)));
+    std::memset(memory, 0xff, span * sizeof(T));  // NaN in the gaps: reading one spoils the result
+    first = memory + before;
+    for (ptrdiff_t i = 0; i < r; i++)
+      for (ptrdiff_t j = 0; j < c; j++) first[i * row_stride + j * column_stride] = values[static_cast<size_t>(i * c + j)];
+  }
+  Matrix(const Matrix&) = delete;
+  Matrix& operator=(const Matrix&) = delete;
+  ~Matrix() { std::free(memory); }
+};
+
+template <class T>
+struct Workspace {
+  T* memory;
+  size_t bytes;
+  explicit Workspace(size_t size) : bytes(size) {
+    memory = static_cast<T*>(std::aligned_alloc(64, (size + 127) / 64 * 64));
+    std::memset(memory, 0xff, (size + 127) / 64 * 64);
+  }
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+  // False: something was written past the workspace's end.
+  bool intact() const {
+    const auto* byte = reinterpret_cast<const unsigned char*>(memory);
+    for (size_t i = bytes; i < (bytes + 127) / 64 * 64; i++)
+      if (byte[i] != 0xff) return false;
+    return true;
+  }
+  ~Workspace() { std::free(memory); }
+};
+
+template <class T>
+std::vector<T> random_values(size_t n) {
+  std::vector<T> values(n);
+  for (T& x : values) x = random_value<T>();
+  return values;
+}
+
+template <class T>
+std::string describe(size_t m, size_t n, size_t k, int la, int lb, bool accumulate, size_t rsc) {
+  char text[200];
+  std::snprintf(text, sizeof text, "%zu-byte %zux%zux%zu a %s, b %s%s, c stride %zu", sizeof(T), m, n, k,
+                la < kLayouts ? kLayoutName[la] : "-", lb < kLayouts ? kLayoutName[lb] : "-",
+                accumulate ? ", accumulate" : "", rsc);
+  return text;
+}
+
+// Runs into a buffer with canaries around and between the rows of c; returns c's elements.
+template <class T>
+std::vector<T> product(size_t m, size_t n, size_t k, const T* a, ptrdiff_t rsa, ptrdiff_t csa, const T* b, ptrdiff_t rsb,
+                       ptrdiff_t csb, const std::vector<T>& c0, size_t rsc, bool accumulate, const std::string& what) {
+  constexpr size_t kGuard = 32;
+  T canary;
+  std::memset(&canary, 0xa5, sizeof canary);
+  std::vector<T> buffer(2 * kGuard + m * rsc, canary);
+  T* c = buffer.data() + kGuard;
+  for (size_t i = 0; i < m; i++)
+    for (size_t j = 0; j < n; j++) c[i * rsc + j] = c0[i * n + j];
+  Workspace<T> workspace(Gemm<T>::workspace(m, n, k));
+  Gemm<T>::run(m, n, k, a, rsa, csa, b, rsb, csb, c, static_cast<ptrdiff_t>(rsc), accumulate, workspace.memory);
+  check(workspace.intact(), what + ": wrote past the workspace");
+  std::vector<T> result(m * n);
+  for (size_t i = 0; i < m; i++)
+    for (size_t j = 0; j < n; j++) {
+      result[i * n + j] = c[i * rsc + j];
+      c[i * rsc + j] = canary;
+    }
+  bool intact = true;
+  for (const T& x : buffer) intact = intact && std::memcmp(&x, &canary, sizeof x) == 0;
+  check(intact, what + ": wrote outside c");
+  return result;
+}
+
+template <class T>
+bool same_bits(const std::vector<T>& x, const std::vector<T>& y) {
+  return x.size() == y.size() && (x.empty() || std::memcmp(x.data(), y.data(), x.size() * sizeof(T)) == 0);
+}
+
+template <class T>
+std::vector<T> reference_check(size_t m, size_t n, size_t k, const std::vector<T>& a, const std::vector<T>& b,
+                               const std::vector<T>& c0, bool accumulate, const std::vector<T>& got,
+                               const std::string& what) {
+  bool close = true;
+  double worst = 0;
+  for (size_t i = 0; i < m; i++)
+    for (size_t j = 0; j < n; j++) {
+      if constexpr (std::is_integral_v<T>) {
+        uint32_t sum = accumulate ? static_cast<uint32_t>(c0[i * n + j]) : 0;
+        for (size_t p = 0; p < k; p++) sum += static_cast<uint32_t>(a[i * k + p]) * static_cast<uint32_t>(b[p * n + j]);
+        close = close && static_cast<uint32_t>(got[i * n + j]) == sum;
+      } else {
+        using Wide = std::conditional_t<sizeof(T) == 4, double, long double>;
+        Wide sum = accumulate ? c0[i * n + j] : 0, size = std::abs(sum);
+        for (size_t p = 0; p < k; p++) {
+          const Wide term = static_cast<Wide>(a[i * k + p]) * b[p * n + j];
+          sum += term;
+          size += std::abs(term);
+        }
+        // Standard bound of a sum of k products: (k + 2) eps sum |a||b|.
+        const Wide eps = sizeof(T) == 4 ? 0x1p-24 : 0x1p-53;
+        const Wide error = std::abs(sum - static_cast<Wide>(got[i * n + j]));
+        const Wide bound = (static_cast<Wide>(k) + 2) * eps * size;
+        close = close && error <= bound;
+        if (bound > 0) worst = std::max(worst, static_cast<double>(error / bound));
+      }
+    }
+  check(close, what + ": error " + std::to_string(worst) + " of the bound");
+  return got;
+}
+
+// One size: every pair of layouts, plain and accumulating, and c rows apart.
+template <class T>
+void test_size(size_t m, size_t n, size_t k, bool all_layouts) {
+  const auto a = random_values<T>(m * k), b = random_values<T>(k * n), c0 = random_values<T>(m * n);
+  for (const bool accumulate : {false, true}) {
+    std::vector<T> expected;
+    for (int la = 0; la < kLayouts; la++)
+      for (int lb = 0; lb < kLayouts; lb++) {
+        if (!all_layouts && (la > kColumnMajor || lb > kColumnMajor) && random_below(12) != 0) continue;
+        const Matrix<T> am(a, m, k, static_cast<Layout>(la)), bm(b, k, n, static_cast<Layout>(lb));
+        const size_t rsc = n + (la + lb) % 3 * 7;
+        const std::string what = describe<T>(m, n, k, la, lb, accumulate, rsc);
+        const auto got = product<T>(m, n, k, am.first, am.row_stride, am.column_stride, bm.first, bm.row_stride,
+                                    bm.column_stride, c0, rsc, accumulate, what);
+        if (la == 0 && lb == 0) {
+          expected = reference_check<T>(m, n, k, a, b, c0, accumulate, got, what);
+        } else {
+          check(same_bits(got, expected), what + ": other bits than row-major");
+        }
+      }
+  }
+}
+
+// Ranges of rows and columns computed by themselves have the bits of the whole.
+template <class T>
+void test_parts(size_t m, size_t n, size_t k) {
+  const auto a = random_values<T>(m * k), b = random_values<T>(k * n), c0 = random_values<T>(m * n);
+  const auto ld = static_cast<ptrdiff_t>(n), lda = static_cast<ptrdiff_t>(k);
+  const auto whole = product<T>(m, n, k, a.data(), lda, 1, b.data(), ld, 1, c0, n, true, "whole");
+  for (int part = 0; part < 8; part++) {
+    const size_t i0 = random_below(m), j0 = random_below(n);
+    const size_t rows = part % 4 == 0 ? 1 : 1 + random_below(m - i0), columns = part % 4 == 1 ? 1 : 1 + random_below(n - j0);
+    std::vector<T> start(rows * columns), expected(rows * columns);
+    for (size_t i = 0; i < rows; i++)
+      for (size_t j = 0; j < columns; j++) {
+        start[i * columns + j] = c0[(i0 + i) * n + j0 + j];
+        expected[i * columns + j] = whole[(i0 + i) * n + j0 + j];
+      }
+    const std::string what = describe<T>(rows, columns, k, kLayouts, kLayouts, true, columns);
+    const auto got = product<T>(rows, columns, k, a.data() + i0 * k, lda, 1, b.data() + j0, ld, 1, start, columns, true, what);
+    check(same_bits(got, expected), "part of " + describe<T>(m, n, k, kLayouts, kLayouts, true, n) + ": " + what);
+  }
+}
+
+// Zero strides: one row, one column or one number used everywhere.
+template <class T>
+void test_zero_strides(size_t m, size_t n, size_t k) {
+  for (int zero = 1; zero < 16; zero++) {
+    const ptrdiff_t rsa = zero & 1 ? 0 : static_cast<ptrdiff_t>(k), csa = zero & 2 ? 0 : 1;
+    const ptrdiff_t rsb = zero & 4 ? 0 : static_cast<ptrdiff_t>(n), csb = zero & 8 ? 0 : 1;
+    const auto a = random_values<T>(m * k), b = random_values<T>(k * n), c0 = random_values<T>(m * n);
+    std::vector<T> a_full(m * k), b_full(k * n);
+    for (size_t i = 0; i < m; i++)
+      for (size_t p = 0; p < k; p++)
+        a_full[i * k + p] = a[static_cast<size_t>(static_cast<ptrdiff_t>(i) * rsa + static_cast<ptrdiff_t>(p) * csa)];
+    for (size_t p = 0; p < k; p++)
+      for (size_t j = 0; j < n; j++)
+        b_full[p * n + j] = b[static_cast<size_t>(static_cast<ptrdiff_t>(p) * rsb + static_cast<ptrdiff_t>(j) * csb)];
+    const std::string what = describe<T>(m, n, k, kLayouts, kLayouts, false, n) + " zero strides " + std::to_string(zero);
+    const auto expected = product<T>(m, n, k, a_full.data(), static_cast<ptrdiff_t>(k), 1, b_full.data(),
+                                     static_cast<ptrdiff_t>(n), 1, c0, n, false, what);
+    const auto got = product<T>(m, n, k, a.data(), rsa, csa, b.data(), rsb, csb, c0, n, false, what);
+    check(same_bits(got, expected), what);
+  }
+}
+
+// A result with one column whose elements lie apart.
+template <class T>
+void test_all(bool small) {
+  const size_t limit = 70;
+  for (size_t m = 0; m <= 20; m++)
+    for (size_t n = 0; n <= 20; n++)
+      if (!small || random_below(4) == 0) test_size<T>(m, n, random_below(24), false);
+  for (int i = 0; i < (small ? 15 : 150); i++)
+    test_size<T>(random_below(limit + 1), random_below(limit + 1), random_below(limit + 1), i % 5 == 0);
+  for (size_t one = 0; one < 2; one++)  // vectors
+    for (int i = 0; i < (small ? 10 : 60); i++) {
+      const size_t length = random_below(limit + 1), k = i % 4 ? random_below(limit + 1) : random_below(4000);
+      test_size<T>(one ? 1 : length, one ? length : 1, k, i % 5 == 0);
+    }
+  test_size<T>(1, 1, 3700, true);
+  test_size<T>(3, 1, 3100, true);
+  test_size<T>(1, 2500, 33, false);
+  test_size<T>(2500, 1, 33, false);
+  test_size<T>(7, 9, 1000, true);  // several blocks of k
+  test_size<T>(33, 3, 785, false);
+  test_size<T>(100, 90, 50, true);  // past the size below which nothing is packed
+  test_size<T>(61, 131, 129, true);
+  test_size<T>(5, 300, 400, true);
+  for (int i = 0; i < (small ? 2 : 20); i++)
+    test_zero_strides<T>(1 + random_below(limit), 1 + random_below(limit), 1 + random_below(limit));
+  for (int i = 0; i < (small ? 2 : 20); i++) test_parts<T>(1 + random_below(limit), 1 + random_below(limit), random_below(900));
+  if (small) return;
+  test_zero_strides<T>(90, 110, 100);
+  test_parts<T>(150, 200, 500);
+  test_parts<T>(800, 40, 30);
+  test_size<T>(401, 150, 390, true);
+  test_size<T>(790, 20, 33, false);
+  test_size<T>(400, 2100, 10, false);
+  test_size<T>(20, 4200, 10, false);
+}
+
+double seconds() {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
+template <class T>
+double peak() {
+  using V = gradtape::isa::Vec<T>;
+  constexpr size_t kChains = 12;
+  double best = 0;
+  for (int repeat = 0; repeat < 5; repeat++) {
+    V acc[kChains];
+#pragma GCC unroll 16
+    for (size_t i = 0; i < kChains; i++) acc[i] = gradtape::isa::splat<T>(static_cast<T>(i));
+    const V x = gradtape::isa::splat<T>(T(0.999)), y = gradtape::isa::splat<T>(T(0.001));
+    const size_t n = 3000000;
+    const double start = seconds();
+    for (size_t p = 0; p < n; p++) {
+#pragma GCC unroll 16
+      for (size_t i = 0; i < kChains; i++) acc[i] = gradtape::isa::fma(acc[i], x, y);
+    }
+    const double time = seconds() - start;
+    volatile T sink = 0;
+#pragma GCC unroll 16
+    for (size_t i = 0; i < kChains; i++) sink = sink + acc[i][0];
+    best = std::max(best, static_cast<double>(n * kChains * 2) * static_cast<double>(gradtape::isa::kLanes<T>) / time / 1e9);
+  }
+  return best;
+}
+
+template <class T>
+void bench_shape(const char* kind, size_t m, size_t n, size_t k) {
+  const auto a = random_values<T>(m * k), b = random_values<T>(k * n);
+  std::vector<T> c(m * n);
+  const bool ta = kind[0] == 'T', tb = kind[1] == 'T';
+  const auto sm = static_cast<ptrdiff_t>(m), sn = static_cast<ptrdiff_t>(n), sk = static_cast<ptrdiff_t>(k);
+  Workspace<T> workspace(Gemm<T>::workspace(m, n, k));
+  const auto once = [&] {
+    Gemm<T>::run(m, n, k, a.data(), ta ? 1 : sk, ta ? sm : 1, b.data(), tb ? 1 : sn, tb ? sk : 1, c.data(), sn, false,
+                 workspace.memory);
+  };
+  const double flop = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  once();
+  size_t times = 1 + static_cast<size_t>(2e8 / flop);
+  double best = 1e9;
+  const double end = seconds() + 0.15;
+  for (int repeat = 0; repeat < 3 || seconds() < end; repeat++) {
+    const double start = seconds();
+    for (size_t i = 0; i < times; i++) once();
+    best = std::min(best, (seconds() - start) / static_cast<double>(times));
+  }
+  const double top = peak<T>();
+  std::printf("f%zu %s %zux%zux%zu  %.1f GFLOP/s  %.2f of peak %.0f", 8 * sizeof(T), kind, m, n, k, flop / best / 1e9,
+              flop / best / 1e9 / top, top);
+  if (m == 1 || n == 1)
+    std::printf("  %.1f GB/s", static_cast<double>((m * k + k * n) * sizeof(T)) / best / 1e9);
+  std::printf("\n");
+}
+
+struct Shape {
+  const char* kind;
+  size_t m, n, k;
+};
+const Shape kBenchShapes[] = {
+    {"NN", 8, 8, 8},          {"NN", 16, 16, 16},        {"NN", 32, 32, 32},       {"NN", 64, 64, 64},
+    {"NT", 8, 8, 8},          {"NT", 16, 16, 16},        {"NT", 32, 32, 32},       {"NT", 64, 64, 64},
+    {"TN", 64, 64, 64},       {"TT", 64, 64, 64},        {"NN", 128, 128, 128},    {"NN", 256, 256, 256},
+    {"NT", 256, 256, 256},    {"TN", 256, 256, 256},     {"TT", 256, 256, 256},    {"NN", 512, 512, 512},
+    {"NT", 512, 512, 512},    {"TN", 512, 512, 512},     {"TT", 512, 512, 512},    {"NN", 1024, 1024, 1024},
+    {"NT", 1024, 1024, 1024}, {"TN", 1024, 1024, 1024},  {"TT", 1024, 1024, 1024}, {"NN", 128, 512, 784},
+    {"NT", 128, 784, 512},    {"TN", 784, 512, 128},     {"NN", 128, 10, 256},     {"NT", 128, 256, 10},
+    {"TN", 256, 10, 128},     {"NN", 32, 4096, 4096},    {"NT", 32, 4096, 4096},   {"TN", 4096, 4096, 32},
+    {"NN", 4096, 16, 4096},   {"TN", 4096, 16, 4096},    {"NN", 4096, 4096, 16},   {"NN", 1, 4096, 4096},
+    {"NT", 1, 4096, 4096},    {"NN", 4096, 1, 4096},     {"TN", 4096, 1, 4096},    {"NN", 1, 256, 784},
+    {"NT", 1, 256, 784},      {"NN", 1, 1, 100000},
+};
+
+template <class T>
+void bench(const std::string& only) {
+  for (const Shape& shape : kBenchShapes) {
+    const std::string name = std::string(shape.kind) + ' ' + std::to_string(shape.m) + 'x' + std::to_string(shape.n) + 'x' + std::to_string(shape.k);
+    if (name.find(only) != std::string::npos) bench_shape<T>(shape.kind, shape.m, shape.n, shape.k);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  bool small = false, run_bench = false;
+  std::string dtype, only;
+  for (int i = 1; i < argc; i++) {
+    const std::string argument = argv[i];
+    if (argument == "--small") {
+      small = true;
+    } else if (argument == "--bench") {
+      run_bench = true;
+    } else if (argument == "f32" || argument == "f64") {
+      dtype = argument;
+    } else {
+      only = argument;
+    }
+  }
+  if (run_bench) {
+    if (dtype != "f64") bench<float>(only);
+    if (dtype != "f32") bench<double>(only);
+    return 0;
+  }
+  test_all<float>(small);
+  test_all<double>(small);
+  std::printf("%d passed, %d failed\n", passed, failed);
+  return failed != 0;
+}
