@@ -3,6 +3,8 @@
     "common_sources": [
       "native/addon.cc",
       "native/program.cc",
+      "native/layout.cc",
+      "native/plan.cc",
       "native/run.cc",
       "native/arena.cc",
       "native/dispatch.cc"

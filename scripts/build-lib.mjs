@@ -1,0 +1,69 @@
+// Builds dist/ from lib/: CommonJS modules by tsc, which are the implementation, and for every export of package.json a
+// thin ES module over it. So a process that both requires and imports gradtape has one set of tapes and one addon.
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import ts from 'typescript';
+import { root, StepError } from './common.mjs';
+
+export function buildLib() {
+  const config = ts.getParsedCommandLineOfConfigFile(
+    join(root, 'tsconfig.build.json'),
+    {},
+    {
+      ...ts.sys,
+      onUnRecoverableConfigFileDiagnostic: (diagnostic) => report([diagnostic]),
+    },
+  );
+  const dist = config.options.outDir;
+  rmSync(dist, { recursive: true, force: true });
+  const program = ts.createProgram(config.fileNames, config.options);
+  report([...config.errors, ...ts.getPreEmitDiagnostics(program), ...program.emit().diagnostics]);
+
+  mkdirSync(dist, { recursive: true });
+  // The package is "type": "module"; what tsc wrote is not.
+  writeFileSync(join(dist, 'package.json'), '{ "type": "commonjs" }\n');
+  for (const name of entryNames()) {
+    const names = valueExports(program, join(root, 'lib', `${name}.ts`));
+    writeFileSync(
+      join(dist, `${name}.mjs`),
+      `import implementation from './${name}.js';\n\nexport const {\n${names.map((n) => `  ${n},\n`).join('')}} = implementation;\n`,
+    );
+    writeFileSync(join(dist, `${name}.d.mts`), `export * from './${name}.js';\n`);
+  }
+}
+
+function entryNames() {
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  return Object.values(exports)
+    .map((conditions) => conditions.import?.default)
+    .filter((path) => path !== undefined)
+    .map((path) => path.replace(/^.*\/(.*)\.mjs$/, '$1'));
+}
+
+// The names that exist at run time: no types, no type-only re-exports.
+function valueExports(program, fileName) {
+  const checker = program.getTypeChecker();
+  const file = program.getSourceFile(fileName);
+  if (!file) throw new StepError(`${fileName} is an entry of package.json but not a file`);
+  return checker
+    .getExportsOfModule(checker.getSymbolAtLocation(file))
+    .filter((symbol) => isValue(checker, symbol))
+    .map((symbol) => symbol.name)
+    .sort();
+}
+
+function isValue(checker, symbol) {
+  let current = symbol;
+  while (current.flags & ts.SymbolFlags.Alias) {
+    if (current.declarations.some(ts.isTypeOnlyImportOrExportDeclaration)) return false;
+    current = checker.getImmediateAliasedSymbol(current);
+  }
+  return (current.flags & ts.SymbolFlags.Value) !== 0;
+}
+
+function report(diagnostics) {
+  if (diagnostics.length === 0) return;
+  const host = { getCanonicalFileName: (name) => name, getCurrentDirectory: () => root, getNewLine: () => '\n' };
+  console.error(ts.formatDiagnostics(diagnostics, host));
+  throw new StepError(`tsc found ${diagnostics.length} error${diagnostics.length === 1 ? '' : 's'} in lib`);
+}
