@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { delimiter, dirname, join, relative } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), '..');
@@ -25,7 +25,7 @@ export function run(command, args, options = {}) {
     ...options,
   });
   if (error || status !== 0) {
-    throw new StepError(`${relative(root, command)} ${args.join(' ')}: ${error?.message ?? `exit code ${status}`}`);
+    throw new StepError(`${basename(command)} ${args.join(' ')}: ${error?.message ?? `exit code ${status}`}`);
   }
 }
 
