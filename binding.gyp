@@ -49,7 +49,10 @@
           "msvs_settings": {"VCCLCompilerTool": {"AdditionalOptions": ["<@(isa_flags_sse2)"]}}
         }
       ],
-      "variables": {"isa_libraries": ["kernels_avx512", "kernels_avx2", "kernels_sse2"]}
+      "variables": {
+        "isa_libraries": ["kernels_avx512", "kernels_avx2", "kernels_sse2"],
+        "isa_defines": ["<@(isa_defines_x64)"]
+      }
     }],
     ["target_arch=='arm64'", {
       "targets": [
@@ -62,7 +65,10 @@
           "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<@(isa_flags)", "<@(isa_flags_neon)"]}
         }
       ],
-      "variables": {"isa_libraries": ["kernels_neon"]}
+      "variables": {
+        "isa_libraries": ["kernels_neon"],
+        "isa_defines": ["<@(isa_defines_arm64)"]
+      }
     }]
   ],
   "targets": [
@@ -70,7 +76,7 @@
       "target_name": "gradtape",
       "sources": ["<@(common_sources)"],
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
-      "defines": ["<@(common_defines)"],
+      "defines": ["<@(common_defines)", "<@(isa_defines)"],
       "dependencies": ["<@(isa_libraries)"],
       "cflags_cc": ["<@(common_flags)"],
       "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<@(common_flags)"]}
