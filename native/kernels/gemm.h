@@ -1,9 +1,15 @@
-// Matrix product c = a b (+ c), for any strides of a and b; included inside an ISA's namespace, after simd.h.
+// Matrix product c = a b (+ c), for any strides of a and b.
 //
 // Every element of c is one chain of multiply-adds over k, from zero, cut into blocks that depend on k alone; the
 // block sums are added to c in order. So the bits of c[i][j] depend on row i of a, column j of b and k only: not on
 // strides, packing, tile shapes, m or n. Ranges of rows or columns may be computed by separate calls.
 #pragma once
+
+#include "../simd.h"
+
+namespace gradtape {
+namespace GRADTAPE_ISA {
+namespace {
 
 template <class T>
 struct Gemm {
@@ -15,12 +21,20 @@ struct Gemm {
   static constexpr size_t max_rows(size_t vectors) {
     return L * sizeof(T) == 64 ? (vectors > 2 ? 6 : 14) : vectors == 1 ? 12 : 6;
   }
-  static constexpr size_t kDepth = 384;           // most of k in one block: decides bits
-  static constexpr size_t kRows = 384;            // most rows of a in one block
-  static constexpr size_t kColumnsOnce = 128;     // columns of packed b in a block, when it is used for one block of rows
+  static constexpr size_t kDepth = 384;        // most of k in one block: decides bits
+  static constexpr size_t kRows = 192;         // most rows of a in one block
+  static constexpr size_t kColumnsOnce = 128;  // columns of packed b in a block, when it is used for one block of rows
   static constexpr size_t kColumnsReused = 2048;  // the same, when several blocks of rows use it
   static constexpr size_t kStrip = 8192 / sizeof(T);
   static constexpr double kSmall = 64.0 * 64 * 80;  // products this small are computed without packing
+
+  static GRADTAPE_INLINE V mul_add(V x, V y, V z) {
+    if constexpr (std::is_integral_v<T>) {
+      return x * y + z;
+    } else {
+      return fma(x, y, z);
+    }
+  }
 
   struct Plan {
     size_t vectors, rows;        // the tile
@@ -41,9 +55,7 @@ struct Gemm {
     return p;
   }
 
-  static constexpr size_t aligned(size_t elements) {
-    return (elements * sizeof(T) + 63) / 64 * 64 / sizeof(T);
-  }
+  static constexpr size_t aligned(size_t elements) { return (elements * sizeof(T) + 63) / 64 * 64 / sizeof(T); }
 
   static size_t workspace(size_t m, size_t n, size_t k) {
     if (m == 0 || n == 0 || k == 0) return 0;
@@ -69,7 +81,7 @@ struct Gemm {
     const Plan p = plan(m, n, k);
     const bool small = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) <= kSmall;
     const bool pack_b = n < L || csb != 1 || !(small || m <= p.rows);
-    const bool pack_a = csa != 1 && !small && n > p.vectors * L;
+    const bool pack_a = !small && (csa != 1 ? n > p.vectors * L : n >= 256);
     T *packed_b = room, *packed_a = room + aligned(p.columns * p.depth);
     size_t p0 = 0;
     for (size_t block = 0; block < p.blocks; block++) {
@@ -101,7 +113,8 @@ struct Gemm {
     ptrdiff_t rsb, last_b;  // last_*: where the last vector of a row starts
     T* c;
     ptrdiff_t rsc, last_c;
-    size_t keep, count;  // lanes of the last vector that belong to c: from keep (the others overlap a neighbour), count of them
+    size_t keep,
+        count;  // lanes of the last vector that belong to c: from keep (the others overlap a neighbour), count of them
     bool add;
   };
   using Tile = void (*)(const Panel&);
@@ -124,51 +137,52 @@ struct Gemm {
       for (size_t j = 0; j < N; j++) row[j] = load<T>(j + 1 < N ? b + j * L : b + last_b);
 #pragma GCC unroll 16
       for (size_t i = 0; i < R; i++) {
-        const V x = splat<T>(a[static_cast<ptrdiff_t>(i) * rsa]);
+        const V x = splat<V>(a[static_cast<ptrdiff_t>(i) * rsa]);
 #pragma GCC unroll 4
-        for (size_t j = 0; j < N; j++) acc[i][j] = fma(x, row[j], acc[i][j]);
+        for (size_t j = 0; j < N; j++) acc[i][j] = mul_add(x, row[j], acc[i][j]);
       }
       a += csa;
       b += rsb;
     }
     T* c = panel.c;
+    const ptrdiff_t rsc = panel.rsc;
+    const bool add = panel.add;
     if (panel.count < L) {
       if (panel.keep == 0) {  // n < L
 #pragma GCC unroll 16
         for (size_t i = 0; i < R; i++) {
           T lanes[L];
-          store<T>(lanes, acc[i][0]);
-          T* row = c + static_cast<ptrdiff_t>(i) * panel.rsc;
-          for (size_t l = 0; l < panel.count; l++) row[l] = panel.add ? row[l] + lanes[l] : lanes[l];
+          store(lanes, acc[i][0]);
+          T* row = c + static_cast<ptrdiff_t>(i) * rsc;
+          for (size_t l = 0; l < panel.count; l++) row[l] = add ? row[l] + lanes[l] : lanes[l];
         }
         return;
       }
 #pragma GCC unroll 16
       for (size_t i = 0; i < R; i++) {
-        T* row = c + static_cast<ptrdiff_t>(i) * panel.rsc;
+        T* row = c + static_cast<ptrdiff_t>(i) * rsc;
 #pragma GCC unroll 4
-        for (size_t j = 0; j + 1 < N; j++)
-          store<T>(row + j * L, panel.add ? load<T>(row + j * L) + acc[i][j] : acc[i][j]);
+        for (size_t j = 0; j + 1 < N; j++) store(row + j * L, add ? load<T>(row + j * L) + acc[i][j] : acc[i][j]);
         T lanes[L];
-        store<T>(lanes, acc[i][N - 1]);
+        store(lanes, acc[i][N - 1]);
         row += panel.last_c;
-        for (size_t l = panel.keep; l < L; l++) row[l] = panel.add ? row[l] + lanes[l] : lanes[l];
+        for (size_t l = panel.keep; l < L; l++) row[l] = add ? row[l] + lanes[l] : lanes[l];
       }
       return;
     }
-    if (panel.add) {
+    if (add) {
 #pragma GCC unroll 16
       for (size_t i = 0; i < R; i++)
 #pragma GCC unroll 4
         for (size_t j = 0; j < N; j++) {
-          T* at = c + static_cast<ptrdiff_t>(i) * panel.rsc + j * L;
-          store<T>(at, load<T>(at) + acc[i][j]);
+          T* at = c + static_cast<ptrdiff_t>(i) * rsc + j * L;
+          store(at, load<T>(at) + acc[i][j]);
         }
     } else {
 #pragma GCC unroll 16
       for (size_t i = 0; i < R; i++)
 #pragma GCC unroll 4
-        for (size_t j = 0; j < N; j++) store<T>(c + static_cast<ptrdiff_t>(i) * panel.rsc + j * L, acc[i][j]);
+        for (size_t j = 0; j < N; j++) store(c + static_cast<ptrdiff_t>(i) * rsc + j * L, acc[i][j]);
     }
   }
 
@@ -188,8 +202,8 @@ struct Gemm {
     return vectors == 2 ? tile_of<2>(rows) : tile_of<1>(rows);
   }
 
-  // The product of a block of rows of a and a block of columns of b. A null packed_* says that the operand is used where
-  // it is.
+  // The product of a block of rows of a and a block of columns of b. A null packed_* says that the operand is used
+  // where it is.
   static void block_product(const Plan& plan, size_t rows, size_t j0, size_t columns, size_t n, size_t depth,
                             const T* packed_a, const T* a, ptrdiff_t rsa, ptrdiff_t csa, const T* packed_b, const T* b,
                             ptrdiff_t rsb, T* c, ptrdiff_t rsc, bool add) {
@@ -221,8 +235,8 @@ struct Gemm {
         for (; q < end; q++, i += r) {
           if (packed_a) {
             panel.a = packed_a + i * depth;
-            panel.rsa = 1;
-            panel.csa = static_cast<ptrdiff_t>(r);
+            panel.rsa = csa == 1 ? static_cast<ptrdiff_t>(depth) : 1;
+            panel.csa = csa == 1 ? 1 : static_cast<ptrdiff_t>(r);
           } else {
             panel.a = a + static_cast<ptrdiff_t>(i) * rsa;
             panel.rsa = rsa;
@@ -235,10 +249,16 @@ struct Gemm {
     }
   }
 
-  // Packs rows x depth of a into panels of as many rows as a tile has: element (i, p) of a panel is at p * its rows + i.
-  // `readable` is how many rows may be read.
+  // Packs rows x depth of a into panels of as many rows as a tile has: element (i, p) of a panel is at p * its rows +
+  // i, or at i * depth + p if a is row-major (tiles read a number at a time: any order serves, if it has no large
+  // strides). `readable` is how many rows may be read.
   static void pack_rows(size_t rows, size_t readable, size_t depth, const T* a, ptrdiff_t rsa, ptrdiff_t csa,
                         size_t most, T* to) {
+    if (csa == 1) {
+      for (size_t i = 0; i < rows; i++)
+        __builtin_memcpy(to + i * depth, a + static_cast<ptrdiff_t>(i) * rsa, depth * sizeof(T));
+      return;
+    }
     const size_t panels = (rows - 1) / most + 1, short_rows = rows / panels, tall = rows % panels;
     constexpr size_t kStep = 8;
     for (size_t p0 = 0; p0 < depth; p0 += kStep) {
@@ -251,7 +271,7 @@ struct Gemm {
         for (size_t p = p0; p < p1; p++) {
           const T* in = a + static_cast<ptrdiff_t>(i) * rsa + static_cast<ptrdiff_t>(p) * csa;
           if (vectors && p + whole * L <= depth) {  // writes past its r elements what later ones overwrite
-            for (size_t v = 0; v < whole; v++) store<T>(out + p * r + v * L, load<T>(in + v * L));
+            for (size_t v = 0; v < whole; v++) store(out + p * r + v * L, load<T>(in + v * L));
           } else {
             for (size_t l = 0; l < r; l++) out[p * r + l] = in[static_cast<ptrdiff_t>(l) * rsa];
           }
@@ -282,8 +302,8 @@ struct Gemm {
           for (size_t p = p0; p < p1; p++) {
             const T* in = b + static_cast<ptrdiff_t>(p) * rsb;
             T* out = to + j * depth + p * vectors * L;
-            for (size_t v = 0; v + 1 < vectors; v++) store<T>(out + v * L, load<T>(in + j0 + j + v * L));
-            store<T>(out + (vectors - 1) * L, load<T>(in + (j0 + j + last)));
+            for (size_t v = 0; v + 1 < vectors; v++) store(out + v * L, load<T>(in + j0 + j + v * L));
+            store(out + (vectors - 1) * L, load<T>(in + (j0 + j + last)));
           }
         }
       }
@@ -303,7 +323,7 @@ struct Gemm {
             for (size_t l = 0; l < L; l++) x[l] = load<T>(in + static_cast<ptrdiff_t>(l) * csb + p0);
             transpose<T>(x);
 #pragma GCC unroll 16
-            for (size_t l = 0; l < L; l++) store<T>(out + (p0 + l) * stride, x[l]);
+            for (size_t l = 0; l < L; l++) store(out + (p0 + l) * stride, x[l]);
             if (p0 + L == depth) break;
             p0 = p0 + 2 * L <= depth ? p0 + L : depth - L;
           }
@@ -342,13 +362,13 @@ struct Gemm {
   }
 
   // c[l * sc] (+)= sum[l] for the lanes from keep.
-  [[gnu::always_inline]] static inline void put(T* c, ptrdiff_t sc, V sum, bool add, size_t keep) {
+  static GRADTAPE_INLINE void put(T* c, ptrdiff_t sc, V sum, bool add, size_t keep) {
     if (keep == 0 && sc == 1) {
-      store<T>(c, add ? load<T>(c) + sum : sum);
+      store(c, add ? load<T>(c) + sum : sum);
       return;
     }
     T lanes[L];
-    store<T>(lanes, sum);
+    store(lanes, sum);
     for (size_t l = keep; l < L; l++) {
       T* at = c + static_cast<ptrdiff_t>(l) * sc;
       *at = add ? *at + lanes[l] : lanes[l];
@@ -357,8 +377,8 @@ struct Gemm {
 
   // N chains at once, of depth multiply-adds each.
   template <size_t N>
-  [[gnu::always_inline]] static inline void chains(size_t depth, const T* const* mat, ptrdiff_t sk, const T* const* x,
-                                                   ptrdiff_t sx, T* sums) {
+  static GRADTAPE_INLINE void chains(size_t depth, const T* const* mat, ptrdiff_t sk, const T* const* x, ptrdiff_t sx,
+                                     T* sums) {
     const T *m[N], *v[N];
     V acc[N];
 #pragma GCC unroll 16
@@ -366,7 +386,7 @@ struct Gemm {
     for (size_t p = 0; p < depth; p++) {
 #pragma GCC unroll 16
       for (size_t i = 0; i < N; i++) {
-        acc[i] = fma(splat<T>(*v[i]), splat<T>(*m[i]), acc[i]);
+        acc[i] = mul_add(splat<V>(*v[i]), splat<V>(*m[i]), acc[i]);
         m[i] += sk;
         v[i] += sx;
       }
@@ -401,19 +421,20 @@ struct Gemm {
     }
   }
 
-  // The rows of the matrix are contiguous along the result: adds R of them at a time, each times its x, to a strip of sums.
+  // The rows of the matrix are contiguous along the result: adds R of them at a time, each times its x, to a strip of
+  // sums.
   template <size_t R>
-  [[gnu::always_inline]] static inline void add_rows(size_t vectors, ptrdiff_t last, const T* mat, ptrdiff_t sk, const T* x,
-                                                     ptrdiff_t sx, bool first, T* strip) {
+  static GRADTAPE_INLINE void add_rows(size_t vectors, ptrdiff_t last, const T* mat, ptrdiff_t sk, const T* x,
+                                       ptrdiff_t sx, bool first, T* strip) {
     V xs[R];
 #pragma GCC unroll 8
-    for (size_t r = 0; r < R; r++) xs[r] = splat<T>(x[static_cast<ptrdiff_t>(r) * sx]);
+    for (size_t r = 0; r < R; r++) xs[r] = splat<V>(x[static_cast<ptrdiff_t>(r) * sx]);
     for (size_t v = 0; v < vectors; v++) {
       const T* in = mat + (v + 1 < vectors ? static_cast<ptrdiff_t>(v * L) : last);
       V sum = first ? V{} : load<T>(strip + v * L);
 #pragma GCC unroll 8
-      for (size_t r = 0; r < R; r++) sum = fma(xs[r], load<T>(in + static_cast<ptrdiff_t>(r) * sk), sum);
-      store<T>(strip + v * L, sum);
+      for (size_t r = 0; r < R; r++) sum = mul_add(xs[r], load<T>(in + static_cast<ptrdiff_t>(r) * sk), sum);
+      store(strip + v * L, sum);
     }
   }
 
@@ -430,7 +451,8 @@ struct Gemm {
         add_rows<8>(vectors, last, mat, sk, x, sx, p == 0, strip);
       for (; p < depth; p++, mat += sk, x += sx) add_rows<1>(vectors, last, mat, sk, x, sx, p == 0, strip);
       const bool add = accumulate || block > 0;
-      for (size_t v = 0; v + 1 < vectors; v++) put(c + static_cast<ptrdiff_t>(v * L) * sc, sc, load<T>(strip + v * L), add, 0);
+      for (size_t v = 0; v + 1 < vectors; v++)
+        put(c + static_cast<ptrdiff_t>(v * L) * sc, sc, load<T>(strip + v * L), add, 0);
       put(c + last * sc, sc, load<T>(strip + (vectors - 1) * L), add, shift);
     }
   }
@@ -455,16 +477,17 @@ struct Gemm {
           for (size_t l = 0; l < L; l++) rows[l] = load<T>(mat + static_cast<ptrdiff_t>(g * L + l) * so + p);
           transpose<T>(rows);
 #pragma GCC unroll 16
-          for (size_t l = 0; l < L; l++) sum[g] = fma(splat<T>(x[static_cast<ptrdiff_t>(p + l) * sx]), rows[l], sum[g]);
+          for (size_t l = 0; l < L; l++)
+            sum[g] = mul_add(splat<V>(x[static_cast<ptrdiff_t>(p + l) * sx]), rows[l], sum[g]);
         }
       }
       for (; p < depth; p++) {
-        const V xs = splat<T>(x[static_cast<ptrdiff_t>(p) * sx]);
+        const V xs = splat<V>(x[static_cast<ptrdiff_t>(p) * sx]);
 #pragma GCC unroll 4
         for (size_t g = 0; g < G; g++) {
           T lanes[L];
           for (size_t l = 0; l < L; l++) lanes[l] = mat[static_cast<ptrdiff_t>(g * L + l) * so + p];
-          sum[g] = fma(xs, load<T>(lanes), sum[g]);
+          sum[g] = mul_add(xs, load<T>(lanes), sum[g]);
         }
       }
       if (block == 0) {
@@ -486,6 +509,11 @@ struct Gemm {
       x += static_cast<ptrdiff_t>(depth) * sx;
     }
 #pragma GCC unroll 4
-    for (size_t g = 0; g < G; g++) put(c + static_cast<ptrdiff_t>(g * L) * sc, sc, total[g], false, g + 1 < G ? 0 : keep);
+    for (size_t g = 0; g < G; g++)
+      put(c + static_cast<ptrdiff_t>(g * L) * sc, sc, total[g], false, g + 1 < G ? 0 : keep);
   }
 };
+
+}  // namespace
+}  // namespace GRADTAPE_ISA
+}  // namespace gradtape

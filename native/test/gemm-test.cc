@@ -1,27 +1,34 @@
-// Tests and benchmark of kernels/gemm.h as a plain binary: any strides, any size, the same bits for every layout.
-// Usage: gemm-test [--small] [--bench [f32|f64]]
+// Tests and benchmark of the matrix product as a plain binary: any strides, any size, the same bits for every layout.
+// Linked with the ISA units it tests the table of every ISA of this machine (GRADTAPE_ISA in the environment: that one
+// only); compiled with -DGRADTAPE_ISA=<isa> and that ISA's flags it is kernels/gemm.h alone, and knows the peak.
+// Usage: gemm-test [--small] [--bench [f32|f64] [part of a shape's name]]
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <algorithm>
 #include <cstring>
 #include <string>
 #include <type_traits>
 #include <vector>
 
-namespace gradtape {
-namespace isa {
-#include GEMM_SIMD
+#include "../dispatch.h"
+#include "../kernels.h"
+#ifdef GRADTAPE_ISA
 #include "../kernels/gemm.h"
-}  // namespace isa
-}  // namespace gradtape
+#endif
 
 namespace {
 
-using gradtape::isa::Gemm;
+using gradtape::GemmFns;
+GemmFns fns[gradtape::kDTypes];  // of the ISA being tested
+
+template <class T>
+const GemmFns& gemm() {
+  return fns[std::is_integral_v<T> ? gradtape::kInt32 : sizeof(T) == 4 ? gradtape::kFloat32 : gradtape::kFloat64];
+}
 
 int passed = 0, failed = 0;
 
@@ -64,8 +71,8 @@ struct Matrix {
 
   Matrix(const std::vector<T>& values, size_t rows, size_t columns, Layout layout) {
     const auto r = static_cast<ptrdiff_t>(rows), c = static_cast<ptrdiff_t>(columns);
-    const ptrdiff_t strides[kLayouts][2] = {{c, 1},         {1, r}, {c + 3, 1}, {1, r + 5}, {2 * c + 1, 2},
-                                            {-(c + 1), 1}, {1, -(r + 2)}};
+    const ptrdiff_t strides[kLayouts][2] = {{c, 1},         {1, r},        {c + 3, 1},   {1, r + 5},
+                                            {2 * c + 1, 2}, {-(c + 1), 1}, {1, -(r + 2)}};
     row_stride = strides[layout][0];
     column_stride = strides[layout][1];
     size_t before = 0, span = 0;
@@ -80,7 +87,8 @@ struct Matrix {
     std::memset(memory, 0xff, span * sizeof(T));  // NaN in the gaps: reading one spoils the result
     first = memory + before;
     for (ptrdiff_t i = 0; i < r; i++)
-      for (ptrdiff_t j = 0; j < c; j++) first[i * row_stride + j * column_stride] = values[static_cast<size_t>(i * c + j)];
+      for (ptrdiff_t j = 0; j < c; j++)
+        first[i * row_stride + j * column_stride] = values[static_cast<size_t>(i * c + j)];
   }
   Matrix(const Matrix&) = delete;
   Matrix& operator=(const Matrix&) = delete;
@@ -125,8 +133,9 @@ std::string describe(size_t m, size_t n, size_t k, int la, int lb, bool accumula
 
 // Runs into a buffer with canaries around and between the rows of c; returns c's elements.
 template <class T>
-std::vector<T> product(size_t m, size_t n, size_t k, const T* a, ptrdiff_t rsa, ptrdiff_t csa, const T* b, ptrdiff_t rsb,
-                       ptrdiff_t csb, const std::vector<T>& c0, size_t rsc, bool accumulate, const std::string& what) {
+std::vector<T> product(size_t m, size_t n, size_t k, const T* a, ptrdiff_t rsa, ptrdiff_t csa, const T* b,
+                       ptrdiff_t rsb, ptrdiff_t csb, const std::vector<T>& c0, size_t rsc, bool accumulate,
+                       const std::string& what) {
   constexpr size_t kGuard = 32;
   T canary;
   std::memset(&canary, 0xa5, sizeof canary);
@@ -134,8 +143,8 @@ std::vector<T> product(size_t m, size_t n, size_t k, const T* a, ptrdiff_t rsa, 
   T* c = buffer.data() + kGuard;
   for (size_t i = 0; i < m; i++)
     for (size_t j = 0; j < n; j++) c[i * rsc + j] = c0[i * n + j];
-  Workspace<T> workspace(Gemm<T>::workspace(m, n, k));
-  Gemm<T>::run(m, n, k, a, rsa, csa, b, rsb, csb, c, static_cast<ptrdiff_t>(rsc), accumulate, workspace.memory);
+  Workspace<T> workspace(gemm<T>().workspace(m, n, k));
+  gemm<T>().run(m, n, k, a, rsa, csa, b, rsb, csb, c, static_cast<ptrdiff_t>(rsc), accumulate, workspace.memory);
   check(workspace.intact(), what + ": wrote past the workspace");
   std::vector<T> result(m * n);
   for (size_t i = 0; i < m; i++)
@@ -217,7 +226,8 @@ void test_parts(size_t m, size_t n, size_t k) {
   const auto whole = product<T>(m, n, k, a.data(), lda, 1, b.data(), ld, 1, c0, n, true, "whole");
   for (int part = 0; part < 8; part++) {
     const size_t i0 = random_below(m), j0 = random_below(n);
-    const size_t rows = part % 4 == 0 ? 1 : 1 + random_below(m - i0), columns = part % 4 == 1 ? 1 : 1 + random_below(n - j0);
+    const size_t rows = part % 4 == 0 ? 1 : 1 + random_below(m - i0),
+                 columns = part % 4 == 1 ? 1 : 1 + random_below(n - j0);
     std::vector<T> start(rows * columns), expected(rows * columns);
     for (size_t i = 0; i < rows; i++)
       for (size_t j = 0; j < columns; j++) {
@@ -225,7 +235,8 @@ void test_parts(size_t m, size_t n, size_t k) {
         expected[i * columns + j] = whole[(i0 + i) * n + j0 + j];
       }
     const std::string what = describe<T>(rows, columns, k, kLayouts, kLayouts, true, columns);
-    const auto got = product<T>(rows, columns, k, a.data() + i0 * k, lda, 1, b.data() + j0, ld, 1, start, columns, true, what);
+    const auto got =
+        product<T>(rows, columns, k, a.data() + i0 * k, lda, 1, b.data() + j0, ld, 1, start, columns, true, what);
     check(same_bits(got, expected), "part of " + describe<T>(m, n, k, kLayouts, kLayouts, true, n) + ": " + what);
   }
 }
@@ -244,7 +255,8 @@ void test_zero_strides(size_t m, size_t n, size_t k) {
     for (size_t p = 0; p < k; p++)
       for (size_t j = 0; j < n; j++)
         b_full[p * n + j] = b[static_cast<size_t>(static_cast<ptrdiff_t>(p) * rsb + static_cast<ptrdiff_t>(j) * csb)];
-    const std::string what = describe<T>(m, n, k, kLayouts, kLayouts, false, n) + " zero strides " + std::to_string(zero);
+    const std::string what =
+        describe<T>(m, n, k, kLayouts, kLayouts, false, n) + " zero strides " + std::to_string(zero);
     const auto expected = product<T>(m, n, k, a_full.data(), static_cast<ptrdiff_t>(k), 1, b_full.data(),
                                      static_cast<ptrdiff_t>(n), 1, c0, n, false, what);
     const auto got = product<T>(m, n, k, a.data(), rsa, csa, b.data(), rsb, csb, c0, n, false, what);
@@ -252,7 +264,6 @@ void test_zero_strides(size_t m, size_t n, size_t k) {
   }
 }
 
-// A result with one column whose elements lie apart.
 template <class T>
 void test_all(bool small) {
   const size_t limit = 70;
@@ -277,7 +288,8 @@ void test_all(bool small) {
   test_size<T>(5, 300, 400, true);
   for (int i = 0; i < (small ? 2 : 20); i++)
     test_zero_strides<T>(1 + random_below(limit), 1 + random_below(limit), 1 + random_below(limit));
-  for (int i = 0; i < (small ? 2 : 20); i++) test_parts<T>(1 + random_below(limit), 1 + random_below(limit), random_below(900));
+  for (int i = 0; i < (small ? 2 : 20); i++)
+    test_parts<T>(1 + random_below(limit), 1 + random_below(limit), random_below(900));
   if (small) return;
   test_zero_strides<T>(90, 110, 100);
   test_parts<T>(150, 200, 500);
@@ -288,34 +300,41 @@ void test_all(bool small) {
   test_size<T>(20, 4200, 10, false);
 }
 
-double seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
+double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
+#ifdef GRADTAPE_ISA
+// GFLOP/s of multiply-adds in registers.
 template <class T>
 double peak() {
-  using V = gradtape::isa::Vec<T>;
+  using namespace gradtape::GRADTAPE_ISA;
+  using V = Vec<T>;
   constexpr size_t kChains = 12;
-  double best = 0;
+  static double best = 0;  // of the whole run: other processes only ever lower it
   for (int repeat = 0; repeat < 5; repeat++) {
     V acc[kChains];
 #pragma GCC unroll 16
-    for (size_t i = 0; i < kChains; i++) acc[i] = gradtape::isa::splat<T>(static_cast<T>(i));
-    const V x = gradtape::isa::splat<T>(T(0.999)), y = gradtape::isa::splat<T>(T(0.001));
+    for (size_t i = 0; i < kChains; i++) acc[i] = splat<V>(static_cast<T>(i));
+    const V x = splat<V>(T(0.999)), y = splat<V>(T(0.001));
     const size_t n = 3000000;
     const double start = seconds();
     for (size_t p = 0; p < n; p++) {
 #pragma GCC unroll 16
-      for (size_t i = 0; i < kChains; i++) acc[i] = gradtape::isa::fma(acc[i], x, y);
+      for (size_t i = 0; i < kChains; i++) acc[i] = fma(acc[i], x, y);
     }
     const double time = seconds() - start;
     volatile T sink = 0;
 #pragma GCC unroll 16
     for (size_t i = 0; i < kChains; i++) sink = sink + acc[i][0];
-    best = std::max(best, static_cast<double>(n * kChains * 2) * static_cast<double>(gradtape::isa::kLanes<T>) / time / 1e9);
+    best = std::max(best, static_cast<double>(n * kChains * 2 * kLanes<T>) / time / 1e9);
   }
   return best;
 }
+#else
+template <class T>
+double peak() {
+  return 0;
+}
+#endif
 
 template <class T>
 void bench_shape(const char* kind, size_t m, size_t n, size_t k) {
@@ -323,10 +342,10 @@ void bench_shape(const char* kind, size_t m, size_t n, size_t k) {
   std::vector<T> c(m * n);
   const bool ta = kind[0] == 'T', tb = kind[1] == 'T';
   const auto sm = static_cast<ptrdiff_t>(m), sn = static_cast<ptrdiff_t>(n), sk = static_cast<ptrdiff_t>(k);
-  Workspace<T> workspace(Gemm<T>::workspace(m, n, k));
+  Workspace<T> workspace(gemm<T>().workspace(m, n, k));
   const auto once = [&] {
-    Gemm<T>::run(m, n, k, a.data(), ta ? 1 : sk, ta ? sm : 1, b.data(), tb ? 1 : sn, tb ? sk : 1, c.data(), sn, false,
-                 workspace.memory);
+    gemm<T>().run(m, n, k, a.data(), ta ? 1 : sk, ta ? sm : 1, b.data(), tb ? 1 : sn, tb ? sk : 1, c.data(), sn, false,
+                  workspace.memory);
   };
   const double flop = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   once();
@@ -339,10 +358,9 @@ void bench_shape(const char* kind, size_t m, size_t n, size_t k) {
     best = std::min(best, (seconds() - start) / static_cast<double>(times));
   }
   const double top = peak<T>();
-  std::printf("f%zu %s %zux%zux%zu  %.1f GFLOP/s  %.2f of peak %.0f", 8 * sizeof(T), kind, m, n, k, flop / best / 1e9,
-              flop / best / 1e9 / top, top);
-  if (m == 1 || n == 1)
-    std::printf("  %.1f GB/s", static_cast<double>((m * k + k * n) * sizeof(T)) / best / 1e9);
+  std::printf("f%zu %s %zux%zux%zu  %.1f GFLOP/s", 8 * sizeof(T), kind, m, n, k, flop / best / 1e9);
+  if (top > 0) std::printf("  %.2f of peak %.0f", flop / best / 1e9 / top, top);
+  if (m == 1 || n == 1) std::printf("  %.1f GB/s", static_cast<double>((m * k + k * n) * sizeof(T)) / best / 1e9);
   std::printf("\n");
 }
 
@@ -351,26 +369,52 @@ struct Shape {
   size_t m, n, k;
 };
 const Shape kBenchShapes[] = {
-    {"NN", 8, 8, 8},          {"NN", 16, 16, 16},        {"NN", 32, 32, 32},       {"NN", 64, 64, 64},
-    {"NT", 8, 8, 8},          {"NT", 16, 16, 16},        {"NT", 32, 32, 32},       {"NT", 64, 64, 64},
-    {"TN", 64, 64, 64},       {"TT", 64, 64, 64},        {"NN", 128, 128, 128},    {"NN", 256, 256, 256},
-    {"NT", 256, 256, 256},    {"TN", 256, 256, 256},     {"TT", 256, 256, 256},    {"NN", 512, 512, 512},
-    {"NT", 512, 512, 512},    {"TN", 512, 512, 512},     {"TT", 512, 512, 512},    {"NN", 1024, 1024, 1024},
-    {"NT", 1024, 1024, 1024}, {"TN", 1024, 1024, 1024},  {"TT", 1024, 1024, 1024}, {"NN", 128, 512, 784},
-    {"NT", 128, 784, 512},    {"TN", 784, 512, 128},     {"NN", 128, 10, 256},     {"NT", 128, 256, 10},
-    {"TN", 256, 10, 128},     {"NN", 32, 4096, 4096},    {"NT", 32, 4096, 4096},   {"TN", 4096, 4096, 32},
-    {"NN", 4096, 16, 4096},   {"TN", 4096, 16, 4096},    {"NN", 4096, 4096, 16},   {"NN", 1, 4096, 4096},
-    {"NT", 1, 4096, 4096},    {"NN", 4096, 1, 4096},     {"TN", 4096, 1, 4096},    {"NN", 1, 256, 784},
+    {"NN", 8, 8, 8},          {"NN", 16, 16, 16},       {"NN", 32, 32, 32},       {"NN", 64, 64, 64},
+    {"NT", 8, 8, 8},          {"NT", 16, 16, 16},       {"NT", 32, 32, 32},       {"NT", 64, 64, 64},
+    {"TN", 64, 64, 64},       {"TT", 64, 64, 64},       {"NN", 128, 128, 128},    {"NN", 256, 256, 256},
+    {"NT", 256, 256, 256},    {"TN", 256, 256, 256},    {"TT", 256, 256, 256},    {"NN", 512, 512, 512},
+    {"NT", 512, 512, 512},    {"TN", 512, 512, 512},    {"TT", 512, 512, 512},    {"NN", 1024, 1024, 1024},
+    {"NT", 1024, 1024, 1024}, {"TN", 1024, 1024, 1024}, {"TT", 1024, 1024, 1024}, {"NN", 128, 512, 784},
+    {"NT", 128, 784, 512},    {"TN", 784, 512, 128},    {"NN", 128, 10, 256},     {"NT", 128, 256, 10},
+    {"TN", 256, 10, 128},     {"NN", 32, 4096, 4096},   {"NT", 32, 4096, 4096},   {"TN", 4096, 4096, 32},
+    {"NN", 4096, 16, 4096},   {"TN", 4096, 16, 4096},   {"NN", 4096, 4096, 16},   {"NN", 1, 4096, 4096},
+    {"NT", 1, 4096, 4096},    {"NN", 4096, 1, 4096},    {"TN", 4096, 1, 4096},    {"NN", 1, 256, 784},
     {"NT", 1, 256, 784},      {"NN", 1, 1, 100000},
 };
 
 template <class T>
 void bench(const std::string& only) {
   for (const Shape& shape : kBenchShapes) {
-    const std::string name = std::string(shape.kind) + ' ' + std::to_string(shape.m) + 'x' + std::to_string(shape.n) + 'x' + std::to_string(shape.k);
+    const std::string name = std::string(shape.kind) + ' ' + std::to_string(shape.m) + 'x' + std::to_string(shape.n) +
+                             'x' + std::to_string(shape.k);
     if (name.find(only) != std::string::npos) bench_shape<T>(shape.kind, shape.m, shape.n, shape.k);
   }
 }
+
+#ifdef GRADTAPE_ISA
+#define STRING(x) #x
+#define NAME(x) STRING(x)
+std::vector<std::string> use_isas() { return {NAME(GRADTAPE_ISA)}; }
+void choose(const std::string&) {
+  using namespace gradtape::GRADTAPE_ISA;
+  fns[gradtape::kFloat32] = {&Gemm<float>::run, &Gemm<float>::workspace};
+  fns[gradtape::kFloat64] = {&Gemm<double>::run, &Gemm<double>::workspace};
+  fns[gradtape::kInt32] = {&Gemm<uint32_t>::run, &Gemm<uint32_t>::workspace};
+}
+#else
+std::vector<std::string> use_isas() {
+  const char* one = std::getenv("GRADTAPE_ISA");
+  return one && *one ? std::vector<std::string>{one} : gradtape::available_isas();
+}
+void choose(const std::string& isa) {
+  const gradtape::Kernels* kernels = gradtape::kernels_for(isa);
+  if (!kernels) {
+    std::printf("no ISA %s here\n", isa.c_str());
+    std::exit(2);
+  }
+  for (int dtype = 0; dtype < gradtape::kDTypes; dtype++) fns[dtype] = kernels->gemm[dtype];
+}
+#endif
 
 }  // namespace
 
@@ -389,13 +433,19 @@ int main(int argc, char** argv) {
       only = argument;
     }
   }
-  if (run_bench) {
-    if (dtype != "f64") bench<float>(only);
-    if (dtype != "f32") bench<double>(only);
-    return 0;
+  for (const std::string& isa : use_isas()) {
+    choose(isa);
+    std::printf("%s\n", isa.c_str());
+    if (run_bench) {
+      if (dtype != "f64") bench<float>(only);
+      if (dtype != "f32") bench<double>(only);
+    } else {
+      test_all<float>(small);
+      test_all<double>(small);
+      test_all<int32_t>(small);
+    }
   }
-  test_all<float>(small);
-  test_all<double>(small);
+  if (run_bench) return 0;
   std::printf("%d passed, %d failed\n", passed, failed);
   return failed != 0;
 }
