@@ -1,0 +1,246 @@
+// Vectors of the ISA unit being compiled, by the GCC/Clang vector extensions: the only compiler-specific file. It knows
+// no mathematics. Everything lives in an unnamed namespace, so that no symbol of one ISA unit can serve another.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+#if defined(__FMA__) || defined(__AVX2__) || defined(__AVX512F__)
+#include <immintrin.h>
+#elif defined(__SSE2__)
+#include <emmintrin.h>
+#elif defined(__ARM_NEON)
+#include <arm_neon.h>
+#endif
+
+#ifndef GRADTAPE_ISA
+#error "define GRADTAPE_ISA as avx512, avx2, sse2 or neon"
+#endif
+
+#define GRADTAPE_INLINE inline __attribute__((always_inline))
+
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC diagnostic ignored "-Wpsabi"  // vectors are never passed between units
+#endif
+
+namespace gradtape {
+namespace GRADTAPE_ISA {
+namespace {
+
+#if defined(__AVX512F__)
+constexpr size_t kVectorBytes = 64;
+#elif defined(__AVX2__)
+constexpr size_t kVectorBytes = 32;
+#else
+constexpr size_t kVectorBytes = 16;
+#endif
+
+#if defined(__FMA__) || defined(__aarch64__)
+constexpr bool kFma = true;  // fma() rounds once
+#else
+constexpr bool kFma = false;  // fma() is a multiplication and an addition
+#endif
+
+template <class T>
+constexpr size_t kLanes = kVectorBytes / sizeof(T);
+
+template <class T, size_t N>
+struct VecOf {
+  typedef T type __attribute__((vector_size(N * sizeof(T))));
+  typedef T unaligned __attribute__((vector_size(N * sizeof(T)), aligned(alignof(T)), may_alias));
+};
+template <class T, size_t N = kLanes<T>>
+using Vec = typename VecOf<T, N>::type;
+
+template <class V>
+using Lane = std::decay_t<decltype(V{}[0])>;
+template <class V>
+constexpr size_t kLanesOf = sizeof(V) / sizeof(Lane<V>);
+template <class V>
+using MaskOf = decltype(V{} < V{});  // signed integers as wide as the lanes: 0 or -1
+
+// The integer type as wide as T.
+template <size_t bytes>
+struct IntOfSize;
+template <>
+struct IntOfSize<1> {
+  using Signed = int8_t;
+  using Unsigned = uint8_t;
+};
+template <>
+struct IntOfSize<4> {
+  using Signed = int32_t;
+  using Unsigned = uint32_t;
+};
+template <>
+struct IntOfSize<8> {
+  using Signed = int64_t;
+  using Unsigned = uint64_t;
+};
+template <class V>
+using IntVec = Vec<typename IntOfSize<sizeof(Lane<V>)>::Signed, kLanesOf<V>>;
+template <class V>
+using UintVec = Vec<typename IntOfSize<sizeof(Lane<V>)>::Unsigned, kLanesOf<V>>;
+
+template <class T, size_t N = kLanes<T>>
+GRADTAPE_INLINE Vec<T, N> load(const T* p) {
+  return *reinterpret_cast<const typename VecOf<T, N>::unaligned*>(p);
+}
+
+template <class T, class V>
+GRADTAPE_INLINE void store(T* p, V v) {
+  static_assert(sizeof(Lane<V>) == sizeof(T), "store does not convert");
+  *reinterpret_cast<typename VecOf<T, kLanesOf<V>>::unaligned*>(p) = v;
+}
+
+template <class X>
+struct AsVector {
+  using type = X;
+  using Element = Lane<X>;
+};
+template <>
+struct AsVector<float> {
+  using type = Vec<float>;
+  using Element = float;
+};
+template <>
+struct AsVector<double> {
+  using type = Vec<double>;
+  using Element = double;
+};
+template <>
+struct AsVector<int32_t> {
+  using type = Vec<int32_t>;
+  using Element = int32_t;
+};
+template <>
+struct AsVector<uint8_t> {
+  using type = Vec<uint8_t>;
+  using Element = uint8_t;
+};
+
+// All lanes x; named by the vector or by its element. x - 0 and not x + 0, which is not x for x = -0 and costs clang an
+// addition.
+template <class X>
+GRADTAPE_INLINE typename AsVector<X>::type splat(typename AsVector<X>::Element x) {
+  return x - typename AsVector<X>::type{};
+}
+
+template <class V, class M>
+GRADTAPE_INLINE V select(M mask, V yes, V no) {
+  return (MaskOf<V>)mask ? yes : no;
+}
+
+// The same bits as another type of vector.
+template <class To, class V>
+GRADTAPE_INLINE To bitcast(V v) {
+  static_assert(sizeof(To) == sizeof(V), "bitcast keeps the size");
+  return (To)v;
+}
+
+// Lane by lane to another type, as a C cast of each lane.
+template <class To, class V>
+GRADTAPE_INLINE Vec<To, kLanesOf<V>> convert(V v) {
+  return __builtin_convertvector(v, Vec<To, kLanesOf<V>>);
+}
+
+template <class V, size_t... I>
+GRADTAPE_INLINE auto low_half(V v, std::index_sequence<I...>) {
+  return __builtin_shufflevector(v, v, I...);
+}
+template <class V, size_t... I>
+GRADTAPE_INLINE auto high_half(V v, std::index_sequence<I...>) {
+  return __builtin_shufflevector(v, v, (I + sizeof...(I))...);
+}
+template <class V>
+GRADTAPE_INLINE auto low_half(V v) {
+  return low_half(v, std::make_index_sequence<kLanesOf<V> / 2>());
+}
+template <class V>
+GRADTAPE_INLINE auto high_half(V v) {
+  return high_half(v, std::make_index_sequence<kLanesOf<V> / 2>());
+}
+template <class V, size_t... I>
+GRADTAPE_INLINE auto join(V low, V high, std::index_sequence<I...>) {
+  return __builtin_shufflevector(low, high, I...);
+}
+template <class V>
+GRADTAPE_INLINE auto join(V low, V high) {
+  return join(low, high, std::make_index_sequence<kLanesOf<V> * 2>());
+}
+
+// One pass of the transposition: exchanges the off-diagonal blocks of S lanes between rows a and b.
+template <size_t S, class V, size_t... I>
+GRADTAPE_INLINE void exchange(V& a, V& b, std::index_sequence<I...>) {
+  constexpr size_t N = sizeof...(I);
+  const V low = __builtin_shufflevector(a, b, ((I & S) ? N + I - S : I)...);
+  const V high = __builtin_shufflevector(a, b, ((I & S) ? N + I : I + S)...);
+  a = low;
+  b = high;
+}
+
+template <size_t S, class V, size_t N>
+GRADTAPE_INLINE void transpose_pass(V (&rows)[N]) {
+#pragma GCC unroll 64
+  for (size_t i = 0; i < N; ++i) {
+    if ((i & S) == 0) exchange<S>(rows[i], rows[i + S], std::make_index_sequence<N>());
+  }
+  if constexpr (S > 1) transpose_pass<S / 2>(rows);
+}
+
+// Transposes N vectors of N lanes in registers.
+template <class T, size_t N = kLanes<T>>
+GRADTAPE_INLINE void transpose(Vec<T, N> (&rows)[N]) {
+  transpose_pass<N / 2>(rows);
+}
+
+// a * b + c, rounded once where kFma. The compilers contract nothing by themselves (-ffp-contract=off), and gcc does
+// not keep a chain of per-lane __builtin_fma in vectors: hence the ISA's own names, here and for sqrt.
+#if defined(__AVX512F__)
+GRADTAPE_INLINE Vec<float, 16> fma(Vec<float, 16> a, Vec<float, 16> b, Vec<float, 16> c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
+GRADTAPE_INLINE Vec<double, 8> fma(Vec<double, 8> a, Vec<double, 8> b, Vec<double, 8> c) {
+  return _mm512_fmadd_pd(a, b, c);
+}
+GRADTAPE_INLINE Vec<float, 16> sqrt(Vec<float, 16> x) { return _mm512_maskz_sqrt_ps(0xffff, x); }
+GRADTAPE_INLINE Vec<double, 8> sqrt(Vec<double, 8> x) { return _mm512_maskz_sqrt_pd(0xff, x); }
+#endif
+#if defined(__AVX2__)
+GRADTAPE_INLINE Vec<float, 8> fma(Vec<float, 8> a, Vec<float, 8> b, Vec<float, 8> c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+GRADTAPE_INLINE Vec<double, 4> fma(Vec<double, 4> a, Vec<double, 4> b, Vec<double, 4> c) {
+  return _mm256_fmadd_pd(a, b, c);
+}
+GRADTAPE_INLINE Vec<float, 4> fma(Vec<float, 4> a, Vec<float, 4> b, Vec<float, 4> c) { return _mm_fmadd_ps(a, b, c); }
+GRADTAPE_INLINE Vec<double, 2> fma(Vec<double, 2> a, Vec<double, 2> b, Vec<double, 2> c) {
+  return _mm_fmadd_pd(a, b, c);
+}
+GRADTAPE_INLINE Vec<float, 8> sqrt(Vec<float, 8> x) { return _mm256_sqrt_ps(x); }
+GRADTAPE_INLINE Vec<double, 4> sqrt(Vec<double, 4> x) { return _mm256_sqrt_pd(x); }
+#elif defined(__SSE2__)
+GRADTAPE_INLINE Vec<float, 4> fma(Vec<float, 4> a, Vec<float, 4> b, Vec<float, 4> c) { return a * b + c; }
+GRADTAPE_INLINE Vec<double, 2> fma(Vec<double, 2> a, Vec<double, 2> b, Vec<double, 2> c) { return a * b + c; }
+GRADTAPE_INLINE Vec<float, 4> sqrt(Vec<float, 4> x) { return _mm_sqrt_ps(x); }
+GRADTAPE_INLINE Vec<double, 2> sqrt(Vec<double, 2> x) { return _mm_sqrt_pd(x); }
+#elif defined(__aarch64__)
+GRADTAPE_INLINE Vec<float, 4> fma(Vec<float, 4> a, Vec<float, 4> b, Vec<float, 4> c) {
+  return (Vec<float, 4>)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+}
+GRADTAPE_INLINE Vec<double, 2> fma(Vec<double, 2> a, Vec<double, 2> b, Vec<double, 2> c) {
+  return (Vec<double, 2>)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
+GRADTAPE_INLINE Vec<float, 4> sqrt(Vec<float, 4> x) { return (Vec<float, 4>)vsqrtq_f32((float32x4_t)x); }
+GRADTAPE_INLINE Vec<double, 2> sqrt(Vec<double, 2> x) { return (Vec<double, 2>)vsqrtq_f64((float64x2_t)x); }
+#else
+#error "no fma and sqrt for this ISA"
+#endif
+
+GRADTAPE_INLINE float fma(float a, float b, float c) { return kFma ? __builtin_fmaf(a, b, c) : a * b + c; }
+GRADTAPE_INLINE double fma(double a, double b, double c) { return kFma ? __builtin_fma(a, b, c) : a * b + c; }
+
+}  // namespace
+}  // namespace GRADTAPE_ISA
+}  // namespace gradtape
