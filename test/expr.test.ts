@@ -1,4 +1,6 @@
 // The formulas of `expr`: how they are read, and where an error points.
+import { readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ExprNode, parseExpr } from '../lib/expr-parser.js';
 
@@ -61,6 +63,19 @@ describe('parseExpr reads a formula as Python would', () => {
   }
 });
 
+// Random formulas, each with the tree of Python's own parser (test/golden/make-expr.py).
+const golden = JSON.parse(readFileSync(new URL('./golden/expr.json', import.meta.url), 'utf8')) as {
+  parts: string[];
+  tree: string;
+}[];
+
+it('reads random formulas as Python does', () => {
+  for (const { parts, tree } of golden) {
+    // Python's repr of a number keeps the point: 1000.0.
+    expect(show(parseExpr(parts)), parts.join('$')).toBe(tree.replace(/(\d)\.0\b/g, '$1'));
+  }
+});
+
 describe('a bad formula is a SyntaxError that points at the place', () => {
   const x = 0;
   const cases: [readonly string[], string][] = [
@@ -90,4 +105,43 @@ describe('a bad formula is a SyntaxError that points at the place', () => {
   for (const [strings, message] of cases) {
     it(JSON.stringify(strings), () => expect(errorOf(strings)).toBe(message));
   }
+});
+
+it('answers any text with a tree or with a SyntaxError that points into it', () => {
+  const piece = fc.oneof(
+    fc.constantFrom(
+      '+',
+      '-',
+      '*',
+      '**',
+      '/',
+      '@',
+      '(',
+      ')',
+      ',',
+      '<',
+      '<=',
+      '=',
+      '.',
+      'nn.relu',
+      'x',
+      '1',
+      '2.5',
+      '1e',
+      ' ',
+      '\n',
+    ),
+    fc.string({ maxLength: 3 }),
+  );
+  const part = fc.array(piece, { maxLength: 6 }).map((pieces) => pieces.join(''));
+  fc.assert(
+    fc.property(fc.array(part, { minLength: 1, maxLength: 4 }), (strings) => {
+      const answer = errorOf(strings);
+      if (!answer.startsWith('expr:')) return;
+      const [, formula = '', caret = ''] = answer.split('\n');
+      expect(caret).toMatch(/^ *\^$/);
+      expect(caret.length).toBeLessThanOrEqual(formula.length + 1);
+    }),
+    { numRuns: 2000 },
+  );
 });
