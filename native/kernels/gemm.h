@@ -26,6 +26,7 @@ struct Gemm {
   static constexpr size_t kColumnsOnce = 128;  // columns of packed b in a block, when it is used for one block of rows
   static constexpr size_t kColumnsReused = 2048;  // the same, when several blocks of rows use it
   static constexpr size_t kStrip = 8192 / sizeof(T);
+  static constexpr size_t kCached = (4 << 20) / sizeof(T);
   static constexpr double kSmall = 64.0 * 64 * 80;  // products this small are computed without packing
 
   static GRADTAPE_INLINE V mul_add(V x, V y, V z) {
@@ -113,11 +114,20 @@ struct Gemm {
     ptrdiff_t rsb, last_b;  // last_*: where the last vector of a row starts
     T* c;
     ptrdiff_t rsc, last_c;
-    size_t keep,
-        count;  // lanes of the last vector that belong to c: from keep (the others overlap a neighbour), count of them
+    size_t shift;   // so many lanes of the last vector are columns of its neighbour: leave them
+    size_t narrow;  // n, if n < L
     bool add;
   };
   using Tile = void (*)(const Panel&);
+
+  // A vector from mask + L - s has its first s lanes off.
+  struct LaneMasks {
+    Lane<MaskOf<V>> mask[2 * L];
+    constexpr LaneMasks() : mask() {
+      for (size_t i = L; i < 2 * L; i++) mask[i] = -1;
+    }
+  };
+  static constexpr LaneMasks kLaneMasks{};
 
   template <size_t R, size_t N>
   [[gnu::noinline]] static void tile(const Panel& panel) {
@@ -145,44 +155,40 @@ struct Gemm {
       b += rsb;
     }
     T* c = panel.c;
-    const ptrdiff_t rsc = panel.rsc;
+    const ptrdiff_t rsc = panel.rsc, last_c = panel.last_c;
     const bool add = panel.add;
-    if (panel.count < L) {
-      if (panel.keep == 0) {  // n < L
+    if (panel.narrow > 0) {
+      T lanes[R * L];
 #pragma GCC unroll 16
-        for (size_t i = 0; i < R; i++) {
-          T lanes[L];
-          store(lanes, acc[i][0]);
-          T* row = c + static_cast<ptrdiff_t>(i) * rsc;
-          for (size_t l = 0; l < panel.count; l++) row[l] = add ? row[l] + lanes[l] : lanes[l];
-        }
-        return;
-      }
+      for (size_t i = 0; i < R; i++) store(lanes + i * L, acc[i][0]);
+      put_narrow(R, panel.narrow, lanes, c, rsc, add);
+    } else if (panel.shift > 0) {
+      const MaskOf<V> mine = load<Lane<MaskOf<V>>>(kLaneMasks.mask + L - panel.shift);
 #pragma GCC unroll 16
-      for (size_t i = 0; i < R; i++) {
-        T* row = c + static_cast<ptrdiff_t>(i) * rsc;
+      for (size_t i = 0; i < R; i++, c += rsc) {
 #pragma GCC unroll 4
-        for (size_t j = 0; j + 1 < N; j++) store(row + j * L, add ? load<T>(row + j * L) + acc[i][j] : acc[i][j]);
-        T lanes[L];
-        store(lanes, acc[i][N - 1]);
-        row += panel.last_c;
-        for (size_t l = panel.keep; l < L; l++) row[l] = add ? row[l] + lanes[l] : lanes[l];
+        for (size_t j = 0; j + 1 < N; j++) store(c + j * L, add ? load<T>(c + j * L) + acc[i][j] : acc[i][j]);
+        const V old = load<T>(c + last_c);
+        store(c + last_c, select(mine, add ? old + acc[i][N - 1] : acc[i][N - 1], old));
       }
-      return;
-    }
-    if (add) {
+    } else if (add) {
 #pragma GCC unroll 16
-      for (size_t i = 0; i < R; i++)
+      for (size_t i = 0; i < R; i++, c += rsc) {
 #pragma GCC unroll 4
-        for (size_t j = 0; j < N; j++) {
-          T* at = c + static_cast<ptrdiff_t>(i) * rsc + j * L;
-          store(at, load<T>(at) + acc[i][j]);
-        }
+        for (size_t j = 0; j < N; j++) store(c + j * L, load<T>(c + j * L) + acc[i][j]);
+      }
     } else {
 #pragma GCC unroll 16
-      for (size_t i = 0; i < R; i++)
+      for (size_t i = 0; i < R; i++, c += rsc) {
 #pragma GCC unroll 4
-        for (size_t j = 0; j < N; j++) store(c + static_cast<ptrdiff_t>(i) * rsc + j * L, acc[i][j]);
+        for (size_t j = 0; j < N; j++) store(c + j * L, acc[i][j]);
+      }
+    }
+  }
+
+  [[gnu::noinline]] static void put_narrow(size_t rows, size_t columns, const T* lanes, T* c, ptrdiff_t rsc, bool add) {
+    for (size_t i = 0; i < rows; i++, lanes += L, c += rsc) {
+      for (size_t j = 0; j < columns; j++) c[j] = add ? c[j] + lanes[j] : lanes[j];
     }
   }
 
@@ -215,8 +221,8 @@ struct Gemm {
       Panel panel;
       panel.depth = depth;
       panel.rsc = rsc;
-      panel.keep = shift;
-      panel.count = n < L ? n : L - shift;
+      panel.shift = shift;
+      panel.narrow = n < L ? n : 0;
       panel.add = add;
       panel.last_c = static_cast<ptrdiff_t>((vectors - 1) * L) - static_cast<ptrdiff_t>(shift);
       if (packed_b) {
@@ -245,6 +251,48 @@ struct Gemm {
           panel.c = c + static_cast<ptrdiff_t>(i) * rsc + j0 + j;
           run_tile(panel);
         }
+      }
+    }
+  }
+
+  static constexpr size_t E = 16 / sizeof(T);  // lanes that a shuffle reaches cheaply
+
+  template <size_t... I>
+  static GRADTAPE_INLINE V interleave_low(V x, V y, std::index_sequence<I...>) {
+    return __builtin_shufflevector(x, y, (I / E * E + I % E / 2 + I % 2 * L)...);
+  }
+  template <size_t... I>
+  static GRADTAPE_INLINE V interleave_high(V x, V y, std::index_sequence<I...>) {
+    return __builtin_shufflevector(x, y, (I / E * E + I % E / 2 + E / 2 + I % 2 * L)...);
+  }
+  template <size_t N>
+  static GRADTAPE_INLINE Vec<T, N> load_apart(const T* from, ptrdiff_t stride) {
+    if constexpr (N == E) {
+      return load<T, E>(from);
+    } else {
+      return join(load_apart<N / 2>(from, stride),
+                  load_apart<N / 2>(from + static_cast<ptrdiff_t>(N / 2) * stride, stride));
+    }
+  }
+
+  // out[p] lane i = from[i * stride + p], i, p < L. Loads 16 bytes at a time, so that no shuffle crosses them.
+  static GRADTAPE_INLINE void load_transposed(const T* from, ptrdiff_t stride, V (&out)[L]) {
+    constexpr auto all = std::make_index_sequence<L>();
+#pragma GCC unroll 4
+    for (size_t q = 0; q < L; q += E) {
+      V x[E];
+#pragma GCC unroll 4
+      for (size_t e = 0; e < E; e++) x[e] = load_apart<L>(from + static_cast<ptrdiff_t>(e) * stride + q, stride);
+      if constexpr (E == 4) {
+        const V a = interleave_low(x[0], x[2], all), b = interleave_low(x[1], x[3], all);
+        const V c = interleave_high(x[0], x[2], all), d = interleave_high(x[1], x[3], all);
+        out[q] = interleave_low(a, b, all);
+        out[q + 1] = interleave_high(a, b, all);
+        out[q + 2] = interleave_low(c, d, all);
+        out[q + 3] = interleave_high(c, d, all);
+      } else {
+        out[q] = interleave_low(x[0], x[1], all);
+        out[q + 1] = interleave_high(x[0], x[1], all);
       }
     }
   }
@@ -319,9 +367,7 @@ struct Gemm {
         if (rsb == 1 && depth >= L) {
           for (size_t p0 = 0;;) {
             V x[L];
-#pragma GCC unroll 16
-            for (size_t l = 0; l < L; l++) x[l] = load<T>(in + static_cast<ptrdiff_t>(l) * csb + p0);
-            transpose<T>(x);
+            load_transposed(in + p0, csb, x);
 #pragma GCC unroll 16
             for (size_t l = 0; l < L; l++) store(out + (p0 + l) * stride, x[l]);
             if (p0 + L == depth) break;
@@ -346,10 +392,17 @@ struct Gemm {
         add_columns(i, length - i < kStrip ? length - i : kStrip, k, mat + i, sk, x, sx,
                     c + static_cast<ptrdiff_t>(i) * sc, sc, accumulate, strip);
     } else if (sk == 1) {
+      // Rows side by side hide each other's latency in cache; from memory more than eight streams are slower.
+      constexpr size_t kFew = L < 8 ? 8 / L : 1, kMore = L < 8 ? 8 / L : 2;
       size_t i = 0;
-      for (; i + 2 * L <= length; i += 2 * L)
-        dot_rows<2>(k, mat + static_cast<ptrdiff_t>(i) * so, so, x, sx, c + static_cast<ptrdiff_t>(i) * sc, sc,
-                    accumulate, 0);
+      if (k <= kCached / length) {
+        for (; i + kMore * L <= length; i += kMore * L)
+          dot_rows<kMore>(k, mat + static_cast<ptrdiff_t>(i) * so, so, x, sx, c + static_cast<ptrdiff_t>(i) * sc, sc,
+                          accumulate, 0);
+      }
+      for (; i + kFew * L <= length; i += kFew * L)
+        dot_rows<kFew>(k, mat + static_cast<ptrdiff_t>(i) * so, so, x, sx, c + static_cast<ptrdiff_t>(i) * sc, sc,
+                       accumulate, 0);
       for (size_t next; i < length; i = next + L) {
         next = i + L <= length ? i : length - L;
         dot_rows<1>(k, mat + static_cast<ptrdiff_t>(next) * so, so, x, sx, c + static_cast<ptrdiff_t>(next) * sc, sc,
@@ -457,12 +510,22 @@ struct Gemm {
     }
   }
 
-  // The rows of the matrix are contiguous along k: L of them are turned in registers, so that a lane is a row.
+  static GRADTAPE_INLINE V gather(const T* from, ptrdiff_t stride) {
+    T lanes[L];
+    for (size_t l = 0; l < L; l++) lanes[l] = from[static_cast<ptrdiff_t>(l) * stride];
+    return load<T>(lanes);
+  }
+
+  // The rows of the matrix are contiguous along k: L of them are turned in registers, so that a lane is a row; G such
+  // groups side by side.
   template <size_t G>
   static void dot_rows(size_t k, const T* mat, ptrdiff_t so, const T* x, ptrdiff_t sx, T* c, ptrdiff_t sc,
                        bool accumulate, size_t keep) {
+    constexpr size_t kLine = 64 / sizeof(T), kAhead = 8 * kLine;
     const size_t blocks = (k - 1) / kDepth + 1;
     V total[G];
+#pragma GCC unroll 4
+    for (size_t g = 0; g < G; g++) total[g] = accumulate ? gather(c + static_cast<ptrdiff_t>(g * L) * sc, sc) : V{};
     for (size_t block = 0; block < blocks; block++) {
       const size_t depth = k / blocks + (block < k % blocks);
       V sum[G];
@@ -470,12 +533,13 @@ struct Gemm {
       for (size_t g = 0; g < G; g++) sum[g] = V{};
       size_t p = 0;
       for (; p + L <= depth; p += L) {
+        if (p % kLine == 0) {
+          for (size_t l = 0; l < G * L; l++) __builtin_prefetch(mat + static_cast<ptrdiff_t>(l) * so + p + kAhead);
+        }
 #pragma GCC unroll 4
         for (size_t g = 0; g < G; g++) {
           V rows[L];
-#pragma GCC unroll 16
-          for (size_t l = 0; l < L; l++) rows[l] = load<T>(mat + static_cast<ptrdiff_t>(g * L + l) * so + p);
-          transpose<T>(rows);
+          load_transposed(mat + static_cast<ptrdiff_t>(g * L) * so + p, so, rows);
 #pragma GCC unroll 16
           for (size_t l = 0; l < L; l++)
             sum[g] = mul_add(splat<V>(x[static_cast<ptrdiff_t>(p + l) * sx]), rows[l], sum[g]);
@@ -484,27 +548,11 @@ struct Gemm {
       for (; p < depth; p++) {
         const V xs = splat<V>(x[static_cast<ptrdiff_t>(p) * sx]);
 #pragma GCC unroll 4
-        for (size_t g = 0; g < G; g++) {
-          T lanes[L];
-          for (size_t l = 0; l < L; l++) lanes[l] = mat[static_cast<ptrdiff_t>(g * L + l) * so + p];
-          sum[g] = mul_add(xs, load<T>(lanes), sum[g]);
-        }
+        for (size_t g = 0; g < G; g++)
+          sum[g] = mul_add(xs, gather(mat + static_cast<ptrdiff_t>(g * L) * so + p, so), sum[g]);
       }
-      if (block == 0) {
 #pragma GCC unroll 4
-        for (size_t g = 0; g < G; g++) total[g] = sum[g];
-        if (accumulate) {
-#pragma GCC unroll 4
-          for (size_t g = 0; g < G; g++) {
-            T lanes[L];
-            for (size_t l = 0; l < L; l++) lanes[l] = c[static_cast<ptrdiff_t>(g * L + l) * sc];
-            total[g] = load<T>(lanes) + sum[g];
-          }
-        }
-      } else {
-#pragma GCC unroll 4
-        for (size_t g = 0; g < G; g++) total[g] = total[g] + sum[g];
-      }
+      for (size_t g = 0; g < G; g++) total[g] = accumulate || block > 0 ? total[g] + sum[g] : sum[g];
       mat += depth;
       x += static_cast<ptrdiff_t>(depth) * sx;
     }
