@@ -129,31 +129,36 @@ struct Gemm {
   };
   static constexpr LaneMasks kLaneMasks{};
 
+  // One step of a tile along k. Strides in bytes: then gcc makes no second version of the loop for stride one.
+  template <size_t R, size_t N>
+  static GRADTAPE_INLINE void step(const char* a, ptrdiff_t rsa, const char* b, ptrdiff_t last_b, V (&acc)[R][N]) {
+    V row[N];
+#pragma GCC unroll 4
+    for (size_t j = 0; j < N; j++)
+      row[j] =
+          load<T>(reinterpret_cast<const T*>(b + (j + 1 < N ? static_cast<ptrdiff_t>(j * L * sizeof(T)) : last_b)));
+#pragma GCC unroll 16
+    for (size_t i = 0; i < R; i++) {
+      const V x = splat<V>(*reinterpret_cast<const T*>(a + static_cast<ptrdiff_t>(i) * rsa));
+#pragma GCC unroll 4
+      for (size_t j = 0; j < N; j++) acc[i][j] = mul_add(x, row[j], acc[i][j]);
+    }
+  }
+
   template <size_t R, size_t N>
   [[gnu::noinline]] static void tile(const Panel& panel) {
-    const T *a = panel.a, *b = panel.b;
-    const ptrdiff_t rsa = panel.rsa, csa = panel.csa, rsb = panel.rsb, last_b = panel.last_b;
+    constexpr ptrdiff_t kSize = sizeof(T);
+    const char *a = reinterpret_cast<const char*>(panel.a), *b = reinterpret_cast<const char*>(panel.b);
+    const ptrdiff_t rsa = panel.rsa * kSize, csa = panel.csa * kSize, rsb = panel.rsb * kSize;
+    const ptrdiff_t last_b = panel.last_b * kSize;
     V acc[R][N];
 #pragma GCC unroll 16
-    for (size_t i = 0; i < R; i++)
+    for (size_t i = 0; i < R; i++) {
+      __builtin_prefetch(panel.c + static_cast<ptrdiff_t>(i) * panel.rsc, 1);
 #pragma GCC unroll 4
-      for (size_t j = 0; j < N; j++) {
-        acc[i][j] = V{};
-        if (j == 0) __builtin_prefetch(panel.c + static_cast<ptrdiff_t>(i) * panel.rsc, 1);
-      }
-    for (size_t p = panel.depth; p > 0; p--) {
-      V row[N];
-#pragma GCC unroll 4
-      for (size_t j = 0; j < N; j++) row[j] = load<T>(j + 1 < N ? b + j * L : b + last_b);
-#pragma GCC unroll 16
-      for (size_t i = 0; i < R; i++) {
-        const V x = splat<V>(a[static_cast<ptrdiff_t>(i) * rsa]);
-#pragma GCC unroll 4
-        for (size_t j = 0; j < N; j++) acc[i][j] = mul_add(x, row[j], acc[i][j]);
-      }
-      a += csa;
-      b += rsb;
+      for (size_t j = 0; j < N; j++) acc[i][j] = V{};
     }
+    for (size_t p = panel.depth; p > 0; p--, a += csa, b += rsb) step<R, N>(a, rsa, b, last_b, acc);
     T* c = panel.c;
     const ptrdiff_t rsc = panel.rsc, last_c = panel.last_c;
     const bool add = panel.add;
