@@ -51,7 +51,7 @@
       ],
       "variables": {
         "isa_libraries": ["kernels_avx512", "kernels_avx2", "kernels_sse2"],
-        "isa_defines": ["<@(isa_defines_x64)"]
+        "isa_defines": ["GRADTAPE_HAS_AVX512", "GRADTAPE_HAS_AVX2", "GRADTAPE_HAS_SSE2"]
       }
     }],
     ["target_arch=='arm64'", {
@@ -67,7 +67,7 @@
       ],
       "variables": {
         "isa_libraries": ["kernels_neon"],
-        "isa_defines": ["<@(isa_defines_arm64)"]
+        "isa_defines": ["GRADTAPE_HAS_NEON"]
       }
     }]
   ],

@@ -18,8 +18,6 @@
     ],
     "isas_x64": ["avx512", "avx2", "sse2"],
     "isas_arm64": ["neon"],
-    "isa_defines_x64": ["GRADTAPE_HAS_AVX512", "GRADTAPE_HAS_AVX2", "GRADTAPE_HAS_SSE2"],
-    "isa_defines_arm64": ["GRADTAPE_HAS_NEON"],
     "isa_flags_avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"],
     "isa_flags_avx2": ["-mavx2", "-mfma"],
     "isa_flags_sse2": ["-msse2"],

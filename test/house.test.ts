@@ -77,6 +77,7 @@ test('both builds read their sources and flags from the manifest, and it lists e
   for (const isa of [...manifest.isas_x64, ...manifest.isas_arm64]) {
     expect(manifest[`isa_flags_${isa}`], isa).toBeDefined();
     expect(gyp, isa).toContain(`"GRADTAPE_ISA=${isa}"`);
+    expect(gyp, isa).toContain(`"GRADTAPE_HAS_${isa.toUpperCase()}"`);
   }
 });
 
