@@ -21,10 +21,13 @@ struct Gemm {
   static constexpr size_t max_rows(size_t vectors) {
     return L * sizeof(T) == 64 ? (vectors > 2 ? 6 : 14) : vectors == 1 ? 12 : 6;
   }
-  static constexpr size_t kDepth = 384;        // most of k in one block: decides bits
-  static constexpr size_t kRows = 192;         // most rows of a in one block
-  static constexpr size_t kColumnsOnce = 128;  // columns of packed b in a block, when it is used for one block of rows
-  static constexpr size_t kColumnsReused = 2048;  // the same, when several blocks of rows use it
+  static constexpr size_t kLine = 64 / sizeof(T);             // of a cache
+  static constexpr size_t kAhead = 8 * kLine;                 // how far ahead rows are fetched
+  static constexpr size_t kDepth = 384;                       // most of k in one block: decides bits
+  static constexpr size_t kRows = 768 / sizeof(T);            // most rows of a in one block
+  static constexpr size_t kColumnsReused = 8192 / sizeof(T);  // most columns of b, if several blocks of rows use them
+  static constexpr size_t kPackedOnce = (192 << 10) / sizeof(T);  // else: so much of b, which stays in L2
+  static constexpr size_t kShallow = 64;  // blocks with k up to this are computed row by row, for the sake of c
   static constexpr size_t kStrip = 8192 / sizeof(T);
   static constexpr size_t kCached = (4 << 20) / sizeof(T);
   static constexpr double kSmall = 64.0 * 64 * 80;  // products this small are computed without packing
@@ -51,7 +54,7 @@ struct Gemm {
     p.depth = (k - 1) / p.blocks + 1;
     const size_t row_blocks = (m - 1) / kRows + 1;
     p.block_rows = (m - 1) / row_blocks + 1;
-    const size_t width = p.vectors * L, most = row_blocks == 1 ? kColumnsOnce : kColumnsReused;
+    const size_t width = p.vectors * L, most = row_blocks == 1 ? kPackedOnce / p.depth : kColumnsReused;
     p.columns = ((n < most ? n : most) + width - 1) / width * width;
     return p;
   }
@@ -98,7 +101,7 @@ struct Gemm {
           if (pack_a && m != p.block_rows) pack_rows(rows, m - i0, depth, ai, rsa, csa, p.rows, packed_a);
           block_product(p, rows, j0, columns, n, depth, pack_a ? packed_a : nullptr, ai, rsa, csa,
                         pack_b ? packed_b : nullptr, bd, rsb, c + static_cast<ptrdiff_t>(i0) * rsc, rsc,
-                        accumulate || block > 0);
+                        accumulate || block > 0, m > kCached / k);
         }
       }
       p0 += depth;
@@ -117,6 +120,7 @@ struct Gemm {
     size_t shift;   // so many lanes of the last vector are columns of its neighbour: leave them
     size_t narrow;  // n, if n < L
     bool add;
+    const T* next;  // rows of a (row-major, from memory) to fetch meanwhile: those of the next tile; or null
   };
   using Tile = void (*)(const Panel&);
 
@@ -158,7 +162,16 @@ struct Gemm {
 #pragma GCC unroll 4
       for (size_t j = 0; j < N; j++) acc[i][j] = V{};
     }
-    for (size_t p = panel.depth; p > 0; p--, a += csa, b += rsb) step<R, N>(a, rsa, b, last_b, acc);
+    size_t p = panel.depth;
+    if (panel.next) {
+      const char* next = reinterpret_cast<const char*>(panel.next);
+      for (; p >= kLine; p -= kLine, next += 64) {
+#pragma GCC unroll 16
+        for (size_t i = 0; i < R; i++) __builtin_prefetch(next + static_cast<ptrdiff_t>(i) * rsa);
+        for (size_t u = 0; u < kLine; u++, a += csa, b += rsb) step<R, N>(a, rsa, b, last_b, acc);
+      }
+    }
+    for (; p > 0; p--, a += csa, b += rsb) step<R, N>(a, rsa, b, last_b, acc);
     T* c = panel.c;
     const ptrdiff_t rsc = panel.rsc, last_c = panel.last_c;
     const bool add = panel.add;
@@ -217,19 +230,19 @@ struct Gemm {
   // where it is.
   static void block_product(const Plan& plan, size_t rows, size_t j0, size_t columns, size_t n, size_t depth,
                             const T* packed_a, const T* a, ptrdiff_t rsa, ptrdiff_t csa, const T* packed_b, const T* b,
-                            ptrdiff_t rsb, T* c, ptrdiff_t rsc, bool add) {
+                            ptrdiff_t rsb, T* c, ptrdiff_t rsc, bool add, bool from_memory) {
     const size_t panels = (rows - 1) / plan.rows + 1, short_rows = rows / panels, tall = rows % panels;
     const size_t width = plan.vectors * L;
-    for (size_t j = 0; j < columns; j += width) {
+    const bool fetch = !packed_a && csa == 1 && from_memory;
+    Panel panel;
+    panel.depth = depth;
+    panel.rsc = rsc;
+    panel.narrow = n < L ? n : 0;
+    panel.add = add;
+    const auto set_columns = [&](size_t j) {
       const size_t here = columns - j < width ? columns - j : width, vectors = (here - 1) / L + 1;
-      const size_t shift = n < L ? 0 : vectors * L - here;
-      Panel panel;
-      panel.depth = depth;
-      panel.rsc = rsc;
-      panel.shift = shift;
-      panel.narrow = n < L ? n : 0;
-      panel.add = add;
-      panel.last_c = static_cast<ptrdiff_t>((vectors - 1) * L) - static_cast<ptrdiff_t>(shift);
+      panel.shift = n < L ? 0 : vectors * L - here;
+      panel.last_c = static_cast<ptrdiff_t>((vectors - 1) * L) - static_cast<ptrdiff_t>(panel.shift);
       if (packed_b) {
         panel.b = packed_b + j * depth;
         panel.rsb = static_cast<ptrdiff_t>(vectors * L);
@@ -239,20 +252,45 @@ struct Gemm {
         panel.rsb = rsb;
         panel.last_b = panel.last_c;
       }
-      size_t i = 0;
-      for (size_t q = 0; q < panels;) {
+      return vectors;
+    };
+    const auto set_rows = [&](size_t i, size_t r) {
+      if (packed_a) {
+        panel.a = packed_a + i * depth;
+        panel.rsa = csa == 1 ? static_cast<ptrdiff_t>(depth) : 1;
+        panel.csa = csa == 1 ? 1 : static_cast<ptrdiff_t>(r);
+      } else {
+        panel.a = a + static_cast<ptrdiff_t>(i) * rsa;
+        panel.rsa = rsa;
+        panel.csa = csa;
+      }
+      panel.next = fetch ? panel.a + static_cast<ptrdiff_t>(r) * rsa : nullptr;
+    };
+    if (depth <= kShallow) {
+      for (size_t q = 0, i = 0; q < panels; q++) {
+        const size_t r = short_rows + (q < tall);
+        set_rows(i, r);
+        const Tile wide = tile_of(r, plan.vectors);
+        for (size_t j = 0; j < columns; j += width) {
+          const size_t vectors = set_columns(j);
+          panel.c = c + static_cast<ptrdiff_t>(i) * rsc + j0 + j;
+          if (vectors == plan.vectors) {
+            wide(panel);
+          } else {
+            tile_of(r, vectors)(panel);
+          }
+        }
+        i += r;
+      }
+      return;
+    }
+    for (size_t j = 0; j < columns; j += width) {
+      const size_t vectors = set_columns(j);
+      for (size_t q = 0, i = 0; q < panels;) {
         const size_t r = short_rows + (q < tall), end = q < tall ? tall : panels;
         const Tile run_tile = tile_of(r, vectors);
         for (; q < end; q++, i += r) {
-          if (packed_a) {
-            panel.a = packed_a + i * depth;
-            panel.rsa = csa == 1 ? static_cast<ptrdiff_t>(depth) : 1;
-            panel.csa = csa == 1 ? 1 : static_cast<ptrdiff_t>(r);
-          } else {
-            panel.a = a + static_cast<ptrdiff_t>(i) * rsa;
-            panel.rsa = rsa;
-            panel.csa = csa;
-          }
+          set_rows(i, r);
           panel.c = c + static_cast<ptrdiff_t>(i) * rsc + j0 + j;
           run_tile(panel);
         }
@@ -349,6 +387,9 @@ struct Gemm {
       constexpr size_t kStep = 8;
       for (size_t p0 = 0; p0 < depth; p0 += kStep) {
         const size_t p1 = depth - p0 < kStep ? depth : p0 + kStep;
+        for (size_t p = p0 + kStep; p < p0 + 2 * kStep && p < depth; p++) {
+          for (size_t j = 0; j < columns; j += kLine) __builtin_prefetch(b + static_cast<ptrdiff_t>(p) * rsb + j0 + j);
+        }
         for (size_t j = 0; j < columns; j += width) {
           const size_t here = columns - j < width ? columns - j : width, vectors = (here - 1) / L + 1;
           const size_t last = here - L;  // wraps when here < L: only ever added to j0 + j
@@ -372,6 +413,11 @@ struct Gemm {
         if (rsb == 1 && depth >= L) {
           for (size_t p0 = 0;;) {
             V x[L];
+            if (p0 % kLine < L) {
+              const T* next =
+                  p0 + kAhead < depth ? in + p0 + kAhead : in + static_cast<ptrdiff_t>(L) * csb + (p0 + kAhead - depth);
+              for (size_t l = 0; l < L; l++) __builtin_prefetch(next + static_cast<ptrdiff_t>(l) * csb);
+            }
             load_transposed(in + p0, csb, x);
 #pragma GCC unroll 16
             for (size_t l = 0; l < L; l++) store(out + (p0 + l) * stride, x[l]);
@@ -526,7 +572,6 @@ struct Gemm {
   template <size_t G>
   static void dot_rows(size_t k, const T* mat, ptrdiff_t so, const T* x, ptrdiff_t sx, T* c, ptrdiff_t sc,
                        bool accumulate, size_t keep) {
-    constexpr size_t kLine = 64 / sizeof(T), kAhead = 8 * kLine;
     const size_t blocks = (k - 1) / kDepth + 1;
     V total[G];
 #pragma GCC unroll 4
