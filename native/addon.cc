@@ -1,0 +1,330 @@
+// The boundary: the only file that knows Node-API. One hot entry without arguments (run the program in the mailbox) and a
+// few cold ones. All state belongs to the environment, so every worker thread has its own.
+#include <napi.h>
+
+#include <cstring>
+#include <unordered_map>
+
+#if defined(__linux__)
+#include <sys/resource.h>
+#endif
+
+#include "dispatch.h"
+#include "run.h"
+
+namespace gradtape {
+namespace {
+
+// control (int32): what JavaScript and the hot entry tell each other besides the program.
+enum Control { kWordCount, kStatus, kFailedValue, kControls };
+enum Status { kOk, kBadProgram, kFailedIndex, kFailedDivision, kFailedMemory };
+
+constexpr size_t kMaxPlans = 512;
+constexpr size_t kCountFaultsFrom = size_t{1} << 20;  // of arena; asking the system costs too much for small programs
+
+struct TrackedBuffer {
+  napi_ref ref;
+  double bytes;
+};
+
+uint64_t hash_words(const int32_t* words, size_t n) {
+  uint64_t h = n * 0x9e3779b97f4a7c15u;
+  for (size_t i = 0; i < n; ++i) h = ((h << 7 | h >> 57) ^ uint32_t(words[i])) * 0x9e3779b97f4a7c15u;
+  return h;
+}
+
+uint64_t minor_faults() {
+#if defined(__linux__)
+  rusage usage;
+  if (getrusage(RUSAGE_THREAD, &usage) == 0) return uint64_t(usage.ru_minflt);
+#endif
+  return 0;
+}
+
+class Environment {
+ public:
+  explicit Environment(Napi::Env env) : env_(env), kernels_(kernels_for("")) {}
+
+  // ---- mailbox ----
+  int32_t *words = nullptr, *control = nullptr;
+  double *data = nullptr, *results = nullptr;
+  size_t word_capacity = 0, data_capacity = 0, result_capacity = 0;
+  Napi::ObjectReference mailbox;  // keeps the typed arrays alive
+  std::string error;
+  Executor executor;
+  std::vector<std::shared_ptr<Executor>> idle;  // of asynchronous runs
+
+  void run_mailbox() {
+    const std::shared_ptr<const Plan>* plan = find_plan();
+    if (!plan) {
+      control[kStatus] = kBadProgram;
+      return;
+    }
+    const bool count = (*plan)->arena_bytes >= kCountFaultsFrom;
+    const uint64_t before = count ? minor_faults() : 0;
+    report(run(**plan, data, results, executor), control, results);
+    if (count) page_faults_ += minor_faults() - before;
+  }
+
+  static void report(const Failure& failure, int32_t* control, double* results) {
+    static constexpr Status kStatusOf[] = {kOk, kFailedIndex, kFailedDivision, kFailedMemory};
+    control[kStatus] = kStatusOf[failure.code];
+    control[kFailedValue] = failure.value;
+    if (failure.code == Failure::kNone) return;
+    results[0] = double(failure.index);
+    results[1] = double(failure.length);
+  }
+
+  // The plan of the program in the mailbox, from the cache if it was made before; null (and `error`) if it is malformed.
+  const std::shared_ptr<const Plan>* find_plan() {
+    const int32_t n = control[kWordCount];
+    if (n < 0 || size_t(n) > word_capacity) {
+      error = "word count exceeds the mailbox";
+      return nullptr;
+    }
+    const uint64_t hash = hash_words(words, size_t(n));
+    auto found = plans_.find(hash);
+    if (found != plans_.end()) {
+      const std::vector<int32_t>& known = found->second->program.words;
+      if (known.size() == size_t(n) && std::memcmp(known.data(), words, sizeof(int32_t) * size_t(n)) == 0) {
+        return &found->second;
+      }
+    }
+    auto plan = std::make_shared<Plan>();
+    error = make_plan(words, size_t(n), *kernels_, *plan);
+    if (error.empty() && (size_t(plan->program.data_count) > data_capacity ||
+                          size_t(plan->program.result_count) > result_capacity)) {
+      error = "program needs a larger mailbox";
+    }
+    if (!error.empty()) return nullptr;
+    if (plans_.size() >= kMaxPlans) plans_.clear();
+    ++plans_made_;
+    return &(plans_[hash] = std::move(plan));
+  }
+
+  bool choose_isa(const std::string& isa) {
+    const Kernels* kernels = kernels_for(isa);
+    if (!kernels) return false;
+    kernels_ = kernels;
+    plans_.clear();
+    return true;
+  }
+  const char* isa() const { return kernels_->isa; }
+
+  // ---- buffers: made and freed by V8, counted through weak references, which empty at collection time ----
+
+  void track(Napi::Value buffer, double bytes) {
+    if (buffers_.size() >= sweep_at_) {
+      sweep();
+      sweep_at_ = std::max<size_t>(1024, buffers_.size() * 2);
+    }
+    napi_ref ref;
+    if (napi_create_reference(env_, buffer, 0, &ref) != napi_ok) return;
+    buffers_.push_back({ref, bytes});
+    tracked_bytes_ += bytes;
+    peak_bytes_ = std::max(peak_bytes_, tracked_bytes_ + double(arena_bytes()));
+  }
+
+  void sweep() {
+    size_t kept = 0;
+    for (size_t i = 0; i < buffers_.size(); ++i) {
+      Napi::HandleScope scope(env_);
+      napi_value value = nullptr;
+      if (napi_get_reference_value(env_, buffers_[i].ref, &value) == napi_ok && value) {
+        buffers_[kept++] = buffers_[i];
+      } else {
+        napi_delete_reference(env_, buffers_[i].ref);
+        tracked_bytes_ -= buffers_[i].bytes;
+      }
+    }
+    buffers_.resize(kept);
+  }
+
+  size_t arena_bytes() const {
+    size_t bytes = executor.arena.bytes();
+    for (const auto& e : idle) bytes += e->arena.bytes();
+    return bytes;
+  }
+
+  Napi::Value memory() {
+    sweep();
+    Napi::Object out = Napi::Object::New(env_);
+    uint64_t growths = executor.arena.growths();
+    for (const auto& e : idle) growths += e->arena.growths();
+    peak_bytes_ = std::max(peak_bytes_, tracked_bytes_ + double(arena_bytes()));
+    out["tensors"] = double(buffers_.size());
+    out["bytes"] = tracked_bytes_;
+    out["arenaBytes"] = double(arena_bytes());
+    out["peakBytes"] = peak_bytes_;
+    out["arenaGrowths"] = double(growths);
+    out["arenaPageFaults"] = double(page_faults_);
+    out["plans"] = double(plans_made_);
+    return out;
+  }
+
+ private:
+  Napi::Env env_;
+  const Kernels* kernels_;
+  std::unordered_map<uint64_t, std::shared_ptr<const Plan>> plans_;
+  std::vector<TrackedBuffer> buffers_;
+  size_t sweep_at_ = 1024;
+  double tracked_bytes_ = 0, peak_bytes_ = 0;
+  uint64_t page_faults_ = 0, plans_made_ = 0;
+};
+
+napi_value run_mailbox(napi_env env, napi_callback_info info) {
+  void* state = nullptr;
+  napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &state);
+  static_cast<Environment*>(state)->run_mailbox();
+  return nullptr;
+}
+
+// One program on a thread of the pool. Owns copies of everything but the buffers, which `held` keeps alive.
+class AsyncRun : public Napi::AsyncWorker {
+ public:
+  AsyncRun(Napi::Env env, Environment& home, std::shared_ptr<const Plan> plan, Napi::Value held)
+      : Napi::AsyncWorker(env, "gradtape"),
+        promise_(Napi::Promise::Deferred::New(env)),
+        plan_(std::move(plan)),
+        data_(home.data, home.data + plan_->program.data_count),
+        results_(std::max<size_t>(2, size_t(plan_->program.result_count))) {
+    if (home.idle.empty()) {
+      executor_ = std::make_shared<Executor>();
+    } else {
+      executor_ = home.idle.back();
+      home.idle.pop_back();
+    }
+    Receiver().Set("held", held);
+  }
+  Napi::Promise promise() const { return promise_.Promise(); }
+
+ protected:
+  void Execute() override { failure_ = run(*plan_, data_.data(), results_.data(), *executor_); }
+
+  void OnOK() override {
+    Napi::Env env = Env();
+    env.GetInstanceData<Environment>()->idle.push_back(executor_);
+    int32_t control[kControls] = {};
+    Environment::report(failure_, control, results_.data());
+    Napi::Object out = Napi::Object::New(env);
+    Napi::Array numbers = Napi::Array::New(env, results_.size());
+    for (size_t i = 0; i < results_.size(); ++i) numbers[uint32_t(i)] = results_[i];
+    out["status"] = control[kStatus];
+    out["failedValue"] = control[kFailedValue];
+    out["results"] = numbers;
+    promise_.Resolve(out);
+  }
+  void OnError(const Napi::Error& error) override { promise_.Reject(error.Value()); }
+
+ private:
+  Napi::Promise::Deferred promise_;
+  std::shared_ptr<const Plan> plan_;
+  std::vector<double> data_, results_;
+  std::shared_ptr<Executor> executor_;
+  Failure failure_;
+};
+
+Environment& environment(const Napi::CallbackInfo& info) { return *info.Env().GetInstanceData<Environment>(); }
+
+// setMailbox(words: Int32Array, data: Float64Array, results: Float64Array, control: Int32Array)
+Napi::Value set_mailbox(const Napi::CallbackInfo& info) {
+  Environment& e = environment(info);
+  auto words = info[0].As<Napi::Int32Array>(), control = info[3].As<Napi::Int32Array>();
+  auto data = info[1].As<Napi::Float64Array>(), results = info[2].As<Napi::Float64Array>();
+  Napi::Object kept = Napi::Object::New(info.Env());
+  for (uint32_t i = 0; i < 4; ++i) kept.Set(i, info[i]);
+  e.mailbox = Napi::Persistent(kept);
+  e.words = words.Data();
+  e.word_capacity = words.ElementLength();
+  e.data = data.Data();
+  e.data_capacity = data.ElementLength();
+  e.results = results.Data();
+  e.result_capacity = results.ElementLength();
+  e.control = control.Data();
+  return info.Env().Undefined();
+}
+
+// runAsync(held): Promise<{status, failedValue, results}>; `held` is kept alive until it settles
+Napi::Value run_async(const Napi::CallbackInfo& info) {
+  Environment& e = environment(info);
+  const std::shared_ptr<const Plan>* plan = e.find_plan();
+  if (!plan) {
+    e.control[kStatus] = kBadProgram;
+    return info.Env().Undefined();
+  }
+  e.control[kStatus] = kOk;
+  auto* worker = new AsyncRun(info.Env(), e, *plan, info[0]);
+  Napi::Promise promise = worker->promise();
+  worker->Queue();
+  return promise;
+}
+
+// track(buffer: ArrayBuffer, bytes: number): number, the address of its data
+Napi::Value track(const Napi::CallbackInfo& info) {
+  void* address = info[0].As<Napi::ArrayBuffer>().Data();
+  const double number = double(reinterpret_cast<uintptr_t>(address));
+  if (reinterpret_cast<void*>(uintptr_t(number)) != address) {
+    throw Napi::Error::New(info.Env(), "gradtape: a buffer's address does not fit a double");
+  }
+  environment(info).track(info[0], info[1].As<Napi::Number>().DoubleValue());
+  return Napi::Number::New(info.Env(), number);
+}
+
+Napi::Value memory(const Napi::CallbackInfo& info) { return environment(info).memory(); }
+
+Napi::Value last_error(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), environment(info).error);
+}
+
+// setIsa(name): boolean; '' takes the best one
+Napi::Value set_isa(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), environment(info).choose_isa(info[0].As<Napi::String>().Utf8Value()));
+}
+
+Napi::Value isa(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), environment(info).isa());
+}
+
+// The alignment of a buffer's data asks for its address once, at allocation; everything after is a number.
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  auto* e = new Environment(env);
+  env.SetInstanceData(e);
+  napi_value hot;
+  napi_create_function(env, "run", NAPI_AUTO_LENGTH, run_mailbox, e, &hot);
+  exports.Set("run", Napi::Value(env, hot));
+  exports["setMailbox"] = Napi::Function::New(env, set_mailbox, "setMailbox");
+  exports["runAsync"] = Napi::Function::New(env, run_async, "runAsync");
+  exports["track"] = Napi::Function::New(env, track, "track");
+  exports["memory"] = Napi::Function::New(env, memory, "memory");
+  exports["lastError"] = Napi::Function::New(env, last_error, "lastError");
+  exports["setIsa"] = Napi::Function::New(env, set_isa, "setIsa");
+  exports["isa"] = Napi::Function::New(env, isa, "isa");
+  Napi::Array isas = Napi::Array::New(env);
+  for (const std::string& name : available_isas()) isas[isas.Length()] = Napi::String::New(env, name);
+  exports["isas"] = isas;
+  Napi::Object opcodes = Napi::Object::New(env);
+  for (const OpcodeName& op : opcode_names()) opcodes.Set(op.name, op.opcode);
+  exports["opcodes"] = opcodes;
+  Napi::Array elementwise = Napi::Array::New(env);
+  for (const ElementwiseInfo& k : kElementwiseInfo) {
+    Napi::Object o = Napi::Object::New(env);
+    o["name"] = k.name;
+    o["arity"] = int(k.arity);
+    o["toBool"] = k.to_bool;
+    Napi::Array dtypes = Napi::Array::New(env);
+    const Kernels* table = kernels_for("");
+    for (uint32_t d = 0; d < kDTypes; ++d) {
+      if (table->elementwise[&k - kElementwiseInfo][d][0]) dtypes[dtypes.Length()] = Napi::Number::New(env, d);
+    }
+    o["dtypes"] = dtypes;
+    elementwise[elementwise.Length()] = o;
+  }
+  exports["elementwise"] = elementwise;
+  return exports;
+}
+
+}  // namespace
+}  // namespace gradtape
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) { return gradtape::init(env, exports); }
+NODE_API_MODULE(gradtape, Init)

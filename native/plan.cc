@@ -1,0 +1,559 @@
+#include "plan.h"
+
+#include <algorithm>
+#include <cassert>
+#include <map>
+
+namespace gradtape {
+namespace {
+
+constexpr size_t kMaxLoopInstructions = 64;
+constexpr int kHorizontalReach = 16;  // how many steps back an independent value looks for a loop to join
+
+using Strides = std::array<int64_t, kMaxRank>;
+
+struct View {
+  int32_t base = -1;
+  Strides strides{};
+};
+
+// A loop while it grows.
+struct Group {
+  int64_t size;
+  const Value* shape = nullptr;  // set by the first operand that is neither flat nor uniform
+  int64_t outer = 0, length = 0, inner = 0;
+  std::vector<int32_t> values, reductions;
+};
+
+size_t aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
+
+// First fit over the gaps between live blocks; used while planning only.
+class ArenaLayout {
+ public:
+  int64_t take(size_t bytes) {
+    bytes = std::max(aligned(bytes), kAlign);
+    size_t at = 0;
+    for (const auto& [begin, end] : live_) {
+      if (begin - at >= bytes) break;
+      at = end;
+    }
+    live_[at] = at + bytes;
+    peak_ = std::max(peak_, at + bytes);
+    return int64_t(at);
+  }
+  void give_back(int64_t at) { live_.erase(size_t(at)); }
+  size_t peak() const { return peak_; }
+
+ private:
+  std::map<size_t, size_t> live_;
+  size_t peak_ = 0;
+};
+
+class Planner {
+ public:
+  explicit Planner(Plan& plan) : plan_(plan), values_(plan.program.values), kernels_(*plan.kernels) {}
+
+  void run() {
+    const size_t n = values_.size();
+    needed_.assign(n, false);
+    want_contiguous_.assign(n, false);
+    want_loop_.assign(n, false);
+    is_output_.assign(n, false);
+    materialize_.assign(n, false);
+    step_of_.assign(n, -1);
+    is_reduced_.assign(n, false);
+    used_outside_.assign(n, false);
+    last_use_.assign(n, -1);
+    redirected_.assign(n, -1);
+    views_.resize(n);
+    for (int32_t v : plan_.program.outputs) is_output_[v] = needed_[v] = true;
+    mark_demands();
+    for (size_t v = 0; v < n; ++v) {
+      if (needed_[v]) place_in_steps(int32_t(v));
+    }
+    finish();
+  }
+
+ private:
+  bool is_loop_value(const Value& v) const { return is_elementwise(v.opcode); }
+  // A reduction over one element changes the shape and nothing else.
+  bool is_reshape(const Value& v) const {
+    return v.opcode == kReshape || (is_reduction(v.opcode) && v.attributes[1] == 1);
+  }
+
+  // From the last value to the first: who needs what of whom, and which views must become real.
+  void mark_demands() {
+    for (int32_t i = int32_t(values_.size()) - 1; i >= 0; --i) {
+      if (!needed_[i]) continue;
+      const Value& v = values_[i];
+      const bool empty = v.size == 0;
+      if (v.opcode == kTranspose) materialize_[i] = want_contiguous_[i] || want_loop_[i] || is_output_[i];
+      if (v.opcode == kBroadcast) materialize_[i] = want_contiguous_[i] || (is_output_[i] && v.size > 1);
+      for (int o = 0; o < v.arity; ++o) {
+        const int32_t x = v.operands[o];
+        if (empty) continue;
+        needed_[x] = true;
+        if (is_reshape(v)) want_contiguous_[x] = true;
+        else if (is_loop_value(v) || is_reduction(v.opcode) || v.opcode == kBroadcast) want_loop_[x] = true;
+        else if (v.opcode == kMatmul || (v.opcode == kTranspose && !materialize_[i])) continue;
+        else want_contiguous_[x] = true;
+      }
+    }
+  }
+
+  static void contiguous_strides(const Value& v, Strides& strides) {
+    int64_t stride = 1;
+    for (int d = v.rank - 1; d >= 0; --d) {
+      strides[d] = stride;
+      stride *= v.dims[d];
+    }
+  }
+
+  bool is_contiguous(int32_t i) const {
+    const Value& v = values_[i];
+    int64_t stride = 1;
+    for (int d = v.rank - 1; d >= 0; --d) {
+      if (v.dims[d] != 1 && views_[i].strides[d] != stride) return false;
+      stride *= v.dims[d];
+    }
+    return true;
+  }
+
+  void be_own_base(int32_t i) {
+    views_[i].base = i;
+    contiguous_strides(values_[i], views_[i].strides);
+  }
+
+  // The operand's strides over the axes of `shape` (broadcast on the right); returns how a loop would read it.
+  Source::Kind strides_over(int32_t x, const Value& shape, Strides& strides) const {
+    const Value& v = values_[x];
+    if (v.size == shape.size && is_contiguous(x)) return Source::kFlat;
+    bool uniform = true;
+    for (int d = 0; d < shape.rank; ++d) {
+      const int e = d - (shape.rank - v.rank);
+      strides[d] = e < 0 || v.dims[e] == 1 ? 0 : views_[x].strides[e];
+      if (strides[d] != 0 && shape.dims[d] != 1) uniform = false;
+    }
+    return uniform ? Source::kUniform : Source::kStrided;
+  }
+
+  void place_in_steps(int32_t i) {
+    const Value& v = values_[i];
+    if (v.size == 0) {
+      be_own_base(i);
+      return;
+    }
+    if (v.opcode == kInput || v.opcode == kLiteral) return be_own_base(i);
+    if (is_reshape(v)) return view_reshape(i);
+    if (v.opcode == kBroadcast && !materialize_[i]) {
+      const int32_t x = v.operands[0];
+      views_[i].base = views_[x].base;
+      if (strides_over(x, v, views_[i].strides) == Source::kFlat) contiguous_strides(v, views_[i].strides);
+      return;
+    }
+    if (v.opcode == kTranspose && !materialize_[i]) {
+      views_[i].base = views_[v.operands[0]].base;
+      for (int d = 0; d < v.rank; ++d) views_[i].strides[d] = views_[v.operands[0]].strides[v.attributes[d]];
+      return;
+    }
+    be_own_base(i);
+    if (is_loop_value(v) || v.opcode == kBroadcast) return join_loop(i);
+    if (is_reduction(v.opcode)) return join_reduction(i);
+    for (int o = 0; o < v.arity; ++o) use(v.operands[o], int(groups_.size()));
+    step_of_[i] = int(groups_.size());
+    groups_.push_back({-1, &v, 0, 0, 0, {i}, {}});
+  }
+
+  void view_reshape(int32_t i) {
+    const Value& v = values_[i];
+    const int32_t x = v.operands[0];
+    const int32_t b = views_[x].base;
+    if (is_output_[i] && v.size > 1) {
+      // The base writes straight into the output, unless its elements must stay where they are.
+      const bool free_base = step_of_[b] >= 0 && !is_output_[b] && redirected_[b] < 0 && values_[b].size == v.size;
+      if (!free_base || !is_contiguous(x)) {
+        be_own_base(i);
+        return join_loop(i);
+      }
+      redirected_[b] = i;
+    }
+    views_[i].base = b;
+    if (is_contiguous(x)) contiguous_strides(v, views_[i].strides);
+  }
+
+  // The first step at which operand x can be read by an instruction over `shape`.
+  int ready_at(int32_t x, Source::Kind kind) const {
+    const int32_t b = views_[x].base;
+    if (step_of_[b] < 0) return 0;
+    const bool in_loop = groups_[step_of_[b]].size > 0 && !is_reduced_[b] && kind == Source::kFlat;
+    return step_of_[b] + (in_loop ? 0 : 1);
+  }
+
+  void use(int32_t x, int step) {
+    const int32_t b = views_[x].base;
+    last_use_[b] = std::max(last_use_[b], step);
+    if (step_of_[b] != step) used_outside_[b] = true;
+  }
+
+  // Chooses the loop for `size` elements read through `kinds` over `shape`; opens one if none fits.
+  int choose_loop(int64_t size, const Value& shape, int ready, bool strided, const int32_t* reduction) {
+    const int end = int(groups_.size());
+    for (int s = std::max(ready, end - kHorizontalReach); s < end; ++s) {
+      Group& g = groups_[s];
+      if (g.size != size) continue;
+      if (size > 1 && g.values.size() + g.reductions.size() >= kMaxLoopInstructions) continue;
+      if (strided && g.shape && !same_dims(*g.shape, shape)) continue;
+      if (reduction && g.length > 0 &&
+          (g.outer != reduction[0] || g.length != reduction[1] || g.inner != reduction[2])) continue;
+      return s;
+    }
+    groups_.push_back({size, nullptr, 0, 0, 0, {}, {}});
+    return end;
+  }
+
+  static bool same_dims(const Value& a, const Value& b) {
+    return a.rank == b.rank && std::equal(a.dims, a.dims + a.rank, b.dims);
+  }
+
+  void join_loop(int32_t i) {
+    const Value& v = values_[i];
+    int ready = 0;
+    bool strided = false;
+    for (int o = 0; o < v.arity; ++o) {
+      Strides strides;
+      const Source::Kind kind = strides_over(v.operands[o], v, strides);
+      strided = strided || kind == Source::kStrided;
+      ready = std::max(ready, ready_at(v.operands[o], kind));
+    }
+    const int s = choose_loop(v.size, v, ready, strided, nullptr);
+    if (strided) groups_[s].shape = &v;
+    groups_[s].values.push_back(i);
+    step_of_[i] = s;
+    for (int o = 0; o < v.arity; ++o) use(v.operands[o], s);
+  }
+
+  void join_reduction(int32_t i) {
+    const Value& v = values_[i];
+    const int32_t x = v.operands[0];
+    const Value& shape = values_[x];
+    Strides strides;
+    const Source::Kind kind = strides_over(x, shape, strides);
+    const bool strided = kind == Source::kStrided;
+    const int s = choose_loop(shape.size, shape, ready_at(x, kind), strided, v.attributes);
+    Group& g = groups_[s];
+    if (strided) g.shape = &shape;
+    g.outer = v.attributes[0];
+    g.length = v.attributes[1];
+    g.inner = v.attributes[2];
+    g.reductions.push_back(i);
+    step_of_[i] = s;
+    is_reduced_[i] = true;
+    use(x, s);
+  }
+
+  // ---- places and steps ----
+
+  void finish() {
+    Plan& p = plan_;
+    const size_t n = values_.size();
+    p.places.resize(n);
+    p.base.resize(n);
+    std::vector<int32_t> output_of(n, -1);
+    for (size_t k = 0; k < p.program.outputs.size(); ++k) output_of[p.program.outputs[k]] = int32_t(k);
+    for (size_t i = 0; i < n; ++i) {
+      p.base[i] = views_[i].base >= 0 ? views_[i].base : int32_t(i);
+      const Value& v = values_[i];
+      if (p.base[i] != int32_t(i) || !needed_[i] || v.size == 0) continue;
+      if (v.opcode == kInput) p.places[i] = {Place::kData, v.data};
+      else if (v.size == 1) p.places[i] = {Place::kSlot, int64_t(p.slots++)};
+      else if (is_output_[i]) p.places[i] = {Place::kData, p.program.output_data[output_of[i]]};
+      else if (redirected_[i] >= 0) p.places[i] = {Place::kData, p.program.output_data[output_of[redirected_[i]]]};
+    }
+    std::vector<std::vector<int32_t>> dying(groups_.size());
+    for (size_t i = 0; i < n; ++i) {
+      if (step_of_[i] >= 0 && p.places[i].kind == Place::kNowhere && values_[i].size > 1) {
+        dying[std::max(last_use_[i], step_of_[i])].push_back(int32_t(i));
+      }
+    }
+    for (int s = 0; s < int(groups_.size()); ++s) {
+      const Group& g = groups_[s];
+      for (int32_t i : g.values) claim(i, g.size > 1 && !used_outside_[i]);
+      for (int32_t i : g.reductions) claim(i, false);
+      step_workspace_.clear();
+      if (g.size == 1) emit_scalars(g);
+      else if (g.size > 1) emit_loop(g);
+      else if (values_[g.values[0]].opcode == kMatmul) emit_matmul(g.values[0]);
+      else p.steps.push_back({Step::kOther, g.values[0]});
+      for (int64_t at : step_workspace_) layout_.give_back(at);
+      for (int32_t i : dying[s]) {
+        if (p.places[i].kind == Place::kArena) layout_.give_back(p.places[i].at);
+      }
+    }
+    p.arena_bytes = layout_.peak();
+  }
+
+  // Gives value i room in the arena, unless it has a place or stays in a register.
+  void claim(int32_t i, bool in_register) {
+    if (in_register || plan_.places[i].kind != Place::kNowhere || values_[i].size == 0) return;
+    plan_.places[i] = {Place::kArena, layout_.take(size_t(values_[i].size) * kDTypeSize[values_[i].dtype])};
+  }
+
+  int64_t workspace(size_t bytes) {
+    step_workspace_.push_back(layout_.take(bytes));
+    return step_workspace_.back();
+  }
+
+  const ElementwiseFn* variants_of(const Value& v) const {
+    const Value& x = values_[v.operands[0]];
+    if (v.opcode == kCast) return &kernels_.cast[x.dtype][v.dtype];
+    if (v.opcode == kBroadcast || is_reshape(v)) return kernels_.elementwise[k_identity][v.dtype];
+    const int k = v.opcode - kFirstElementwise;
+    return kernels_.elementwise[k][kElementwiseInfo[k].first_is_bool ? values_[v.operands[1]].dtype : x.dtype];
+  }
+
+  bool divides(const Value& v) const {
+    const int k = v.opcode - kFirstElementwise;
+    return (k == k_floordiv || k == k_floormod) && v.dtype == kInt32;
+  }
+
+  void emit_scalars(const Group& g) {
+    std::vector<ScalarCall> calls;
+    for (int32_t i : g.values) {
+      const Value& v = values_[i];
+      ScalarCall call{variants_of(v)[0], {-1, -1, -1}, i, divides(v)};
+      for (int o = 0; o < v.arity; ++o) call.operands[o] = views_[v.operands[o]].base;
+      calls.push_back(call);
+    }
+    plan_.steps.push_back({Step::kScalars, int32_t(plan_.scalars.size())});
+    plan_.scalars.push_back(std::move(calls));
+  }
+
+  int16_t source_slot(Loop& loop, int32_t x, const Value& shape) {
+    Source s{};
+    s.kind = strides_over(x, shape, s.strides);
+    s.value = views_[x].base;
+    s.size = uint8_t(kDTypeSize[values_[x].dtype]);
+    if (s.kind != Source::kStrided) s.strides = {};
+    for (size_t k = 0; k < loop.sources.size(); ++k) {
+      const Source& t = loop.sources[k];
+      if (t.kind == s.kind && t.value == s.value && t.strides == s.strides) return int16_t(k);
+    }
+    loop.sources.push_back(s);
+    return int16_t(loop.sources.size() - 1);
+  }
+
+  void emit_loop(const Group& g) {
+    Loop loop;
+    loop.size = g.size;
+    loop.outer = g.outer;
+    loop.length = g.length;
+    loop.inner = g.inner;
+    const int s = step_of_[g.values.empty() ? g.reductions[0] : g.values[0]];
+    std::map<int32_t, int16_t> result_slot;  // of values that this loop computes, before sources are counted
+    const auto inside = [&](int32_t x, const Value& shape) {
+      Strides strides;
+      const int32_t b = views_[x].base;
+      return step_of_[b] == s && !is_reduced_[b] && strides_over(x, shape, strides) == Source::kFlat;
+    };
+    // Sources first, so that their slots precede the results'.
+    for (int32_t i : g.values) {
+      for (int o = 0; o < values_[i].arity; ++o) {
+        if (!inside(values_[i].operands[o], values_[i])) source_slot(loop, values_[i].operands[o], values_[i]);
+      }
+    }
+    for (int32_t i : g.reductions) {
+      const int32_t x = values_[i].operands[0];
+      if (!inside(x, values_[x])) source_slot(loop, x, values_[x]);
+    }
+    const int16_t first_result = int16_t(loop.sources.size());
+    const auto slot_of = [&](int32_t x, const Value& shape) {
+      return inside(x, shape) ? result_slot.at(views_[x].base) : source_slot(loop, x, shape);
+    };
+    std::vector<bool> uniform(loop.sources.size() + g.values.size());
+    for (size_t k = 0; k < loop.sources.size(); ++k) uniform[k] = loop.sources[k].kind == Source::kUniform;
+    for (int32_t i : g.values) {
+      const Value& v = values_[i];
+      Instruction in{};
+      in.variants = variants_of(v);
+      in.arity = uint8_t(v.arity);
+      in.result_size = uint8_t(kDTypeSize[v.dtype]);
+      in.divides = divides(v);
+      in.value = i;
+      in.uniform = true;
+      for (int o = 0; o < v.arity; ++o) {
+        in.operands[o] = slot_of(v.operands[o], v);
+        in.uniform = in.uniform && uniform[in.operands[o]];
+      }
+      const int16_t slot = int16_t(first_result + loop.instructions.size());
+      uniform[slot] = in.uniform;
+      result_slot[i] = slot;
+      in.reg = -1;
+      loop.instructions.push_back(in);
+    }
+    for (int32_t i : g.reductions) {
+      const Value& v = values_[i];
+      const int32_t x = v.operands[0];
+      LoopReduction r{};
+      r.slot = slot_of(x, values_[x]);
+      r.size = uint8_t(kDTypeSize[v.dtype]);
+      const int reduction = v.opcode - kFirstReduction;
+      r.fns = &kernels_.reduce[reduction][v.dtype];
+      r.combine = v.dtype == kBool ? kernels_.elementwise[reduction == kMax ? k_logicalOr : k_logicalAnd][kBool]
+                                   : kernels_.elementwise[kCombine[reduction]][v.dtype];
+      r.value = i;
+      r.partials = -1;
+      if (loop.inner == 1 && loop.length > int64_t(kRowChunk)) {
+        const int64_t chunks = (loop.length + int64_t(kRowChunk) - 1) / int64_t(kRowChunk);
+        r.partials = workspace(size_t(loop.outer * chunks) * r.size);
+      }
+      loop.reductions.push_back(r);
+    }
+    assign_registers(loop, first_result);
+    collapse(loop, g);
+    plan_.scratch_bytes = std::max(plan_.scratch_bytes, loop_scratch(loop));
+    plan_.steps.push_back({Step::kLoop, int32_t(plan_.loops.size())});
+    plan_.loops.push_back(std::move(loop));
+  }
+
+  static size_t loop_scratch(const Loop& loop) {
+    size_t blocks = size_t(loop.registers) + loop.sources.size() + 1;
+    if (loop.inner > 1) {
+      const ColumnPartition part(loop);
+      blocks += loop.reductions.size() * size_t(part.levels + 1);
+    }
+    return blocks * kBlock * 8;
+  }
+
+  // A register is free again after the last instruction that reads it; uniform results keep theirs.
+  void assign_registers(Loop& loop, int first_result) {
+    const int count = int(loop.instructions.size());
+    std::vector<int> last(count, -1);
+    for (int k = 0; k < count; ++k) {
+      for (int o = 0; o < loop.instructions[k].arity; ++o) {
+        const int r = loop.instructions[k].operands[o] - first_result;
+        if (r >= 0) last[r] = k;
+      }
+    }
+    for (const LoopReduction& r : loop.reductions) {
+      if (r.slot >= first_result) last[r.slot - first_result] = count;
+    }
+    std::vector<int16_t> free;
+    for (int k = 0; k < count; ++k) {
+      Instruction& in = loop.instructions[k];
+      const bool stored = plan_.places[in.value].kind != Place::kNowhere;
+      if (!stored || in.uniform) {
+        if (free.empty() || in.uniform) {
+          in.reg = int16_t(loop.registers++);
+        } else {
+          in.reg = free.back();
+          free.pop_back();
+        }
+      }
+      for (int j = 0; j < k; ++j) {
+        const Instruction& done = loop.instructions[j];
+        if (last[j] == k && done.reg >= 0 && !done.uniform) free.push_back(done.reg);
+      }
+      if (last[k] < 0 && in.reg >= 0 && !in.uniform) free.push_back(in.reg);
+    }
+  }
+
+  // Merges neighbouring axes that every strided source walks as one; drops axes of length 1.
+  void collapse(Loop& loop, const Group& g) {
+    if (!g.shape) {
+      loop.rank = 1;
+      loop.dims[0] = loop.size;
+      return;
+    }
+    int rank = 0;
+    const auto merges = [&](int to, int from) {
+      for (const Source& s : loop.sources) {
+        if (s.kind == Source::kStrided && s.strides[to] != s.strides[from] * g.shape->dims[from]) return false;
+      }
+      return true;
+    };
+    for (int d = 0; d < g.shape->rank; ++d) {
+      const int64_t length = g.shape->dims[d];
+      if (length == 1) continue;
+      // strides[rank - 1] already holds the merged axis's innermost stride
+      const bool merged = rank > 0 && merges(rank - 1, d);
+      if (!merged) loop.dims[rank] = 1;
+      const int to = merged ? rank - 1 : rank++;
+      loop.dims[to] *= length;
+      for (Source& s : loop.sources) s.strides[to] = s.strides[d];
+    }
+    loop.rank = rank;
+    for (Source& s : loop.sources) {
+      if (s.kind != Source::kStrided) continue;
+      s.periodic = true;
+      for (int d = 0; d + 1 < rank; ++d) s.periodic = s.periodic && s.strides[d] == 0;
+    }
+  }
+
+  void emit_matmul(int32_t i) {
+    const Value& v = values_[i];
+    const int32_t a = v.operands[0], b = v.operands[1];
+    const bool ta = v.attributes[0] != 0, tb = v.attributes[1] != 0;
+    const Value &va = values_[a], &vb = values_[b];
+    MatmulStep step{};
+    step.a = views_[a].base;
+    step.b = views_[b].base;
+    step.m = v.dims[v.rank - 2];
+    step.n = v.dims[v.rank - 1];
+    step.k = va.dims[va.rank - (ta ? 2 : 1)];
+    const auto stride = [&](int32_t x, const Value& vx, int from_end) {
+      return vx.dims[vx.rank - from_end] == 1 ? 0 : views_[x].strides[vx.rank - from_end];
+    };
+    step.rsa = stride(a, va, ta ? 1 : 2);
+    step.csa = stride(a, va, ta ? 2 : 1);
+    step.rsb = stride(b, vb, tb ? 1 : 2);
+    step.csb = stride(b, vb, tb ? 2 : 1);
+    // An axis of length 1 has no stride of its own; 1 lets the kernel see contiguous rows.
+    if (va.dims[va.rank - (ta ? 2 : 1)] == 1) step.csa = 1;
+    if (vb.dims[vb.rank - (tb ? 2 : 1)] == 1) step.csb = 1;
+    for (int d = 0; d < v.rank - 2; ++d) {
+      const auto batch_stride = [&](int32_t x, const Value& vx) -> int64_t {
+        const int e = d - (v.rank - vx.rank);
+        return e < 0 || vx.dims[e] == 1 ? 0 : views_[x].strides[e];
+      };
+      step.batch.push_back(v.dims[d]);
+      step.batch_a.push_back(batch_stride(a, va));
+      step.batch_b.push_back(batch_stride(b, vb));
+    }
+    // A batch over rows of `a` against one `b` is one taller product.
+    while (!step.batch.empty() && step.batch_b.back() == 0 &&
+           (step.m == 1 || step.batch_a.back() == step.m * step.rsa)) {
+      if (step.m == 1) step.rsa = step.batch_a.back();
+      step.m *= step.batch.back();
+      step.batch.pop_back();
+      step.batch_a.pop_back();
+      step.batch_b.pop_back();
+    }
+    step.value = i;
+    step.workspace = workspace(kernels_.gemm[v.dtype].workspace(size_t(step.m), size_t(step.n), size_t(step.k)));
+    plan_.steps.push_back({Step::kMatmul, int32_t(plan_.matmuls.size())});
+    plan_.matmuls.push_back(std::move(step));
+  }
+
+  Plan& plan_;
+  const std::vector<Value>& values_;
+  const Kernels& kernels_;
+  std::vector<bool> needed_, want_contiguous_, want_loop_, is_output_, materialize_, is_reduced_, used_outside_;
+  std::vector<int> step_of_, last_use_;
+  std::vector<int32_t> redirected_;
+  std::vector<View> views_;
+  std::vector<Group> groups_;  // one a step, in order; size -1: not a loop
+  std::vector<int64_t> step_workspace_;
+  ArenaLayout layout_;
+};
+
+}  // namespace
+
+std::string make_plan(const int32_t* words, size_t count, const Kernels& kernels, Plan& plan) {
+  std::string wrong = decode(words, count, kernels, plan.program);
+  if (!wrong.empty()) return wrong;
+  plan.kernels = &kernels;
+  Planner(plan).run();
+  return {};
+}
+
+}  // namespace gradtape

@@ -1,0 +1,116 @@
+// The plan of a program: which values are computed together in one loop, in which order, and where each value lives.
+// Depends on a program's words only, never on its data, so one plan serves every step of the same structure.
+#pragma once
+
+#include <array>
+#include <memory>
+
+#include "program.h"
+
+namespace gradtape {
+
+constexpr size_t kBlock = 1024;  // elements of one pass through a loop's instructions: 4-8 KiB a register
+static_assert(kBlock >= kRowChunk, "a block holds a whole chunk of a reduction");
+constexpr size_t kAlign = 64;
+
+// Where a value's elements are while the program runs.
+struct Place {
+  enum Kind : uint8_t { kNowhere, kData, kArena, kSlot } kind = kNowhere;
+  int64_t at = 0;  // kData: index of the address; kArena: offset in bytes; kSlot: index of an 8-byte slot
+};
+
+// How a loop reads a value that it does not compute itself.
+struct Source {
+  enum Kind : uint8_t { kFlat, kUniform, kStrided } kind;
+  uint8_t size;                         // of an element, in bytes
+  bool periodic;                        // strided, and only the innermost axis moves
+  int32_t value;
+  std::array<int64_t, kMaxRank> strides;  // kStrided: over Loop::dims, in elements; the innermost is 0 or 1
+};
+
+struct Instruction {
+  const ElementwiseFn* variants;
+  uint8_t arity;
+  uint8_t result_size;      // of an element, in bytes
+  bool uniform;             // every operand is uniform: computed once
+  bool divides;             // int32 division: zero divisors are refused
+  int16_t operands[3];      // slots: sources first, then results in order
+  int32_t value;
+  int16_t reg;              // register of the result, or -1: written straight to the value's place
+};
+
+struct LoopReduction {
+  int16_t slot;
+  uint8_t size;
+  const ReduceFns* fns;
+  const ElementwiseFn* combine;
+  int32_t value;
+  int64_t partials;  // offset in the arena of outer * chunks partial results (rows longer than a chunk), or -1
+};
+
+struct Loop {
+  int64_t size = 0;
+  int rank = 0;
+  std::array<int64_t, kMaxRank> dims{};  // collapsed
+  std::vector<Source> sources;
+  std::vector<Instruction> instructions;
+  std::vector<LoopReduction> reductions;
+  int64_t outer = 1, length = 0, inner = 1;  // what the reductions see; length 0: none
+  int registers = 0;
+};
+
+// How a reduction over rows (inner > 1) is cut: a function of its shape alone, so its bits are too.
+struct ColumnPartition {
+  int64_t width;   // columns of a block
+  int64_t rows;    // rows of a block
+  int64_t chunks;  // blocks down the rows
+  int levels;      // of the pairwise combination
+  explicit ColumnPartition(const Loop& loop) {
+    width = loop.inner < int64_t(kBlock) ? loop.inner : int64_t(kBlock);
+    rows = loop.inner < int64_t(kBlock) ? int64_t(kBlock) / loop.inner : 1;
+    if (rows > int64_t(kColumnChunk)) rows = int64_t(kColumnChunk);
+    chunks = (loop.length + rows - 1) / rows;
+    levels = 1;
+    while ((chunks >> levels) > 0) ++levels;
+  }
+};
+
+// One-element values: no blocks, only calls.
+struct ScalarCall {
+  ElementwiseFn fn;
+  int32_t operands[3];  // values, -1 if unused
+  int32_t value;
+  bool divides;
+};
+
+struct MatmulStep {
+  int64_t m, n, k;
+  int32_t a, b, value;  // a and b: base values
+  int64_t rsa, csa, rsb, csb;
+  std::vector<int64_t> batch, batch_a, batch_b;  // dims and strides of the leading axes
+  int64_t workspace;                             // offset in the arena
+};
+
+struct Step {
+  enum Kind : uint8_t { kLoop, kScalars, kMatmul, kOther } kind;
+  int32_t index;  // into loops, scalars, matmuls; kOther: the value
+};
+
+struct Plan {
+  Program program;
+  const Kernels* kernels = nullptr;
+  std::vector<Step> steps;
+  std::vector<Loop> loops;
+  std::vector<std::vector<ScalarCall>> scalars;
+  std::vector<MatmulStep> matmuls;
+  std::vector<Place> places;        // by value: the place of its base
+  std::vector<int32_t> base;        // by value: the value whose elements it shows
+  size_t slots = 0;
+  size_t arena_bytes = 0;
+  size_t scratch_bytes = 0;         // registers of the largest loop, for one thread
+};
+
+// Builds the plan of program.words. Returns an empty string, or what is wrong with the program.
+std::string make_plan(const int32_t* words, size_t count, const Kernels& kernels, Plan& plan);
+
+}  // namespace gradtape

@@ -1,0 +1,304 @@
+#include "program.h"
+
+#include <cstring>
+
+namespace gradtape {
+
+std::vector<OpcodeName> opcode_names() {
+  std::vector<OpcodeName> names = {
+      {kInput, "input"},
+      {kLiteral, "literal"},
+      {kReshape, "reshape"},
+      {kBroadcast, "broadcast"},
+      {kTranspose, "transpose"},
+      {kCast, "cast"},
+      {kMatmul, "matmul"},
+      {kSlice, "slice"},
+      {kPlace, "place"},
+      {kConcat, "concat"},
+      {kGather, "gather"},
+      {kScatterAdd, "scatterAdd"},
+      {kArgmax, "argmax"},
+      {kArgmin, "argmin"},
+      {kRandomUniform, "randomUniform"},
+      {kRandomNormal, "randomNormal"},
+      {kRandomPermutation, "randomPermutation"},
+      {kFirstReduction + kSum, "reduceSum"},
+      {kFirstReduction + kProd, "reduceProd"},
+      {kFirstReduction + kMax, "reduceMax"},
+      {kFirstReduction + kMin, "reduceMin"},
+  };
+  for (int32_t k = 0; k < kElementwiseKernels; ++k) names.push_back({kFirstElementwise + k, kElementwiseInfo[k].name});
+  return names;
+}
+
+namespace {
+
+// What an opcode other than the elementwise ones expects: operands (-1: one or more), attributes (-1: by rank), doubles.
+struct Form {
+  int arity;
+  int attributes;
+  int data;
+};
+
+bool form_of(int32_t opcode, int rank, Form& form) {
+  switch (opcode) {
+    case kInput:
+    case kLiteral: form = {0, 0, 1}; return true;
+    case kReshape:
+    case kBroadcast:
+    case kCast:
+    case kArgmax:
+    case kArgmin: form = {1, 0, 0}; return true;
+    case kTranspose: form = {1, rank, 0}; return true;
+    case kMatmul: form = {2, 2, 0}; return true;
+    case kSlice:
+    case kPlace: form = {1, 2 * rank, 0}; return true;
+    case kConcat: form = {-1, 1, 0}; return true;
+    case kGather:
+    case kScatterAdd: form = {2, 5, 0}; return true;
+    case kRandomUniform:
+    case kRandomNormal:
+    case kRandomPermutation: form = {0, 0, 3}; return true;
+    default: break;
+  }
+  if (is_reduction(opcode) && opcode < kFirstReduction + kReductions) {
+    form = {1, 3, 0};
+    return true;
+  }
+  if (opcode >= kFirstElementwise && opcode < kFirstElementwise + kElementwiseKernels) {
+    form = {kElementwiseInfo[opcode - kFirstElementwise].arity, 0, 0};
+    return true;
+  }
+  return false;
+}
+
+bool same_shape(const Value& a, const Value& b) {
+  return a.rank == b.rank && std::memcmp(a.dims, b.dims, sizeof(int32_t) * a.rank) == 0;
+}
+
+bool broadcasts_to(const Value& from, const Value& to) {
+  if (from.rank > to.rank) return false;
+  const int32_t* dims = to.dims + (to.rank - from.rank);
+  for (int i = 0; i < from.rank; ++i) {
+    if (from.dims[i] != 1 && from.dims[i] != dims[i]) return false;
+  }
+  return true;
+}
+
+// A strided window of `count` elements per axis starting at begin stays inside `length`.
+bool window_fits(int64_t begin, int64_t step, int64_t count, int64_t length) {
+  if (count == 0) return true;
+  const int64_t last = begin + (count - 1) * step;
+  return step != 0 && begin >= 0 && begin < length && last >= 0 && last < length;
+}
+
+const char* check_elementwise(const Value& v, const Value* const* x) {
+  const ElementwiseInfo& info = kElementwiseInfo[v.opcode - kFirstElementwise];
+  const int first = info.first_is_bool ? 1 : 0;
+  const DType dtype = x[first]->dtype;
+  for (int i = 0; i < v.arity; ++i) {
+    if (!broadcasts_to(*x[i], v)) return "operand does not broadcast to the result";
+    if (x[i]->dtype != (i < first ? kBool : dtype)) return "operand dtypes differ";
+  }
+  if (v.dtype != (info.to_bool ? kBool : dtype)) return "wrong result dtype";
+  return nullptr;
+}
+
+const char* check_matmul(const Value& v, const Value& a, const Value& b) {
+  if (a.rank < 2 || b.rank < 2 || v.rank < 2) return "operand rank is below 2";
+  if (a.dtype != v.dtype || b.dtype != v.dtype) return "operand dtypes differ";
+  if (v.dtype != kFloat32 && v.dtype != kFloat64 && v.dtype != kInt32) return "dtype has no matmul";
+  const bool ta = v.attributes[0] != 0, tb = v.attributes[1] != 0;
+  const int32_t *da = a.dims + a.rank - 2, *db = b.dims + b.rank - 2, *dv = v.dims + v.rank - 2;
+  if (da[ta ? 1 : 0] != dv[0] || db[tb ? 0 : 1] != dv[1] || da[ta ? 0 : 1] != db[tb ? 1 : 0]) return "shapes do not fit";
+  Value batch_a = a, batch_b = b, batch_v = v;
+  batch_a.rank -= 2;
+  batch_b.rank -= 2;
+  batch_v.rank -= 2;
+  if (!broadcasts_to(batch_a, batch_v) || !broadcasts_to(batch_b, batch_v)) return "batch shapes do not broadcast";
+  return nullptr;
+}
+
+const char* check_gather(const Value& v, const Value& x, const Value& indices) {
+  if (indices.dtype != kInt32) return "indices are not int32";
+  if (x.dtype != v.dtype) return "wrong result dtype";
+  if (v.opcode == kScatterAdd && v.dtype != kFloat32 && v.dtype != kFloat64 && v.dtype != kInt32) return "dtype has no add";
+  const int32_t* at = v.attributes;
+  int64_t long_size = 1, short_size = 1;
+  for (int i = 0; i < 5; ++i) {
+    if (at[i] < 0) return "negative attribute";
+    if (i != 3 && __builtin_mul_overflow(long_size, int64_t{at[i]}, &long_size)) return "sizes overflow";
+    if (i != 2 && __builtin_mul_overflow(short_size, int64_t{at[i]}, &short_size)) return "sizes overflow";
+  }
+  if (indices.size != int64_t{at[0]} * at[3]) return "count of indices differs from the attributes";
+  const int64_t x_size = v.opcode == kGather ? long_size : short_size;
+  const int64_t v_size = v.opcode == kGather ? short_size : long_size;
+  if (x.size != x_size || v.size != v_size) return "sizes differ from the attributes";
+  return nullptr;
+}
+
+const char* check_concat(const Value& v, const Value* const* x) {
+  const int axis = v.attributes[0];
+  if (axis < 0 || axis >= v.rank) return "axis out of range";
+  int64_t total = 0;
+  for (int i = 0; i < v.arity; ++i) {
+    if (x[i]->rank != v.rank || x[i]->dtype != v.dtype) return "operand rank or dtype differs";
+    for (int d = 0; d < v.rank; ++d) {
+      if (d != axis && x[i]->dims[d] != v.dims[d]) return "operand shape differs off the axis";
+    }
+    total += x[i]->dims[axis];
+  }
+  return total == v.dims[axis] ? nullptr : "lengths on the axis do not add up";
+}
+
+const char* check_reduction(const Value& v, const Value& x) {
+  const int reduction = v.opcode - kFirstReduction;
+  if (x.dtype != v.dtype) return "wrong result dtype";
+  if (v.dtype == kBool && reduction != kMax && reduction != kMin) return "dtype has no such reduction";
+  const int64_t outer = v.attributes[0], length = v.attributes[1], inner = v.attributes[2];
+  if (outer < 0 || length < 0 || inner < 0) return "negative attribute";
+  int64_t kept, all;
+  if (__builtin_mul_overflow(outer, inner, &kept) || __builtin_mul_overflow(kept, length, &all)) return "sizes overflow";
+  if (kept != v.size || all != x.size) return "sizes differ from the attributes";
+  if (length == 0 && kept > 0) return "nothing to reduce";
+  return nullptr;
+}
+
+const char* check_value(const Value& v, const Value* const* x) {
+  if (v.opcode >= kFirstElementwise) return check_elementwise(v, x);
+  if (is_reduction(v.opcode)) return check_reduction(v, *x[0]);
+  switch (v.opcode) {
+    case kInput: return nullptr;
+    case kLiteral: return v.rank == 0 ? nullptr : "a literal has shape []";
+    case kReshape: return x[0]->size == v.size && x[0]->dtype == v.dtype ? nullptr : "sizes or dtypes differ";
+    case kBroadcast: return broadcasts_to(*x[0], v) && x[0]->dtype == v.dtype ? nullptr : "does not broadcast";
+    case kCast: return same_shape(*x[0], v) ? nullptr : "shapes differ";
+    case kTranspose: {
+      if (x[0]->rank != v.rank || x[0]->dtype != v.dtype) return "rank or dtype differs";
+      uint32_t seen = 0;
+      for (int d = 0; d < v.rank; ++d) {
+        const int32_t axis = v.attributes[d];
+        if (axis < 0 || axis >= v.rank || (seen >> axis & 1)) return "not a permutation";
+        if (x[0]->dims[axis] != v.dims[d]) return "shape is not the permuted one";
+        seen |= 1u << axis;
+      }
+      return nullptr;
+    }
+    case kMatmul: return check_matmul(v, *x[0], *x[1]);
+    case kSlice:
+    case kPlace: {
+      if (x[0]->rank != v.rank || x[0]->dtype != v.dtype) return "rank or dtype differs";
+      const Value &window = v.opcode == kSlice ? v : *x[0], &whole = v.opcode == kSlice ? *x[0] : v;
+      if (window.size == 0) return nullptr;
+      for (int d = 0; d < v.rank; ++d) {
+        if (!window_fits(v.attributes[2 * d], v.attributes[2 * d + 1], window.dims[d], whole.dims[d])) {
+          return "window leaves the operand";
+        }
+      }
+      return nullptr;
+    }
+    case kConcat: return check_concat(v, x);
+    case kGather:
+    case kScatterAdd: return check_gather(v, *x[0], *x[1]);
+    case kArgmax:
+    case kArgmin: {
+      if (v.dtype != kInt32 || x[0]->dtype == kBool) return "wrong dtype";
+      if (x[0]->rank == 0 || v.rank != x[0]->rank - 1) return "wrong rank";
+      if (std::memcmp(v.dims, x[0]->dims, sizeof(int32_t) * v.rank) != 0) return "wrong shape";
+      return x[0]->dims[v.rank] > 0 || v.size == 0 ? nullptr : "nothing to reduce";
+    }
+    case kRandomUniform: return v.dtype <= kInt32 ? nullptr : "wrong dtype";
+    case kRandomNormal: return v.dtype <= kFloat64 ? nullptr : "wrong dtype";
+    case kRandomPermutation: return v.dtype == kInt32 && v.rank == 1 ? nullptr : "a permutation is an int32 vector";
+    default: return "unknown opcode";
+  }
+}
+
+std::string fault(size_t index, const char* what) {
+  return "value " + std::to_string(index) + ": " + what;
+}
+
+// Whether the tables of every ISA have the kernel for that dtype; the same lists make them, so one table tells.
+bool has_kernel(const Value& v, const Value* const* x, const Kernels& kernels) {
+  if (v.opcode < kFirstElementwise) return true;
+  const int k = v.opcode - kFirstElementwise;
+  return kernels.elementwise[k][x[kElementwiseInfo[k].first_is_bool ? 1 : 0]->dtype][0] != nullptr;
+}
+
+}  // namespace
+
+std::string decode(const int32_t* source, size_t count, const Kernels& kernels, Program& program) {
+  if (count < 2) return "program is too short";
+  program.words.assign(source, source + count);
+  const int32_t* w = program.words.data();
+  const int32_t* const end = w + count;
+  const int64_t value_count = w[0], output_count = w[1];
+  if (value_count < 0 || output_count < 0 || value_count > int64_t(count) || output_count > int64_t(count)) {
+    return "counts do not fit the program";
+  }
+  w += 2;
+  program.values.clear();
+  program.values.reserve(value_count);
+  std::vector<const Value*> x;
+  for (int64_t index = 0; index < value_count; ++index) {
+    if (end - w < 4) return fault(index, "cut off");
+    Value v{};
+    v.opcode = w[0];
+    const int32_t dtype = w[1] & 0xff, rank = w[1] >> 8;
+    const int64_t arity = w[2], attributes = w[3];
+    if (dtype >= kDTypes) return fault(index, "unknown dtype");
+    if (rank < 0 || rank > kMaxRank) return fault(index, "rank out of range");
+    if (arity < 0 || attributes < 0 || arity > end - w || attributes > end - w) return fault(index, "cut off");
+    if (end - w < 4 + rank + arity + attributes) return fault(index, "cut off");
+    Form form;
+    if (!form_of(v.opcode, rank, form)) return fault(index, "unknown opcode");
+    if (form.arity < 0 ? arity < 1 : arity != form.arity) return fault(index, "wrong number of operands");
+    if (attributes != form.attributes) return fault(index, "wrong number of attributes");
+    v.dtype = DType(dtype);
+    v.rank = uint8_t(rank);
+    v.arity = int32_t(arity);
+    v.dims = w + 4;
+    v.operands = v.dims + rank;
+    v.attributes = v.operands + arity;
+    w = v.attributes + attributes;
+    v.size = 1;
+    bool empty = false;
+    for (int d = 0; d < rank; ++d) {
+      if (v.dims[d] < 0) return fault(index, "negative dimension");
+      if (v.dims[d] == 0) empty = true;
+      else if (v.size > kMaxElements / v.dims[d]) return fault(index, "too many elements");
+      else v.size *= v.dims[d];
+    }
+    if (empty) v.size = 0;
+    x.clear();
+    for (int i = 0; i < v.arity; ++i) {
+      if (v.operands[i] < 0 || v.operands[i] >= index) return fault(index, "operand comes later");
+      x.push_back(&program.values[v.operands[i]]);
+    }
+    if (const char* what = check_value(v, x.data())) return fault(index, what);
+    if (!has_kernel(v, x.data(), kernels)) return fault(index, "no kernel for the dtype");
+    v.data = form.data > 0 ? program.data_count : -1;
+    program.data_count += form.data;
+    program.values.push_back(v);
+  }
+  if (end - w != output_count) return "length differs from the contents";
+  std::vector<bool> taken(value_count, false);
+  for (int64_t i = 0; i < output_count; ++i) {
+    if (w[i] < 0 || w[i] >= value_count) return "output index out of range";
+    if (taken[w[i]]) return "output named twice";
+    const Value& v = program.values[w[i]];
+    if (v.opcode == kInput) return "output is an input";
+    taken[w[i]] = true;
+    program.outputs.push_back(w[i]);
+    if (v.size == 1) {
+      program.output_data.push_back(-1);
+      ++program.result_count;
+    } else {
+      program.output_data.push_back(program.data_count++);
+    }
+  }
+  return {};
+}
+
+}  // namespace gradtape

@@ -1,0 +1,80 @@
+// The program: what lib/native.ts writes and one native call computes. Decoding and validation only; it plans and runs
+// nothing. A program is a list of values in the order of computation; numbers (addresses, literals) travel apart from
+// structure, so that a step which repeats has the same words and finds its plan in the cache.
+//
+//   words (int32): valueCount outputCount value* outputIndex*
+//   value:         opcode  dtype|rank<<8  arity  attributeCount  dim*  operandIndex*  attribute*
+//   data (double): per value in order: input address | literal number | random key low, key high, offset;
+//                  then per output of more than one element: address
+//   results (double): per output of one element, in order: its number
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "kernels.h"
+
+namespace gradtape {
+
+enum Opcode : int32_t {
+  kInput,              // a buffer of the caller
+  kLiteral,            // one number, shape []
+  kReshape,            // same elements, other shape
+  kBroadcast,          // NumPy's rules
+  kTranspose,          // attributes: axis of the operand that each axis of the result is
+  kCast,               // to the value's dtype
+  kMatmul,             // attributes: transposeA, transposeB; leading axes broadcast
+  kSlice,              // attributes: begin, step per axis (step may be negative)
+  kPlace,              // attributes: begin, step per axis: zeros with the operand written there; the transpose of slice
+  kConcat,             // attribute: axis
+  kGather,             // (params, indices); attributes: batch, outer, length, count, inner
+  kScatterAdd,         // (updates, indices); the same attributes; the transpose of gather
+  kArgmax,             // over the last axis; int32
+  kArgmin,
+  kRandomUniform,
+  kRandomNormal,
+  kRandomPermutation,  // of 0..n-1; int32
+  kFirstReduction = 32,    // + Reduction; attributes: outer, length, inner
+  kFirstElementwise = 64,  // + ElementwiseKernel
+};
+
+constexpr int kMaxRank = 16;
+constexpr int64_t kMaxElements = int64_t{1} << 40;
+
+// Every opcode with its name in JavaScript; elementwise kernels included.
+struct OpcodeName {
+  int32_t opcode;
+  const char* name;
+};
+std::vector<OpcodeName> opcode_names();
+
+struct Value {
+  int32_t opcode;
+  DType dtype;
+  uint8_t rank;
+  int32_t arity;
+  int64_t size;
+  const int32_t* dims;        // into Program::words
+  const int32_t* operands;
+  const int32_t* attributes;
+  int32_t data;               // first of its doubles, or -1
+};
+
+struct Program {
+  std::vector<int32_t> words;  // owned copy: values point into it
+  std::vector<Value> values;
+  std::vector<int32_t> outputs;
+  std::vector<int32_t> output_data;  // index of the address, or -1 for a one-element output
+  int32_t data_count = 0;
+  int32_t result_count = 0;
+};
+
+// Decodes and checks everything that the words promise: operands come before their use, shapes and dtypes agree, attributes
+// stay inside the operands, sizes do not overflow. Returns an empty string, or what is wrong.
+std::string decode(const int32_t* words, size_t count, const Kernels& kernels, Program& program);
+
+inline bool is_elementwise(int32_t opcode) { return opcode >= kFirstElementwise || opcode == kCast; }
+inline bool is_reduction(int32_t opcode) { return opcode >= kFirstReduction && opcode < kFirstElementwise; }
+
+}  // namespace gradtape

@@ -1,0 +1,351 @@
+#include "run.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace gradtape {
+namespace {
+
+char* pointer(double address) { return reinterpret_cast<char*>(uintptr_t(address)); }
+
+void store_number(DType dtype, double number, char* to) {
+  switch (dtype) {
+    case kFloat32: { const float f = float(number); std::memcpy(to, &f, 4); return; }
+    case kFloat64: std::memcpy(to, &number, 8); return;
+    case kInt32: { const int32_t i = int32_t(number); std::memcpy(to, &i, 4); return; }
+    default: *to = char(uint8_t(number)); return;
+  }
+}
+
+double load_number(DType dtype, const char* from) {
+  switch (dtype) {
+    case kFloat32: { float f; std::memcpy(&f, from, 4); return double(f); }
+    case kFloat64: { double d; std::memcpy(&d, from, 8); return d; }
+    case kInt32: { int32_t i; std::memcpy(&i, from, 4); return double(i); }
+    default: return double(uint8_t(*from));
+  }
+}
+
+template <class T>
+void fill_as(const char* from, char* to, int64_t n) {
+  T v;
+  std::memcpy(&v, from, sizeof(T));
+  std::fill_n(reinterpret_cast<T*>(to), n, v);
+}
+
+void fill(size_t size, const char* from, char* to, int64_t n) {
+  if (size == 4) fill_as<int32_t>(from, to, n);
+  else if (size == 8) fill_as<int64_t>(from, to, n);
+  else std::memset(to, *from, size_t(n));
+}
+
+// One loop on one thread: the current block's operands and the registers they live in.
+class LoopRun {
+ public:
+  LoopRun(const Loop& loop, Executor& executor, char* arena, char* scratch)
+      : loop_(loop),
+        addresses_(executor.addresses.data()),
+        arena_(arena),
+        scratch_(scratch),
+        slots_(executor.operands),
+        expanded_(executor.expanded) {
+    slots_.resize(loop.sources.size() + loop.instructions.size());
+    expanded_.assign(loop.sources.size(), 0);
+    expand_at_ = scratch_ + size_t(loop.registers) * kBytes;
+    spare_ = expand_at_ + loop.sources.size() * kBytes;
+    levels_ = spare_ + kBytes;
+    for (size_t k = 0; k < loop.sources.size(); ++k) {
+      if (loop.sources[k].kind == Source::kUniform) slots_[k] = {addresses_[loop.sources[k].value], true};
+    }
+  }
+
+  Failure all() {
+    for (size_t k = 0; k < loop_.instructions.size(); ++k) {
+      if (loop_.instructions[k].uniform && !call(k, 0, 1)) return failure_;
+    }
+    if (loop_.length == 0) flat();
+    else if (loop_.inner == 1) rows();
+    else columns();
+    return failure_;
+  }
+
+ private:
+  static constexpr size_t kBytes = kBlock * 8;
+
+  void flat() {
+    int64_t width = int64_t(kBlock), row = loop_.size;
+    if (loop_.rank > 1) {
+      const int64_t last = loop_.dims[loop_.rank - 1];
+      if (last >= 128) row = last;
+      else width = std::max<int64_t>(int64_t(kBlock) / last, 1) * last;
+    }
+    for (int64_t begin = 0; begin < loop_.size; begin += row) {
+      for (int64_t at = 0; at < row; at += width) {
+        if (!block(begin + at, std::min(width, row - at))) return;
+      }
+    }
+  }
+
+  void rows() {
+    const int64_t length = loop_.length, chunk = int64_t(kRowChunk);
+    if (length <= chunk) {
+      const int64_t together = chunk / length;
+      for (int64_t r = 0; r < loop_.outer; r += together) {
+        const int64_t count = std::min(together, loop_.outer - r);
+        if (!block(r * length, count * length)) return;
+        for (const LoopReduction& red : loop_.reductions) {
+          red.fns->rows(elements(red, count * length), addresses_[red.value] + r * red.size, size_t(count), size_t(length));
+        }
+      }
+      return;
+    }
+    const int64_t chunks = (length + chunk - 1) / chunk;
+    for (int64_t r = 0; r < loop_.outer; ++r) {
+      for (int64_t c = 0; c < chunks; ++c) {
+        const int64_t n = std::min(chunk, length - c * chunk);
+        if (!block(r * length + c * chunk, n)) return;
+        for (const LoopReduction& red : loop_.reductions) {
+          red.fns->rows(elements(red, n), arena_ + red.partials + (r * chunks + c) * red.size, 1, size_t(n));
+        }
+      }
+    }
+    for (const LoopReduction& red : loop_.reductions) {
+      for (int64_t r = 0; r < loop_.outer; ++r) {
+        char* p = arena_ + red.partials + r * chunks * red.size;
+        for (int64_t m = chunks; m > 1;) {
+          const int64_t half = (m + 1) / 2;
+          red.combine[0](p, p + half * red.size, nullptr, p, size_t(m - half));
+          m = half;
+        }
+        std::memcpy(addresses_[red.value] + r * red.size, p, red.size);
+      }
+    }
+  }
+
+  // Partial sums of a few rows each, combined as a binary counter carries: pairwise, whatever the number of rows.
+  void columns() {
+    const ColumnPartition part(loop_);
+    for (int64_t o = 0; o < loop_.outer; ++o) {
+      for (int64_t j = 0; j < loop_.inner; j += part.width) {
+        const int64_t width = std::min(part.width, loop_.inner - j);
+        for (int64_t c = 0; c < part.chunks; ++c) {
+          const int64_t row = c * part.rows, count = std::min(part.rows, loop_.length - row);
+          const int64_t n = count > 1 ? count * loop_.inner : width;
+          if (!block((o * loop_.length + row) * loop_.inner + j, n)) return;
+          for (size_t k = 0; k < loop_.reductions.size(); ++k) {
+            const LoopReduction& red = loop_.reductions[k];
+            int level = 0;
+            while (c >> level & 1) ++level;
+            char* to = level_at(k, part, level == 0 ? 0 : part.levels);
+            red.fns->columns(elements(red, n), size_t(width), to, size_t(count), size_t(width));
+            for (int l = 0; l < level; ++l) {
+              red.combine[0](level_at(k, part, l), to, nullptr, l + 1 == level ? level_at(k, part, level) : to, size_t(width));
+            }
+          }
+        }
+        for (size_t k = 0; k < loop_.reductions.size(); ++k) {
+          const LoopReduction& red = loop_.reductions[k];
+          char* out = addresses_[red.value] + (o * loop_.inner + j) * red.size;
+          char* sum = nullptr;
+          for (int l = 0; (part.chunks >> l) > 0; ++l) {
+            if (!(part.chunks >> l & 1)) continue;
+            if (sum) red.combine[0](level_at(k, part, l), sum, nullptr, level_at(k, part, l), size_t(width));
+            sum = level_at(k, part, l);
+          }
+          std::memcpy(out, sum, size_t(width) * red.size);
+        }
+      }
+    }
+  }
+
+  char* level_at(size_t reduction, const ColumnPartition& part, int level) {
+    return levels_ + (reduction * size_t(part.levels + 1) + size_t(level)) * kBytes;
+  }
+
+  // The n elements that a reduction reads in this block, real ones even where the value is uniform.
+  const char* elements(const LoopReduction& red, int64_t n) {
+    const Operand& x = slots_[red.slot];
+    if (!x.uniform) return x.at;
+    fill(red.size, x.at, spare_, n);
+    return spare_;
+  }
+
+  bool block(int64_t start, int64_t n) {
+    for (size_t k = 0; k < loop_.sources.size(); ++k) {
+      const Source& s = loop_.sources[k];
+      if (s.kind == Source::kFlat) slots_[k] = {addresses_[s.value] + start * s.size, false};
+      else if (s.kind == Source::kStrided) locate(k, start, n);
+    }
+    for (size_t k = 0; k < loop_.instructions.size(); ++k) {
+      const Instruction& in = loop_.instructions[k];
+      if (!in.uniform) {
+        if (!call(k, start, n)) return false;
+      } else if (addresses_[in.value]) {
+        fill(in.result_size, slots_[loop_.sources.size() + k].at, addresses_[in.value] + start * in.result_size, n);
+      }
+    }
+    return true;
+  }
+
+  bool call(size_t k, int64_t start, int64_t n) {
+    const Instruction& in = loop_.instructions[k];
+    unsigned variant = 0;
+    const char* x[3] = {nullptr, nullptr, nullptr};
+    for (int o = 0; o < in.arity; ++o) {
+      const Operand& operand = slots_[in.operands[o]];
+      x[o] = operand.at;
+      if (operand.uniform) variant |= 1u << o;
+    }
+    if (in.divides && has_zero(x[1], variant & 2 ? 1 : n)) {
+      failure_ = {Failure::kZeroDivisor, in.value, 0, 0};
+      return false;
+    }
+    const bool uniform = variant == (1u << in.arity) - 1;
+    char* out = in.reg >= 0 ? scratch_ + size_t(in.reg) * kBytes : addresses_[in.value] + start * in.result_size;
+    in.variants[uniform ? 0 : variant](x[0], x[1], x[2], out, uniform ? 1 : size_t(n));
+    if (uniform && in.reg < 0) fill(in.result_size, out, out, n);
+    slots_[loop_.sources.size() + k] = {out, uniform && in.reg >= 0};
+    return true;
+  }
+
+  static bool has_zero(const char* divisor, int64_t n) {
+    const auto* d = reinterpret_cast<const int32_t*>(divisor);
+    return std::find(d, d + n, 0) != d + n;
+  }
+
+  // Points slot k at n elements from flat position `start` of a broadcast source; copies them if they cross a row.
+  void locate(size_t k, int64_t start, int64_t n) {
+    const Source& s = loop_.sources[k];
+    const int last = loop_.rank - 1;
+    const int64_t row = loop_.dims[last], step = s.strides[last];
+    char* to = expand_at_ + k * kBytes;
+    if (s.periodic && step == 1 && start % row == 0 && n <= expanded_[k]) {
+      slots_[k] = {to, false};
+      return;
+    }
+    int64_t index[kMaxRank], rest = start / row, column = start % row, from = column * step;
+    for (int d = last - 1; d >= 0; --d) {
+      index[d] = rest % loop_.dims[d];
+      rest /= loop_.dims[d];
+      from += index[d] * s.strides[d];
+    }
+    const char* base = addresses_[s.value];
+    if (column + n <= row) {
+      slots_[k] = {base + from * s.size, step == 0};
+      return;
+    }
+    expanded_[k] = start % row == 0 ? n : 0;
+    for (int64_t done = 0; done < n;) {
+      const int64_t count = std::min(row - column, n - done);
+      const char* source = base + from * s.size;
+      if (step == 0) fill(s.size, source, to + done * s.size, count);
+      else std::memcpy(to + done * s.size, source, size_t(count) * s.size);
+      done += count;
+      from -= column * step;
+      column = 0;
+      for (int d = last - 1; d >= 0; --d) {
+        from += s.strides[d];
+        if (++index[d] < loop_.dims[d]) break;
+        from -= index[d] * s.strides[d];
+        index[d] = 0;
+      }
+    }
+    slots_[k] = {to, false};
+  }
+
+  const Loop& loop_;
+  char* const* addresses_;
+  char* arena_;
+  char* scratch_;
+  char *expand_at_, *spare_, *levels_;
+  std::vector<Operand>& slots_;
+  std::vector<int64_t>& expanded_;
+  Failure failure_;
+};
+
+Failure run_scalars(const std::vector<ScalarCall>& calls, char* const* addresses) {
+  for (const ScalarCall& call : calls) {
+    const char* x[3];
+    for (int o = 0; o < 3; ++o) x[o] = call.operands[o] >= 0 ? addresses[call.operands[o]] : nullptr;
+    if (call.divides && *reinterpret_cast<const int32_t*>(x[1]) == 0) return {Failure::kZeroDivisor, call.value, 0, 0};
+    call.fn(x[0], x[1], x[2], addresses[call.value], 1);
+  }
+  return {};
+}
+
+void run_matmul(const Plan& plan, const MatmulStep& step, char* const* addresses, char* arena) {
+  const Value& v = plan.program.values[step.value];
+  const GemmFns& gemm = plan.kernels->gemm[v.dtype];
+  const int64_t size = int64_t(kDTypeSize[v.dtype]);
+  const char *a = addresses[step.a], *b = addresses[step.b];
+  char* c = addresses[step.value];
+  int64_t index[kMaxRank] = {};
+  for (;;) {
+    gemm.run(size_t(step.m), size_t(step.n), size_t(step.k), a, step.rsa, step.csa, b, step.rsb, step.csb, c, step.n, false,
+             arena + step.workspace);
+    c += step.m * step.n * size;
+    int d = int(step.batch.size()) - 1;
+    for (; d >= 0; --d) {
+      a += step.batch_a[d] * size;
+      b += step.batch_b[d] * size;
+      if (++index[d] < step.batch[d]) break;
+      a -= step.batch_a[d] * step.batch[d] * size;
+      b -= step.batch_b[d] * step.batch[d] * size;
+      index[d] = 0;
+    }
+    if (d < 0) return;
+  }
+}
+
+}  // namespace
+
+Failure run(const Plan& plan, const double* data, double* results, Executor& executor) {
+  const std::vector<Value>& values = plan.program.values;
+  char* arena = nullptr;
+  const size_t scratch_at = (plan.arena_bytes + kAlign - 1) / kAlign * kAlign;
+  if (plan.arena_bytes + plan.scratch_bytes > 0) {
+    arena = executor.arena.reserve(scratch_at + plan.scratch_bytes);
+    if (!arena) return {Failure::kNoMemory, -1, 0, int64_t(scratch_at + plan.scratch_bytes)};
+  }
+  if (executor.addresses.size() < values.size()) executor.addresses.resize(values.size());
+  if (executor.slots.size() < plan.slots) executor.slots.resize(plan.slots);
+  char** addresses = executor.addresses.data();
+  for (size_t i = 0; i < values.size(); ++i) {
+    const Place& place = plan.places[i];
+    switch (place.kind) {
+      case Place::kNowhere: addresses[i] = nullptr; break;
+      case Place::kData: addresses[i] = pointer(data[place.at]); break;
+      case Place::kArena: addresses[i] = arena + place.at; break;
+      case Place::kSlot:
+        addresses[i] = reinterpret_cast<char*>(&executor.slots[size_t(place.at)]);
+        if (values[i].opcode == kLiteral) store_number(values[i].dtype, data[values[i].data], addresses[i]);
+        break;
+    }
+  }
+  for (const Step& step : plan.steps) {
+    Failure failure;
+    switch (step.kind) {
+      case Step::kScalars: failure = run_scalars(plan.scalars[step.index], addresses); break;
+      case Step::kLoop:
+        failure = LoopRun(plan.loops[step.index], executor, arena, arena + scratch_at).all();
+        break;
+      case Step::kMatmul: run_matmul(plan, plan.matmuls[step.index], addresses, arena); break;
+      case Step::kOther: {
+        const Value& v = values[step.index];
+        executor.pointers.clear();
+        for (int o = 0; o < v.arity; ++o) executor.pointers.push_back(addresses[plan.base[v.operands[o]]]);
+        failure = run_layout(v, values.data(), *plan.kernels, executor.pointers.data(), addresses[step.index], data);
+        break;
+      }
+    }
+    if (failure.code != Failure::kNone) return failure;
+  }
+  for (size_t k = 0; k < plan.program.outputs.size(); ++k) {
+    if (plan.program.output_data[k] >= 0) continue;
+    const int32_t v = plan.program.outputs[k];
+    *results++ = load_number(values[v].dtype, addresses[plan.base[v]]);
+  }
+  return {};
+}
+
+}  // namespace gradtape
