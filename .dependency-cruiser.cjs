@@ -19,7 +19,9 @@ const pattern = (names) => `^lib/(${names.map((name) => name.replace('*', '[^/]+
 
 const rungs = LADDER.map((names, i) => ({
   name: `rung-${i + 1}-${names[0].replace('/*', '')}`,
-  comment: `${names.join(', ')} may import only from ${LADDER.slice(0, i + 1).flat().join(', ')}`,
+  comment: `${names.join(', ')} may import only from ${LADDER.slice(0, i + 1)
+    .flat()
+    .join(', ')}`,
   severity: 'error',
   from: { path: pattern(names) },
   to: { path: '^lib/', pathNot: pattern(LADDER.slice(0, i + 1).flat()) },

@@ -68,8 +68,9 @@ function isValue(checker, symbol) {
 }
 
 function report(diagnostics) {
-  if (diagnostics.length === 0) return;
+  const errors = ts.sortAndDeduplicateDiagnostics(diagnostics);
+  if (errors.length === 0) return;
   const host = { getCanonicalFileName: (name) => name, getCurrentDirectory: () => root, getNewLine: () => '\n' };
-  console.error(ts.formatDiagnostics(diagnostics, host));
-  throw new StepError(`tsc found ${diagnostics.length} error${diagnostics.length === 1 ? '' : 's'} in lib`);
+  console.error(ts.formatDiagnostics(errors, host));
+  throw new StepError(`tsc found ${errors.length} error${errors.length === 1 ? '' : 's'} in lib`);
 }
