@@ -17,7 +17,7 @@ struct Gemm {
   static constexpr size_t L = kLanes<T>;
 
   // A tile is rows x vectors accumulators in registers.
-  static constexpr size_t kVectors = L * sizeof(T) == 64 ? 4 : 2;
+  static constexpr size_t kVectors = L * sizeof(T) == 64 ? 4 : 2;  // a power of two
   static constexpr size_t max_rows(size_t vectors) {
     return L * sizeof(T) == 64 ? (vectors > 2 ? 6 : 14) : vectors == 1 ? 12 : 6;
   }
@@ -40,9 +40,22 @@ struct Gemm {
     }
   }
 
+  // n cut into so few even parts that none is longer than `most`; a part is base or base + 1 long, the longer ones
+  // first.
+  struct Cut {
+    size_t parts = 1, base, longer = 0;
+    Cut(size_t n, size_t most) : base(n) {
+      if (n <= most) return;  // no divisions: they are what small products would spend their time in
+      parts = (n - 1) / most + 1;
+      base = n / parts;
+      longer = n % parts;
+    }
+    size_t operator[](size_t part) const { return base + (part < longer); }
+    size_t longest() const { return base + (longer > 0); }
+  };
+
   struct Plan {
     size_t vectors, rows;        // the tile
-    size_t blocks, depth;        // number of blocks of k, the longest of them
     size_t block_rows, columns;  // a block of a, a block of b
   };
 
@@ -50,12 +63,11 @@ struct Gemm {
     Plan p;
     p.vectors = n <= L ? 1 : n <= 2 * L || m <= 42 ? 2 : kVectors;
     p.rows = max_rows(p.vectors);
-    p.blocks = (k - 1) / kDepth + 1;
-    p.depth = (k - 1) / p.blocks + 1;
-    const size_t row_blocks = (m - 1) / kRows + 1;
-    p.block_rows = (m - 1) / row_blocks + 1;
-    const size_t width = p.vectors * L, most = row_blocks == 1 ? kPackedOnce / p.depth : kColumnsReused;
-    p.columns = ((n < most ? n : most) + width - 1) / width * width;
+    p.block_rows = Cut(m, kRows).longest();
+    size_t most = kColumnsReused;
+    if (m <= kRows) most = n <= kPackedOnce / kDepth ? n : kPackedOnce / Cut(k, kDepth).longest();
+    const size_t width = p.vectors * L;  // a power of two
+    p.columns = ((n < most ? n : most) + width - 1) & ~(width - 1);
     return p;
   }
 
@@ -64,7 +76,8 @@ struct Gemm {
   static size_t workspace(size_t m, size_t n, size_t k) {
     if (m == 0 || n == 0 || k == 0) return 0;
     const Plan p = plan(m, n, k);
-    const size_t packed = aligned(p.columns * p.depth) + aligned(p.block_rows * p.depth + 2 * L);
+    const size_t depth = Cut(k, kDepth).longest();
+    const size_t packed = aligned(p.columns * depth) + aligned(p.block_rows * depth + 2 * L);
     const size_t strip = m == 1 || n == 1 ? kStrip + L : 0;
     return (packed > strip ? packed : strip) * sizeof(T);
   }
@@ -83,13 +96,15 @@ struct Gemm {
     if (m == 1 && matrix_vector(n, k, b, csb, rsb, a, csa, c, 1, accumulate, room)) return;
 
     const Plan p = plan(m, n, k);
-    const bool small = static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k) <= kSmall;
+    const Cut blocks(k, kDepth);
+    const double a_size = static_cast<double>(m) * static_cast<double>(k);
+    const bool small = a_size * static_cast<double>(n) <= kSmall;
     const bool pack_b = n < L || csb != 1 || !(small || m <= p.rows);
     const bool pack_a = !small && (csa != 1 ? n > p.vectors * L : n >= 256);
-    T *packed_b = room, *packed_a = room + aligned(p.columns * p.depth);
+    T *packed_b = room, *packed_a = room + aligned(p.columns * blocks.longest());
     size_t p0 = 0;
-    for (size_t block = 0; block < p.blocks; block++) {
-      const size_t depth = k / p.blocks + (block < k % p.blocks);
+    for (size_t block = 0; block < blocks.parts; block++) {
+      const size_t depth = blocks[block];
       const T *ad = a + static_cast<ptrdiff_t>(p0) * csa, *bd = b + static_cast<ptrdiff_t>(p0) * rsb;
       if (pack_a && m == p.block_rows) pack_rows(m, m, depth, ad, rsa, csa, p.rows, packed_a);
       for (size_t j0 = 0; j0 < n; j0 += p.columns) {
@@ -101,7 +116,7 @@ struct Gemm {
           if (pack_a && m != p.block_rows) pack_rows(rows, m - i0, depth, ai, rsa, csa, p.rows, packed_a);
           block_product(p, rows, j0, columns, n, depth, pack_a ? packed_a : nullptr, ai, rsa, csa,
                         pack_b ? packed_b : nullptr, bd, rsb, c + static_cast<ptrdiff_t>(i0) * rsc, rsc,
-                        accumulate || block > 0, m > kCached / k);
+                        accumulate || block > 0, a_size > kCached, !small && depth <= kShallow);
         }
       }
       p0 += depth;
@@ -230,8 +245,8 @@ struct Gemm {
   // where it is.
   static void block_product(const Plan& plan, size_t rows, size_t j0, size_t columns, size_t n, size_t depth,
                             const T* packed_a, const T* a, ptrdiff_t rsa, ptrdiff_t csa, const T* packed_b, const T* b,
-                            ptrdiff_t rsb, T* c, ptrdiff_t rsc, bool add, bool from_memory) {
-    const size_t panels = (rows - 1) / plan.rows + 1, short_rows = rows / panels, tall = rows % panels;
+                            ptrdiff_t rsb, T* c, ptrdiff_t rsc, bool add, bool from_memory, bool by_rows) {
+    const Cut panels(rows, plan.rows);
     const size_t width = plan.vectors * L;
     const bool fetch = !packed_a && csa == 1 && from_memory;
     Panel panel;
@@ -266,9 +281,9 @@ struct Gemm {
       }
       panel.next = fetch ? panel.a + static_cast<ptrdiff_t>(r) * rsa : nullptr;
     };
-    if (depth <= kShallow) {
-      for (size_t q = 0, i = 0; q < panels; q++) {
-        const size_t r = short_rows + (q < tall);
+    if (by_rows) {
+      for (size_t q = 0, i = 0; q < panels.parts; q++) {
+        const size_t r = panels[q];
         set_rows(i, r);
         const Tile wide = tile_of(r, plan.vectors);
         for (size_t j = 0; j < columns; j += width) {
@@ -286,8 +301,8 @@ struct Gemm {
     }
     for (size_t j = 0; j < columns; j += width) {
       const size_t vectors = set_columns(j);
-      for (size_t q = 0, i = 0; q < panels;) {
-        const size_t r = short_rows + (q < tall), end = q < tall ? tall : panels;
+      for (size_t q = 0, i = 0; q < panels.parts;) {
+        const size_t r = panels[q], end = q < panels.longer ? panels.longer : panels.parts;
         const Tile run_tile = tile_of(r, vectors);
         for (; q < end; q++, i += r) {
           set_rows(i, r);
@@ -350,13 +365,13 @@ struct Gemm {
         __builtin_memcpy(to + i * depth, a + static_cast<ptrdiff_t>(i) * rsa, depth * sizeof(T));
       return;
     }
-    const size_t panels = (rows - 1) / most + 1, short_rows = rows / panels, tall = rows % panels;
+    const Cut panels(rows, most);
     constexpr size_t kStep = 8;
     for (size_t p0 = 0; p0 < depth; p0 += kStep) {
       const size_t p1 = depth - p0 < kStep ? depth : p0 + kStep;
       size_t i = 0;
-      for (size_t q = 0; q < panels; q++) {
-        const size_t r = short_rows + (q < tall), whole = (r - 1) / L + 1;
+      for (size_t q = 0; q < panels.parts; q++) {
+        const size_t r = panels[q], whole = (r - 1) / L + 1;
         const bool vectors = rsa == 1 && i + whole * L <= readable;
         T* out = to + i * depth;
         for (size_t p = p0; p < p1; p++) {
@@ -440,7 +455,7 @@ struct Gemm {
       dots(length, k, mat, so, sk, x, sx, c, sc, accumulate);
     } else if (so == 1) {
       for (size_t i = 0; i < length; i += kStrip)
-        add_columns(i, length - i < kStrip ? length - i : kStrip, k, mat + i, sk, x, sx,
+        add_columns(length - i < kStrip ? length - i : kStrip, k, mat + i, sk, x, sx,
                     c + static_cast<ptrdiff_t>(i) * sc, sc, accumulate, strip);
     } else if (sk == 1) {
       // Rows side by side hide each other's latency in cache; from memory more than eight streams are slower.
@@ -501,13 +516,13 @@ struct Gemm {
 
   static void dots(size_t length, size_t k, const T* mat, ptrdiff_t so, ptrdiff_t sk, const T* x, ptrdiff_t sx, T* c,
                    ptrdiff_t sc, bool accumulate) {
-    const size_t blocks = (k - 1) / kDepth + 1, shorter = k / blocks, longer = k % blocks;
+    const Cut blocks(k, kDepth);
     for (size_t i = 0; i < length; i++) {
       const T* row = mat + static_cast<ptrdiff_t>(i) * so;
       T* at = c + static_cast<ptrdiff_t>(i) * sc;
       size_t p = 0;
-      for (size_t block = 0; block < blocks;) {
-        const size_t depth = shorter + (block < longer), end = block < longer ? longer : blocks;
+      for (size_t block = 0; block < blocks.parts;) {
+        const size_t depth = blocks[block], end = block < blocks.longer ? blocks.longer : blocks.parts;
         T sums[8];
         const T *m[8], *v[8];
         const size_t together = end - block < 8 ? 1 : 8;
@@ -542,14 +557,13 @@ struct Gemm {
     }
   }
 
-  static void add_columns(size_t before, size_t length, size_t k, const T* mat, ptrdiff_t sk, const T* x, ptrdiff_t sx,
-                          T* c, ptrdiff_t sc, bool accumulate, T* strip) {
-    (void)before;
+  static void add_columns(size_t length, size_t k, const T* mat, ptrdiff_t sk, const T* x, ptrdiff_t sx, T* c,
+                          ptrdiff_t sc, bool accumulate, T* strip) {
     const size_t vectors = (length - 1) / L + 1, shift = vectors * L - length;
     const ptrdiff_t last = static_cast<ptrdiff_t>(length) - static_cast<ptrdiff_t>(L);
-    const size_t blocks = (k - 1) / kDepth + 1;
-    for (size_t block = 0; block < blocks; block++) {
-      const size_t depth = k / blocks + (block < k % blocks);
+    const Cut blocks(k, kDepth);
+    for (size_t block = 0; block < blocks.parts; block++) {
+      const size_t depth = blocks[block];
       size_t p = 0;
       for (; p + 8 <= depth; p += 8, mat += 8 * sk, x += 8 * sx)
         add_rows<8>(vectors, last, mat, sk, x, sx, p == 0, strip);
@@ -572,12 +586,12 @@ struct Gemm {
   template <size_t G>
   static void dot_rows(size_t k, const T* mat, ptrdiff_t so, const T* x, ptrdiff_t sx, T* c, ptrdiff_t sc,
                        bool accumulate, size_t keep) {
-    const size_t blocks = (k - 1) / kDepth + 1;
+    const Cut blocks(k, kDepth);
     V total[G];
 #pragma GCC unroll 4
     for (size_t g = 0; g < G; g++) total[g] = accumulate ? gather(c + static_cast<ptrdiff_t>(g * L) * sc, sc) : V{};
-    for (size_t block = 0; block < blocks; block++) {
-      const size_t depth = k / blocks + (block < k % blocks);
+    for (size_t block = 0; block < blocks.parts; block++) {
+      const size_t depth = blocks[block];
       V sum[G];
 #pragma GCC unroll 4
       for (size_t g = 0; g < G; g++) sum[g] = V{};
