@@ -3,7 +3,10 @@ import * as tf from 'gradtape';
 
 tf.random.setSeed(1);
 const x = tf.random.normal([200]);
-const y = x.mul(3).add(2).add(tf.random.normal([200]).mul(0.5));
+const y = x
+  .mul(3)
+  .add(2)
+  .add(tf.random.normal([200]).mul(0.5));
 
 const slope = new tf.Variable(0);
 const offset = new tf.Variable(0);

@@ -41,7 +41,9 @@ for (let epoch = 1; epoch <= 60; epoch++) {
 
 const kept = `${trained}:`;
 const right = tf.equal(tf.argmax(network(points.at(kept)), 1), labels.at(kept));
-console.log(`accuracy on ${count - trained} points kept aside: ${tf.reduceMean(tf.cast(right, 'float32')).item().toFixed(3)}`);
+console.log(
+  `accuracy on ${count - trained} points kept aside: ${tf.reduceMean(tf.cast(right, 'float32')).item().toFixed(3)}`,
+);
 
 function spirals(n) {
   const radius = tf.random.uniform([n], { minval: 0.1, maxval: 1 });
