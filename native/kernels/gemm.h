@@ -17,10 +17,17 @@ struct Gemm {
   static constexpr size_t L = kLanes<T>;
 
   // A tile is rows x vectors accumulators in registers.
-  static constexpr size_t kVectors = L * sizeof(T) == 64 ? 4 : 2;  // a power of two
-  static constexpr size_t max_rows(size_t vectors) {
-    return L * sizeof(T) == 64 ? (vectors > 2 ? 6 : 14) : vectors == 1 ? 12 : 6;
-  }
+// (As many as gcc keeps there.) kVectors is a power of two.
+#if defined(__AVX512F__)
+  static constexpr size_t kVectors = 4;
+  static constexpr size_t max_rows(size_t vectors) { return vectors > 2 ? 6 : 14; }
+#elif defined(__aarch64__)
+  static constexpr size_t kVectors = 4;
+  static constexpr size_t max_rows(size_t vectors) { return vectors > 2 ? 5 : 10; }
+#else
+  static constexpr size_t kVectors = 2;
+  static constexpr size_t max_rows(size_t vectors) { return vectors > 1 ? 6 : 12; }
+#endif
   static constexpr size_t kLine = 64 / sizeof(T);             // of a cache
   static constexpr size_t kAhead = 8 * kLine;                 // how far ahead rows are fetched
   static constexpr size_t kDepth = 384;                       // most of k in one block: decides bits
