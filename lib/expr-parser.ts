@@ -5,7 +5,13 @@
 export type ExprNode =
   | { readonly kind: 'number'; readonly value: number }
   | { readonly kind: 'hole'; readonly index: number }
-  | { readonly kind: 'call'; readonly op: string; readonly args: readonly ExprNode[]; readonly at: number };
+  | {
+      readonly kind: 'call';
+      readonly op: string;
+      readonly args: readonly ExprNode[];
+      readonly written: 'operator' | 'name';
+      readonly at: number; // column in the shown formula
+    };
 
 type TokenKind = 'number' | 'hole' | 'name' | 'symbol' | 'end';
 
@@ -98,7 +104,7 @@ export function parseExpr(strings: readonly string[]): ExprNode {
         throw formulaError(strings, at, 'comparisons do not chain here: write logicalAnd(a < b, b < c)');
       }
       position++;
-      left = { kind: 'call', op, args: [left, operand()], at };
+      left = { kind: 'call', op, args: [left, operand()], written: 'operator', at };
     }
   }
 
@@ -111,13 +117,13 @@ export function parseExpr(strings: readonly string[]): ExprNode {
     if (symbol('-')) {
       const { at } = peek();
       position++;
-      return { kind: 'call', op: 'neg', args: [signed()], at };
+      return { kind: 'call', op: 'neg', args: [signed()], written: 'operator', at };
     }
     const base = primary();
     if (!symbol('**')) return base;
     const { at } = peek();
     position++;
-    return { kind: 'call', op: 'pow', args: [base, signed()], at };
+    return { kind: 'call', op: 'pow', args: [base, signed()], written: 'operator', at };
   }
 
   function primary(): ExprNode {
@@ -152,7 +158,7 @@ export function parseExpr(strings: readonly string[]): ExprNode {
       args.push(comparison());
     }
     position++;
-    return { kind: 'call', op: name.text, args, at: name.at };
+    return { kind: 'call', op: name.text, args, written: 'name', at: name.at };
   }
 
   const root = comparison();
