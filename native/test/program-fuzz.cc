@@ -1,0 +1,525 @@
+// Fuzzes programs: no bytes, however malformed, may crash the decoder, the planner or the executor, and what a valid
+// program computes must have the same bits when its values are computed one by one. A libFuzzer target; program-test.cc
+// replays the corpus and random bytes through it.
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "../dispatch.h"
+#include "../run.h"
+
+namespace gradtape {
+namespace {
+
+constexpr int64_t kMaxSize = 1 << 14;   // elements of a value that is run
+constexpr int64_t kMaxBytes = 1 << 22;  // of all values of a program that is run
+constexpr int64_t kMaxWork = 1 << 22;   // multiplications of all matmuls
+constexpr int kMaxValues = 40;
+
+// The input bytes as a stream of choices; at its end, zeros.
+class Bytes {
+ public:
+  Bytes(const uint8_t* bytes, size_t size) : at_(bytes), end_(bytes + size) {}
+  bool empty() const { return at_ == end_; }
+  int byte() { return at_ < end_ ? *at_++ : 0; }
+  int below(int n) { return n > 0 ? byte() % n : 0; }
+  int32_t word() {
+    uint32_t w = 0;
+    for (int i = 0; i < 4; ++i) w = w << 8 | uint32_t(byte());
+    return int32_t(w);
+  }
+  uint64_t left() const { return uint64_t(end_ - at_); }
+
+ private:
+  const uint8_t *at_, *end_;
+};
+
+// Numbers for the operands; not from the input, whose bytes are better spent on structure.
+class Numbers {
+ public:
+  explicit Numbers(uint64_t seed) : state_(seed * 2654435761u + 1) {}
+  uint64_t bits() {
+    state_ ^= state_ << 13;
+    state_ ^= state_ >> 7;
+    state_ ^= state_ << 17;
+    return state_;
+  }
+  double floating() {
+    static const double special[] = {0, -0.0, 1, -1, 0.5, 1e-40, 3e38, 1.0 / 0.0, -1.0 / 0.0, 0.0 / 0.0, 710, -1e-300};
+    const uint64_t b = bits();
+    if (b % 8 == 0) return special[(b >> 8) % 12];
+    return (double((b >> 11) & 0xfffff) / 0x80000 - 1) * 4;
+  }
+  int32_t integer() {
+    static const int32_t special[] = {INT32_MIN, INT32_MAX, -1, 0};
+    const uint64_t b = bits();
+    if (b % 32 == 0) return special[(b >> 8) % 4];
+    return int32_t((b >> 8) % 9) - 1;
+  }
+
+ private:
+  uint64_t state_;
+};
+
+// ---- a program from bytes ----
+
+struct Made {
+  int32_t opcode, dtype;
+  std::vector<int32_t> dims, operands, attributes;
+  int64_t size() const {
+    int64_t n = 1;
+    for (int32_t d : dims) n *= d;
+    return n;
+  }
+};
+
+int32_t any_dim(Bytes& in) {
+  static const int32_t dims[] = {1, 2, 3, 4, 0, 5, 7, 8, 9, 16, 17, 31, 33, 64, 65, 128, 130, 1023, 1024, 1025, 2100};
+  return dims[in.below(sizeof(dims) / sizeof(dims[0]))];
+}
+
+int32_t any_dtype(Bytes& in) {
+  static const int32_t dtypes[] = {kFloat32, kFloat32, kFloat64, kInt32, kInt32, kUint8, kBool};
+  return dtypes[in.below(7)];
+}
+
+std::vector<int32_t> any_shape(Bytes& in) {
+  std::vector<int32_t> dims(in.below(4));
+  for (int32_t& d : dims) d = any_dim(in);
+  Made m{0, 0, dims, {}, {}};
+  while (m.size() > kMaxSize) m.dims.pop_back();
+  return m.dims;
+}
+
+// The shape that two operands broadcast to, or the first one's where they do not.
+std::vector<int32_t> broadcast(const std::vector<int32_t>& a, const std::vector<int32_t>& b) {
+  std::vector<int32_t> out(std::max(a.size(), b.size()), 1);
+  for (size_t i = 0; i < out.size(); ++i) {
+    const int32_t x = i < a.size() ? a[a.size() - 1 - i] : 1, y = i < b.size() ? b[b.size() - 1 - i] : 1;
+    out[out.size() - 1 - i] = x == 1 ? y : x;
+  }
+  return out;
+}
+
+bool broadcasts(const std::vector<int32_t>& a, const std::vector<int32_t>& b) {
+  for (size_t i = 1; i <= std::min(a.size(), b.size()); ++i) {
+    const int32_t x = a[a.size() - i], y = b[b.size() - i];
+    if (x != y && x != 1 && y != 1) return false;
+  }
+  return true;
+}
+
+int64_t product(const std::vector<int32_t>& dims, size_t from, size_t to) {
+  int64_t n = 1;
+  for (size_t i = from; i < to; ++i) n *= dims[i];
+  return n;
+}
+
+// A value over earlier ones that is mostly well formed.
+Made any_value(Bytes& in, const std::vector<Made>& before) {
+  const int count = int(before.size());
+  // Recent values are likelier, which makes chains.
+  const auto pick = [&] { return count - 1 - std::min(in.below(count), in.below(count)); };
+  static const int32_t others[] = {kInput,  kLiteral, kReshape,       kBroadcast,    kTranspose,        kCast,
+                                   kMatmul, kSlice,   kPlace,         kConcat,       kGather,           kScatterAdd,
+                                   kArgmax, kArgmin,  kRandomUniform, kRandomNormal, kRandomPermutation};
+  const int kind = in.below(8);
+  Made v{kInput, any_dtype(in), {}, {}, {}};
+  if (count == 0 || kind == 0) {
+    v.dims = any_shape(in);
+    return v;
+  }
+  const int first = pick();
+  const Made& x = before[first];
+  v.operands = {first};
+  v.dtype = x.dtype;
+  if (kind < 5) {
+    // The first kernel from a random one on that has this dtype; where there is none, any.
+    const Kernels& kernels = *kernels_for("");
+    int kernel = in.below(kElementwiseKernels);
+    for (int tries = 0; tries < kElementwiseKernels; ++tries, kernel = (kernel + 1) % kElementwiseKernels) {
+      const ElementwiseInfo& info = kElementwiseInfo[kernel];
+      if (info.first_is_bool ? x.dtype == kBool : kernels.elementwise[kernel][x.dtype][0] != nullptr) break;
+    }
+    const ElementwiseInfo& info = kElementwiseInfo[kernel];
+    v.opcode = kFirstElementwise + kernel;
+    v.dims = x.dims;
+    for (int i = 1; i < info.arity; ++i) {
+      // An operand that fits, from a random one on.
+      int other = pick();
+      for (int tries = 0; tries < count; ++tries, other = (other + 1) % count) {
+        const bool dtype_fits =
+            i == 1 && info.first_is_bool ? true : before[other].dtype == before[v.operands.back()].dtype;
+        if (dtype_fits && broadcasts(before[other].dims, v.dims)) break;
+      }
+      v.operands.push_back(other);
+      v.dims = broadcast(v.dims, before[other].dims);
+    }
+    v.dtype = info.to_bool ? int32_t(kBool) : before[v.operands[info.first_is_bool ? 1 : 0]].dtype;
+    return v;
+  }
+  const int rank = int(x.dims.size());
+  if (kind == 5) {
+    v.opcode = kFirstReduction + in.below(kReductions);
+    const int from = in.below(rank + 1), to = from + in.below(rank - from + 1);
+    v.attributes = {int32_t(product(x.dims, 0, from)), int32_t(product(x.dims, from, to)),
+                    int32_t(product(x.dims, to, rank))};
+    v.dims.assign(x.dims.begin(), x.dims.begin() + from);
+    v.dims.insert(v.dims.end(), x.dims.begin() + to, x.dims.end());
+    return v;
+  }
+  v.opcode = others[in.below(sizeof(others) / sizeof(others[0]))];
+  switch (v.opcode) {
+    case kInput:
+    case kRandomUniform:
+    case kRandomNormal:
+      v.operands.clear();
+      v.dtype = v.opcode == kInput ? any_dtype(in) : in.below(v.opcode == kRandomUniform ? 3 : 2);
+      v.dims = any_shape(in);
+      break;
+    case kLiteral:
+      v.operands.clear();
+      v.dtype = any_dtype(in);
+      break;
+    case kRandomPermutation:
+      v.operands.clear();
+      v.dtype = kInt32;
+      v.dims = {any_dim(in)};
+      break;
+    case kReshape:
+      v.dims = rank > 1 && in.below(2)
+                   ? std::vector<int32_t>{int32_t(product(x.dims, 0, 1)), int32_t(product(x.dims, 1, rank))}
+                   : std::vector<int32_t>{int32_t(x.size())};
+      break;
+    case kBroadcast:
+      v.dims = broadcast(x.dims, any_shape(in));
+      break;
+    case kTranspose:
+      for (int i = 0; i < rank; ++i) v.attributes.push_back(i);
+      for (int i = rank - 1; i > 0; --i) std::swap(v.attributes[i], v.attributes[in.below(i + 1)]);
+      for (int i = 0; i < rank; ++i) v.dims.push_back(x.dims[v.attributes[i]]);
+      break;
+    case kCast:
+      v.dtype = in.below(kDTypes);
+      v.dims = x.dims;
+      break;
+    case kMatmul: {
+      // The other operand is mostly the same value, transposed as it must be.
+      const int second = in.below(2) ? pick() : first;
+      const Made& y = before[second];
+      v.operands.push_back(second);
+      const int ta = in.below(2), tb = second == first ? !ta : in.below(2);
+      v.attributes = {ta, tb};
+      if (rank < 2 || y.dims.size() < 2) break;
+      v.dims = broadcast({x.dims.begin(), x.dims.end() - 2}, {y.dims.begin(), y.dims.end() - 2});
+      v.dims.push_back(x.dims[rank - (ta ? 1 : 2)]);
+      v.dims.push_back(y.dims[y.dims.size() - (tb ? 2 : 1)]);
+      break;
+    }
+    case kSlice:
+      for (int i = 0; i < rank; ++i) {
+        const int32_t step = in.below(4) == 0 ? -1 - in.below(3) : 1 + in.below(3), reach = std::abs(step);
+        const int32_t most = (x.dims[i] + reach - 1) / reach, n = most > 0 ? most - std::min(in.below(3), most - 1) : 0;
+        v.dims.push_back(n);
+        v.attributes.push_back(step > 0 ? std::max(0, x.dims[i] - 1 - (n - 1) * step) * in.below(2) : x.dims[i] - 1);
+        v.attributes.push_back(step);
+      }
+      break;
+    case kPlace:
+      for (int i = 0; i < rank; ++i) {
+        const int32_t step = in.below(4) == 0 ? -1 - in.below(2) : 1 + in.below(2), begin = in.below(3),
+                      after = in.below(3);
+        const int32_t reach = x.dims[i] > 0 ? (x.dims[i] - 1) * std::abs(step) + 1 : 0;
+        v.dims.push_back(begin + reach + after);
+        v.attributes.push_back(step > 0 ? begin : begin + std::max(reach - 1, 0));
+        v.attributes.push_back(step);
+      }
+      break;
+    case kConcat: {
+      v.attributes = {rank > 0 ? in.below(rank) : 0};
+      v.dims = x.dims;
+      const int more = in.below(3);
+      for (int i = 0; i < more; ++i) {
+        const int other = in.below(2) ? pick() : first;
+        v.operands.push_back(other);
+        if (rank > 0 && int(before[other].dims.size()) == rank)
+          v.dims[v.attributes[0]] += before[other].dims[v.attributes[0]];
+      }
+      break;
+    }
+    case kGather:
+    case kScatterAdd: {
+      int indices = pick();
+      for (int tries = 0; tries < count && before[indices].dtype != kInt32; ++tries) indices = (indices + 1) % count;
+      const Made& at = before[indices];
+      v.operands.push_back(indices);
+      const int axis = in.below(rank), batch = in.below(axis + 1);
+      if (rank == 0) break;
+      const int32_t batches = int32_t(product(x.dims, 0, batch)), outer = int32_t(product(x.dims, batch, axis)),
+                    inner = int32_t(product(x.dims, axis + 1, rank));
+      const int32_t length = v.opcode == kGather ? x.dims[axis] : any_dim(in);
+      const int32_t each = v.opcode == kGather ? int32_t(at.size() / std::max(batches, 1)) : x.dims[axis];
+      v.attributes = {batches, outer, length, each, inner};
+      v.dims = x.dims;
+      v.dims[axis] = v.opcode == kGather ? each : length;
+      break;
+    }
+    default:  // argmax, argmin
+      v.dtype = kInt32;
+      v.dims.assign(x.dims.begin(), x.dims.end() - (rank > 0 ? 1 : 0));
+  }
+  return v;
+}
+
+void append(std::vector<int32_t>& words, const Made& v) {
+  words.push_back(v.opcode);
+  words.push_back(v.dtype | int32_t(v.dims.size()) << 8);
+  words.push_back(int32_t(v.operands.size()));
+  words.push_back(int32_t(v.attributes.size()));
+  words.insert(words.end(), v.dims.begin(), v.dims.end());
+  words.insert(words.end(), v.operands.begin(), v.operands.end());
+  words.insert(words.end(), v.attributes.begin(), v.attributes.end());
+}
+
+// Whether the decoder takes this value over inputs of its operands' shapes.
+bool is_valid(Made v, const std::vector<Made>& before) {
+  std::vector<int32_t> words = {int32_t(v.operands.size()) + 1, 0};
+  for (int32_t& operand : v.operands) {
+    append(words, {kInput, before[operand].dtype, before[operand].dims, {}, {}});
+    operand = int32_t(&operand - v.operands.data());
+  }
+  append(words, v);
+  Program program;
+  return decode(words.data(), words.size(), *kernels_for(""), program).empty();
+}
+
+std::vector<int32_t> any_program(Bytes& in) {
+  std::vector<int32_t> words;
+  if (in.below(16) == 15) {  // raw words
+    while (!in.empty() && words.size() < 400) words.push_back(in.below(4) ? in.below(20) : in.word());
+    return words;
+  }
+  const bool corrupt = in.below(4) == 3;
+  std::vector<Made> values;
+  while (!in.empty() && int(values.size()) < kMaxValues) {
+    Made v = any_value(in, values);
+    // What does not fit its operands becomes a fresh input, but for a few.
+    if (v.size() > kMaxSize || (!is_valid(v, values) && in.below(32) != 1))
+      v = {kInput, any_dtype(in), any_shape(in), {}, {}};
+    values.push_back(v);
+  }
+  std::vector<int32_t> outputs;
+  for (int i = int(values.size()) - 1; i >= 0; --i) {
+    if (values[i].opcode != kInput && (outputs.empty() || in.below(6) == 1 || i % 5 == 0)) outputs.push_back(i);
+  }
+  words = {int32_t(values.size()), int32_t(outputs.size())};
+  for (const Made& v : values) append(words, v);
+  words.insert(words.end(), outputs.begin(), outputs.end());
+  if (corrupt) {
+    for (int i = in.below(4); i >= 0 && !words.empty(); --i) {
+      const size_t at = size_t(uint32_t(in.word())) % words.size();
+      words[at] = in.below(2) ? in.word() : words[at] + in.below(5) - 2;
+    }
+    if (in.below(8) == 0) words.resize(size_t(in.byte()) % (words.size() + 1));
+  }
+  return words;
+}
+
+// ---- running it ----
+
+struct Buffer {
+  std::unique_ptr<char[]> bytes;  // exactly as long as the elements: a sanitizer sees one too far
+  double address = 0;
+  void make(size_t size) {
+    bytes.reset(new char[size]);
+    address = double(reinterpret_cast<uintptr_t>(bytes.get()));
+  }
+};
+
+void put(DType dtype, double number, char* to) {
+  const float f = float(number);
+  const int32_t i = dtype == kInt32 ? int32_t(number) : 0;
+  switch (dtype) {
+    case kFloat32:
+      std::memcpy(to, &f, 4);
+      break;
+    case kFloat64:
+      std::memcpy(to, &number, 8);
+      break;
+    case kInt32:
+      std::memcpy(to, &i, 4);
+      break;
+    default:
+      *to = char(uint8_t(number));
+  }
+}
+
+double any_number(DType dtype, Numbers& numbers) {
+  switch (dtype) {
+    case kFloat32:
+    case kFloat64:
+      return numbers.floating();
+    case kInt32:
+      return numbers.integer();
+    case kUint8:
+      return double(numbers.bits() >> 9 & 255);
+    default:
+      return double(numbers.bits() >> 9 & 1);
+  }
+}
+
+bool small_enough(const Program& program) {
+  int64_t bytes = 0, work = 0;
+  for (const Value& v : program.values) {
+    if (v.size > kMaxSize) return false;
+    bytes += v.size * 8;
+    if (v.opcode == kMatmul) work += v.size * program.values[v.operands[0]].size;
+    if (is_reduction(v.opcode)) work += program.values[v.operands[0]].size;
+  }
+  return bytes <= kMaxBytes && work <= kMaxWork;
+}
+
+bool same_bits(const Value& v, const char* a, const char* b) {
+  const size_t size = kDTypeSize[v.dtype];
+  if (std::memcmp(a, b, size * size_t(v.size)) == 0) return true;
+  for (int64_t i = 0; i < v.size; ++i, a += size, b += size) {
+    if (std::memcmp(a, b, size) == 0) continue;
+    double x, y;
+    float f, g;
+    if (v.dtype == kFloat32) {
+      std::memcpy(&f, a, 4);
+      std::memcpy(&g, b, 4);
+      x = f;
+      y = g;
+    } else if (v.dtype == kFloat64) {
+      std::memcpy(&x, a, 8);
+      std::memcpy(&y, b, 8);
+    } else {
+      return false;
+    }
+    if (x == x || y == y) return false;  // the payload of a NaN is not promised
+  }
+  return true;
+}
+
+[[noreturn]] void fail(const std::vector<int32_t>& words, const char* what, int32_t value) {
+  std::fprintf(stderr, "%s, value %d of the program", what, int(value));
+  for (int32_t w : words) std::fprintf(stderr, " %d", int(w));
+  std::fprintf(stderr, "\n");
+  std::abort();
+}
+
+// The values of a program computed one by one, each by a program of its own.
+class OneByOne {
+ public:
+  OneByOne(const Plan& whole, const std::vector<double>& data, const std::vector<int32_t>& words)
+      : whole_(whole), data_(data), words_(words), results_(whole.program.values.size()) {}
+
+  const char* at(int32_t i) {
+    const Value& v = whole_.program.values[i];
+    if (v.opcode == kInput) return reinterpret_cast<const char*>(uintptr_t(data_[v.data]));
+    if (!results_[i].bytes) compute(i);
+    return results_[i].bytes.get();
+  }
+
+ private:
+  static void push_value(std::vector<int32_t>& words, const Value& v, int32_t opcode, int arity, int attributes) {
+    words.insert(words.end(), {opcode, int32_t(v.dtype) | int32_t(v.rank) << 8, arity, attributes});
+    words.insert(words.end(), v.dims, v.dims + v.rank);
+  }
+
+  void compute(int32_t i) {
+    const Value& v = whole_.program.values[i];
+    results_[i].make(kDTypeSize[v.dtype] * size_t(v.size));
+    if (v.size == 0) return;  // the planner does not ask for its operands either
+    std::vector<const char*> operands;
+    for (int o = 0; o < v.arity; ++o) operands.push_back(at(v.operands[o]));  // depth is bounded by kMaxValues
+    std::vector<int32_t> words = {v.arity + 1, 1};
+    std::vector<double> data;
+    for (int o = 0; o < v.arity; ++o) {
+      push_value(words, whole_.program.values[v.operands[o]], kInput, 0, 0);
+      data.push_back(double(reinterpret_cast<uintptr_t>(operands[o])));
+    }
+    const int attributes = v.dims[-1];  // the word before the dimensions
+    push_value(words, v, v.opcode, v.arity, attributes);
+    for (int o = 0; o < v.arity; ++o) words.push_back(o);
+    words.insert(words.end(), v.attributes, v.attributes + attributes);
+    words.push_back(v.arity);
+    if (v.data >= 0) data.insert(data.end(), &data_[v.data], &data_[v.data] + (v.opcode == kLiteral ? 1 : 3));
+    double number = 0;
+    if (v.size != 1) data.push_back(results_[i].address);
+    Plan plan;
+    const std::string wrong = make_plan(words.data(), words.size(), *whole_.kernels, plan);
+    if (!wrong.empty()) fail(words_, wrong.c_str(), i);
+    if (run(plan, data.data(), &number, executor_).code != Failure::kNone) fail(words_, "fails only alone", i);
+    if (v.size == 1) put(v.dtype, number, results_[i].bytes.get());
+  }
+
+  const Plan& whole_;
+  const std::vector<double>& data_;
+  const std::vector<int32_t>& words_;
+  std::vector<Buffer> results_;
+  Executor executor_;
+};
+
+void check(const std::vector<int32_t>& words, uint64_t seed) {
+  static Executor executor;
+  // An exact copy: reading past its end is seen.
+  const std::unique_ptr<int32_t[]> exact(new int32_t[words.size()]);
+  std::copy(words.begin(), words.end(), exact.get());
+  const Kernels* kernels = kernels_for("");
+  Plan plan;
+  if (!make_plan(exact.get(), words.size(), *kernels, plan).empty()) return;
+  const Program& program = plan.program;
+  if (!small_enough(program)) return;
+  Numbers numbers(seed);
+  std::vector<Buffer> buffers(program.values.size()), outputs(program.outputs.size());
+  std::vector<double> data(size_t(program.data_count)), results(size_t(program.result_count) + 2);
+  for (size_t i = 0; i < program.values.size(); ++i) {
+    const Value& v = program.values[i];
+    if (v.opcode == kInput) {
+      buffers[i].make(kDTypeSize[v.dtype] * size_t(v.size));
+      for (int64_t e = 0; e < v.size; ++e) {
+        put(v.dtype, any_number(v.dtype, numbers), buffers[i].bytes.get() + size_t(e) * kDTypeSize[v.dtype]);
+      }
+      data[v.data] = buffers[i].address;
+    } else if (v.opcode == kLiteral) {
+      data[v.data] = any_number(v.dtype, numbers);
+    } else if (v.data >= 0) {
+      data[v.data] = double(uint32_t(numbers.bits()));
+      data[v.data + 1] = double(uint32_t(numbers.bits()));
+      data[v.data + 2] = double(numbers.bits() >> 30);
+    }
+  }
+  for (size_t k = 0; k < outputs.size(); ++k) {
+    if (program.output_data[k] < 0) continue;
+    const Value& v = program.values[program.outputs[k]];
+    outputs[k].make(kDTypeSize[v.dtype] * size_t(v.size));
+    data[program.output_data[k]] = outputs[k].address;
+  }
+  if (run(plan, data.data(), results.data(), executor).code != Failure::kNone) return;
+  if (program.values.size() > size_t(kMaxValues)) return;
+  OneByOne alone(plan, data, words);
+  size_t next = 0;
+  for (size_t k = 0; k < outputs.size(); ++k) {
+    const int32_t i = program.outputs[k];
+    const Value& v = program.values[i];
+    if (program.output_data[k] < 0) {
+      outputs[k].make(kDTypeSize[v.dtype]);
+      put(v.dtype, results[next++], outputs[k].bytes.get());
+    }
+    if (!same_bits(v, outputs[k].bytes.get(), alone.at(i))) fail(words, "differs when it is computed alone", i);
+  }
+}
+
+}  // namespace
+}  // namespace gradtape
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
+  gradtape::Bytes in(bytes, size);
+  const std::vector<int32_t> words = gradtape::any_program(in);
+  gradtape::check(words, size);
+  return 0;
+}

@@ -1,0 +1,39 @@
+// Replays the fuzzer's corpus and a stream of random bytes through the fuzz target, as a plain binary that needs no
+// clang. Usage: program-test [--runs N] [file...]
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "program-fuzz.cc"
+
+int main(int argc, char** argv) {
+  long runs = 20000, replayed = 0;
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--runs" && i + 1 < argc) {
+      runs = std::atol(argv[++i]);
+      continue;
+    }
+    std::ifstream file(argument, std::ios::binary);
+    if (!file) {
+      std::fprintf(stderr, "cannot read %s\n", argv[i]);
+      return 1;
+    }
+    const std::vector<char> bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+    LLVMFuzzerTestOneInput(reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+    ++replayed;
+  }
+  uint64_t state = 88172645463325252u;
+  std::vector<uint8_t> bytes;
+  for (long run = 0; run < runs; ++run) {
+    bytes.resize(size_t(run) % 300);
+    for (uint8_t& b : bytes) {
+      state ^= state << 13;
+      state ^= state >> 7;
+      state ^= state << 17;
+      b = uint8_t(state >> 32);
+    }
+    LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
+  }
+  std::printf("%ld passed, 0 failed\n", replayed + runs);  // a failure aborts
+}
