@@ -132,6 +132,22 @@ GRADTAPE_INLINE V select(M mask, V yes, V no) {
   return (MaskOf<V>)mask ? yes : no;
 }
 
+// Whether any lane of the mask is set.
+template <class M>
+GRADTAPE_INLINE bool any(M mask) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(M) == 64) return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) != 0;
+#endif
+#if defined(__AVX2__)
+  if constexpr (sizeof(M) == 32) return !_mm256_testz_si256((__m256i)mask, (__m256i)mask);
+#endif
+#if defined(__SSE2__)
+  if constexpr (sizeof(M) == 16) return _mm_movemask_epi8((__m128i)mask) != 0;
+#elif defined(__aarch64__)
+  if constexpr (sizeof(M) == 16) return vmaxvq_u32((uint32x4_t)mask) != 0;
+#endif
+}
+
 // The same bits as another type of vector.
 template <class To, class V>
 GRADTAPE_INLINE To bitcast(V v) {

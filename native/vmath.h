@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "coefficients.h"
 #include "simd.h"
 
 namespace gradtape {
@@ -113,24 +114,401 @@ GRADTAPE_INLINE V ceil(V x) {
   return copysign(select(r < x, r + 1, r), x);
 }
 
-template <class V, class F>
-GRADTAPE_INLINE V each(V x, F f) {
-  for (size_t i = 0; i < kLanesOf<V>; ++i) x[i] = Lane<V>(f(double(x[i])));
-  return x;
+// What the algorithms need to know of a float type.
+template <class T>
+struct Format;
+template <>
+struct Format<float> {
+  static constexpr unsigned mantissa = 23, bias = 127;
+  static constexpr float magic = 12582912;            // 1.5 * 2^23: adding it rounds to an integer, in the low bits
+  static constexpr uint32_t sqrt_half = 0x3f3504f3;
+  static constexpr float min_normal = 0x1p-126f;
+  static constexpr float exp_low = -104, exp_high = 89;  // beyond: 0, infinity
+  static constexpr float expm1_low = -18;                // below: -1
+  static constexpr float tanh_high = 9.5f;               // above: 1
+  static constexpr float tiny = 0x1p-26f;                // below: sin x = expm1 x = log1p x = x
+  static constexpr float trig_high = kFma ? 3e5f : 1e6f;  // above: by the C library
+  static constexpr float trig_near = 0x1p-17f;            // times trig_high / pi is more than pi / 4
+};
+template <>
+struct Format<double> {
+  static constexpr unsigned mantissa = 52, bias = 1023;
+  static constexpr double magic = 6755399441055744;
+  static constexpr uint64_t sqrt_half = 0x3fe6a09e667f3bcd;
+  static constexpr double min_normal = 0x1p-1022;
+  static constexpr double exp_low = -746, exp_high = 710;
+  static constexpr double expm1_low = -40;
+  static constexpr double tanh_high = 20;
+  static constexpr double tiny = 0x1p-55;
+  static constexpr double trig_high = kFma ? 0x1p43 : 1e6;
+  static constexpr double trig_near = 0x1p-40;
+};
+
+template <class V>
+constexpr bool kIsFloat = sizeof(Lane<V>) == 4;
+
+// The coefficients of the lane's type.
+#define GRADTAPE_COEFFICIENTS(name)            \
+  template <class V>                           \
+  constexpr const auto& name() {               \
+    if constexpr (kIsFloat<V>) return name##F; \
+    else return name##D;                       \
+  }
+GRADTAPE_COEFFICIENTS(kExp)
+GRADTAPE_COEFFICIENTS(kLn2)
+GRADTAPE_COEFFICIENTS(kSin)
+GRADTAPE_COEFFICIENTS(kCos)
+GRADTAPE_COEFFICIENTS(kPi)
+GRADTAPE_COEFFICIENTS(kErf)
+GRADTAPE_COEFFICIENTS(kErfTail)
+#undef GRADTAPE_COEFFICIENTS
+
+// c[0] + c[1] x + ... by Horner's rule.
+template <class V, class T, size_t N>
+GRADTAPE_INLINE V horner(V x, const T (&c)[N]) {
+  V r = splat<V>(c[N - 1]);
+#pragma GCC unroll 32
+  for (size_t i = N - 1; i > 0; --i) r = fma(r, x, splat<V>(c[i - 1]));
+  return r;
 }
 
-template <class V> GRADTAPE_INLINE V exp(V x) { return each(x, [](double v) { return ::exp(v); }); }
-template <class V> GRADTAPE_INLINE V expm1(V x) { return each(x, [](double v) { return ::expm1(v); }); }
-template <class V> GRADTAPE_INLINE V log(V x) { return each(x, [](double v) { return ::log(v); }); }
-template <class V> GRADTAPE_INLINE V log1p(V x) { return each(x, [](double v) { return ::log1p(v); }); }
-template <class V> GRADTAPE_INLINE V sin(V x) { return each(x, [](double v) { return ::sin(v); }); }
-template <class V> GRADTAPE_INLINE V cos(V x) { return each(x, [](double v) { return ::cos(v); }); }
-template <class V> GRADTAPE_INLINE V tan(V x) { return each(x, [](double v) { return ::tan(v); }); }
-template <class V> GRADTAPE_INLINE V tanh(V x) { return each(x, [](double v) { return ::tanh(v); }); }
-template <class V> GRADTAPE_INLINE V erf(V x) { return each(x, [](double v) { return ::erf(v); }); }
-template <class V> GRADTAPE_INLINE V sigmoid(V x) { return each(x, [](double v) { return 1 / (1 + ::exp(-v)); }); }
-template <class V> GRADTAPE_INLINE V softplus(V x) {
-  return each(x, [](double v) { return v > 0 ? v + ::log1p(::exp(-v)) : ::log1p(::exp(v)); });
+// Every second coefficient from the first, by Horner's rule in z.
+template <size_t first, class V, class T, size_t N>
+GRADTAPE_INLINE V half_horner(V z, const T (&c)[N]) {
+  constexpr size_t top = first + (N - 1 - first) / 2 * 2;
+  V r = splat<V>(c[top]);
+#pragma GCC unroll 32
+  for (size_t i = top; i > first; i -= 2) r = fma(r, z, splat<V>(c[i - 2]));
+  return r;
+}
+
+// The same as two chains, of the odd and of the even powers: half the latency.
+template <class V, class T, size_t N>
+GRADTAPE_INLINE V poly(V x, const T (&c)[N]) {
+  if constexpr (N < 6) {
+    return horner(x, c);
+  } else {
+    const V z = x * x;
+    return fma(half_horner<1>(z, c), x, half_horner<0>(z, c));
+  }
+}
+
+// a * b - p, exactly, for p = a * b rounded.
+template <class V>
+GRADTAPE_INLINE V product_error(V a, V b, V p) {
+  if constexpr (kFma) {
+    return fma(a, b, neg(p));
+  } else {  // Dekker (1971): halves of 26 (12) bits
+    using T = Lane<V>;
+    const T splitter = kIsFloat<V> ? T(4097) : T(134217729);
+    const V ta = splitter * a, tb = splitter * b;
+    const V ah = ta - (ta - a), bh = tb - (tb - b);
+    const V al = a - ah, bl = b - bh;
+    return ((ah * bh - p) + ah * bl + al * bh) + al * bl;
+  }
+}
+
+// exp
+
+// x = n ln(2) + r + c, |r| <= ln(2) / 2, where c is what rounding takes from r. The low bits of `bits` are n + offset.
+template <class V>
+struct Reduced {
+  V r, c;
+  UintVec<V> bits;
+};
+template <class V>
+GRADTAPE_INLINE Reduced<V> reduce_exp(V x, int offset) {
+  using T = Lane<V>;
+  const T magic = Format<T>::magic + T(offset);
+  const V t = fma(x, splat<V>(T(1.4426950408889634)), splat<V>(magic));
+  const V n = t - magic;
+  const V high = fma(neg(n), splat<V>(kLn2<V>()[0]), x);  // exact
+  const V low = n * splat<V>(kLn2<V>()[1]);
+  const V r = high - low;
+  return {r, (high - r) - low, bitcast<UintVec<V>>(t)};
+}
+
+// exp(x) for x that needs no clamping but for NaN: 2^n is applied in two halves, so that the result is rounded once even
+// if it is denormal, and overflows to infinity.
+template <class V>
+GRADTAPE_INLINE V exp_clamped(V x) {
+  using T = Lane<V>;
+  const auto [r, c, bits] = reduce_exp(x, 2 * int(Format<T>::bias));
+  const V q = r * r * poly(r, kExp<V>());
+  const UintVec<V> half = bits >> 1, rest = bits - half;
+  const V p = (q + r) + 1;
+  return p * bitcast<V>(half << Format<T>::mantissa) * bitcast<V>(rest << Format<T>::mantissa);
+}
+
+template <class V>
+GRADTAPE_INLINE V exp(V x) {
+  using T = Lane<V>;
+  const V low = splat<V>(Format<T>::exp_low), high = splat<V>(Format<T>::exp_high);
+  return exp_clamped(select(x > high, high, select(x < low, low, x)));
+}
+
+// (exp(x) - 1) / 2 for x between expm1_low and exp_high. 2^(n - 1) and not 2^n, which may overflow too early.
+template <class V>
+GRADTAPE_INLINE V half_expm1(V x) {
+  using T = Lane<V>;
+  const auto [r, c, bits] = reduce_exp(x, int(Format<T>::bias) - 1);
+  const V q = fma(r * r, poly(r, kExp<V>()), c);
+  const V s = bitcast<V>(bits << Format<T>::mantissa);
+  return fma(s, q, fma(s, r, s - T(0.5)));
+}
+
+template <class V>
+GRADTAPE_INLINE V expm1(V x) {
+  using T = Lane<V>;
+  const V low = splat<V>(Format<T>::expm1_low), high = splat<V>(Format<T>::exp_high);
+  const V y = 2 * half_expm1(select(x > high, high, select(x < low, low, x)));
+  return select(abs(x) < Format<T>::tiny, x, y);
+}
+
+template <class V>
+GRADTAPE_INLINE V tanh(V x) {
+  using T = Lane<V>;
+  const V a = abs(x), high = splat<V>(Format<T>::tanh_high);
+  const V h = half_expm1(2 * select(a > high, high, a));
+  return copysign(h / (h + 1), x);
+}
+
+template <class V>
+GRADTAPE_INLINE V sigmoid(V x) {
+  using T = Lane<V>;
+  const V a = neg(abs(x)), low = splat<V>(Format<T>::exp_low);
+  const V e = exp_clamped(select(a < low, low, a));
+  return select(x < 0, e, splat<V>(1)) / (1 + e);
+}
+
+// log
+
+// x = 2^k m for positive normal x, sqrt(1/2) <= m < sqrt(2).
+template <class V>
+struct Scaled {
+  V k, m;
+  UintVec<V> biased;  // k + bias
+};
+template <class V>
+GRADTAPE_INLINE Scaled<V> scale(V x) {
+  using T = Lane<V>;
+  using U = Lane<UintVec<V>>;
+  constexpr unsigned mantissa = Format<T>::mantissa;
+  constexpr U bias = U(Format<T>::bias) << mantissa;
+  constexpr T big = T(U(1) << mantissa);  // an integer below 2^mantissa in its low bits is added to it
+  const UintVec<V> bits = bitcast<UintVec<V>>(x);
+  const UintVec<V> biased = (bits + (bias - Format<T>::sqrt_half)) >> mantissa;
+  const V m = bitcast<V>(bits - (biased << mantissa) + bias);
+  const V k = bitcast<V>(biased | bitcast<UintVec<V>>(splat<V>(big))) - (big + T(Format<T>::bias));
+  return {k, m, biased};
+}
+
+// log(1 + f) + k ln(2), sqrt(1/2) <= 1 + f <= sqrt(2).
+template <class V>
+GRADTAPE_INLINE V log_of(V f, V k) {
+  using T = Lane<V>;
+  const V half_square = T(0.5) * f * f;
+  const V k_high = k * kLn2<V>()[0], k_low = k * kLn2<V>()[1];  // the first exact
+  if constexpr (kIsFloat<V>) {
+    const V p = fma(f * f * f, poly(f, kLogF), k_low);
+    return k_high + (f + (p - half_square));
+  } else {
+    const V s = f / (2 + f), z = s * s;
+    const V r = z * poly(z, kLogD);
+    return k_high - ((half_square - fma(s, half_square + r, k_low)) - f);
+  }
+}
+
+// What log makes of zero, negative numbers, infinity and NaN.
+template <class V>
+GRADTAPE_INLINE V log_special(V x, V r) {
+  using T = Lane<V>;
+  const V inf = infinity(x);
+  r = select(x == 0, neg(inf), r);
+  r = select(x < 0, splat<V>(T(__builtin_nan(""))), r);
+  return select((x == inf) | (x != x), x, r);
+}
+
+template <class V>
+GRADTAPE_INLINE V log(V x) {
+  using T = Lane<V>;
+  const auto special = ~((x >= Format<T>::min_normal) & (x < infinity(x)));
+  if (__builtin_expect(any(special), 0)) {
+    const auto denormal = x < Format<T>::min_normal;
+    const T up = T(uint64_t(1) << Format<T>::mantissa);
+    const auto [k, m, biased] = scale(select(denormal, x * up, x));
+    return log_special(x, log_of(m - 1, select(denormal, k - T(Format<T>::mantissa), k)));
+  }
+  const auto [k, m, biased] = scale(x);
+  return log_of(m - 1, k);
+}
+
+template <class V>
+GRADTAPE_INLINE V log1p(V x) {
+  using T = Lane<V>;
+  using U = Lane<UintVec<V>>;
+  const auto [k, m, biased] = scale(1 + x);
+  // 1 + f = (1 + x) 2^-k without the rounding of 1 + x.
+  const V s = bitcast<V>((U(2 * Format<T>::bias) - biased) << Format<T>::mantissa);
+  const V y = select(abs(x) < Format<T>::tiny, x, log_of(fma(s, x, s - 1), k));
+  const T big = T(uint64_t(1) << 60);  // from here on 1 + x is x, and soon 2^-k a denormal
+  const auto special = ~((x > -1) & (x < big));
+  if (__builtin_expect(any(special), 0)) {
+    const V inf = infinity(x);
+    V r = select(x == -1, neg(inf), select(x < big, y, log_of(m - 1, k)));
+    r = select(x < -1, splat<V>(T(__builtin_nan(""))), r);
+    return select((x == inf) | (x != x), x, r);
+  }
+  return y;
+}
+
+template <class V>
+GRADTAPE_INLINE V softplus(V x) {
+  using T = Lane<V>;
+  const V a = neg(abs(x)), low = splat<V>(Format<T>::exp_low);
+  const V e = exp_clamped(select(a < low, low, a));
+  const auto [k, m, biased] = scale(1 + e);  // 1 + e <= 2: k is 0 or 1
+  const V s = select(k > 0, splat<V>(T(0.5)), splat<V>(1));
+  return relu(x) + select(e < Format<T>::tiny, e, log_of(fma(s, e, s - 1), k));
+}
+
+// sin, cos, tan
+
+// The lanes of the mask by the C library.
+template <class V>
+__attribute__((noinline)) void each_special(MaskOf<V> mask, const V& x, V& r, double (*f)(double)) {
+  for (size_t i = 0; i < kLanesOf<V>; ++i) {
+    if (mask[i]) r[i] = Lane<V>(f(double(x[i])));
+  }
+}
+
+// x - h pi = r + c, where c is what rounding takes from r; 2 h is an integer. Exact products by fma, or by constants short
+// enough, in float64.
+template <class V>
+GRADTAPE_INLINE void subtract_pi(V x, V h, V& r, V& c) {
+  if constexpr (kFma) {
+    const V p = splat<V>(kPi<V>()[1]), a = fma(neg(h), splat<V>(kPi<V>()[0]), x);
+    const V w = h * p, low = fma(h, splat<V>(kPi<V>()[2]), fma(h, p, neg(w)));
+    r = a - w;
+    c = ((a - r) - w) - low;
+  } else if constexpr (kIsFloat<V>) {
+    const auto half = [](auto y, auto g, auto& lost) {
+      const auto exact = (y - g * kPiShortD[0]) - g * kPiShortD[1] - g * kPiShortD[2];
+      const auto rounded = convert<float>(exact);
+      lost = convert<float>(exact - convert<double>(rounded));
+      return rounded;
+    };
+    decltype(low_half(x)) low_lost, high_lost;
+    const auto low = half(convert<double>(low_half(x)), convert<double>(low_half(h)), low_lost);
+    const auto high = half(convert<double>(high_half(x)), convert<double>(high_half(h)), high_lost);
+    r = join(low, high);
+    c = join(low_lost, high_lost);
+  } else {
+    const V a = x - h * kPiShortD[0];
+    const V p = h * kPiShortD[1], b = a - p;
+    const V q = h * kPiShortD[2];
+    r = b - q;
+    c = (((a - b) - p) + ((b - r) - q)) - h * kPiShortD[3];
+  }
+}
+
+// The same without c, and the lanes for which that will not do: where r is so near 0 that c matters or x is so large, NaN
+// or infinite that not even c would help, and 0, whose sign would get lost. One comparison finds them all.
+template <class V>
+GRADTAPE_INLINE auto subtract_pi_fast(V x, V h, V& r) {
+  using T = Lane<V>;
+  r = fma(neg(h), splat<V>(kPi<V>()[1]), fma(neg(h), splat<V>(kPi<V>()[0]), x));
+  const V limit = h * Format<T>::trig_near;
+  return ~(r * r > limit * limit);
+}
+
+enum Trig { kSine, kCosine, kTangent };
+
+// x is near n pi / 2; n is in the low bits of t.
+template <class V>
+GRADTAPE_INLINE V half_turns(V x, V& t) {
+  using T = Lane<V>;
+  constexpr T magic = Format<T>::magic;
+  t = fma(x, splat<V>(T(0.6366197723675814)), splat<V>(magic));
+  return T(0.5) * (t - magic);
+}
+
+// f(x) from r + c = x - n pi / 2, |r| <= pi / 4.
+template <Trig f, bool with_c, class V>
+GRADTAPE_INLINE V trig_of(V t, V r, V c) {
+  using T = Lane<V>;
+  constexpr unsigned top = 8 * sizeof(T) - 1;
+  const V z = r * r;
+  const V s = r * z * poly(z, kSin<V>());
+  const V sine = r + (with_c ? s + c : s);
+  const V k = fma(z, poly(z, kCos<V>()), splat<V>(T(-0.5)));
+  const V cosine = fma(z, k, splat<V>(1)) - (with_c ? r * c : V{});
+  UintVec<V> n = bitcast<UintVec<V>>(t);
+  if constexpr (f == kCosine) n = n + 1;
+  const auto odd = bitcast<IntVec<V>>(n << top) < 0;
+  if constexpr (f == kTangent) {
+    const V y = select(odd, cosine, sine) / select(odd, sine, cosine);
+    return bitcast<V>(bitcast<UintVec<V>>(y) ^ (n << top));
+  } else {
+    return bitcast<V>(bitcast<UintVec<V>>(select(odd, cosine, sine)) ^ (n << (top - 1) & sign_bit(r)));
+  }
+}
+
+// The lanes of the mask, with care.
+template <Trig f, class V>
+__attribute__((noinline)) void trig_special(MaskOf<V> mask, const V& x, V& y) {
+  using T = Lane<V>;
+  V t, r, c;
+  subtract_pi(x, half_turns(x, t), r, c);
+  y = select(mask, select((x == 0) & (f != kCosine), x, trig_of<f, true>(t, r, c)), y);
+  mask = ~(abs(x) <= Format<T>::trig_high);
+  if (any(mask)) each_special<V>(mask, x, y, f == kSine ? ::sin : f == kCosine ? ::cos : ::tan);
+}
+
+template <Trig f, class V>
+GRADTAPE_INLINE V trig(V x) {
+  using T = Lane<V>;
+  V t, r, c, y;
+  const V h = half_turns(x, t);
+  MaskOf<V> special;
+  if constexpr (kFma) {
+    special = subtract_pi_fast(x, h, r);
+    y = trig_of<f, false>(t, r, V{});
+  } else {
+    subtract_pi(x, h, r, c);
+    y = trig_of<f, true>(t, r, c);
+    special = ~(abs(x) <= Format<T>::trig_high) | (x == 0);
+  }
+  if (__builtin_expect(any(special), 0)) trig_special<f, V>(special, x, y);
+  return y;
+}
+
+template <class V>
+GRADTAPE_INLINE V sin(V x) {
+  return trig<kSine>(x);
+}
+template <class V>
+GRADTAPE_INLINE V cos(V x) {
+  return trig<kCosine>(x);
+}
+template <class V>
+GRADTAPE_INLINE V tan(V x) {
+  return trig<kTangent>(x);
+}
+
+template <class V>
+GRADTAPE_INLINE V erf(V x) {
+  using T = Lane<V>;
+  const V a = abs(x), one = splat<V>(1), high = splat<V>(kIsFloat<V> ? T(3.95) : T(5.95));
+  const V z = x * x;
+  const V near = fma(a, poly(z, kErf<V>()), a);
+  const auto far = ~(a <= one);
+  V y = near;
+  if (any(far)) {
+    const V g = poly(select(a > high, high, a), kErfTail<V>());
+    y = select(far, 1 - exp_clamped(neg(g)), near);
+  }
+  return copysign(y, x);
 }
 
 // floor(x / y) of integers, exact through float64; 0 for y = 0.
@@ -162,6 +540,102 @@ GRADTAPE_INLINE V floordiv(V x, V y) {
   else return floor(x / y);
 }
 
+// |x|^y in float64 for float32 operands: V is a vector of float64, x positive and finite, y finite.
+template <class V>
+GRADTAPE_INLINE V pow_single(V x, V y) {
+  const auto [k, m, biased] = scale(x);
+  const V s = (m - 1) / (m + 1);
+  const V exponent = y * fma(s, poly(s * s, kLog2F), k);
+  const V high = splat<V>(200);  // 2^200 overflows float32, 2^-200 is zero
+  const V e = select(exponent > high, high, select(exponent < -high, -high, exponent));
+  const double magic = Format<double>::magic + 1023;
+  const V t = e + magic;
+  const V r = e - (t - magic);
+  return fma(r, poly(r, kExp2F), splat<V>(1)) * bitcast<V>(bitcast<UintVec<V>>(t) << 52);
+}
+
+// The same for float64 operands, by a logarithm of some 66 bits as the sum of two numbers.
+template <class V>
+GRADTAPE_INLINE V pow_double(V x, V y, V k_more) {
+  const auto [k0, m, biased] = scale(x);
+  const V k = k0 + k_more;
+  // s = (m - 1) / (m + 1)
+  const V f = m - 1, d = m + 1, d_low = m - (d - 1), rcp = 1 / d;
+  const V s = f * rcp, sd = s * d;
+  const V s_low = (((f - sd) - product_error(s, d, sd)) - s * d_low) * rcp;
+  // log(m) = 2 s + s^3 q, q = 2/3 + z p(z), z = s^2
+  const V z = s * s, z_low = product_error(s, s, z) + 2 * s * s_low;
+  const V u = z * poly(z, kPowLogD);
+  const V q = kTwoThirdsD[0] + u, q_low = ((kTwoThirdsD[0] - q) + u) + kTwoThirdsD[1];
+  const V w = z * q, w_low = product_error(z, q, w) + fma(z, q_low, z_low * q);
+  const V v = s * w, v_low = product_error(s, w, v) + fma(s, w_low, s_low * w);
+  const V a = 2 * s + v, a_low = ((2 * s - a) + v) + fma(splat<V>(2), s_low, v_low);
+  // + k ln(2)
+  const V kh = k * kLn2D[0];  // exact
+  const V b0 = kh + a, b0_low = ((kh - b0) + a) + fma(k, splat<V>(kLn2D[1]), a_low);
+  const V b = b0 + b0_low, b_low = b0_low - (b - b0);
+  // times y; beyond the clamps the result overflows or vanishes anyway
+  if constexpr (!kFma) {  // product_error must not overflow
+    const V most = splat<V>(0x1p70);
+    y = select(y > most, most, select(y < -most, -most, y));
+  }
+  const V p = y * b, p_low = fma(y, b_low, product_error(y, b, p));
+  const V low = splat<V>(Format<double>::exp_low), high = splat<V>(Format<double>::exp_high);
+  const auto over = p > high, under = p < low;
+  const auto [r, c, bits] = reduce_exp(select(over, high, select(under, low, p)), 2 * 1023);
+  const V more = c + select(over | under, V{}, p_low);
+  const V tail = r * r * poly(r, kExpD);
+  const V e = 1 + (r + (tail + fma(more, r + tail, more)));
+  const UintVec<V> half = bits >> 1, rest = bits - half;
+  return e * bitcast<V>(half << 52) * bitcast<V>(rest << 52);
+}
+
+// What IEEE 754 says of pow outside of positive finite x and finite y; r holds |x|^y where those are plain.
+template <class V>
+GRADTAPE_INLINE V pow_special(V x, V y, V r) {
+  using T = Lane<V>;
+  const V ax = abs(x), inf = infinity(x), one = splat<V>(1);
+  const auto y_inf = abs(y) == inf;
+  r = select(ax == 0, select(y < 0, inf, V{}), r);
+  r = select(ax == inf, select(y < 0, V{}, inf), r);
+  r = select(y_inf, select(ax == 1, one, select((ax > 1) == (y > 0), inf, V{})), r);
+  const auto whole = round(y) == y;
+  const auto odd = whole & (round(T(0.5) * y) != T(0.5) * y);
+  r = select((x < 0) & (ax != inf) & ~whole, splat<V>(T(__builtin_nan(""))), r);
+  r = select(odd, copysign(r, x), r);
+  r = select((x != x) | (y != y), x + y, r);
+  return select((x == 1) | (y == 0), one, r);
+}
+
+template <class V>
+GRADTAPE_INLINE V pow_float(V x, V y) {
+  using T = Lane<V>;
+  const V ax = abs(x), inf = infinity(x);
+  const auto special = ~((x >= Format<T>::min_normal) & (x < inf) & (abs(y) < inf));
+  const bool some = any(special);
+  V base = x, exponent = y, more = V{};
+  if (__builtin_expect(some, 0)) {
+    const auto plain = (ax > 0) & (ax < inf) & (abs(y) < inf);
+    base = select(plain, ax, splat<V>(1));
+    exponent = select(plain, y, splat<V>(1));
+    if constexpr (!kIsFloat<V>) {
+      const auto denormal = base < Format<T>::min_normal;
+      base = select(denormal, base * 0x1p54, base);
+      more = select(denormal, splat<V>(-54), V{});
+    }
+  }
+  V r;
+  if constexpr (kIsFloat<V>) {
+    const auto low = pow_single(convert<double>(low_half(base)), convert<double>(low_half(exponent)));
+    const auto high = pow_single(convert<double>(high_half(base)), convert<double>(high_half(exponent)));
+    r = join(convert<float>(low), convert<float>(high));
+  } else {
+    r = pow_double(base, exponent, more);
+  }
+  if (__builtin_expect(some, 0)) return pow_special(x, y, r);
+  return r;
+}
+
 template <class V>
 GRADTAPE_INLINE V pow(V x, V y) {
   if constexpr (kIsInt<V>) {
@@ -180,9 +654,7 @@ GRADTAPE_INLINE V pow(V x, V y) {
     }
     return select(negative, inverse, (V)r);
   } else {
-    V r;
-    for (size_t i = 0; i < kLanesOf<V>; ++i) r[i] = Lane<V>(::pow(double(x[i]), double(y[i])));
-    return r;
+    return pow_float(x, y);
   }
 }
 

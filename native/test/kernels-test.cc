@@ -1,0 +1,963 @@
+// Tests and benchmark of the kernel tables as a plain binary: every available ISA, or the one that is named.
+// Usage: kernels-test [isa] [--sparse] [--bench]
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "../dispatch.h"
+
+namespace {
+
+using namespace gradtape;
+
+int passed = 0, failed = 0;
+bool sparse = false;
+
+void check(bool ok, const std::string& what) {
+  if (ok) {
+    ++passed;
+  } else if (++failed <= 60) {
+    std::printf("FAILED %s\n", what.c_str());
+  }
+}
+
+uint64_t state = 0x9E3779B97F4A7C15;
+uint64_t random_bits() {
+  state ^= state << 13;
+  state ^= state >> 7;
+  state ^= state << 17;
+  return state * 0x2545F4914F6CDD1D;
+}
+double random_in(double low, double high) { return low + (high - low) * double(random_bits() >> 11) * 0x1p-53; }
+
+const char* kDTypeNames[kDTypes] = {"float32", "float64", "int32", "uint8", "bool"};
+
+template <class T>
+T from_bits(uint64_t bits) {
+  T x;
+  std::memcpy(&x, &bits, sizeof(T));
+  return x;
+}
+
+// Equal bits, or both NaN: which NaN is left open.
+template <class T>
+bool same(T a, T b) {
+  return (a != a && b != b) || std::memcmp(&a, &b, sizeof(T)) == 0;
+}
+bool same_bytes(DType d, const void* a, const void* b) {
+  switch (d) {
+    case kFloat32:
+      return same(*static_cast<const float*>(a), *static_cast<const float*>(b));
+    case kFloat64:
+      return same(*static_cast<const double*>(a), *static_cast<const double*>(b));
+    default:
+      return std::memcmp(a, b, kDTypeSize[d]) == 0;
+  }
+}
+
+// Heap memory of exactly n elements from an odd offset, so that AddressSanitizer sees one too many.
+template <class T>
+struct Buffer {
+  std::unique_ptr<unsigned char[]> memory;
+  T* p;
+  explicit Buffer(size_t n, size_t offset = 0) : memory(new unsigned char[(n + offset) * sizeof(T)]) {
+    p = reinterpret_cast<T*>(memory.get()) + offset;
+  }
+  T& operator[](size_t i) { return p[i]; }
+};
+
+// Values with the awkward ones among them.
+template <class T>
+std::vector<T> awkward();
+template <>
+std::vector<int32_t> awkward() {
+  return {0, 1, -1, 2, -2, 3, 7, -7, 255, 256, -256, 65536, INT32_MAX, INT32_MIN, INT32_MAX - 1, INT32_MIN + 1};
+}
+template <>
+std::vector<uint8_t> awkward() {
+  return {0, 1, 2, 3, 127, 128, 254, 255};
+}
+template <class T>
+std::vector<T> awkward_floats() {
+  using L = std::numeric_limits<T>;
+  std::vector<T> values;
+  for (T x : {T(0), L::denorm_min(), L::min() / 2, L::min(), L::epsilon(), T(0.25), T(0.5), T(0.75), T(1), T(1) + L::epsilon(),
+              T(1) - L::epsilon() / 2, T(1.5), T(2), T(2.5), T(3), T(3.5), T(7), T(10), T(16777215), T(16777216),
+              T(16777217.0), T(2147483647.0), T(2147483648.0), T(4294967296.0), T(4503599627370497.0),
+              T(9007199254740991.0), T(9007199254740993.0), L::max() / 2, L::max(), L::infinity(), L::quiet_NaN(),
+              T(255), T(256), T(88.8), T(104), T(709.9), T(745.2), T(1e5), T(1e9), T(3.1415926535897932)}) {
+    values.push_back(x);
+    values.push_back(-x);
+  }
+  return values;
+}
+template <>
+std::vector<float> awkward() {
+  return awkward_floats<float>();
+}
+template <>
+std::vector<double> awkward() {
+  return awkward_floats<double>();
+}
+
+template <class T>
+T random_value() {
+  if constexpr (sizeof(T) == 1) {
+    return T(random_bits());
+  } else if constexpr (std::is_integral_v<T>) {
+    return random_bits() % 2 ? T(random_bits()) : T(int64_t(random_bits() % 41) - 20);
+  } else {
+    return random_bits() % 4 == 0 ? from_bits<T>(random_bits()) : T(random_in(-5, 5));
+  }
+}
+template <class T>
+T some_value() {
+  static const std::vector<T> values = awkward<T>();
+  return random_bits() % 4 == 0 ? values[random_bits() % values.size()] : random_value<T>();
+}
+
+void fill(DType d, void* p, size_t n) {
+  for (size_t i = 0; i < n; ++i) {
+    switch (d) {
+      case kFloat32:
+        static_cast<float*>(p)[i] = some_value<float>();
+        break;
+      case kFloat64:
+        static_cast<double*>(p)[i] = some_value<double>();
+        break;
+      case kInt32:
+        static_cast<int32_t*>(p)[i] = some_value<int32_t>();
+        break;
+      case kUint8:
+        static_cast<uint8_t*>(p)[i] = some_value<uint8_t>();
+        break;
+      default:
+        static_cast<uint8_t*>(p)[i] = random_bits() & 1;
+    }
+  }
+}
+
+// Every length, offset and variant gives the bits of one element alone; nothing else is written; `out` may be an operand.
+void check_elementwise(const std::string& what, ElementwiseFn const* variants, unsigned arity, const DType (&types)[3],
+                       DType out_type) {
+  const size_t most = 2 * 64 / kDTypeSize[types[arity - 1]] + 1, out_size = kDTypeSize[out_type];
+  bool bits_ok = true, guard_ok = true, in_place_ok = true;
+  std::string where;
+  for (unsigned variant = 0; variant < kVariants; ++variant) {
+    const ElementwiseFn run = variants[variant];
+    if (!run) continue;
+    for (size_t n = 1; n <= most; n += sparse ? 3 : 1) {
+      const size_t offset = n % 4;
+      std::unique_ptr<unsigned char[]> memory[3];
+      const unsigned char* operand[3] = {};
+      size_t size[3] = {};
+      for (unsigned k = 0; k < arity; ++k) {
+        size[k] = kDTypeSize[types[k]];
+        const size_t count = (variant >> k & 1 ? 1 : n), skip = (offset + k) % 4;
+        memory[k].reset(new unsigned char[(count + skip) * size[k]]);
+        fill(types[k], memory[k].get() + skip * size[k], count);
+        operand[k] = memory[k].get() + skip * size[k];
+      }
+      std::vector<unsigned char> out((n + 8) * out_size, 0xA5);
+      unsigned char* to = out.data() + 4 * out_size;
+      run(operand[0], operand[1], operand[2], to, n);
+      for (size_t i = 0; i < 4 * out_size; ++i) guard_ok &= out[i] == 0xA5 && to[n * out_size + i] == 0xA5;
+      for (size_t i = 0; i < n; ++i) {
+        const unsigned char* one[3] = {};
+        for (unsigned k = 0; k < arity; ++k) one[k] = operand[k] + (variant >> k & 1 ? 0 : i * size[k]);
+        alignas(8) unsigned char alone[8];
+        variants[0](one[0], one[1], one[2], alone, 1);
+        if (!same_bytes(out_type, alone, to + i * out_size)) {
+          bits_ok = false;
+          where = " variant " + std::to_string(variant) + " n " + std::to_string(n) + " i " + std::to_string(i);
+        }
+      }
+      for (unsigned k = 0; k < arity; ++k) {
+        if ((variant >> k & 1) || size[k] != out_size) continue;
+        std::unique_ptr<unsigned char[]> copy(new unsigned char[n * out_size]);
+        std::memcpy(copy.get(), operand[k], n * out_size);
+        const unsigned char* with[3] = {operand[0], operand[1], operand[2]};
+        with[k] = copy.get();
+        run(with[0], with[1], with[2], copy.get(), n);
+        for (size_t i = 0; i < n; ++i) in_place_ok &= same_bytes(out_type, copy.get() + i * out_size, to + i * out_size);
+      }
+    }
+  }
+  check(bits_ok, what + ": same bits for every length and variant" + where);
+  check(guard_ok, what + ": writes n elements");
+  check(in_place_ok, what + ": in place");
+}
+
+void test_every_loop(const Kernels& k) {
+  const std::string isa = k.isa;
+  for (unsigned kernel = 0; kernel < kElementwiseKernels; ++kernel) {
+    const ElementwiseInfo& info = kElementwiseInfo[kernel];
+    unsigned dtypes = 0;
+    for (unsigned d = 0; d < kDTypes; ++d) {
+      const ElementwiseFn* variants = k.elementwise[kernel][d];
+      if (!variants[0]) continue;
+      ++dtypes;
+      const DType t = DType(d);
+      const DType types[3] = {info.first_is_bool ? kBool : t, t, t};
+      const std::string what = isa + " " + info.name + " " + kDTypeNames[d];
+      check_elementwise(what, variants, info.arity, types, info.to_bool ? kBool : t);
+      const unsigned expected = info.arity == 1 ? 1 : info.arity == 2 ? 3 : 7;
+      unsigned count = 0;
+      for (unsigned v = 0; v < kVariants; ++v) count += variants[v] != nullptr;
+      check(count == expected, what + ": variants");
+    }
+    check(dtypes > 0, isa + " " + info.name + ": no dtype");
+  }
+  for (unsigned from = 0; from < kDTypes; ++from) {
+    for (unsigned to = 0; to < kDTypes; ++to) {
+      const ElementwiseFn variants[kVariants] = {k.cast[from][to]};
+      const DType types[3] = {DType(from), DType(from), DType(from)};
+      check(variants[0] != nullptr, "cast exists");
+      check_elementwise(isa + " cast " + kDTypeNames[from] + " to " + kDTypeNames[to], variants, 1, types, DType(to));
+    }
+  }
+}
+
+// Accuracy
+
+using Long = long double;
+
+template <class T>
+double ulps(T got, Long want) {
+  using L = std::numeric_limits<T>;
+  if (want != want || got != got) return (want != want) == (got != got) ? 0 : INFINITY;
+  const T rounded = T(want);
+  if (std::isinf(rounded) || std::isinf(got)) {
+    if (same(rounded, got)) return 0;
+    // Next to the largest number either may be right.
+    const Long top = Long(L::max()), ulp = Long(L::max()) * L::epsilon() / 2;
+    const Long g = std::isinf(got) ? std::copysign(top + ulp, Long(got)) : Long(got);
+    const Long w = std::isinf(want) || std::fabs(want) > top + 8 * ulp ? Long(INFINITY) : want;
+    return double(std::fabs(g - w) / ulp);
+  }
+  if (got == 0 && rounded == 0) return std::signbit(got) == std::signbit(want) ? 0 : INFINITY;
+  int e;
+  std::frexp(std::fabs(want), &e);
+  if (want == 0) e = -100000;
+  const int lowest = L::min_exponent - L::digits;
+  const Long ulp = std::ldexp(Long(1), std::max(e - L::digits, lowest));
+  return double(std::fabs(Long(got) - want) / ulp);
+}
+
+struct UnaryAccuracy {
+  const char* name;
+  Long (*reference)(Long);
+  double (*reference64)(double);  // good enough for float32
+  double bound32, bound64;
+};
+
+Long sigmoid_l(Long x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }
+Long softplus_l(Long x) { return x > 0 ? x + std::log1p(std::exp(-x)) : x <= 0 ? std::log1p(std::exp(x)) : x; }
+#define BOTH(f) [](Long x) -> Long { return f(x); }, [](double x) -> double { return double(f(x)); }
+
+const UnaryAccuracy kUnaryAccuracy[] = {
+    {"sqrt", BOTH(std::sqrt), 0.5, 0.5},
+    {"rsqrt", BOTH(1 / std::sqrt), 1.5, 1.5},
+    {"reciprocal", BOTH(1 /), 0.5, 0.5},
+    {"exp", BOTH(std::exp), 1.0, 1.0},
+    {"expm1", BOTH(std::expm1), 1.5, 1.5},
+    {"log", BOTH(std::log), 1.0, 1.0},
+    {"log1p", BOTH(std::log1p), 1.5, 1.5},
+    {"sin", BOTH(std::sin), 1.5, 1.5},
+    {"cos", BOTH(std::cos), 1.5, 1.5},
+    {"tan", BOTH(std::tan), 3, 3},
+    {"tanh", BOTH(std::tanh), 2.5, 2.5},
+    {"sigmoid", BOTH(sigmoid_l), 2.5, 2.5},
+    {"softplus", BOTH(softplus_l), 2, 2},
+    {"erf", BOTH(std::erf), 1.5, 1.5},
+    {"floor", BOTH(std::floor), 0, 0},
+    {"ceil", BOTH(std::ceil), 0, 0},
+    {"round", BOTH(std::nearbyint), 0, 0},
+};
+
+int kernel_number(const char* name) {
+  for (unsigned k = 0; k < kElementwiseKernels; ++k) {
+    if (std::strcmp(kElementwiseInfo[k].name, name) == 0) return int(k);
+  }
+  std::printf("no kernel %s\n", name);
+  std::abort();
+}
+
+struct Worst {
+  double error = 0, x = 0, y = 0;
+  size_t bad = 0;
+  void add(double e, double at, double also = 0) {
+    if (std::isinf(e) || e != e) ++bad;
+    if (!(e <= error)) error = e, x = at, y = also;
+  }
+};
+
+void report(const std::string& what, const Worst& worst, double bound) {
+  char text[160];
+  std::snprintf(text, sizeof text, "%s: %.3f ULP at %.17g, %.17g, bound %.2f, %zu bad", what.c_str(), worst.error, worst.x,
+                worst.y, bound, worst.bad);
+  check(worst.error <= bound && worst.bad == 0, text);
+  std::printf("  %s\n", text);
+}
+
+std::vector<float> floats_to_try() {
+  std::vector<float> xs = awkward<float>();
+  const uint64_t step = sparse ? 4000037 : 40001;
+  for (uint64_t bits = 0; bits < uint64_t(1) << 32; bits += step) xs.push_back(from_bits<float>(bits));
+  for (int i = 0; i < (sparse ? 500 : 50000); ++i) xs.push_back(float(random_in(-12, 12)));
+  for (int i = 0; i < 3000; ++i) xs.push_back(float(i * 1.5707963267948966));
+  return xs;
+}
+std::vector<double> doubles_to_try() {
+  std::vector<double> xs = awkward<double>();
+  for (int i = 0; i < (sparse ? 1000 : 100000); ++i) xs.push_back(from_bits<double>(random_bits()));
+  for (int i = 0; i < (sparse ? 1000 : 100000); ++i) xs.push_back(random_in(-30, 30));
+  for (int i = 0; i < (sparse ? 200 : 20000); ++i) {
+    xs.push_back(random_in(-1, 1) * std::pow(2, random_in(-60, 30)));
+    xs.push_back(random_in(-750, 750));
+    xs.push_back(1 + random_in(-1, 1) * std::pow(2, random_in(-52, 0)));
+  }
+  for (int i = 0; i < 3000; ++i) xs.push_back(i * 1.5707963267948966);
+  return xs;
+}
+
+void test_accuracy(const Kernels& k) {
+  const std::vector<float> fs = floats_to_try();
+  const std::vector<double> ds = doubles_to_try();
+  std::vector<float> fy(fs.size());
+  std::vector<double> dy(ds.size());
+  for (const UnaryAccuracy& a : kUnaryAccuracy) {
+    const int kernel = kernel_number(a.name);
+    Worst worst32, worst64;
+    k.elementwise[kernel][kFloat32][0](fs.data(), nullptr, nullptr, fy.data(), fs.size());
+    for (size_t i = 0; i < fs.size(); ++i) worst32.add(ulps(fy[i], Long(a.reference64(double(fs[i])))), double(fs[i]));
+    k.elementwise[kernel][kFloat64][0](ds.data(), nullptr, nullptr, dy.data(), ds.size());
+    for (size_t i = 0; i < ds.size(); ++i) worst64.add(ulps(dy[i], a.reference(Long(ds[i]))), ds[i]);
+    report(std::string(k.isa) + " " + a.name + " float32", worst32, a.bound32);
+    report(std::string(k.isa) + " " + a.name + " float64", worst64, a.bound64);
+  }
+}
+
+template <class T>
+void test_pow(const Kernels& k, DType d, double bound) {
+  std::vector<T> xs, ys;
+  const std::vector<T> values = awkward<T>();
+  for (T x : values) {
+    for (T y : values) xs.push_back(x), ys.push_back(y);
+  }
+  for (int i = 0; i < (sparse ? 1000 : 100000); ++i) {
+    xs.push_back(from_bits<T>(random_bits()));
+    ys.push_back(from_bits<T>(random_bits()));
+    xs.push_back(T(random_in(0, 10)));
+    ys.push_back(T(random_in(-10, 10)));
+    xs.push_back(T(std::pow(2, random_in(-1, 1) * (sizeof(T) == 4 ? 149 : 1074))));
+    ys.push_back(T(random_in(-3, 3)));
+    xs.push_back(T(1 + random_in(-1, 1) * std::pow(2, random_in(-20, -1))));
+    ys.push_back(T(random_in(-1, 1) * std::pow(2, random_in(0, 25))));
+    xs.push_back(T(random_in(-10, 10)));
+    ys.push_back(T(int64_t(random_bits() % 41) - 20));
+  }
+  std::vector<T> out(xs.size());
+  k.elementwise[k_pow][d][0](xs.data(), ys.data(), nullptr, out.data(), xs.size());
+  Worst worst;
+  for (size_t i = 0; i < xs.size(); ++i) {
+    const Long want = sizeof(T) == 4 ? Long(std::pow(double(xs[i]), double(ys[i]))) : std::pow(Long(xs[i]), Long(ys[i]));
+    worst.add(ulps(out[i], want), double(xs[i]), double(ys[i]));
+  }
+  report(std::string(k.isa) + " pow " + kDTypeNames[d], worst, bound);
+}
+
+// Exact kernels against plain scalar code
+
+template <class T>
+T wrap(uint64_t x) {
+  return T(x);
+}
+template <class T>
+T plain_add(T x, T y) {
+  if constexpr (std::is_integral_v<T>) return wrap<T>(uint64_t(x) + uint64_t(y));
+  else return x + y;
+}
+template <class T>
+T plain_sub(T x, T y) {
+  if constexpr (std::is_integral_v<T>) return wrap<T>(uint64_t(x) - uint64_t(y));
+  else return x - y;
+}
+template <class T>
+T plain_mul(T x, T y) {
+  if constexpr (std::is_integral_v<T>) return wrap<T>(uint64_t(x) * uint64_t(y));
+  else return x * y;
+}
+template <class T>
+T plain_floordiv(T x, T y) {
+  if constexpr (std::is_integral_v<T>) {
+    if (y == 0) return 0;
+    const int64_t a = x, b = y, q = a / b;
+    return T(uint64_t(q - (a % b != 0 && (a < 0) != (b < 0))));
+  } else {
+    return std::floor(x / y);
+  }
+}
+template <class T>
+T plain_floormod(T x, T y) {
+  if constexpr (std::is_integral_v<T>) {
+    if (y == 0) return 0;
+    const int64_t a = x, b = y, m = a % b;
+    return T(m != 0 && (m < 0) != (b < 0) ? m + b : m);
+  } else {
+    const T m = std::fmod(x, y);
+    if (m == 0) return std::copysign(T(0), y);
+    return (m < 0) != (y < 0) ? m + y : m;
+  }
+}
+template <class T>
+T plain_int_pow(T x, T y) {
+  if (y < 0) return x == 1 ? 1 : x == -1 ? (y % 2 ? -1 : 1) : 0;
+  uint32_t r = 1, b = uint32_t(x);
+  for (uint32_t e = uint32_t(y); e; e >>= 1, b *= b) {
+    if (e & 1) r *= b;
+  }
+  return T(r);
+}
+
+template <class T, class F>
+void check_binary(const Kernels& k, ElementwiseKernel kernel, DType d, F f) {
+  std::vector<T> xs, ys;
+  std::vector<T> values = awkward<T>();
+  for (T x : values) {
+    for (T y : values) xs.push_back(x), ys.push_back(y);
+  }
+  for (int i = 0; i < 4000; ++i) xs.push_back(some_value<T>()), ys.push_back(some_value<T>());
+  using Out = decltype(f(T(), T()));
+  std::vector<Out> out(xs.size());
+  k.elementwise[kernel][d][0](xs.data(), ys.data(), nullptr, out.data(), xs.size());
+  size_t wrong = 0, at = 0;
+  for (size_t i = 0; i < xs.size(); ++i) {
+    if (!same(out[i], Out(f(xs[i], ys[i]))) && !(out[i] == 0 && f(xs[i], ys[i]) == 0 && kernel == k_maximum)) {
+      if (!(kernel == k_maximum || kernel == k_minimum) || out[i] != f(xs[i], ys[i])) ++wrong, at = i;
+    }
+  }
+  char text[200];
+  std::snprintf(text, sizeof text, "%s %s %s: %zu wrong, e.g. (%.17g, %.17g) gives %.17g", k.isa, kElementwiseInfo[kernel].name,
+                kDTypeNames[d], wrong, double(xs[at]), double(ys[at]), double(out[at]));
+  check(wrong == 0, text);
+}
+
+template <class T, class F>
+void check_unary(const Kernels& k, ElementwiseKernel kernel, DType d, F f) {
+  std::vector<T> xs = awkward<T>();
+  for (int i = 0; i < 4000; ++i) xs.push_back(some_value<T>());
+  using Out = decltype(f(T()));
+  std::vector<Out> out(xs.size());
+  k.elementwise[kernel][d][0](xs.data(), nullptr, nullptr, out.data(), xs.size());
+  size_t wrong = 0, at = 0;
+  for (size_t i = 0; i < xs.size(); ++i) {
+    if (!same(out[i], Out(f(xs[i])))) ++wrong, at = i;
+  }
+  char text[200];
+  std::snprintf(text, sizeof text, "%s %s %s: %zu wrong, e.g. %.17g gives %.17g", k.isa, kElementwiseInfo[kernel].name,
+                kDTypeNames[d], wrong, double(xs[at]), double(out[at]));
+  check(wrong == 0, text);
+}
+
+template <class T>
+void test_exact_common(const Kernels& k, DType d) {
+  check_binary<T>(k, k_add, d, plain_add<T>);
+  check_binary<T>(k, k_sub, d, plain_sub<T>);
+  check_binary<T>(k, k_mul, d, plain_mul<T>);
+  check_binary<T>(k, k_squaredDifference, d, [](T x, T y) { return plain_mul(plain_sub(x, y), plain_sub(x, y)); });
+  check_binary<T>(k, k_maximum, d, [](T x, T y) { return x != x ? x : y != y ? y : x < y ? y : x; });
+  check_binary<T>(k, k_minimum, d, [](T x, T y) { return x != x ? x : y != y ? y : x > y ? y : x; });
+  check_binary<T>(k, k_less, d, [](T x, T y) -> uint8_t { return x < y; });
+  check_binary<T>(k, k_lessEqual, d, [](T x, T y) -> uint8_t { return x <= y; });
+  check_binary<T>(k, k_greater, d, [](T x, T y) -> uint8_t { return x > y; });
+  check_binary<T>(k, k_greaterEqual, d, [](T x, T y) -> uint8_t { return x >= y; });
+  check_binary<T>(k, k_equal, d, [](T x, T y) -> uint8_t { return x == y; });
+  check_binary<T>(k, k_notEqual, d, [](T x, T y) -> uint8_t { return x != y; });
+  check_unary<T>(k, k_identity, d, [](T x) { return x; });
+}
+
+template <class T>
+void test_exact_number(const Kernels& k, DType d) {
+  test_exact_common<T>(k, d);
+  check_binary<T>(k, k_floordiv, d, plain_floordiv<T>);
+  check_binary<T>(k, k_floormod, d, plain_floormod<T>);
+  check_unary<T>(k, k_neg, d, [](T x) { return std::is_integral_v<T> ? plain_sub(T(0), x) : T(-x); });
+  check_unary<T>(k, k_abs, d, [](T x) { return std::is_integral_v<T> ? (x < 0 ? plain_sub(T(0), x) : x) : T(std::fabs(x)); });
+  check_unary<T>(k, k_sign, d, [](T x) { return x > 0 ? T(1) : x < 0 ? T(-1) : x; });
+  check_unary<T>(k, k_square, d, [](T x) { return plain_mul(x, x); });
+  check_unary<T>(k, k_relu, d, [](T x) { return x <= 0 ? T(0) : x; });
+}
+
+template <class T>
+void test_exact_float(const Kernels& k, DType d) {
+  test_exact_number<T>(k, d);
+  check_binary<T>(k, k_div, d, [](T x, T y) { return x / y; });
+  check_binary<T>(k, k_reluGrad, d, [](T ct, T y) { return y > 0 ? ct : T(0); });
+  check_unary<T>(k, k_isNan, d, [](T x) -> uint8_t { return x != x; });
+  check_unary<T>(k, k_isInf, d, [](T x) -> uint8_t { return std::isinf(x); });
+  check_unary<T>(k, k_isFinite, d, [](T x) -> uint8_t { return std::isfinite(x); });
+}
+
+template <class From, class To>
+To plain_cast(From x, bool to_bool) {
+  if (to_bool) return To(x != 0);
+  if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+    if (x != x) return 0;
+    const double low = std::numeric_limits<To>::min(), high = std::numeric_limits<To>::max();
+    return To(std::min(std::max(std::trunc(double(x)), low), high));
+  } else {
+    return To(x);
+  }
+}
+
+template <class From, class To>
+void check_cast(const Kernels& k, DType from, DType to) {
+  std::vector<From> xs = awkward<From>();
+  for (int i = 0; i < 4000; ++i) xs.push_back(some_value<From>());
+  if (from == kBool) {
+    for (From& x : xs) x = x != 0;
+  }
+  std::vector<To> out(xs.size());
+  k.cast[from][to](xs.data(), nullptr, nullptr, out.data(), xs.size());
+  size_t wrong = 0, at = 0;
+  for (size_t i = 0; i < xs.size(); ++i) {
+    if (!same(out[i], plain_cast<From, To>(xs[i], to == kBool))) ++wrong, at = i;
+  }
+  char text[200];
+  std::snprintf(text, sizeof text, "%s cast %s to %s: %zu wrong, e.g. %.17g gives %.17g", k.isa, kDTypeNames[from],
+                kDTypeNames[to], wrong, double(xs[at]), double(out[at]));
+  check(wrong == 0, text);
+}
+template <class From>
+void check_casts(const Kernels& k, DType from) {
+  check_cast<From, float>(k, from, kFloat32);
+  check_cast<From, double>(k, from, kFloat64);
+  check_cast<From, int32_t>(k, from, kInt32);
+  check_cast<From, uint8_t>(k, from, kUint8);
+  check_cast<From, uint8_t>(k, from, kBool);
+}
+
+void test_exact(const Kernels& k) {
+  test_exact_float<float>(k, kFloat32);
+  test_exact_float<double>(k, kFloat64);
+  test_exact_number<int32_t>(k, kInt32);
+  test_exact_common<uint8_t>(k, kUint8);
+  check_binary<int32_t>(k, k_pow, kInt32, plain_int_pow<int32_t>);
+  const uint8_t a[] = {0, 0, 1, 1}, b[] = {0, 1, 0, 1};
+  const auto logical = [&](ElementwiseKernel kernel, const char* want) {
+    uint8_t out[4];
+    k.elementwise[kernel][kBool][0](a, b, nullptr, out, 4);
+    bool ok = true;
+    for (int i = 0; i < 4; ++i) ok &= out[i] == want[i] - '0';
+    check(ok, std::string(k.isa) + " " + kElementwiseInfo[kernel].name);
+  };
+  logical(k_logicalAnd, "0001");
+  logical(k_logicalOr, "0111");
+  logical(k_logicalXor, "0110");
+  logical(k_equal, "1001");
+  logical(k_notEqual, "0110");
+  logical(k_logicalNot, "1100");
+  check_casts<float>(k, kFloat32);
+  check_casts<double>(k, kFloat64);
+  check_casts<int32_t>(k, kInt32);
+  check_casts<uint8_t>(k, kUint8);
+  check_casts<uint8_t>(k, kBool);
+  std::vector<uint8_t> c(100);
+  std::vector<float> x(100), y(100), out(100);
+  for (size_t i = 0; i < 100; ++i) c[i] = random_bits() & 1, x[i] = float(i), y[i] = -float(i) - 1;
+  k.elementwise[k_where][kFloat32][0](c.data(), x.data(), y.data(), out.data(), 100);
+  bool ok = true;
+  for (size_t i = 0; i < 100; ++i) ok &= out[i] == (c[i] ? x[i] : y[i]);
+  check(ok, std::string(k.isa) + " where");
+}
+
+// Reductions
+
+template <class T>
+T plain_combine(Reduction op, DType d, T x, T y) {
+  switch (op) {
+    case kSum:
+      return d == kBool ? T(x || y) : plain_add(x, y);
+    case kProd:
+      return plain_mul(x, y);
+    case kMax:
+      return x != x ? x : y != y ? y : x < y ? y : x;
+    default:
+      return x != x ? x : y != y ? y : x > y ? y : x;
+  }
+}
+
+template <class T>
+bool close(Reduction op, T got, T want, double magnitude) {
+  if (std::is_integral_v<T>) return got == want;
+  if (op == kMax || op == kMin) return got == want || (got != got && want != want);
+  return std::fabs(double(got) - double(want)) <= 1e-12 + magnitude * (sizeof(T) == 4 ? 3e-6 : 1e-14);
+}
+
+template <class T>
+void test_reduce(const Kernels& k, Reduction op, DType d) {
+  const ReduceFns& fns = k.reduce[op][d];
+  const std::string what = std::string(k.isa) + " reduce " + std::to_string(op) + " " + kDTypeNames[d];
+  if (!fns.rows) {
+    check(d == kBool && (op == kSum || op == kProd), what + " exists");
+    return;
+  }
+  const auto value = [&]() -> T {
+    if (d == kBool) return T(random_bits() & 1);
+    if (op == kProd && !std::is_integral_v<T>) return T(random_in(0.9, 1.1));
+    if (std::is_integral_v<T>) return T(random_bits());
+    return T(random_in(-1, 1));
+  };
+  std::vector<size_t> lengths;
+  for (size_t n = 1; n <= 150; n += sparse ? 7 : 1) lengths.push_back(n);
+  for (size_t n : {255, 256, 257, 500, 784, 1000, 1023, 1024}) lengths.push_back(n);
+  bool right = true, alone = true, guard = true, columns_right = true, columns_alone = true;
+  for (size_t n : lengths) {
+    for (size_t rows : {size_t(1), size_t(3), size_t(11), size_t(67)}) {
+      if (rows * n > 30000) continue;
+      Buffer<T> x(rows * n, 1), out(rows + 1);
+      for (size_t i = 0; i < rows * n; ++i) x[i] = value();
+      out[rows] = T(77);
+      fns.rows(x.p, out.p, rows, n);
+      guard &= out[rows] == T(77);
+      for (size_t r = 0; r < rows; ++r) {
+        T want = x[r * n];
+        double magnitude = std::fabs(double(want));
+        for (size_t j = 1; j < n; ++j) {
+          want = plain_combine(op, d, want, x[r * n + j]);
+          magnitude += std::fabs(double(op == kProd ? want : x[r * n + j]));
+        }
+        right &= close(op, out[r], want, magnitude);
+        Buffer<T> row(n, r % 3);
+        std::memcpy(row.p, x.p + r * n, n * sizeof(T));
+        T one;
+        fns.rows(row.p, &one, 1, n);
+        alone &= same(one, out[r]);
+      }
+    }
+    if (n > 300) continue;
+    for (size_t rows : {size_t(1), size_t(2), size_t(5), size_t(17), size_t(64)}) {
+      const size_t stride = n + rows % 3;
+      Buffer<T> x((rows - 1) * stride + n), out(n + 1);
+      for (size_t i = 0; i < (rows - 1) * stride + n; ++i) x[i] = value();
+      out[n] = T(77);
+      fns.columns(x.p, stride, out.p, rows, n);
+      guard &= out[n] == T(77);
+      for (size_t j = 0; j < n; ++j) {
+        T want = x[j];
+        double magnitude = std::fabs(double(want));
+        Buffer<T> column(rows);
+        column[0] = x[j];
+        for (size_t r = 1; r < rows; ++r) {
+          want = plain_combine(op, d, want, x[r * stride + j]);
+          magnitude += std::fabs(double(op == kProd ? want : x[r * stride + j]));
+          column[r] = x[r * stride + j];
+        }
+        columns_right &= close(op, out[j], want, magnitude);
+        T one;
+        fns.columns(column.p, 1, &one, rows, 1);
+        columns_alone &= same(one, out[j]);
+      }
+    }
+  }
+  check(right, what + ": rows right");
+  check(alone, what + ": the same bits for a row alone");
+  check(guard, what + ": writes no more");
+  check(columns_right, what + ": columns right");
+  check(columns_alone, what + ": the same bits for a column alone");
+  if constexpr (std::is_floating_point_v<T>) {
+    bool nan_ok = true;
+    for (size_t n : {size_t(1), size_t(5), size_t(10), size_t(40), size_t(200)}) {
+      for (size_t at = 0; at < n; ++at) {
+        std::vector<T> x(n * 3, T(1)), out(n + 3);
+        x[n + at] = std::numeric_limits<T>::quiet_NaN();
+        fns.rows(x.data(), out.data(), 3, n);
+        nan_ok &= out[0] == out[0] && out[1] != out[1] && out[2] == out[2];
+        fns.columns(x.data(), n, out.data(), 3, n);
+        for (size_t j = 0; j < n; ++j) nan_ok &= (out[j] != out[j]) == (j == at);
+      }
+    }
+    check(nan_ok, what + ": NaN");
+    if (op == kMax || op == kMin) {
+      std::vector<T> x(50, op == kMax ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::infinity());
+      T out;
+      fns.rows(x.data(), &out, 1, 50);
+      check(out == x[0], what + ": infinities");
+    }
+  }
+}
+
+template <class T>
+void test_arg(const Kernels& k, DType d) {
+  bool ok = true;
+  for (size_t n : {1, 2, 3, 7, 8, 9, 10, 15, 16, 17, 31, 33, 64, 100, 1000, 5000}) {
+    for (int variety = 0; variety < 3; ++variety) {
+      for (int nan = 0; nan < 2; ++nan) {
+        const size_t rows = 5;
+        Buffer<T> x(rows * n);
+        for (size_t i = 0; i < rows * n; ++i) {
+          x[i] = variety == 0 ? some_value<T>() : variety == 1 ? T(random_bits() % 3) : T(random_bits() % 100);
+          if (d == kBool) x[i] = x[i] != 0;
+          if constexpr (std::is_floating_point_v<T>) {
+            if (x[i] != x[i] && variety == 0 && !nan) x[i] = 1;
+            if (variety == 1 && random_bits() % 2) x[i] = -std::numeric_limits<T>::infinity();
+            if (variety && nan && random_bits() % (2 * n) == 0) x[i] = std::numeric_limits<T>::quiet_NaN();
+          }
+        }
+        for (int largest = 0; largest < 2; ++largest) {
+          int32_t out[rows];
+          (largest ? k.argmax[d] : k.argmin[d])(x.p, out, rows, n);
+          for (size_t r = 0; r < rows; ++r) {
+            const T* p = x.p + r * n;
+            size_t best = 0;
+            for (size_t j = 1; j < n; ++j) {
+              if (p[best] != p[best]) break;
+              if (p[j] != p[j] || (largest ? p[j] > p[best] : p[j] < p[best])) best = j;
+            }
+            ok &= out[r] == int32_t(best);
+          }
+        }
+      }
+    }
+  }
+  check(ok, std::string(k.isa) + " argmax, argmin " + kDTypeNames[d]);
+}
+
+template <class T>
+void test_transpose(const Kernels& k, TransposeFn f) {
+  bool ok = true;
+  for (size_t rows : {1, 2, 3, 7, 8, 15, 16, 17, 33, 64, 65, 130}) {
+    for (size_t columns : {1, 2, 5, 8, 9, 16, 31, 32, 63, 64, 100}) {
+      const size_t ss = columns + rows % 3, ds = rows + columns % 2;
+      Buffer<T> src((rows - 1) * ss + columns), dst((columns - 1) * ds + rows);
+      for (size_t i = 0; i < (rows - 1) * ss + columns; ++i) src[i] = T(random_bits());
+      std::memset(dst.p, 0xA5, ((columns - 1) * ds + rows) * sizeof(T));
+      f(src.p, ss, dst.p, ds, rows, columns);
+      for (size_t i = 0; i < rows; ++i) {
+        for (size_t j = 0; j < columns; ++j) ok &= dst[j * ds + i] == src[i * ss + j];
+      }
+      for (size_t j = 0; j + 1 < columns; ++j) {
+        for (size_t i = rows; i < ds; ++i) ok &= dst[j * ds + i] == T(0xA5A5A5A5A5A5A5A5);
+      }
+    }
+  }
+  check(ok, std::string(k.isa) + " transpose of " + std::to_string(sizeof(T)) + " bytes");
+}
+
+template <class T>
+void test_random(const Kernels& k, DType d) {
+  const std::string what = std::string(k.isa) + " random " + kDTypeNames[d];
+  for (RandomFn f : {k.random_uniform[d], k.random_normal[d]}) {
+    if (!f) continue;
+    const size_t n = 100000;
+    std::vector<T> whole(n);
+    const uint64_t key = 0x123456789ABCDEF0, offset = (uint64_t(1) << 33) - 50;
+    f(key, offset, whole.data(), n);
+    bool ok = true;
+    for (size_t i = 0; i < 300; ++i) {
+      const size_t m = 1 + random_bits() % 40;
+      std::vector<T> part(m + 1, T(77));
+      f(key, offset + i, part.data(), m);
+      for (size_t j = 0; j < m; ++j) ok &= same(part[j], whole[i + j]);
+      ok &= part[m] == T(77);
+    }
+    check(ok, what + ": any cut of a range gives the same numbers");
+    double mean = 0, square = 0, low = 1e300, high = -1e300;
+    for (T v : whole) mean += double(v) / n, square += double(v) * double(v) / n, low = std::fmin(low, v), high = std::fmax(high, v);
+    if (f == k.random_uniform[d]) {
+      if (std::is_integral_v<T>) {
+        check(std::fabs(mean) < 3e7 && low < -2e9 && high > 2e9, what + ": uniform integers");
+      } else {
+        check(low >= 0 && high < 1 && std::fabs(mean - 0.5) < 0.005 && std::fabs(square - 1.0 / 3) < 0.005, what + ": uniform");
+      }
+    } else {
+      check(std::fabs(mean) < 0.015 && std::fabs(square - 1) < 0.02 && high < 9 && low > -9 && high > 3.5, what + ": normal");
+    }
+  }
+}
+
+void test_philox(const Kernels& k) {
+  uint32_t out[4];
+  k.random_uniform[kInt32](0, 0, out, 4);
+  check(out[0] == 0x6627e8d5 && out[1] == 0xe169c58d && out[2] == 0xbc57ac4c && out[3] == 0x9b00dbd8,
+        std::string(k.isa) + " Philox4x32-10: the published answer for zeros");
+}
+
+void test_int_gemm(const Kernels& k) {
+  const size_t m = 5, n = 7, p = 9;
+  std::vector<int32_t> a(m * p), b(p * n), c(m * n, 1);
+  for (int32_t& x : a) x = int32_t(random_bits());
+  for (int32_t& x : b) x = int32_t(random_bits());
+  bool ok = true;
+  for (int transposed = 0; transposed < 2; ++transposed) {
+    k.gemm[kInt32].run(m, n, p, a.data(), p, 1, b.data(), transposed ? 1 : n, transposed ? p : 1, c.data(), n, false, nullptr);
+    for (size_t i = 0; i < m; ++i) {
+      for (size_t j = 0; j < n; ++j) {
+        uint32_t sum = 0;
+        for (size_t q = 0; q < p; ++q) sum += uint32_t(a[i * p + q]) * uint32_t(b[transposed ? j * p + q : q * n + j]);
+        ok &= uint32_t(c[i * n + j]) == sum;
+      }
+    }
+  }
+  check(ok, std::string(k.isa) + " int32 gemm");
+}
+
+void test(const Kernels& k) {
+  std::printf("%s\n", k.isa);
+  test_every_loop(k);
+  test_exact(k);
+  test_accuracy(k);
+  test_pow<float>(k, kFloat32, 0.6);
+  test_pow<double>(k, kFloat64, 1.2);
+  for (unsigned op = 0; op < kReductions; ++op) {
+    test_reduce<float>(k, Reduction(op), kFloat32);
+    test_reduce<double>(k, Reduction(op), kFloat64);
+    test_reduce<int32_t>(k, Reduction(op), kInt32);
+    test_reduce<uint8_t>(k, Reduction(op), kUint8);
+    test_reduce<uint8_t>(k, Reduction(op), kBool);
+  }
+  test_arg<float>(k, kFloat32);
+  test_arg<double>(k, kFloat64);
+  test_arg<int32_t>(k, kInt32);
+  test_arg<uint8_t>(k, kUint8);
+  test_arg<uint8_t>(k, kBool);
+  test_transpose<uint8_t>(k, k.transpose[0]);
+  test_transpose<uint32_t>(k, k.transpose[2]);
+  test_transpose<uint64_t>(k, k.transpose[3]);
+  test_random<float>(k, kFloat32);
+  test_random<double>(k, kFloat64);
+  test_random<int32_t>(k, kInt32);
+  test_philox(k);
+  test_int_gemm(k);
+}
+
+// Benchmark
+
+template <class F>
+double seconds(F f) {
+  using Clock = std::chrono::steady_clock;
+  double best = 1e9;
+  for (int trial = 0; trial < 7; ++trial) {
+    int reps = 1;
+    for (;;) {
+      const auto start = Clock::now();
+      for (int i = 0; i < reps; ++i) f();
+      const double t = std::chrono::duration<double>(Clock::now() - start).count();
+      if (t > 2e-3) {
+        best = std::fmin(best, t / reps);
+        break;
+      }
+      reps *= 2;
+    }
+  }
+  return best;
+}
+
+void bench(const Kernels& k) {
+  std::printf("%s: Gelem/s of n = 4096, ns of n = 1\n", k.isa);
+  const size_t n = 4096;
+  alignas(64) static unsigned char a[n * 8], b[n * 8], c[n * 8], out[n * 8];
+  for (unsigned kernel = 0; kernel < kElementwiseKernels; ++kernel) {
+    const ElementwiseInfo& info = kElementwiseInfo[kernel];
+    std::printf("  %-18s", info.name);
+    for (unsigned d = 0; d < kDTypes; ++d) {
+      const ElementwiseFn f = k.elementwise[kernel][d][0];
+      if (!f) continue;
+      for (size_t i = 0; i < n; ++i) {
+        a[i] = b[i] = c[i] = i % 3 == 0;
+        if (d == kFloat32) {
+          reinterpret_cast<float*>(info.arity == 3 ? c : a)[i] = float(random_in(0.1, 5));
+          reinterpret_cast<float*>(b)[i] = float(random_in(0.1, 5));
+        } else if (d == kFloat64) {
+          reinterpret_cast<double*>(info.arity == 3 ? c : a)[i] = random_in(0.1, 5);
+          reinterpret_cast<double*>(b)[i] = random_in(0.1, 5);
+        } else if (d == kInt32) {
+          reinterpret_cast<int32_t*>(info.arity == 3 ? c : a)[i] = int32_t(i % 97);
+          reinterpret_cast<int32_t*>(b)[i] = int32_t(i % 7 + 1);
+        }
+      }
+      const double t = seconds([&] { f(a, b, c, out, n); }), one = seconds([&] { f(a, b, c, out, 1); });
+      std::printf(" | %s %6.2f %5.1f", kDTypeNames[d], double(n) / t * 1e-9, one * 1e9);
+    }
+    std::printf("\n");
+  }
+  std::printf("  cast [from][to]:");
+  for (unsigned from = 0; from < kDTypes; ++from) {
+    std::printf("\n   ");
+    for (unsigned to = 0; to < kDTypes; ++to) {
+      std::memset(a, 0, sizeof a);
+      std::printf(" %6.2f", double(n) / seconds([&] { k.cast[from][to](a, nullptr, nullptr, out, n); }) * 1e-9);
+    }
+  }
+  std::printf("\n  reduce, GB/s of input: rows of 1000, rows of 10, columns 64x1000, columns 64x10\n");
+  std::vector<double> big(64000, 1.0);
+  for (unsigned d = 0; d < kDTypes; ++d) {
+    for (unsigned op = 0; op < kReductions; op += 2) {
+      const ReduceFns& r = k.reduce[op][d];
+      if (!r.rows) continue;
+      const double s = double(kDTypeSize[d]) * 1e-9;
+      std::printf("    %-8s %s %7.1f %7.1f %7.1f %7.1f\n", kDTypeNames[d], op == kSum ? "sum" : "max",
+                  32000 * s / seconds([&] { r.rows(big.data(), out, 32, 1000); }),
+                  32000 * s / seconds([&] { r.rows(big.data(), out, 3200, 10); }),
+                  64000 * s / seconds([&] { r.columns(big.data(), 1000, out, 64, 1000); }),
+                  640 * s / seconds([&] { r.columns(big.data(), 10, out, 64, 10); }));
+    }
+    const double s = double(kDTypeSize[d]) * 1e-9;
+    std::printf("    %-8s argmax %.1f %.1f\n", kDTypeNames[d],
+                32000 * s / seconds([&] { k.argmax[d](big.data(), reinterpret_cast<int32_t*>(out), 32, 1000); }),
+                32000 * s / seconds([&] { k.argmax[d](big.data(), reinterpret_cast<int32_t*>(out), 3200, 10); }));
+  }
+  std::printf("  transpose, GB/s read + written: 64x64, 256x256, 1024x1024\n");
+  std::vector<uint64_t> x(1 << 20), y(1 << 20);
+  for (int size : {0, 2, 3}) {
+    std::printf("    %d bytes", 1 << size);
+    for (size_t m : {64, 256, 1024}) {
+      std::printf(" %7.1f", double(2 * m * m << size) * 1e-9 / seconds([&] { k.transpose[size](x.data(), m, y.data(), m, m, m); }));
+    }
+    std::printf("\n");
+  }
+  std::printf("  random, Gelem/s: uniform f32 %.2f f64 %.2f i32 %.2f normal f32 %.2f f64 %.2f\n",
+              n / seconds([&] { k.random_uniform[kFloat32](1, 0, out, n); }) * 1e-9,
+              n / seconds([&] { k.random_uniform[kFloat64](1, 0, out, n); }) * 1e-9,
+              n / seconds([&] { k.random_uniform[kInt32](1, 0, out, n); }) * 1e-9,
+              n / seconds([&] { k.random_normal[kFloat32](1, 0, out, n); }) * 1e-9,
+              n / seconds([&] { k.random_normal[kFloat64](1, 0, out, n); }) * 1e-9);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string only;
+  bool bench_only = false;
+  for (int i = 1; i < argc; ++i) {
+    const std::string arg = argv[i];
+    if (arg == "--sparse") sparse = true;
+    else if (arg == "--bench") bench_only = true;
+    else only = arg;
+  }
+  std::vector<std::string> isas = available_isas();
+  if (!only.empty()) {
+    if (!kernels_for(only)) {
+      std::printf("%s is not available\n", only.c_str());
+      return 2;
+    }
+    isas = {only};
+  }
+  for (const std::string& isa : isas) {
+    state = 0x9E3779B97F4A7C15;
+    if (bench_only) bench(*kernels_for(isa));
+    else test(*kernels_for(isa));
+  }
+  if (!bench_only) std::printf("%d passed, %d failed\n", passed, failed);
+  return failed ? 1 : 0;
+}
