@@ -873,8 +873,8 @@ void bench(const Kernels& k) {
     for (unsigned d = 0; d < kDTypes; ++d) {
       const ElementwiseFn f = k.elementwise[kernel][d][0];
       if (!f) continue;
+      for (size_t i = 0; i < n * 8; ++i) a[i] = b[i] = c[i] = i % 3 == 0;
       for (size_t i = 0; i < n; ++i) {
-        a[i] = b[i] = c[i] = i % 3 == 0;
         if (d == kFloat32) {
           reinterpret_cast<float*>(info.arity == 3 ? c : a)[i] = float(random_in(0.1, 5));
           reinterpret_cast<float*>(b)[i] = float(random_in(0.1, 5));
