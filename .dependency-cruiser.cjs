@@ -2,10 +2,10 @@
 // rung, lowest first; test/house.test.ts checks that every file of lib/ stands on exactly one.
 const LADDER = [
   ['errors', 'dtype', 'shape', 'format'], // pure
-  ['native'], // the only file that loads the addon
-  ['tensor'],
+  ['native', 'config'], // native is the only file that loads the addon
+  ['tensor', 'indexed-slices'],
   ['tape'],
-  ['variable', 'evaluate'],
+  ['constant', 'variable', 'evaluate'],
   ['op'],
   ['ops/*'],
   ['backward'],

@@ -17,7 +17,9 @@ describe.runIf(plain)('native test binaries', () => {
   test.each(names)(
     '%s',
     (name) => {
-      const { status, stdout, stderr } = spawnSync(join(build, name), [], { encoding: 'utf8' });
+      const corpus = join(root, 'native', 'corpus', name.replace('-test', '-fuzz'));
+      const seeds = existsSync(corpus) ? readdirSync(corpus).map((file) => join(corpus, file)) : [];
+      const { status, stdout, stderr } = spawnSync(join(build, name), seeds, { encoding: 'utf8' });
       expect(status, `${stdout.slice(-4000)}${stderr.slice(-4000)}`).toBe(0);
     },
     300_000,
