@@ -1,8 +1,9 @@
 // Matrix product c = a b (+ c), for any strides of a and b.
 //
 // Every element of c is one chain of multiply-adds over k, from zero, cut into blocks that depend on k alone; the
-// block sums are added to c in order. So the bits of c[i][j] depend on row i of a, column j of b and k only: not on
-// strides, packing, tile shapes, m or n. Ranges of rows or columns may be computed by separate calls.
+// block sums are added to c in order. So the bits of c[i][j] depend on row i of a, column j of b and k only (but for
+// which NaN a NaN is): not on strides, packing, tile shapes, m or n. Ranges of rows or columns may be computed by
+// separate calls, at the same time too if each has a workspace: a call touches no c but its own.
 #pragma once
 
 #include "../simd.h"
@@ -16,8 +17,7 @@ struct Gemm {
   using V = Vec<T>;
   static constexpr size_t L = kLanes<T>;
 
-  // A tile is rows x vectors accumulators in registers.
-// (As many as gcc keeps there.) kVectors is a power of two.
+// A tile is rows x vectors accumulators, as many as gcc keeps in registers. kVectors is a power of two.
 #if defined(__AVX512F__)
   static constexpr size_t kVectors = 4;
   static constexpr size_t max_rows(size_t vectors) { return vectors > 2 ? 6 : 14; }
@@ -28,16 +28,16 @@ struct Gemm {
   static constexpr size_t kVectors = 2;
   static constexpr size_t max_rows(size_t vectors) { return vectors > 1 ? 6 : 12; }
 #endif
+  static constexpr size_t kDepth = 384;                       // most of k in one block: decides bits
   static constexpr size_t kLine = 64 / sizeof(T);             // of a cache
   static constexpr size_t kAhead = 8 * kLine;                 // how far ahead rows are fetched
-  static constexpr size_t kDepth = 384;                       // most of k in one block: decides bits
   static constexpr size_t kRows = 768 / sizeof(T);            // most rows of a in one block
   static constexpr size_t kColumnsReused = 8192 / sizeof(T);  // most columns of b, if several blocks of rows use them
   static constexpr size_t kPackedOnce = (192 << 10) / sizeof(T);  // else: so much of b, which stays in L2
   static constexpr size_t kShallow = 64;  // blocks with k up to this are computed row by row, for the sake of c
-  static constexpr size_t kStrip = 8192 / sizeof(T);
-  static constexpr size_t kCached = (4 << 20) / sizeof(T);
-  static constexpr double kSmall = 64.0 * 64 * 80;  // products this small are computed without packing
+  static constexpr size_t kStrip = 8192 / sizeof(T);        // sums of a product with a vector that stay in L1
+  static constexpr size_t kCached = (4 << 20) / sizeof(T);  // larger operands come from memory
+  static constexpr double kSmall = 64.0 * 64 * 80;          // products this small are computed without packing
 
   static GRADTAPE_INLINE V mul_add(V x, V y, V z) {
     if constexpr (std::is_integral_v<T>) {
@@ -184,16 +184,17 @@ struct Gemm {
 #pragma GCC unroll 4
       for (size_t j = 0; j < N; j++) acc[i][j] = V{};
     }
-    size_t p = panel.depth;
-    if (panel.next) {
-      const char* next = reinterpret_cast<const char*>(panel.next);
-      for (; p >= kLine; p -= kLine, next += 64) {
+    const char* next = reinterpret_cast<const char*>(panel.next);
+    for (size_t p = panel.depth; p > 0;) {
+      if (next) {
 #pragma GCC unroll 16
         for (size_t i = 0; i < R; i++) __builtin_prefetch(next + static_cast<ptrdiff_t>(i) * rsa);
-        for (size_t u = 0; u < kLine; u++, a += csa, b += rsb) step<R, N>(a, rsa, b, last_b, acc);
+        next += 64;
       }
+      size_t steps = p < kLine ? p : kLine;
+      p -= steps;
+      for (; steps > 0; steps--, a += csa, b += rsb) step<R, N>(a, rsa, b, last_b, acc);
     }
-    for (; p > 0; p--, a += csa, b += rsb) step<R, N>(a, rsa, b, last_b, acc);
     T* c = panel.c;
     const ptrdiff_t rsc = panel.rsc, last_c = panel.last_c;
     const bool add = panel.add;

@@ -290,6 +290,12 @@ void test_all(bool small) {
     test_zero_strides<T>(1 + random_below(limit), 1 + random_below(limit), 1 + random_below(limit));
   for (int i = 0; i < (small ? 2 : 20); i++)
     test_parts<T>(1 + random_below(limit), 1 + random_below(limit), random_below(900));
+  // Bounded whatever the size: no multiplication overflows on the way.
+  const size_t sizes[] = {1, 3, 1000, size_t{1} << 33, size_t{1} << 62};
+  for (const size_t m : sizes)
+    for (const size_t n : sizes)
+      for (const size_t k : sizes)
+        check(gemm<T>().workspace(m, n, k) <= size_t{8} << 20, "workspace of a large product");
   if (small) return;
   test_zero_strides<T>(90, 110, 100);
   test_parts<T>(150, 200, 500);
