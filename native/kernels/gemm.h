@@ -469,18 +469,19 @@ struct Gemm {
       // Rows side by side hide each other's latency in cache; from memory more than eight streams are slower.
       constexpr size_t kFew = L < 8 ? 8 / L : 1, kMore = L < 8 ? 8 / L : 2;
       size_t i = 0;
-      if (k <= kCached / length) {
+      const bool fetch = k > kCached / length;
+      if (!fetch) {
         for (; i + kMore * L <= length; i += kMore * L)
           dot_rows<kMore>(k, mat + static_cast<ptrdiff_t>(i) * so, so, x, sx, c + static_cast<ptrdiff_t>(i) * sc, sc,
-                          accumulate, 0);
+                          accumulate, 0, false);
       }
       for (; i + kFew * L <= length; i += kFew * L)
         dot_rows<kFew>(k, mat + static_cast<ptrdiff_t>(i) * so, so, x, sx, c + static_cast<ptrdiff_t>(i) * sc, sc,
-                       accumulate, 0);
+                       accumulate, 0, fetch);
       for (size_t next; i < length; i = next + L) {
         next = i + L <= length ? i : length - L;
         dot_rows<1>(k, mat + static_cast<ptrdiff_t>(next) * so, so, x, sx, c + static_cast<ptrdiff_t>(next) * sc, sc,
-                    accumulate, i - next);
+                    accumulate, i - next, fetch);
       }
     } else {
       return false;
@@ -593,7 +594,7 @@ struct Gemm {
   // groups side by side.
   template <size_t G>
   static void dot_rows(size_t k, const T* mat, ptrdiff_t so, const T* x, ptrdiff_t sx, T* c, ptrdiff_t sc,
-                       bool accumulate, size_t keep) {
+                       bool accumulate, size_t keep, bool fetch) {
     const Cut blocks(k, kDepth);
     V total[G];
 #pragma GCC unroll 4
@@ -605,7 +606,7 @@ struct Gemm {
       for (size_t g = 0; g < G; g++) sum[g] = V{};
       size_t p = 0;
       for (; p + L <= depth; p += L) {
-        if (p % kLine == 0) {
+        if (fetch && p % kLine == 0) {
           for (size_t l = 0; l < G * L; l++) __builtin_prefetch(mat + static_cast<ptrdiff_t>(l) * so + p + kAhead);
         }
 #pragma GCC unroll 4
