@@ -10,6 +10,8 @@
 #include "simd.h"
 #include "vmath.h"
 
+#define GRADTAPE_LAMBDA __attribute__((always_inline))
+
 namespace gradtape {
 namespace GRADTAPE_ISA {
 
@@ -49,28 +51,59 @@ constexpr unsigned arithmetic = number | 1u << kUint8;
 constexpr unsigned boolean = 1u << kBool;
 constexpr unsigned everything = arithmetic | boolean;
 
-// The operands of a loop of N lanes: an array, one element for all lanes, or none.
+// N elements that one step of a loop computes: a vector, or several.
+template <class T, size_t N>
+struct Wide {
+  static constexpr size_t kVectors = N * sizeof(T) / kVectorBytes;
+  Vec<T> v[kVectors];
+};
+template <class T, size_t N>
+using Step = std::conditional_t<(N * sizeof(T) > kVectorBytes), Wide<T, N>, Vec<T, N>>;
+
+template <class T, size_t N>
+GRADTAPE_INLINE Step<T, N> load_step(const T* p) {
+  if constexpr (N * sizeof(T) > kVectorBytes) {
+    Wide<T, N> w;
+#pragma GCC unroll 8
+    for (size_t k = 0; k < w.kVectors; ++k) w.v[k] = load(p + k * kLanes<T>);
+    return w;
+  } else {
+    return load<T, N>(p);
+  }
+}
+template <class T, size_t N>
+GRADTAPE_INLINE Step<T, N> splat_step(T x) {
+  if constexpr (N * sizeof(T) > kVectorBytes) {
+    Wide<T, N> w;
+#pragma GCC unroll 8
+    for (size_t k = 0; k < w.kVectors; ++k) w.v[k] = splat<Vec<T>>(x);
+    return w;
+  } else {
+    return splat<Vec<T, N>>(x);
+  }
+}
+
+// The operands of a loop of N elements a step: an array, one element for all, or none.
 template <class T, size_t N>
 struct Array {
   const T* p;
   explicit Array(const void* x) : p(static_cast<const T*>(x)) {}
-  GRADTAPE_INLINE Vec<T, N> at(size_t i) const { return load<T, N>(p + i); }
-  // n < N elements, the other lanes filled with the first. One element goes without memory, for the sake of scalars.
-  GRADTAPE_INLINE Vec<T, N> padded(size_t n) const {
-    if (n == 1) return splat<Vec<T, N>>(p[0]);
-    Vec<T, N> v = splat<Vec<T, N>>(p[0]);
-    alignas(sizeof(v)) T lanes[N];
-    store(lanes, v);
+  GRADTAPE_INLINE Step<T, N> at(size_t i) const { return load_step<T, N>(p + i); }
+  // n < N elements, the others filled with the first. One element goes without memory, for the sake of scalars.
+  GRADTAPE_INLINE Step<T, N> padded(size_t n) const {
+    if (n == 1) return splat_step<T, N>(p[0]);
+    alignas(kVectorBytes) T lanes[N];
+    for (size_t i = 0; i < N; ++i) lanes[i] = p[0];
     for (size_t i = 1; i < n; ++i) lanes[i] = p[i];
-    return load<T, N>(lanes);
+    return load_step<T, N>(lanes);
   }
 };
 template <class T, size_t N>
 struct Uniform {
-  Vec<T, N> v;
-  explicit Uniform(const void* x) : v(splat<Vec<T, N>>(*static_cast<const T*>(x))) {}
-  GRADTAPE_INLINE Vec<T, N> at(size_t) const { return v; }
-  GRADTAPE_INLINE Vec<T, N> padded(size_t) const { return v; }
+  Step<T, N> v;
+  explicit Uniform(const void* x) : v(splat_step<T, N>(*static_cast<const T*>(x))) {}
+  GRADTAPE_INLINE Step<T, N> at(size_t) const { return v; }
+  GRADTAPE_INLINE Step<T, N> padded(size_t) const { return v; }
 };
 struct None {
   explicit None(const void*) {}
@@ -103,10 +136,21 @@ GRADTAPE_INLINE void loop(A a, B b, C c, Out* out, size_t n) {
 template <class T, size_t N, bool uniform>
 using Operand = std::conditional_t<uniform, Uniform<T, N>, Array<T, N>>;
 
-// A mask as bool: 0 or 1.
-template <class M>
-GRADTAPE_INLINE Vec<uint8_t, kLanesOf<M>> to_bool(M mask) {
-  return convert<uint8_t>(mask) & 1;
+// Masks as bools, 0 or 1: f(k) is the mask of the k-th vector of a step.
+template <class T, class F>
+GRADTAPE_INLINE Vec<uint8_t> to_bool(F f) {
+  MaskOf<Vec<T>> masks[sizeof(T)];
+#pragma GCC unroll 8
+  for (size_t k = 0; k < sizeof(T); ++k) masks[k] = f(k);
+  return low_bytes(masks) & 1;
+}
+template <class T, size_t N>
+GRADTAPE_INLINE Vec<T> part(const Wide<T, N>& x, size_t k) {
+  return x.v[k];
+}
+template <class V>
+GRADTAPE_INLINE V part(V x, size_t) {
+  return x;
 }
 
 // Each line of a list becomes a struct: the domain and, per vector, the expression.
@@ -163,31 +207,34 @@ GRADTAPE_INLINE Vec<uint8_t, kLanesOf<M>> to_bool(M mask) {
 #undef BINARY_TO_BOOL
 #undef TERNARY
 
-// From the struct of a line to the function of a dtype and a variant.
+// From the struct of a line to the function of a dtype and a variant. A step with a bool result is one vector of bools.
+template <class Op, class T>
+constexpr size_t kStep = Op::to_bool ? kLanes<uint8_t> : kLanes<T>;
+
 template <class Op, class T>
 struct UnaryLoop {
-  template <class V>
-  static GRADTAPE_INLINE auto apply(V x, int, int) {
-    if constexpr (Op::to_bool) return to_bool(Op::apply(x));
+  template <class X>
+  static GRADTAPE_INLINE auto apply(X x, int, int) {
+    if constexpr (Op::to_bool) return to_bool<T>([&](size_t k) GRADTAPE_LAMBDA { return Op::apply(part(x, k)); });
     else return Op::apply(x);
   }
   static void run(const void* a, const void*, const void*, void* out, size_t n) {
     using Out = std::conditional_t<Op::to_bool, uint8_t, T>;
-    constexpr size_t N = kLanes<T>;
+    constexpr size_t N = kStep<Op, T>;
     loop<UnaryLoop, N>(Array<T, N>(a), None(nullptr), None(nullptr), static_cast<Out*>(out), n);
   }
 };
 
 template <class Op, class T, unsigned variant>
 struct BinaryLoop {
-  template <class V>
-  static GRADTAPE_INLINE auto apply(V x, V y, int) {
-    if constexpr (Op::to_bool) return to_bool(Op::apply(x, y));
+  template <class X>
+  static GRADTAPE_INLINE auto apply(X x, X y, int) {
+    if constexpr (Op::to_bool) return to_bool<T>([&](size_t k) GRADTAPE_LAMBDA { return Op::apply(part(x, k), part(y, k)); });
     else return Op::apply(x, y);
   }
   static void run(const void* a, const void* b, const void*, void* out, size_t n) {
     using Out = std::conditional_t<Op::to_bool, uint8_t, T>;
-    constexpr size_t N = kLanes<T>;
+    constexpr size_t N = kStep<Op, T>;
     loop<BinaryLoop, N>(Operand<T, N, variant & 1>(a), Operand<T, N, (variant & 2) != 0>(b), None(nullptr),
                         static_cast<Out*>(out), n);
   }
@@ -206,36 +253,68 @@ struct TernaryLoop {
   }
 };
 
-// Conversion of one vector. Floats saturate and NaN is 0, integers wrap, bool is "not zero".
-template <DType from, DType to, class V>
-GRADTAPE_INLINE auto cast_vector(V x) {
-  using To = Type<to>;
-  if constexpr (to == kBool) {
-    return to_bool(x != 0);
-  } else if constexpr ((floating >> from & 1) && !(floating >> to & 1)) {
-    using F = Lane<V>;
-    constexpr F low = to == kUint8 ? F(0) : F(-2147483648.0);
-    constexpr F high = to == kUint8 ? F(256) : F(2147483648.0);  // the first number too large
-    constexpr int32_t top = to == kUint8 ? 255 : INT32_MAX;
-    const auto inside = convert<int32_t>(vmath::select((x >= low) & (x < high), x, V{}));
-    const auto over = convert<int32_t>(x >= high);
-    const auto under = convert<int32_t>(x < low);
-    using I = Vec<int32_t, kLanesOf<V>>;
-    return convert<To>(over ? splat<I>(top) : under ? splat<I>(to == kUint8 ? 0 : INT32_MIN) : inside);
+// Conversion of one vector of floats to int32: saturates, NaN is 0.
+template <class V>
+GRADTAPE_INLINE Vec<int32_t, kLanesOf<V>> saturate(V x) {
+  using T = Lane<V>;
+  x = select(x == x, x, V{});
+  if constexpr (sizeof(T) == 8) {
+    const V low = splat<V>(-2147483648.0), high = splat<V>(2147483647.0);
+    return convert<int32_t>(select(x > low, select(x < high, x, high), low));
   } else {
-    return convert<To>(x);
+    const auto over = x >= 2147483648.0f;
+    const V low = splat<V>(-2147483648.0f);
+    const auto r = convert<int32_t>(select(x > low, select(over, V{}, x), low));
+    return over ? splat<decltype(r + r)>(INT32_MAX) : r;
+  }
+}
+
+// Vectors of int32 whose low bytes are the uint8 of a number: floats are cut and saturate, NaN is 0, integers wrap.
+template <class V>
+GRADTAPE_INLINE auto to_byte(V x) {
+  if constexpr (sizeof(Lane<V>) == 4 && vmath::kIsInt<V>) {
+    return x;
+  } else {
+    const V high = splat<V>(255);
+    return convert<int32_t>(select(x > 0, select(x < high, x, high), V{}));
   }
 }
 
 template <DType from, DType to>
 struct Cast {
-  template <class V>
-  static GRADTAPE_INLINE auto apply(V x, int, int) {
-    return cast_vector<from, to>(x);
+  using From = Type<from>;
+  using To = Type<to>;
+  static constexpr bool kFromFloat = floating >> from & 1, kToFloat = floating >> to & 1;
+  // Bytes are made a vector at a time, and 4 bytes from 8; the rest goes by vectors of the wider type.
+  static constexpr size_t kWidest = sizeof(From) > sizeof(To) ? sizeof(From) : sizeof(To);
+  static constexpr size_t N = sizeof(To) < sizeof(From) || to == kBool ? kLanes<To> : kVectorBytes / kWidest;
+
+  template <class X>
+  static GRADTAPE_INLINE auto apply(X x, int, int) {
+    if constexpr (to == kBool) {
+      return to_bool<From>([&](size_t k) GRADTAPE_LAMBDA { return part(x, k) != 0; });
+    } else if constexpr (to == kUint8 && sizeof(From) == 8) {
+      Vec<int32_t> v[4];
+#pragma GCC unroll 4
+      for (size_t k = 0; k < 4; ++k) v[k] = join(to_byte(x.v[2 * k]), to_byte(x.v[2 * k + 1]));
+      return low_bytes(v);
+    } else if constexpr (to == kUint8 && sizeof(From) == 4) {
+      Vec<int32_t> v[4];
+#pragma GCC unroll 4
+      for (size_t k = 0; k < 4; ++k) v[k] = to_byte(x.v[k]);
+      return low_bytes(v);
+    } else if constexpr (to == kInt32 && from == kFloat64) {
+      return join(saturate(x.v[0]), saturate(x.v[1]));
+    } else if constexpr (to == kFloat32 && from == kFloat64) {
+      return join(convert<float>(x.v[0]), convert<float>(x.v[1]));
+    } else if constexpr (kFromFloat && !kToFloat) {
+      return saturate(x);
+    } else {
+      return convert<To>(x);
+    }
   }
   static void run(const void* a, const void*, const void*, void* out, size_t n) {
-    constexpr size_t N = kVectorBytes / (kDTypeSize[from] > kDTypeSize[to] ? kDTypeSize[from] : kDTypeSize[to]);
-    loop<Cast, N>(Array<Type<from>, N>(a), None(nullptr), None(nullptr), static_cast<Type<to>*>(out), n);
+    loop<Cast, N>(Array<From, N>(a), None(nullptr), None(nullptr), static_cast<To*>(out), n);
   }
 };
 

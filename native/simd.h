@@ -155,23 +155,105 @@ GRADTAPE_INLINE To bitcast(V v) {
   return (To)v;
 }
 
-// Lane by lane to another type, as a C cast of each lane.
-template <class To, class V>
-GRADTAPE_INLINE Vec<To, kLanesOf<V>> convert(V v) {
-  return __builtin_convertvector(v, Vec<To, kLanesOf<V>>);
-}
-
+// Lanes of v in the order of the indices.
 template <class V, size_t... I>
-GRADTAPE_INLINE auto low_half(V v, std::index_sequence<I...>) {
+GRADTAPE_INLINE auto shuffle(V v, std::index_sequence<I...>) {
   return __builtin_shufflevector(v, v, I...);
 }
+
+// Lane by lane to another type, as a C cast of each lane. From less than 16 bytes by way of 16, which the compilers know
+// an instruction for.
+template <class To, class V>
+GRADTAPE_INLINE Vec<To, kLanesOf<V>> convert(V v) {
+  constexpr size_t N = kLanesOf<V>;
+  if constexpr (sizeof(Lane<V>) == 1 && sizeof(To) == 8) {
+    return __builtin_convertvector(convert<int32_t>(v), Vec<To, N>);
+  } else if constexpr (sizeof(Lane<V>) == 1 && sizeof(V) < 16 && sizeof(To) > 1) {
+    uint64_t bits = 0;
+    __builtin_memcpy(&bits, &v, sizeof(V));
+    const auto all = (Vec<Lane<V>, 16>)Vec<uint64_t, 2>{bits, 0};
+    const auto low = shuffle(all, std::make_index_sequence<N>());
+    if constexpr (sizeof(Lane<Vec<To>>) == 4 && Lane<Vec<To>>(0.5) != 0) {
+      return __builtin_convertvector(__builtin_convertvector(low, Vec<int32_t, N>), Vec<To, N>);
+    } else {
+      return __builtin_convertvector(low, Vec<To, N>);
+    }
+  } else {
+    return __builtin_convertvector(v, Vec<To, N>);
+  }
+}
+
+// Two vectors of integers as one of integers half as wide: the low halves of all lanes.
+template <class V, size_t... I>
+GRADTAPE_INLINE auto narrow(V a, V b, std::index_sequence<I...>) {
+  constexpr size_t N = sizeof...(I);
+  using Half = std::conditional_t<sizeof(V) / N == 4, int32_t, std::conditional_t<sizeof(V) / N == 2, int16_t, int8_t>>;
+  return __builtin_shufflevector((Vec<Half, N>)a, (Vec<Half, N>)b, (2 * I)...);
+}
+template <class V>
+GRADTAPE_INLINE auto narrow(V a, V b) {
+  return narrow(a, b, std::make_index_sequence<2 * kLanesOf<V>>());
+}
+
+// K vectors of integers as one vector of their low bytes.
+template <class V, size_t K>
+GRADTAPE_INLINE Vec<uint8_t> low_bytes(const V (&v)[K]) {
+  if constexpr (K == 1) {
+    return (Vec<uint8_t>)v[0];
+  } else {
+    using Half = decltype(narrow(v[0], v[0]));
+    Half half[K / 2];
+#pragma GCC unroll 8
+    for (size_t k = 0; k < K / 2; ++k) half[k] = narrow(v[2 * k], v[2 * k + 1]);
+    return low_bytes(half);
+  }
+}
+
+// 0, 1, 2, ... by lane.
+template <class V, size_t... I>
+GRADTAPE_INLINE V iota(std::index_sequence<I...>) {
+  return V{Lane<V>(I)...};
+}
+template <class V>
+GRADTAPE_INLINE V iota() {
+  return iota<V>(std::make_index_sequence<kLanesOf<V>>());
+}
+
+// a0 b0 a1 b1 ..., the first or the second half of it.
+template <size_t from, class V, size_t... I>
+GRADTAPE_INLINE V zip(V a, V b, std::index_sequence<I...>) {
+  return __builtin_shufflevector(a, b, (from + I / 2 + (I % 2) * sizeof...(I))...);
+}
+template <class V>
+GRADTAPE_INLINE V zip_low(V a, V b) {
+  return zip<0>(a, b, std::make_index_sequence<kLanesOf<V>>());
+}
+template <class V>
+GRADTAPE_INLINE V zip_high(V a, V b) {
+  return zip<kLanesOf<V> / 2>(a, b, std::make_index_sequence<kLanesOf<V>>());
+}
+
+// a0 a2 ... b0 b2 ..., and a1 a3 ... b1 b3 ...
+template <size_t first, class V, size_t... I>
+GRADTAPE_INLINE V unzip(V a, V b, std::index_sequence<I...>) {
+  return __builtin_shufflevector(a, b, (2 * I + first)...);
+}
+template <class V>
+GRADTAPE_INLINE V even_lanes(V a, V b) {
+  return unzip<0>(a, b, std::make_index_sequence<kLanesOf<V>>());
+}
+template <class V>
+GRADTAPE_INLINE V odd_lanes(V a, V b) {
+  return unzip<1>(a, b, std::make_index_sequence<kLanesOf<V>>());
+}
+
 template <class V, size_t... I>
 GRADTAPE_INLINE auto high_half(V v, std::index_sequence<I...>) {
   return __builtin_shufflevector(v, v, (I + sizeof...(I))...);
 }
 template <class V>
 GRADTAPE_INLINE auto low_half(V v) {
-  return low_half(v, std::make_index_sequence<kLanesOf<V> / 2>());
+  return shuffle(v, std::make_index_sequence<kLanesOf<V> / 2>());
 }
 template <class V>
 GRADTAPE_INLINE auto high_half(V v) {
@@ -205,10 +287,25 @@ GRADTAPE_INLINE void transpose_pass(V (&rows)[N]) {
   if constexpr (S > 1) transpose_pass<S / 2>(rows);
 }
 
+// The same for vectors of 16 bytes, by zips, which every ISA has: log2(N) times zip row i with row i + N / 2.
+template <size_t passes, class V, size_t N>
+GRADTAPE_INLINE void zip_pass(V (&rows)[N]) {
+  V next[N];
+#pragma GCC unroll 16
+  for (size_t i = 0; i < N / 2; ++i) {
+    next[2 * i] = zip_low(rows[i], rows[i + N / 2]);
+    next[2 * i + 1] = zip_high(rows[i], rows[i + N / 2]);
+  }
+#pragma GCC unroll 16
+  for (size_t i = 0; i < N; ++i) rows[i] = next[i];
+  if constexpr (passes > 2) zip_pass<passes / 2>(rows);
+}
+
 // Transposes N vectors of N lanes in registers.
 template <class T, size_t N = kLanes<T>>
 GRADTAPE_INLINE void transpose(Vec<T, N> (&rows)[N]) {
-  transpose_pass<N / 2>(rows);
+  if constexpr (N * sizeof(T) == 16) zip_pass<N>(rows);
+  else transpose_pass<N / 2>(rows);
 }
 
 // a * b + c, rounded once where kFma. The compilers contract nothing by themselves (-ffp-contract=off), and gcc does
@@ -253,6 +350,19 @@ GRADTAPE_INLINE Vec<double, 2> sqrt(Vec<double, 2> x) { return (Vec<double, 2>)v
 #else
 #error "no fma and sqrt for this ISA"
 #endif
+
+// The products of the low halves of the lanes.
+GRADTAPE_INLINE Vec<uint64_t> multiply_low(Vec<uint64_t> a, Vec<uint64_t> b) {
+#if defined(__AVX512F__)
+  return (Vec<uint64_t>)_mm512_maskz_mul_epu32(0xff, (__m512i)a, (__m512i)b);
+#elif defined(__AVX2__)
+  return (Vec<uint64_t>)_mm256_mul_epu32((__m256i)a, (__m256i)b);
+#elif defined(__SSE2__)
+  return (Vec<uint64_t>)_mm_mul_epu32((__m128i)a, (__m128i)b);
+#else
+  return (Vec<uint64_t>)vmull_u32(vmovn_u64((uint64x2_t)a), vmovn_u64((uint64x2_t)b));
+#endif
+}
 
 GRADTAPE_INLINE float fma(float a, float b, float c) { return kFma ? __builtin_fmaf(a, b, c) : a * b + c; }
 GRADTAPE_INLINE double fma(double a, double b, double c) { return kFma ? __builtin_fma(a, b, c) : a * b + c; }
