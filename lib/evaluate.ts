@@ -1,0 +1,323 @@
+/** Computing values: from pending tensors to one program, one native call, and the values in place. */
+import type { DType, TypedArray } from './dtype.js';
+import { newArray } from './dtype.js';
+import { GradtapeError, ShapeError, ValueError } from './errors.js';
+import { formatTensor } from './format.js';
+import type { RunFailure } from './native.js';
+import * as native from './native.js';
+import type { Shape } from './shape.js';
+import { showShape } from './shape.js';
+import type { TensorBuffer } from './tensor.js';
+import { allocate, isKnown, settle, Tensor } from './tensor.js';
+
+/** Something that waits for a pending value: a variable after assign. */
+export interface Owner {
+  /** The value that waits. */
+  readonly pendingValue: Tensor;
+  /** Its value is there. */
+  commit(): void;
+  /** Its value cannot be computed: back to the last one that could. */
+  revert(): void;
+}
+
+const owners = new Set<Owner>();
+let companions: Tensor[] = [];
+const maxCompanions = 32;
+
+/** Computes the owner's value along with whatever is looked at next. */
+export function enlist(owner: Owner): void {
+  owners.add(owner);
+}
+
+export function withdraw(owner: Owner): void {
+  owners.delete(owner);
+}
+
+/**
+ * A one-element value (a loss) that the next program with variables in it will be passing by: computing it there is nearly free,
+ * and it need not hold on to a whole step's operands afterwards.
+ */
+export function accompany(t: Tensor): void {
+  if (t.size === 1 && !isKnown(t) && companions.length < maxCompanions) companions.push(t);
+}
+
+const kRandom = new Set(['randomUniform', 'randomNormal', 'randomPermutation'].map(native.opcodeOf));
+const kReshape = native.opcodeOf('reshape');
+const kBroadcast = native.opcodeOf('broadcast');
+/** Not worth computing twice when another pending value will read it: everything that is no elementwise loop or view. */
+const kLastCheap = native.opcodeOf('cast');
+const kFirstElementwise = Math.min(...[...native.elementwiseKernels.values()].map((k) => k.opcode));
+
+function isExpensive(opcode: number): boolean {
+  return opcode > kLastCheap && opcode < kFirstElementwise;
+}
+
+let serial = 0;
+const stack: Tensor[] = [];
+let order: Tensor[] = [];
+let valueOwner: Tensor[] = [];
+let seen: number[] = [];
+
+function visit(t: Tensor): void {
+  t.mark = serial;
+  t.index = -1;
+  if (isKnown(t)) emit(t);
+  else stack.push(t);
+}
+
+function emit(t: Tensor): void {
+  if (t.uniform !== undefined) {
+    t.index = native.writeLiteral(t.uniform, t.dtype);
+    if (t.shape.length > 0) t.index = native.write1(kBroadcast, t.dtype, t.shape, t.index);
+    return;
+  }
+  if (t.buffer) {
+    t.index = native.writeInput(t.buffer.address, t.dtype, t.shape);
+    order.push(t);
+    return;
+  }
+  const { x, y, more } = t;
+  if (more) {
+    const operands = more.map((m) => read(m));
+    t.index = native.write(t.opcode, t.dtype, t.shape, operands, t.attributes);
+  } else if (kRandom.has(t.opcode)) {
+    t.index = native.writeWithData(t.opcode, t.dtype, t.shape, t.attributes);
+  } else if (t.attributes.length > 0) {
+    const operands = y ? [read(x as Tensor), read(y)] : [read(x as Tensor)];
+    t.index = native.write(t.opcode, t.dtype, t.shape, operands, t.attributes);
+  } else if (y) {
+    t.index = native.write2(t.opcode, t.dtype, t.shape, read(x as Tensor), read(y));
+  } else {
+    t.index = native.write1(t.opcode, t.dtype, t.shape, read(x as Tensor));
+  }
+  valueOwner[t.index] = t;
+  seen[t.index] = 0;
+  order.push(t);
+}
+
+function read(t: Tensor): number {
+  seen[t.index] = (seen[t.index] ?? 0) + 1;
+  return t.index;
+}
+
+/** Appends everything that `root` needs, operands first; a loop, since chains may be long. */
+function write(root: Tensor): void {
+  if (root.mark === serial) return;
+  visit(root);
+  while (stack.length > 0) {
+    const t = stack[stack.length - 1] as Tensor;
+    if (t.index >= 0) {
+      stack.pop();
+      continue;
+    }
+    const depth = stack.length;
+    if (t.x && t.x.mark !== serial) visit(t.x);
+    if (t.y && t.y.mark !== serial) visit(t.y);
+    if (t.more) for (const m of t.more) if (m.mark !== serial) visit(m);
+    if (stack.length === depth) {
+      stack.pop();
+      emit(t);
+    }
+  }
+}
+
+interface Job {
+  readonly outputs: readonly Tensor[];
+  readonly buffers: readonly (TensorBuffer | null)[];
+  readonly values: readonly Tensor[];
+  readonly waiting: readonly Owner[];
+  /** Everything whose address is in the program; held over the call. */
+  readonly held: readonly Tensor[];
+}
+
+let held: Job | null = null;
+
+/** Writes the program for the roots and for all waiting variables; null if everything is known. */
+function prepare(roots: readonly Tensor[]): Job | null {
+  const waiting = owners.size > 0 ? [...owners] : [];
+  if (waiting.length === 0) {
+    let pending = false;
+    for (const t of roots) pending ||= !isKnown(t);
+    if (!pending) return null;
+  }
+  serial++;
+  order = [];
+  valueOwner = [];
+  seen = [];
+  native.begin();
+  const wanted = new Set<Tensor>();
+  for (const t of roots) if (!isKnown(t)) wanted.add(t);
+  for (const owner of waiting) if (!isKnown(owner.pendingValue)) wanted.add(owner.pendingValue);
+  if (waiting.length > 0) {
+    for (const t of companions) if (!isKnown(t)) wanted.add(t);
+    companions = [];
+  }
+  for (const t of wanted) write(t);
+  const outputs: Tensor[] = [];
+  const buffers: (TensorBuffer | null)[] = [];
+  let large = false;
+  for (const t of order) large ||= t.size > 1;
+  for (const t of order) {
+    if (isKnown(t)) continue;
+    const elsewhere = t.readers > (seen[t.index] as number);
+    const keeps =
+      wanted.has(t) || t.saved > 0 || (elsewhere && isExpensive(t.opcode)) || (large && t.size === 1 && elsewhere);
+    if (!keeps) continue;
+    outputs.push(t);
+    if (t.size === 1) {
+      buffers.push(null);
+      native.writeResult(t.index);
+    } else {
+      const buffer = allocate(t.dtype, t.size);
+      buffers.push(buffer);
+      native.writeOutput(t.index, buffer.address);
+    }
+  }
+  return { outputs, buffers, values: valueOwner, waiting, held: order };
+}
+
+function put(job: Job, result: (i: number) => number): void {
+  let results = 0;
+  for (let k = 0; k < job.outputs.length; k++) {
+    const t = job.outputs[k] as Tensor;
+    const buffer = job.buffers[k];
+    const number = buffer ? undefined : result(results++);
+    // What the value is a mere view of has the same elements.
+    for (let s: Tensor | null = t; s && !isKnown(s); ) {
+      const below: Tensor | null = s.opcode === kReshape ? s.x : null;
+      s.uniform = number;
+      s.buffer = buffer ?? null;
+      settle(s);
+      s = below;
+    }
+  }
+  for (const owner of job.waiting) {
+    owners.delete(owner);
+    owner.commit();
+  }
+}
+
+function fail(job: Job, failure: RunFailure): never {
+  for (const owner of job.waiting) {
+    owners.delete(owner);
+    owner.revert();
+  }
+  const name = job.values[failure.value]?.origin || 'program';
+  switch (failure.status) {
+    case 'index':
+      throw new ValueError(
+        `${name}: index ${failure.index} is out of range for an axis of length ${failure.length}`,
+        'ERR_INDEX',
+      );
+    case 'division':
+      throw new ValueError(`${name}: integer division by zero`, 'ERR_DIVISION_BY_ZERO');
+    case 'memory':
+      throw new GradtapeError(
+        'ERR_OUT_OF_MEMORY',
+        `gradtape: no memory for ${failure.length} bytes of temporaries; compute less at once`,
+      );
+  }
+}
+
+/** Computes the given tensors, and every variable that waits for its value. */
+export function evaluateTensors(roots: readonly Tensor[]): void {
+  const job = prepare(roots);
+  if (!job || job.outputs.length === 0) {
+    if (job) put(job, () => 0);
+    return;
+  }
+  held = job;
+  const failure = native.run();
+  held = null;
+  if (failure) fail(job, failure);
+  put(job, native.result);
+}
+
+/** The same on a native thread. */
+export async function evaluateTensorsAsync(roots: readonly Tensor[]): Promise<void> {
+  const job = prepare(roots);
+  if (!job) return;
+  // From here on they are this program's to settle; another program may compute them again meanwhile, with the same bits.
+  for (const owner of job.waiting) owners.delete(owner);
+  const { failure, results } = await native.runAsync([job, job.held.map((t) => t.buffer?.elements.buffer)]);
+  if (failure) fail(job, failure);
+  put(job, (i) => results[i] as number);
+}
+
+/** @internal for tests: the job whose buffers a running program uses. */
+export function running(): Job | null {
+  return held;
+}
+
+function copyOf(t: Tensor): TypedArray {
+  if (t.buffer) return t.buffer.elements.slice();
+  return newArray(t.dtype, t.size).fill(t.uniform as number);
+}
+
+type Nested = number | boolean | Nested[];
+
+function nest(values: ArrayLike<number>, shape: Shape, dtype: DType): Nested {
+  let at = 0;
+  const build = (axis: number): Nested => {
+    if (axis === shape.length) {
+      const value = values[at++] as number;
+      return dtype === 'bool' ? value !== 0 : value;
+    }
+    return Array.from({ length: shape[axis] as number }, () => build(axis + 1));
+  };
+  return build(0);
+}
+
+function theOne(t: Tensor): void {
+  if (t.size !== 1) {
+    throw new ShapeError(`item: expected exactly one element, got shape ${showShape(t.shape)} with ${t.size} elements`);
+  }
+}
+
+declare module './tensor.js' {
+  interface Tensor {
+    /** The elements in row-major order, computed now; a copy that the caller owns. bool comes as a Uint8Array of 0 and 1. */
+    dataSync(): TypedArray;
+    /** The same, computed on another thread while the event loop goes on. */
+    data(): Promise<TypedArray>;
+    /** Nested arrays of the elements, one level an axis; a number or boolean for a scalar. */
+    // biome-ignore lint/suspicious/noExplicitAny: the depth is known to the caller only
+    arraySync(): any;
+    /** The same, computed on another thread. */
+    // biome-ignore lint/suspicious/noExplicitAny: the depth is known to the caller only
+    array(): Promise<any>;
+    /** The only element; a ShapeError if there is not exactly one. */
+    item(): number;
+    /** TensorFlow's print format. */
+    toString(): string;
+  }
+}
+
+Object.assign(Tensor.prototype, {
+  dataSync(this: Tensor): TypedArray {
+    if (!isKnown(this)) evaluateTensors([this]);
+    return copyOf(this);
+  },
+  async data(this: Tensor): Promise<TypedArray> {
+    if (!isKnown(this)) await evaluateTensorsAsync([this]);
+    return copyOf(this);
+  },
+  arraySync(this: Tensor): Nested {
+    return nest(this.dataSync(), this.shape, this.dtype);
+  },
+  async array(this: Tensor): Promise<Nested> {
+    return nest(await this.data(), this.shape, this.dtype);
+  },
+  item(this: Tensor): number {
+    if (this.uniform !== undefined && this.size === 1) return this.uniform;
+    theOne(this);
+    if (!isKnown(this)) evaluateTensors([this]);
+    return this.uniform ?? ((this.buffer as TensorBuffer).elements[0] as number);
+  },
+  toString(this: Tensor): string {
+    return formatTensor(this.dataSync(), this.shape, this.dtype);
+  },
+  [Symbol.for('nodejs.util.inspect.custom')](this: Tensor): string {
+    return this.toString();
+  },
+});

@@ -1,0 +1,114 @@
+/** gradcheck: gradients against central differences, in float64. The entry `gradtape/gradcheck`. */
+import { GradtapeError, show, ValueError } from './errors.js';
+import { GradientTape } from './gradient-tape.js';
+import { asTensor } from './op.js';
+import { mul } from './ops/arithmetic.js';
+import { densify } from './ops/indexing.js';
+import * as random from './ops/random.js';
+import { cast, reduceSum } from './ops/structure.js';
+import { allocate, bufferTensor, Tensor } from './tensor.js';
+import type { TensorLike } from './variable.js';
+
+export interface GradcheckOptions {
+  /** 2 checks the gradients of the gradients too. Default 1. */
+  order?: 1 | 2;
+  /** Step of the central differences. Default 1e-5. */
+  eps?: number;
+  /** Largest error allowed, relative to max(1, |numeric|). Default 1e-6 (order 2: 1e-5). */
+  tol?: number;
+}
+
+export interface GradcheckResult {
+  readonly maxError: number;
+  /** The element with the largest error: which input, its row-major index, and both derivatives. */
+  readonly worst: {
+    readonly input: number;
+    readonly index: number;
+    readonly analytic: number;
+    readonly numeric: number;
+  };
+}
+
+type Fn = (...inputs: Tensor[]) => Tensor;
+
+/** sum(f * a fixed random cotangent): a scalar whose gradient checks every output at once. */
+function projected(f: Fn): Fn {
+  return (...inputs) => {
+    const y = f(...inputs);
+    if (!(y instanceof Tensor))
+      throw new ValueError(`gradcheck: f must return a Tensor, got ${show(y)}`, 'ERR_NOT_A_TENSOR');
+    return reduceSum(
+      mul(y, cast(random.uniform(y.shape, { dtype: 'float64', seed: 1, minval: 0.5, maxval: 1.5 }), y.dtype)),
+    );
+  };
+}
+
+function gradientsOf(f: Fn, inputs: readonly Tensor[]): Tensor[] {
+  const tape = new GradientTape();
+  const y = tape.record(() => {
+    tape.watch(inputs);
+    return f(...inputs);
+  });
+  const grads = tape.gradient(y, inputs, { unconnectedGradients: 'zero' });
+  return grads.map((g) => densify(g as Tensor));
+}
+
+function compare(f: Fn, inputs: readonly Tensor[], eps: number): GradcheckResult {
+  const scalar = projected(f);
+  const grads = gradientsOf(scalar, inputs).map((g) => g.dataSync());
+  let maxError = 0;
+  let worst: GradcheckResult['worst'] = { input: 0, index: 0, analytic: 0, numeric: 0 };
+  inputs.forEach((x, input) => {
+    const values = x.dataSync();
+    const valueAt = (index: number, value: number): number => {
+      const buffer = allocate('float64', x.size);
+      buffer.elements.set(values);
+      buffer.elements[index] = value;
+      const moved = inputs.map((t, k) => (k === input ? bufferTensor(buffer, 'float64', x.shape) : t));
+      return scalar(...moved).item();
+    };
+    for (let index = 0; index < x.size; index++) {
+      const at = values[index] as number;
+      const numeric = (valueAt(index, at + eps) - valueAt(index, at - eps)) / (2 * eps);
+      const analytic = grads[input]?.[index] as number;
+      const error = Math.abs(analytic - numeric) / Math.max(1, Math.abs(numeric));
+      if (!(error <= maxError)) {
+        maxError = Number.isNaN(error) ? Number.POSITIVE_INFINITY : error;
+        worst = { input, index, analytic, numeric };
+      }
+    }
+  });
+  return { maxError, worst };
+}
+
+/**
+ * Compares the gradients of f at the inputs (taken as float64) with central differences.
+ * @throws GradtapeError ERR_GRADCHECK that names the worst element if an error exceeds `tol`
+ */
+export function gradcheck(f: Fn, inputs: readonly TensorLike[], opts: GradcheckOptions = {}): GradcheckResult {
+  if (!Array.isArray(inputs))
+    throw new ValueError(`gradcheck: inputs must be an array, got ${show(inputs)}`, 'ERR_NOT_A_TENSOR');
+  const order = opts.order ?? 1;
+  if (order !== 1 && order !== 2)
+    throw new ValueError(`gradcheck: order must be 1 or 2, got ${show(order)}`, 'ERR_OPTION');
+  const eps = opts.eps ?? 1e-5;
+  const tol = opts.tol ?? (order === 1 ? 1e-6 : 1e-5);
+  const tensors = inputs.map((x) => cast(asTensor('gradcheck', x as TensorLike), 'float64'));
+  let result = compare(f, tensors, eps);
+  if (order === 2) {
+    const scalar = projected(f);
+    tensors.forEach((_, k) => {
+      const second = compare((...xs) => gradientsOf(scalar, xs)[k] as Tensor, tensors, eps);
+      if (second.maxError > result.maxError) result = second;
+    });
+  }
+  if (!(result.maxError <= tol)) {
+    const { input, index, analytic, numeric } = result.worst;
+    throw new GradtapeError(
+      'ERR_GRADCHECK',
+      `gradcheck: input ${input}, element ${index}: the gradient is ${analytic}, central differences give ${numeric} ` +
+        `(relative error ${result.maxError}, allowed ${tol})`,
+    );
+  }
+  return result;
+}

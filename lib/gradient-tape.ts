@@ -1,0 +1,369 @@
+/** GradientTape: TensorFlow's tape, its states and its errors; recording is tape.ts's, differentiating backward.ts's. */
+import type { Seed } from './backward.js';
+import { backpropagate } from './backward.js';
+import { isFloating } from './dtype.js';
+import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from './errors.js';
+import { accompany } from './evaluate.js';
+import { asTensor } from './op.js';
+import { sameShape, showShape } from './shape.js';
+import { type Cotangent, offTape, pop, push, Recording } from './tape.js';
+import { Tensor, uniformTensor } from './tensor.js';
+import type { TensorLike } from './variable.js';
+import { Variable, variablesOf, watchVariable } from './variable.js';
+
+/** T, an array, or a plain object of Nested<T>, to any depth. */
+export type Nested<T> = T | readonly Nested<T>[] | { readonly [key: string]: Nested<T> };
+
+/** S with every tensor and variable replaced by R. */
+export type Mapped<S, R> = S extends Tensor | Variable
+  ? R
+  : S extends readonly unknown[] | object
+    ? { [K in keyof S]: Mapped<S[K], R> }
+    : never;
+
+export interface GradientTapeOptions {
+  /** Any number of gradients instead of one set; held until the tape is disposed of. Default false. */
+  persistent?: boolean;
+  /** Watch trainable variables when they are read. Default true. */
+  watchAccessedVariables?: boolean;
+}
+
+export type UnconnectedGradients = 'none' | 'zero' | 'throw';
+
+export interface GradientOptions {
+  /** Cotangents of the targets, of their structure, shapes and dtypes; null for ones. */
+  outputGradients?: Nested<TensorLike | null>;
+  /** What a source without a path to a target gets: null (default), zeros, or an error. */
+  unconnectedGradients?: UnconnectedGradients;
+  signal?: AbortSignal;
+}
+
+type Leaf = Tensor | Variable;
+
+function isLeaf(value: unknown): value is Leaf {
+  return value instanceof Tensor || value instanceof Variable;
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** Calls `leaf` on every leaf, depth first, and builds the same structure of what it returns. */
+function mapNested<R>(value: unknown, leaf: (value: unknown, path: string) => R, path = ''): unknown {
+  if (Array.isArray(value)) return value.map((v, i) => mapNested(v, leaf, `${path}[${i}]`));
+  if (isPlainObject(value)) {
+    return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, mapNested(v, leaf, `${path}.${key}`)]));
+  }
+  return leaf(value, path);
+}
+
+const consumedText =
+  'A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians). ' +
+  'Ask for all gradients in one call (sources may be an array or an object), or create the tape with ' +
+  'new GradientTape({ persistent: true }).';
+
+export class GradientTape {
+  private readonly persistent: boolean;
+  private readonly watches: boolean;
+  /** What is recorded: null before the first recording and after the tape is consumed. */
+  private tape: Recording | null = null;
+  private recording = false;
+  private consumed = false;
+  private seen: readonly Variable[] = [];
+
+  constructor(opts: GradientTapeOptions = {}) {
+    this.persistent = opts.persistent ?? false;
+    this.watches = opts.watchAccessedVariables ?? true;
+  }
+
+  /** Python's `with tape:`. Records what fn does and returns its result; calling it again goes on with the same recording. */
+  record<T>(fn: (tape: this) => T): T {
+    if (typeof fn !== 'function')
+      throw new TapeError('ERR_TAPE_RECORD', `record: expected a function, got ${show(fn)}`);
+    this.start();
+    let result: T;
+    try {
+      result = fn(this);
+    } finally {
+      this.stop();
+    }
+    if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
+      throw new TapeError(
+        'ERR_TAPE_ASYNC',
+        'record: the function returned a promise; what it does after its first await is not recorded. Use tape.recordAsync(fn).',
+      );
+    }
+    return result;
+  }
+
+  /** The block form of record: `{ using _ = tape.enter(); ... }`. */
+  enter(): Disposable {
+    this.start();
+    let left = false;
+    return {
+      [Symbol.dispose]: (): void => {
+        if (left) return;
+        left = true;
+        this.stop();
+      },
+    };
+  }
+
+  private start(): void {
+    if (this.recording) {
+      throw new TapeError(
+        'ERR_TAPE_RECORDING',
+        'Tape is still recording, This can happen if you try to re-enter an already-active tape. Leave the block that recorded it first.',
+      );
+    }
+    if (!this.tape) {
+      this.tape = new Recording(this.persistent, this.watches);
+      this.consumed = false;
+    }
+    this.recording = true;
+    push(this.tape);
+  }
+
+  private stop(): void {
+    if (!this.recording || !this.tape) return;
+    this.recording = false;
+    pop(this.tape);
+  }
+
+  /** Makes tensors and variables leaves of this tape, so that gradients with respect to them can be asked for. */
+  watch(x: Nested<Leaf>): void {
+    const leaves: Leaf[] = [];
+    mapNested(x, (value, path) => {
+      if (!isLeaf(value)) {
+        throw new GradtapeError(
+          'ERR_NOT_A_TENSOR',
+          `watch: Passed in object ${show(value)}${path ? ` at ${path}` : ''} of type '${typeof value}', not Tensor or Variable`,
+        );
+      }
+      leaves.push(value);
+    });
+    if (!this.tape || !this.recording) {
+      throw new TapeError(
+        'ERR_TAPE_NOT_RECORDING',
+        'watch: the tape is not recording. Call it inside record: tape.record(() => { tape.watch(x); ... })',
+      );
+    }
+    for (const leaf of leaves) {
+      if (!isFloating(leaf.dtype)) {
+        warnOnce(
+          'GRADTAPE_WATCH_DTYPE',
+          `The dtype of the watched tensor must be floating (e.g. float32), got ${leaf.dtype}`,
+        );
+      }
+      if (leaf instanceof Variable) watchVariable(this.tape, leaf);
+      else this.tape.watch(leaf);
+    }
+  }
+
+  /** The variables that the tape watches, in the order of their construction. */
+  watchedVariables(): Variable[] {
+    return this.tape ? variablesOf(this.tape) : [...this.seen];
+  }
+
+  /** Runs fn while this tape (and no other) pauses. */
+  stopRecording<T>(fn: () => T): T {
+    if (!this.tape || !this.recording) throw new TapeError('ERR_TAPE_NOT_RECORDING', 'Tape is not recording.');
+    const { tape } = this;
+    this.stop();
+    try {
+      return fn();
+    } finally {
+      if (!this.recording && this.tape === tape) this.start();
+    }
+  }
+
+  /** Forgets everything recorded and watched; goes on recording. */
+  reset(): void {
+    if (!this.tape || !this.recording) throw new TapeError('ERR_TAPE_NOT_RECORDING', 'Tape is not recording.');
+    this.stop();
+    this.tape.release();
+    this.tape = null;
+    this.start();
+  }
+
+  /**
+   * Gradients of the sum of the targets with respect to the sources, in the structure of the sources.
+   * A non-persistent tape is consumed by it.
+   */
+  gradient<S extends Nested<Leaf>>(
+    target: Nested<Leaf>,
+    sources: S,
+    opts: GradientOptions & { unconnectedGradients: 'zero' | 'throw' },
+  ): Mapped<S, Tensor>;
+  gradient<S extends Nested<Leaf>>(target: Nested<Leaf>, sources: S, opts?: GradientOptions): Mapped<S, Tensor | null>;
+  gradient(target: Nested<Leaf>, sources: Nested<Leaf>, opts: GradientOptions = {}): unknown {
+    const tape = this.ready();
+    const unconnected = checkUnconnected(opts.unconnectedGradients);
+    if (target === undefined || target === null) {
+      throw new GradtapeError(
+        'ERR_NOT_A_TENSOR',
+        'gradient: Argument `target` should be a list or nested structure of Tensors or Variables to be differentiated, ' +
+          `but received ${String(target)}. Return the value from the recorded function.`,
+      );
+    }
+    const targets = flatten('target', target);
+    const from = flatten('source', sources);
+    const grads = seedsFor(targets, target, opts.outputGradients);
+    opts.signal?.throwIfAborted();
+    if (this.recording) {
+      if (this.persistent) {
+        warnOnce(
+          'GRADTAPE_GRADIENT_INSIDE',
+          'Calling GradientTape.gradient on a persistent tape inside its context is significantly less efficient than calling it ' +
+            'outside the context (it causes the gradient ops to be recorded on the tape). Do so only for higher order derivatives.',
+        );
+      } else {
+        this.stop();
+      }
+    }
+    const slots = from.map((source) => slotOf(tape, source));
+    const seeds: Seed[] = [];
+    const direct = from.map((): Cotangent | null => null);
+    targets.forEach((t, k) => {
+      const slot = slotOf(tape, t);
+      const ct = grads[k] ?? uniformTensor(1, t.dtype, t.shape);
+      if (!isFloating(t.dtype)) return;
+      if (slot !== offTape) seeds.push({ slot, ct });
+      else {
+        // Not on the tape, but perhaps a source itself: its own derivative.
+        from.forEach((source, i) => {
+          if (source === t) direct[i] = direct[i] ? (direct[i] as Tensor).add(ct) : ct;
+        });
+      }
+    });
+    if (from.some((s) => s instanceof Variable)) for (const t of targets) if (t instanceof Tensor) accompany(t);
+    let pulled: (Cotangent | null)[];
+    try {
+      pulled = backpropagate(tape, seeds, slots, !this.persistent, opts.signal);
+    } finally {
+      if (!this.persistent) this.consume();
+    }
+    let i = 0;
+    return mapNested(sources, (_, path) => {
+      const source = from[i] as Leaf;
+      const g = direct[i] ?? pulled[i] ?? null;
+      i++;
+      return g ?? unconnectedValue(source, unconnected, path);
+    });
+  }
+
+  private ready(): Recording {
+    if (this.consumed) throw new TapeError('ERR_TAPE_CONSUMED', consumedText);
+    if (!this.tape) {
+      throw new TapeError(
+        'ERR_TAPE_EMPTY',
+        'The tape has not recorded anything. Compute the target inside tape.record(() => ...) first.',
+      );
+    }
+    return this.tape;
+  }
+
+  private consume(): void {
+    if (!this.tape) return;
+    this.seen = variablesOf(this.tape);
+    this.stop();
+    this.tape.release();
+    this.tape = null;
+    this.consumed = true;
+  }
+
+  /** Lets go of everything the tape holds. */
+  [Symbol.dispose](): void {
+    this.consume();
+  }
+}
+
+function checkUnconnected(value: unknown): UnconnectedGradients {
+  if (value === undefined) return 'none';
+  if (value === 'none' || value === 'zero' || value === 'throw') return value;
+  throw new ValueError(
+    `Unknown value for unconnectedGradients: ${show(value)}; expected 'none', 'zero' or 'throw'`,
+    'ERR_OPTION',
+  );
+}
+
+function flatten(what: 'target' | 'source', value: unknown): Leaf[] {
+  const leaves: Leaf[] = [];
+  mapNested(value, (leaf, path) => {
+    if (!isLeaf(leaf)) {
+      throw new GradtapeError(
+        'ERR_NOT_A_TENSOR',
+        `gradient: a ${what} must be a Tensor or Variable, got ${show(leaf)}${path ? ` at ${path}` : ''}`,
+      );
+    }
+    leaves.push(leaf);
+  });
+  return leaves;
+}
+
+function slotOf(tape: Recording, leaf: Leaf): number {
+  return leaf instanceof Variable ? (tape.leaves.get(leaf.id) ?? offTape) : tape.slotOf(leaf);
+}
+
+/** The given cotangents, checked against the targets; null where ones are meant. */
+function seedsFor(targets: readonly Leaf[], target: unknown, given: unknown): (Tensor | null)[] {
+  if (given === undefined || given === null) return targets.map(() => null);
+  const seeds: (Tensor | null)[] = [];
+  const walk = (t: unknown, g: unknown, path: string): void => {
+    if (isLeaf(t)) {
+      seeds.push(g === null || g === undefined ? null : seedFor(t, g as TensorLike, path));
+      return;
+    }
+    const keys = Array.isArray(t) ? [...t.keys()] : Object.keys(t as object);
+    const sameKind = Array.isArray(t) ? Array.isArray(g) && g.length === t.length : isPlainObject(g);
+    if (g === null) {
+      mapNested(t, () => seeds.push(null));
+      return;
+    }
+    if (!sameKind || (isPlainObject(t) && keys.some((k) => !(k in (g as object))))) {
+      throw new ValueError(
+        `gradient: outputGradients must have the structure of the target; at ${path || 'the top'} expected ` +
+          `${Array.isArray(t) ? `an array of ${t.length}` : `keys ${keys.join(', ')}`}, got ${show(g)}`,
+        'ERR_STRUCTURE',
+      );
+    }
+    for (const k of keys) {
+      walk(
+        (t as Record<string | number, unknown>)[k],
+        (g as Record<string | number, unknown>)[k],
+        `${path}[${String(k)}]`,
+      );
+    }
+  };
+  walk(target, given, '');
+  return seeds;
+}
+
+function seedFor(t: Leaf, value: TensorLike, path: string): Tensor {
+  const g = asTensor('gradient: outputGradients', value, t.dtype);
+  if (g.dtype !== t.dtype) {
+    throw new DTypeError(
+      `gradient: outputGradients${path} has dtype ${g.dtype}, its target ${t.dtype}; write cast(g, '${t.dtype}')`,
+    );
+  }
+  if (!sameShape(g.shape, t.shape)) {
+    throw new ShapeError(
+      `gradient: outputGradients${path} has shape ${showShape(g.shape)}, its target ${showShape(t.shape)}`,
+    );
+  }
+  return g;
+}
+
+function unconnectedValue(source: Leaf, how: UnconnectedGradients, path: string): Tensor | null {
+  if (how === 'none') return null;
+  if (how === 'zero') return uniformTensor(0, source.dtype, source.shape);
+  const name =
+    source instanceof Variable ? `variable ${source.name}` : `the source of shape ${showShape(source.shape)}`;
+  throw new GradtapeError(
+    'ERR_UNCONNECTED',
+    `gradient: ${name}${path ? ` (sources${path})` : ''} has no differentiable path to the target. ` +
+      'Was it watched before the target was computed, and is every op in between differentiable?',
+  );
+}

@@ -1,0 +1,144 @@
+/** gradtape: what `import * as tf from 'gradtape'` gives. */
+
+import { evaluateTensors, evaluateTensorsAsync } from './evaluate.js';
+import { asTensor } from './op.js';
+import type * as arithmetic from './ops/arithmetic.js';
+import type * as indexing from './ops/indexing.js';
+import type * as linalg from './ops/linalg.js';
+import type * as math from './ops/math.js';
+import * as nn from './ops/nn.js';
+import type * as reduce from './ops/reduce.js';
+import type * as structure from './ops/structure.js';
+import type { Tensor } from './tensor.js';
+import { Tensor as TensorClass } from './tensor.js';
+import { Variable as VariableClass } from './variable.js';
+
+export { type Config, config, type DeviceInfo, deviceInfo } from './config.js';
+export { type ConstantOptions, constant } from './constant.js';
+export type { DType, TypedArray } from './dtype.js';
+export { DTypeError, GradtapeError, ShapeError, TapeError, ValueError } from './errors.js';
+export { expr } from './expr.js';
+export {
+  type GradientOptions,
+  GradientTape,
+  type GradientTapeOptions,
+  type Mapped,
+  type Nested,
+  type UnconnectedGradients,
+} from './gradient-tape.js';
+export { IndexedSlices } from './indexed-slices.js';
+export * as initializers from './initializers.js';
+export * as losses from './losses.js';
+export { type MemoryInfo, memory } from './native.js';
+export {
+  add,
+  clipByValue,
+  div,
+  equal,
+  floordiv,
+  floormod,
+  greater,
+  greaterEqual,
+  less,
+  lessEqual,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  logicalXor,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  notEqual,
+  squaredDifference,
+  sub,
+  where,
+} from './ops/arithmetic.js';
+export * from './ops/creation.js';
+export { booleanMask, convertToTensor, gather, gatherNd, oneHot, scatterNd } from './ops/indexing.js';
+export { matmul, norm } from './ops/linalg.js';
+export * from './ops/math.js';
+export * as random from './ops/random.js';
+export {
+  argmax,
+  argmin,
+  reduceAll,
+  reduceAny,
+  reduceLogsumexp,
+  reduceMax,
+  reduceMean,
+  reduceMin,
+  reduceProd,
+  reduceStd,
+  reduceVariance,
+} from './ops/reduce.js';
+export {
+  at,
+  broadcastTo,
+  cast,
+  concat,
+  expandDims,
+  identity,
+  onesLike,
+  pad,
+  reduceSum,
+  reshape,
+  reverse,
+  slice,
+  split,
+  squeeze,
+  stack,
+  stopGradient,
+  stridedSlice,
+  tile,
+  transpose,
+  unstack,
+  zerosLike,
+} from './ops/structure.js';
+export * as optimizers from './optimizers.js';
+export { Tensor } from './tensor.js';
+export { type TensorLike, Variable, type VariableOptions, variable } from './variable.js';
+export { nn };
+
+function tensorsIn(values: unknown, into: Tensor[]): Tensor[] {
+  if (values instanceof TensorClass) into.push(values);
+  else if (values instanceof VariableClass) into.push(values.peek());
+  else if (Array.isArray(values)) for (const v of values) tensorsIn(v, into);
+  else if (typeof values === 'object' && values !== null && Object.getPrototypeOf(values) === Object.prototype) {
+    for (const v of Object.values(values)) tensorsIn(v, into);
+  } else if (values !== null && values !== undefined) asTensor('evaluate', values as never);
+  return into;
+}
+
+/** Computes tensors and variables (also nested in arrays and objects) in one go. */
+export function evaluate(...values: readonly unknown[]): void {
+  evaluateTensors(tensorsIn(values, []));
+}
+
+/** The same on another thread. */
+export async function evaluateAsync(...values: readonly unknown[]): Promise<void> {
+  await evaluateTensorsAsync(tensorsIn(values, []));
+}
+
+type Tail<F> = F extends (x: never, ...rest: infer R) => infer T ? (...rest: R) => T : never;
+type Methods<M, Skip = never> = {
+  [K in Exclude<keyof M, Skip> as M[K] extends (...args: never[]) => unknown ? K : never]: Tail<M[K]>;
+};
+type NotMethods = 'concat' | 'stack' | 'scatterNd' | 'convertToTensor' | 'IndexedSlices';
+
+/** Every op whose first argument is a tensor, as a method. */
+export interface TensorMethods
+  extends Methods<typeof arithmetic, 'relu' | 'scalar'>,
+    Methods<typeof math>,
+    Methods<typeof reduce, 'rootAtZero'>,
+    Methods<typeof structure, NotMethods | 'spread' | 'sumTo' | 'zeroOf' | 'reducedShape' | 'reduceNodes'>,
+    Methods<typeof indexing, NotMethods | 'gatherRows' | 'densify'>,
+    Methods<typeof linalg>,
+    Methods<typeof nn> {}
+
+declare module './tensor.js' {
+  interface Tensor extends TensorMethods {}
+}
+declare module './variable.js' {
+  interface Variable extends TensorMethods {}
+}

@@ -1,0 +1,272 @@
+/** The addon: loading it, and writing and running programs (format: native/program.h). Knows no tensor. */
+import { join } from 'node:path';
+import type { DType } from './dtype.js';
+import { dtypeCode, dtypes } from './dtype.js';
+import { GradtapeError } from './errors.js';
+import type { Shape } from './shape.js';
+
+interface AsyncOutcome {
+  status: number;
+  failedValue: number;
+  results: number[];
+}
+
+interface Addon {
+  run(): void;
+  runAsync(held: unknown): Promise<AsyncOutcome> | undefined;
+  setMailbox(words: Int32Array, data: Float64Array, results: Float64Array, control: Int32Array): void;
+  track(buffer: ArrayBuffer, bytes: number): number;
+  memory(): MemoryInfo;
+  lastError(): string;
+  setIsa(name: string): boolean;
+  isa(): string;
+  isas: string[];
+  opcodes: Record<string, number>;
+  elementwise: { name: string; arity: number; toBool: boolean; dtypes: number[] }[];
+}
+
+/** What `memory()` tells. Bytes are payload; the arena holds the temporaries of programs. */
+export interface MemoryInfo {
+  /** Buffers of tensors and variables that are alive. */
+  tensors: number;
+  /** Their payload. */
+  bytes: number;
+  /** Memory of the arenas in which programs keep their temporaries. */
+  arenaBytes: number;
+  /** The most that bytes and arenaBytes ever were together. */
+  peakBytes: number;
+  /** How often an arena asked the system for memory: stands still in a steady loop. */
+  arenaGrowths: number;
+  /** Page faults while programs with large temporaries ran (Linux): stands still in a steady loop. */
+  arenaPageFaults: number;
+  /** Program structures planned so far: stands still in a steady loop. */
+  plans: number;
+}
+
+function load(): Addon {
+  const root = join(__dirname, '..');
+  const path = process.env['GRADTAPE_ADDON'];
+  try {
+    return (path ? require(path) : require('node-gyp-build')(root)) as Addon;
+  } catch (error) {
+    throw new GradtapeError(
+      'ERR_ADDON',
+      `gradtape: no native addon for ${process.platform}-${process.arch} (Node ${process.version}). ` +
+        `Looked in ${path ?? `build/Release and prebuilds of ${root}`}. ` +
+        'Supported are linux, darwin and win32 on x64 and arm64; elsewhere, or if install scripts were ignored, build it: ' +
+        `npm rebuild gradtape (needs a C++17 compiler). The loader said: ${(error as Error).message.split('\n')[0]}`,
+    );
+  }
+}
+
+const addon: Addon = load();
+
+export const opcodes: Readonly<Record<string, number>> = addon.opcodes;
+
+/** Elementwise kernels by name: their opcode and the dtypes they exist for. */
+export interface ElementwiseKernel {
+  readonly opcode: number;
+  readonly arity: number;
+  readonly toBool: boolean;
+  readonly dtypes: readonly DType[];
+}
+export const elementwiseKernels: ReadonlyMap<string, ElementwiseKernel> = new Map(
+  addon.elementwise.map((k) => [
+    k.name,
+    { opcode: opcodeOf(k.name), arity: k.arity, toBool: k.toBool, dtypes: k.dtypes.map((d) => dtypes[d] as DType) },
+  ]),
+);
+
+/** The opcode of a kernel; a name that the addon lacks is a mistake in this package. */
+export function opcodeOf(name: string): number {
+  const opcode = addon.opcodes[name];
+  if (opcode === undefined) throw new GradtapeError('ERR_ADDON', `gradtape: the addon has no kernel named ${name}`);
+  return opcode;
+}
+
+const literalOpcode = opcodeOf('literal');
+const inputOpcode = opcodeOf('input');
+
+// ---- the mailbox: a program under construction ----
+
+let words = new Int32Array(1 << 14);
+let data = new Float64Array(1 << 12);
+let results = new Float64Array(1 << 10);
+const control = new Int32Array(4);
+let at = 2;
+let dataAt = 0;
+let values = 0;
+let outputs = 0;
+let outputList: number[] = [];
+addon.setMailbox(words, data, results, control);
+
+function growWords(needed: number): void {
+  let length = words.length;
+  while (length < needed) length *= 2;
+  const wider = new Int32Array(length);
+  wider.set(words);
+  words = wider;
+  addon.setMailbox(words, data, results, control);
+}
+
+function growData(needed: number): void {
+  let length = data.length;
+  while (length < needed) length *= 2;
+  const wider = new Float64Array(length);
+  wider.set(data);
+  data = wider;
+  addon.setMailbox(words, data, results, control);
+}
+
+function pushData(number: number): void {
+  if (dataAt >= data.length) growData(dataAt + 1);
+  data[dataAt++] = number;
+}
+
+/** Starts an empty program. */
+export function begin(): void {
+  at = 2;
+  dataAt = 0;
+  values = 0;
+  outputs = 0;
+  outputList = [];
+}
+
+function head(opcode: number, dtype: DType, shape: Shape, arity: number, attributes: number): void {
+  const rank = shape.length;
+  if (at + 4 + rank + arity + attributes > words.length) growWords(at + 4 + rank + arity + attributes);
+  words[at] = opcode;
+  words[at + 1] = (dtypeCode[dtype] as number) | (rank << 8);
+  words[at + 2] = arity;
+  words[at + 3] = attributes;
+  at += 4;
+  for (let i = 0; i < rank; i++) words[at++] = shape[i] as number;
+}
+
+/** Each of these appends one value and returns its index. */
+export function writeLiteral(number: number, dtype: DType): number {
+  head(literalOpcode, dtype, [], 0, 0);
+  pushData(number);
+  return values++;
+}
+
+export function writeInput(address: number, dtype: DType, shape: Shape): number {
+  head(inputOpcode, dtype, shape, 0, 0);
+  pushData(address);
+  return values++;
+}
+
+export function write1(opcode: number, dtype: DType, shape: Shape, x: number): number {
+  head(opcode, dtype, shape, 1, 0);
+  words[at++] = x;
+  return values++;
+}
+
+export function write2(opcode: number, dtype: DType, shape: Shape, x: number, y: number): number {
+  head(opcode, dtype, shape, 2, 0);
+  words[at] = x;
+  words[at + 1] = y;
+  at += 2;
+  return values++;
+}
+
+export function write(
+  opcode: number,
+  dtype: DType,
+  shape: Shape,
+  operands: readonly number[],
+  attributes: readonly number[],
+): number {
+  head(opcode, dtype, shape, operands.length, attributes.length);
+  for (let i = 0; i < operands.length; i++) words[at++] = operands[i] as number;
+  for (let i = 0; i < attributes.length; i++) words[at++] = attributes[i] as number;
+  return values++;
+}
+
+/** A value made of numbers that are data, not structure (random streams). */
+export function writeWithData(opcode: number, dtype: DType, shape: Shape, numbers: readonly number[]): number {
+  head(opcode, dtype, shape, 0, 0);
+  for (const number of numbers) pushData(number);
+  return values++;
+}
+
+/** Asks for a value of several elements, to be written to `address`. Outputs come after all values. */
+export function writeOutput(index: number, address: number): void {
+  outputList.push(index);
+  outputs++;
+  pushData(address);
+}
+
+/** Asks for a value of one element, to be returned as a number. */
+export function writeResult(index: number): void {
+  outputList.push(index);
+  outputs++;
+}
+
+/** What went wrong while a program ran; `value` is its index in the program. */
+export interface RunFailure {
+  readonly status: 'index' | 'division' | 'memory';
+  readonly value: number;
+  readonly index: number;
+  readonly length: number;
+}
+
+function finish(): void {
+  if (at + outputs > words.length) growWords(at + outputs);
+  if (outputs > results.length) {
+    results = new Float64Array(outputs * 2);
+    addon.setMailbox(words, data, results, control);
+  }
+  words[0] = values;
+  words[1] = outputs;
+  for (let i = 0; i < outputs; i++) words[at++] = outputList[i] as number;
+  control[0] = at;
+}
+
+function failureOf(status: number, value: number, numbers: ArrayLike<number>): RunFailure | null {
+  if (status === 0) return null;
+  if (status === 1) throw new GradtapeError('ERR_INTERNAL', `gradtape: a malformed program: ${addon.lastError()}`);
+  const name = status === 2 ? 'index' : status === 3 ? 'division' : 'memory';
+  return { status: name, value, index: numbers[0] as number, length: numbers[1] as number };
+}
+
+/** Runs the program. The caller holds every buffer whose address it wrote until this returns. */
+export function run(): RunFailure | null {
+  finish();
+  addon.run();
+  return control[1] === 0 ? null : failureOf(control[1] as number, control[2] as number, results);
+}
+
+/** The i-th returned number of the last run. */
+export function result(i: number): number {
+  return results[i] as number;
+}
+
+/** Runs the program on another thread; `held` is kept alive meanwhile. */
+export async function runAsync(held: unknown): Promise<{ failure: RunFailure | null; results: readonly number[] }> {
+  finish();
+  const outcome = addon.runAsync(held);
+  if (!outcome) throw failureOf(control[1] as number, -1, results);
+  const { status, failedValue, results: numbers } = await outcome;
+  return { failure: failureOf(status, failedValue, numbers), results: numbers };
+}
+
+/** Counts the buffer in `memory()` for as long as it lives; returns the address of its data. */
+export function track(buffer: ArrayBuffer, bytes: number): number {
+  return addon.track(buffer, bytes);
+}
+
+export function memory(): MemoryInfo {
+  return addon.memory();
+}
+
+/** Instruction sets that this build has and this CPU can run, best first. */
+export const isas: readonly string[] = addon.isas;
+
+export function currentIsa(): string {
+  return addon.isa();
+}
+
+export function setIsa(name: string): boolean {
+  return addon.setIsa(name);
+}

@@ -1,0 +1,281 @@
+/** Families of ops: shape rule, kernel, gradient rule and recording in one place; and the registry that knows them all. */
+import { flags } from './config.js';
+import { fromValue } from './constant.js';
+import type { DType } from './dtype.js';
+import { isFloating } from './dtype.js';
+import { DTypeError, GradtapeError, ValueError } from './errors.js';
+import { evaluateTensors } from './evaluate.js';
+import { elementwiseKernels } from './native.js';
+import type { Shape } from './shape.js';
+import { broadcastShapes, sizeOf } from './shape.js';
+import type { Cotangent, Entry, RecordedOp, Vjp } from './tape.js';
+import { isRecording, keep, record1, record2, recordMany, suspended } from './tape.js';
+import { isKnown, Tensor } from './tensor.js';
+import type { TensorLike } from './variable.js';
+import { readVariable, Variable } from './variable.js';
+
+// ---- operands ----
+
+/** The dtype that numbers beside this operand take. */
+export function dtypeOf(x: unknown): DType | undefined {
+  return x instanceof Tensor || x instanceof Variable ? x.dtype : undefined;
+}
+
+/** The tensor of an operand; a variable is read. */
+export function asTensor(op: string, x: TensorLike, like?: DType): Tensor {
+  if (x instanceof Tensor) return x;
+  if (x instanceof Variable) return readVariable(x);
+  return fromValue(op, x, undefined, undefined, like);
+}
+
+/** Operands of one dtype: numbers and nested arrays take that of the first tensor among them. */
+export function asTensors(op: string, values: readonly TensorLike[]): Tensor[] {
+  let like: DType | undefined;
+  for (const value of values)
+    like ??= dtypeOf(value) ?? (ArrayBuffer.isView(value) ? asTensor(op, value).dtype : undefined);
+  const tensors = values.map((value) => asTensor(op, value, like));
+  for (const t of tensors) if (t.dtype !== tensors[0]?.dtype) throw mixed(op, tensors[0] as Tensor, t);
+  return tensors;
+}
+
+/** Indices: int32 tensors, or plain numbers and arrays, which become int32. */
+export function asIndices(op: string, x: TensorLike): Tensor {
+  const t = asTensor(op, x, 'int32');
+  if (t.dtype !== 'int32')
+    throw new DTypeError(`${op}: indices must be int32, got ${t.dtype}; write cast(indices, 'int32')`);
+  return t;
+}
+
+export function mixed(op: string, x: Tensor, y: Tensor): DTypeError {
+  return new DTypeError(
+    `${op}: operands have dtypes ${x.dtype} and ${y.dtype}; nothing is converted silently: write cast(x, '${y.dtype}') or cast(y, '${x.dtype}')`,
+  );
+}
+
+// ---- nodes ----
+
+const maxDepth = 1000;
+// A chain this long that nobody looked at is computed, so that it neither grows without bound nor takes long at once.
+
+/** A pending value. `attributes` go to the program as they are. */
+export function node(
+  origin: string,
+  opcode: number,
+  dtype: DType,
+  shape: Shape,
+  x: Tensor | null,
+  y: Tensor | null = null,
+  attributes?: readonly number[],
+): Tensor {
+  const t = new Tensor(shape, dtype, sizeOf(shape), opcode, x, y);
+  t.origin = origin;
+  let depth = 0;
+  if (x) {
+    depth = x.depth;
+    x.readers++;
+  }
+  if (y) {
+    if (y.depth > depth) depth = y.depth;
+    y.readers++;
+  }
+  t.depth = depth + 1;
+  if (attributes) t.attributes = attributes;
+  return t;
+}
+
+export function nodeOfMany(
+  origin: string,
+  opcode: number,
+  dtype: DType,
+  shape: Shape,
+  operands: readonly Tensor[],
+  attributes: readonly number[],
+): Tensor {
+  const t = new Tensor(shape, dtype, sizeOf(shape), opcode, null, null);
+  t.origin = origin;
+  t.more = operands;
+  for (const x of operands) {
+    if (x.depth > t.depth) t.depth = x.depth;
+    x.readers++;
+  }
+  t.depth++;
+  t.attributes = attributes;
+  return t;
+}
+
+/** Last step of every op: computes the value now if the settings or the length of the pending chain ask for it. */
+export function done(t: Tensor): Tensor {
+  if (t.depth > maxDepth || flags.eager || flags.checkNumerics || flags.trackOrigin) look(t);
+  return t;
+}
+
+function look(t: Tensor): void {
+  if (flags.trackOrigin && !isKnown(t)) {
+    const line = new Error().stack?.split('\n').find((l) => /^\s+at /.test(l) && !l.includes(__dirname));
+    t.origin += line ? ` (${line.trim()})` : '';
+  }
+  if (t.depth <= maxDepth && !flags.eager && !flags.checkNumerics) return;
+  evaluateTensors([t]);
+  if (!flags.checkNumerics || !isFloating(t.dtype)) return;
+  for (const value of t.dataSync()) {
+    if (!Number.isFinite(value)) {
+      throw new GradtapeError('ERR_NUMERICS', `${t.origin}: the result contains ${value} (config.checkNumerics is on)`);
+    }
+  }
+}
+
+// ---- gradient rules: what they keep is said by the function that makes them ----
+
+type Pulled = Cotangent | null;
+
+/** Needs shapes only. */
+export function linear(f: (ct: Tensor, e: Entry, operand: number) => Pulled): Vjp {
+  return { needs: keep.nothing, pull: f };
+}
+export function fromX(f: (ct: Tensor, x: Tensor, e: Entry) => Pulled): Vjp {
+  return { needs: keep.x, pull: (ct, e) => f(ct, e.x as Tensor, e) };
+}
+export function fromY(f: (ct: Tensor, y: Tensor, e: Entry) => Pulled): Vjp {
+  return { needs: keep.y, pull: (ct, e) => f(ct, e.y as Tensor, e) };
+}
+export function fromXY(f: (ct: Tensor, x: Tensor, y: Tensor, e: Entry) => Pulled): Vjp {
+  return { needs: keep.x | keep.y, pull: (ct, e) => f(ct, e.x as Tensor, e.y as Tensor, e) };
+}
+export function fromOut(f: (ct: Tensor, out: Tensor, e: Entry) => Pulled): Vjp {
+  return { needs: keep.out, pull: (ct, e) => f(ct, e.out as Tensor, e) };
+}
+export function fromXOut(f: (ct: Tensor, x: Tensor, out: Tensor, e: Entry) => Pulled): Vjp {
+  return { needs: keep.x | keep.out, pull: (ct, e) => f(ct, e.x as Tensor, e.out as Tensor, e) };
+}
+
+// ---- the registry ----
+
+/** How the gradient check samples an op's operands. */
+export interface Sampling {
+  /** Interval of the operands; default [-2, 2]. One an operand, or one for all. */
+  readonly domain?: readonly [number, number] | readonly (readonly [number, number])[];
+  /** Values to keep away from (kinks). */
+  readonly avoid?: readonly number[];
+  /** Calls to check, for ops that need more than tensors of one shape: shapes of the float operands, and the call. */
+  readonly cases?: readonly SampleCase[];
+}
+export interface SampleCase {
+  readonly shapes: readonly Shape[];
+  readonly call: (...xs: Tensor[]) => Tensor;
+}
+
+export interface OpInfo extends Sampling {
+  readonly name: string;
+  readonly family: 'unary' | 'binary' | 'predicate' | 'other';
+  readonly namespace: '' | 'nn' | 'linalg' | 'internal';
+  readonly differentiable: boolean;
+  /** Takes any number of arguments. */
+  readonly variadic?: boolean;
+  // biome-ignore lint/suspicious/noExplicitAny: ops differ in their arguments; the registry only names them
+  readonly fn: (...args: any[]) => unknown;
+}
+
+export const registry: Map<string, OpInfo> = new Map();
+
+/** Enters an op: it becomes a method of tensors and variables, is gradient-checked, and `expr` finds it. */
+export function register(info: OpInfo): void {
+  const key = info.namespace === '' ? info.name : `${info.namespace}.${info.name}`;
+  if (registry.has(key)) throw new GradtapeError('ERR_INTERNAL', `gradtape: op ${key} is declared twice`);
+  registry.set(key, info);
+  if (info.namespace === 'linalg' || info.namespace === 'internal') return;
+  const { fn } = info;
+  const method = {
+    configurable: true,
+    writable: true,
+    value: info.variadic
+      ? function (this: Tensor | Variable, ...rest: unknown[]): unknown {
+          return fn(this, ...rest);
+        }
+      : function (this: Tensor | Variable, a: unknown, b: unknown, c: unknown): unknown {
+          return fn(this, a, b, c);
+        },
+  };
+  if (Object.hasOwn(Tensor.prototype, info.name)) return;
+  Object.defineProperty(Tensor.prototype, info.name, method);
+  Object.defineProperty(Variable.prototype, info.name, method);
+}
+
+type Fn1 = (x: TensorLike) => Tensor;
+type Fn2 = (x: TensorLike, y: TensorLike) => Tensor;
+
+export interface Placement extends Sampling {
+  readonly namespace?: OpInfo['namespace'];
+}
+
+function kernelOf(name: string, arity: number): { opcode: number; dtypes: readonly DType[]; toBool: boolean } {
+  const kernel = elementwiseKernels.get(name);
+  if (!kernel || kernel.arity !== arity) {
+    throw new GradtapeError('ERR_ADDON', `gradtape: the addon has no kernel ${name} of ${arity} operands`);
+  }
+  return kernel;
+}
+
+function unsupported(op: string, dtype: DType, dtypes: readonly DType[]): DTypeError {
+  const suggestion = isFloating(dtypes[0] as DType) ? "; write cast(x, 'float32')" : '';
+  return new DTypeError(`${op}: expected dtype ${dtypes.join(', ')}, got ${dtype}${suggestion}`);
+}
+
+/** An elementwise op of one operand. `rule` null: its result has no gradient. */
+export function unary(name: string, rule: Vjp | null, more: Placement = {}): Fn1 {
+  const { opcode, dtypes, toBool } = kernelOf(name, 1);
+  const op: RecordedOp = { name, vjps: [rule] };
+  const fn: Fn1 = (value) => {
+    const x =
+      value instanceof Tensor ? value : asTensor(name, value, dtypes.includes('float32') ? undefined : dtypes[0]);
+    if (!dtypes.includes(x.dtype)) throw unsupported(name, x.dtype, dtypes);
+    const t = node(name, opcode, toBool ? 'bool' : x.dtype, x.shape, x);
+    if (rule && isRecording()) record1(op, t, x, null);
+    return done(t);
+  };
+  const namespace = more.namespace ?? '';
+  register({ ...more, name, family: toBool ? 'predicate' : 'unary', namespace, differentiable: rule !== null, fn });
+  return fn;
+}
+
+/** An elementwise op of two operands that broadcast. Rules return cotangents of the result's shape; backward sums them. */
+export function binary(name: string, rules: { x: Vjp | null; y: Vjp | null } | null, more: Placement = {}): Fn2 {
+  const { opcode, dtypes, toBool } = kernelOf(name, 2);
+  const op: RecordedOp = { name, vjps: rules ? [rules.x, rules.y] : [null, null] };
+  const only = dtypes.length === 1 ? dtypes[0] : undefined;
+  const fn: Fn2 = (left, right) => {
+    const x = left instanceof Tensor ? left : asTensor(name, left, dtypeOf(right) ?? likeOf(right) ?? only);
+    const y = right instanceof Tensor ? right : asTensor(name, right, x.dtype);
+    if (x.dtype !== y.dtype) throw mixed(name, x, y);
+    if (!dtypes.includes(x.dtype)) throw unsupported(name, x.dtype, dtypes);
+    const shape = x.shape === y.shape ? x.shape : broadcastShapes(name, x.shape, y.shape);
+    const t = node(name, opcode, toBool ? 'bool' : x.dtype, shape, x, y);
+    if (rules && isRecording()) record2(op, t, x, y, null);
+    return done(t);
+  };
+  const namespace = more.namespace ?? '';
+  register({ ...more, name, family: toBool ? 'predicate' : 'binary', namespace, differentiable: rules !== null, fn });
+  return fn;
+}
+
+/** A number beside a typed array takes the typed array's dtype. */
+function likeOf(x: TensorLike): DType | undefined {
+  return ArrayBuffer.isView(x) ? asTensor('', x).dtype : undefined;
+}
+
+/** Records an op that was computed by other ops: its own rule replaces theirs. */
+export function composed(
+  op: RecordedOp,
+  operands: readonly Tensor[],
+  attributes: unknown,
+  forward: () => Tensor,
+): Tensor {
+  const t = suspended(forward);
+  if (isRecording()) recordMany(op, [t], operands, attributes);
+  return t;
+}
+
+/** An option that is one number or a list. */
+export function checkOption<T extends string>(op: string, name: string, value: unknown, allowed: readonly T[]): T {
+  if (allowed.includes(value as T)) return value as T;
+  throw new ValueError(`${op}: unknown ${name} ${String(value)}; expected one of ${allowed.join(', ')}`, 'ERR_OPTION');
+}

@@ -1,0 +1,179 @@
+/** Arithmetic with broadcasting, comparisons, logic and selection. */
+import { DTypeError } from '../errors.js';
+import { opcodeOf } from '../native.js';
+import {
+  asTensor,
+  asTensors,
+  binary,
+  done,
+  dtypeOf,
+  fromX,
+  fromXY,
+  fromY,
+  linear,
+  nodeOfMany,
+  register,
+  unary,
+} from '../op.js';
+import { broadcastShapes } from '../shape.js';
+import type { RecordedOp } from '../tape.js';
+import { isRecording, recordMany } from '../tape.js';
+import { Tensor, uniformTensor } from '../tensor.js';
+import type { TensorLike } from '../variable.js';
+import { cast, zeroOf } from './structure.js';
+
+type Fn1 = (x: TensorLike) => Tensor;
+type Fn2 = (x: TensorLike, y: TensorLike) => Tensor;
+
+export const less: Fn2 = binary('less', null);
+export const lessEqual: Fn2 = binary('lessEqual', null);
+export const greater: Fn2 = binary('greater', null);
+export const greaterEqual: Fn2 = binary('greaterEqual', null);
+export const equal: Fn2 = binary('equal', null);
+export const notEqual: Fn2 = binary('notEqual', null);
+export const logicalAnd: Fn2 = binary('logicalAnd', null);
+export const logicalOr: Fn2 = binary('logicalOr', null);
+export const logicalXor: Fn2 = binary('logicalXor', null);
+export const logicalNot: Fn1 = unary('logicalNot', null);
+
+export const neg: Fn1 = unary(
+  'neg',
+  linear((ct) => neg(ct)),
+);
+
+export const add: Fn2 = binary('add', { x: linear((ct) => ct), y: linear((ct) => ct) });
+export const sub: Fn2 = binary('sub', { x: linear((ct) => ct), y: linear((ct) => neg(ct)) });
+export const mul: Fn2 = binary('mul', { x: fromY((ct, y) => mul(ct, y)), y: fromX((ct, x) => mul(ct, x)) });
+
+const realDiv: Fn2 = binary(
+  'div',
+  {
+    x: fromY((ct, y) => realDiv(ct, y)),
+    y: fromXY((ct, x, y) => mul(ct, realDiv(realDiv(neg(x), y), y))),
+  },
+  {
+    domain: [
+      [-2, 2],
+      [0.5, 2],
+    ],
+  },
+);
+
+/** x / y. Integers divide as float64, as in TensorFlow. */
+export function div(x: TensorLike, y: TensorLike): Tensor {
+  const dtype = dtypeOf(x) ?? dtypeOf(y);
+  if (dtype !== 'int32' && dtype !== 'uint8') return realDiv(x, y);
+  const [a, b] = asTensors('div', [x, y]) as [Tensor, Tensor];
+  return realDiv(cast(a, 'float64'), cast(b, 'float64'));
+}
+
+/** Rounded towards minus infinity; no gradient. */
+export const floordiv: Fn2 = binary('floordiv', null);
+
+/** x - floor(x / y) * y, with the sign of y. */
+export const floormod: Fn2 = binary(
+  'floormod',
+  { x: linear((ct) => ct), y: fromXY((ct, x, y) => mul(ct, neg(floordiv(x, y)))) },
+  // Kinks lie where x / y is an integer; these intervals keep clear of them.
+  {
+    domain: [
+      [0.1, 0.9],
+      [1, 2],
+    ],
+  },
+);
+
+export const squaredDifference: Fn2 = binary('squaredDifference', {
+  x: fromXY((ct, x, y) => mul(ct, mul(sub(x, y), 2))),
+  y: fromXY((ct, x, y) => mul(ct, mul(sub(y, x), 2))),
+});
+
+/** Where operands are equal, the whole gradient goes to the first. */
+export const maximum: Fn2 = binary('maximum', {
+  x: fromXY((ct, x, y) => where(greaterEqual(x, y), ct, 0)),
+  y: fromXY((ct, x, y) => where(greaterEqual(x, y), 0, ct)),
+});
+export const minimum: Fn2 = binary('minimum', {
+  x: fromXY((ct, x, y) => where(lessEqual(x, y), ct, 0)),
+  y: fromXY((ct, x, y) => where(lessEqual(x, y), 0, ct)),
+});
+
+const kWhere = opcodeOf('where');
+const whereOp: RecordedOp = {
+  name: 'where',
+  vjps: [
+    null,
+    { needs: 1, pull: (ct, e) => where(e.x as Tensor, ct, 0) },
+    { needs: 1, pull: (ct, e) => where(e.x as Tensor, 0, ct) },
+  ],
+};
+
+/** x where the condition holds, else y; all three broadcast. The branch not taken gets a gradient of 0. */
+export function where(condition: TensorLike, x: TensorLike, y: TensorLike): Tensor {
+  const c = asTensor('where', condition, 'bool');
+  if (c.dtype !== 'bool')
+    throw new DTypeError(`where: the condition must be bool, got ${c.dtype}; compare it with something`);
+  const [a, b] = (
+    x instanceof Tensor && y instanceof Tensor && x.dtype === y.dtype ? [x, y] : asTensors('where', [x, y])
+  ) as [Tensor, Tensor];
+  const shape = broadcastShapes('where', broadcastShapes('where', c.shape, a.shape), b.shape);
+  const t = nodeOfMany('where', kWhere, a.dtype, shape, [c, a, b], []);
+  if (isRecording()) recordMany(whereOp, [t], [c, a, b], null);
+  return done(t);
+}
+
+/** Limits x to [low, high]; the bounds pass the gradient. */
+export function clipByValue(x: TensorLike, low: TensorLike, high: TensorLike): Tensor {
+  return minimum(maximum(x, low), high);
+}
+
+const reluGrad: Fn2 = binary(
+  'reluGrad',
+  { x: fromY((ct, y) => reluGrad(ct, y)), y: linear((_, e) => zeroOf(e, 1)) },
+  { namespace: 'internal', avoid: [0] },
+);
+
+/** max(x, 0); its derivative at 0 is 0. */
+export const relu: Fn1 = unary(
+  'relu',
+  { needs: 8, pull: (ct, e) => reluGrad(ct, e.out as Tensor) },
+  { namespace: 'nn', avoid: [0] },
+);
+
+/** @internal */
+export function scalar(number: number, like: Tensor): Tensor {
+  return uniformTensor(like.dtype === 'float32' ? Math.fround(number) : number, like.dtype, Object.freeze([]));
+}
+
+const three = {
+  shapes: [
+    [2, 3],
+    [2, 3],
+  ],
+};
+register({
+  name: 'where',
+  family: 'other',
+  namespace: '',
+  differentiable: true,
+  fn: where,
+  cases: [{ ...three, call: (x, y) => where(constantMask(x), x, y) }],
+});
+register({
+  name: 'clipByValue',
+  family: 'other',
+  namespace: '',
+  differentiable: true,
+  fn: clipByValue,
+  cases: [{ shapes: [[2, 3]], call: (x) => clipByValue(x, -1.1, 0.9) }],
+  avoid: [-1.1, 0.9],
+});
+
+/** Alternating true and false of x's shape. */
+function constantMask(x: Tensor): Tensor {
+  return asTensor(
+    'where',
+    Array.from({ length: x.shape[0] as number }, (_, i) => [i % 2 === 0]),
+    'bool',
+  );
+}

@@ -1,0 +1,146 @@
+/** Products and norms of matrices. */
+import { DTypeError, ShapeError, ValueError } from '../errors.js';
+import { opcodeOf } from '../native.js';
+import { asTensor, asTensors, done, fromX, fromY, mixed, node, register } from '../op.js';
+import { broadcastShapes, guardShape, showShape } from '../shape.js';
+import type { Entry, RecordedOp } from '../tape.js';
+import { isRecording, record2 } from '../tape.js';
+import { Tensor } from '../tensor.js';
+import type { TensorLike } from '../variable.js';
+import { abs, square } from './math.js';
+import { reduceMax, rootAtZero } from './reduce.js';
+import { type ReduceOptions, reduceSum } from './structure.js';
+
+export interface MatmulOptions {
+  transposeA?: boolean;
+  transposeB?: boolean;
+}
+
+interface Flags {
+  readonly ta: boolean;
+  readonly tb: boolean;
+}
+const flagsOf = (e: Entry): Flags => e.attributes as Flags;
+
+// With C = A B: dA = ct B^T and dB = A^T ct; the flags move the transposes. Batch axes that broadcast are summed by backward.
+const matmulOp: RecordedOp = {
+  name: 'matmul',
+  vjps: [
+    fromY((ct, b, e) => {
+      const { ta, tb } = flagsOf(e);
+      return ta ? product(b, ct, tb, true) : product(ct, b, false, !tb);
+    }),
+    fromX((ct, a, e) => {
+      const { ta, tb } = flagsOf(e);
+      return tb ? product(ct, a, true, ta) : product(a, ct, !ta, false);
+    }),
+  ],
+};
+
+const kMatmul = opcodeOf('matmul');
+const flagWords = [
+  [0, 0],
+  [0, 1],
+  [1, 0],
+  [1, 1],
+] as const;
+
+function product(a: Tensor, b: Tensor, ta: boolean, tb: boolean): Tensor {
+  const p = a.shape.length;
+  const q = b.shape.length;
+  const m = a.shape[p - (ta ? 1 : 2)] as number;
+  const k = a.shape[p - (ta ? 2 : 1)] as number;
+  const l = b.shape[q - (tb ? 1 : 2)] as number;
+  const n = b.shape[q - (tb ? 2 : 1)] as number;
+  if (k !== l) {
+    const show = (t: Tensor, flag: boolean): string => `${showShape(t.shape)}${flag ? ' (transposed)' : ''}`;
+    throw new ShapeError(
+      `matmul: shapes ${show(a, ta)} and ${show(b, tb)} do not fit: inner lengths ${k} and ${l} differ`,
+    );
+  }
+  const batch = p === 2 && q === 2 ? [] : broadcastShapes('matmul', a.shape.slice(0, -2), b.shape.slice(0, -2));
+  const shape = guardShape('matmul', [...batch, m, n]);
+  const t = node('matmul', kMatmul, a.dtype, shape, a, b, flagWords[(ta ? 2 : 0) + (tb ? 1 : 0)]);
+  if (isRecording()) record2(matmulOp, t, a, b, { ta, tb });
+  return done(t);
+}
+
+/**
+ * Matrix product over the last two axes; leading axes broadcast. [.., m, k] x [.., k, n] -> [.., m, n]
+ * @throws ShapeError for inner lengths that differ, DTypeError for dtypes other than float32, float64, int32
+ */
+export function matmul(a: TensorLike, b: TensorLike, opts: MatmulOptions = {}): Tensor {
+  const [x, y] = (a instanceof Tensor && b instanceof Tensor ? [a, b] : asTensors('matmul', [a, b])) as [
+    Tensor,
+    Tensor,
+  ];
+  if (x.dtype !== y.dtype) throw mixed('matmul', x, y);
+  if (x.dtype === 'bool' || x.dtype === 'uint8') {
+    throw new DTypeError(`matmul: expected dtype float32, float64 or int32, got ${x.dtype}`);
+  }
+  if (x.shape.length < 2 || y.shape.length < 2) {
+    throw new ShapeError(
+      `matmul: expected matrices (rank >= 2), got shapes ${showShape(x.shape)} and ${showShape(y.shape)}`,
+    );
+  }
+  return product(x, y, opts.transposeA ?? false, opts.transposeB ?? false);
+}
+
+/** Norm over the given axes (all by default): 'euclidean' (2), 1 or Infinity. The gradient of the Euclidean norm at 0 is 0. */
+export function norm(
+  x: TensorLike,
+  ord: 'euclidean' | 'fro' | number = 'euclidean',
+  axis?: number | readonly number[] | null,
+  opts: ReduceOptions = {},
+): Tensor {
+  const a = asTensor('norm', x);
+  if (ord === 'euclidean' || ord === 'fro' || ord === 2) return rootAtZero(reduceSum(square(a), axis, opts));
+  if (ord === 1) return reduceSum(abs(a), axis, opts);
+  if (ord === Number.POSITIVE_INFINITY) return reduceMax(abs(a), axis, opts);
+  throw new ValueError(`norm: unknown ord ${String(ord)}; expected 'euclidean', 1, 2 or Infinity`, 'ERR_OPTION');
+}
+
+const other = { family: 'other', namespace: '', differentiable: true } as const;
+register({
+  ...other,
+  name: 'matmul',
+  fn: matmul,
+  cases: [
+    {
+      shapes: [
+        [2, 3],
+        [3, 4],
+      ],
+      call: (x, y) => matmul(x, y),
+    },
+    {
+      shapes: [
+        [3, 2],
+        [3, 4],
+      ],
+      call: (x, y) => matmul(x, y, { transposeA: true }),
+    },
+    {
+      shapes: [
+        [2, 3],
+        [4, 3],
+      ],
+      call: (x, y) => matmul(x, y, { transposeB: true }),
+    },
+    {
+      shapes: [
+        [3, 2],
+        [4, 3],
+      ],
+      call: (x, y) => matmul(x, y, { transposeA: true, transposeB: true }),
+    },
+    {
+      shapes: [
+        [2, 1, 2, 3],
+        [2, 3, 2],
+      ],
+      call: (x, y) => matmul(x, y),
+    },
+  ],
+});
+register({ ...other, name: 'norm', fn: norm, cases: [{ shapes: [[2, 3]], call: (x) => norm(x, 2, 1) }] });

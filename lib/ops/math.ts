@@ -1,0 +1,127 @@
+/** Elementwise functions. Formulas: derivatives as in any table; forms that use the output where that keeps less. */
+import { binary, fromOut, fromX, fromXOut, linear, unary } from '../op.js';
+import type { Tensor } from '../tensor.js';
+import type { TensorLike } from '../variable.js';
+import { add, div, equal, greater, mul, neg, sub, where } from './arithmetic.js';
+import { zeroOf } from './structure.js';
+
+type Fn1 = (x: TensorLike) => Tensor;
+type Fn2 = (x: TensorLike, y: TensorLike) => Tensor;
+
+const positive = { domain: [0.2, 3] } as const;
+
+export const sign: Fn1 = unary(
+  'sign',
+  linear((_, e) => zeroOf(e, 0)),
+  { avoid: [0] },
+);
+export const abs: Fn1 = unary(
+  'abs',
+  fromX((ct, x) => mul(ct, sign(x))),
+  { avoid: [0] },
+);
+export const square: Fn1 = unary(
+  'square',
+  fromX((ct, x) => mul(ct, mul(x, 2))),
+);
+export const sqrt: Fn1 = unary(
+  'sqrt',
+  fromOut((ct, out) => div(mul(ct, 0.5), out)),
+  positive,
+);
+export const rsqrt: Fn1 = unary(
+  'rsqrt',
+  fromOut((ct, out) => mul(mul(ct, -0.5), mul(out, square(out)))),
+  positive,
+);
+export const reciprocal: Fn1 = unary(
+  'reciprocal',
+  fromOut((ct, out) => mul(neg(ct), square(out))),
+  positive,
+);
+export const exp: Fn1 = unary(
+  'exp',
+  fromOut((ct, out) => mul(ct, out)),
+);
+export const expm1: Fn1 = unary(
+  'expm1',
+  fromX((ct, x) => mul(ct, exp(x))),
+);
+export const log: Fn1 = unary(
+  'log',
+  fromX((ct, x) => div(ct, x)),
+  positive,
+);
+export const log1p: Fn1 = unary(
+  'log1p',
+  fromX((ct, x) => div(ct, add(x, 1))),
+  { domain: [-0.7, 2] },
+);
+export const sin: Fn1 = unary(
+  'sin',
+  fromX((ct, x) => mul(ct, cos(x))),
+);
+export const cos: Fn1 = unary(
+  'cos',
+  fromX((ct, x) => mul(neg(ct), sin(x))),
+);
+export const tan: Fn1 = unary(
+  'tan',
+  fromX((ct, x) => div(ct, square(cos(x)))),
+  { domain: [-1, 1] },
+);
+export const tanh: Fn1 = unary(
+  'tanh',
+  fromOut((ct, out) => mul(ct, sub(1, square(out)))),
+);
+export const sigmoid: Fn1 = unary(
+  'sigmoid',
+  fromOut((ct, out) => mul(ct, mul(out, sub(1, out)))),
+);
+export const softplus: Fn1 = unary(
+  'softplus',
+  fromX((ct, x) => mul(ct, sigmoid(x))),
+);
+/** erf' = 2 / sqrt(pi) exp(-x^2). */
+export const erf: Fn1 = unary(
+  'erf',
+  fromX((ct, x) => mul(ct, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI)))),
+);
+
+export const floor: Fn1 = unary('floor', null);
+export const ceil: Fn1 = unary('ceil', null);
+/** To the nearest integer, halves to the even one. */
+export const round: Fn1 = unary('round', null);
+export const isNan: Fn1 = unary('isNan', null);
+export const isFinite: Fn1 = unary('isFinite', null);
+export const isInf: Fn1 = unary('isInf', null);
+
+/** y x^(y - 1). Where y = 0 that is 0 for every x, so the power is taken to be x^0 there and never 0 * inf. */
+function powBase(ct: Tensor, x: Tensor, y: Tensor): Tensor {
+  if (y.uniform !== undefined) {
+    const n = y.uniform;
+    if (n === 2) return mul(ct, mul(x, 2));
+    if (n === 1) return mul(ct, 1);
+    if (n === 0) return mul(ct, 0);
+    return mul(ct, mul(pow(x, n - 1), n));
+  }
+  return mul(ct, mul(y, pow(x, where(equal(y, 0), 1, sub(y, 1)))));
+}
+
+/** x^y. Its derivative with respect to the exponent is taken as 0 where the base is not positive. */
+export const pow: Fn2 = binary(
+  'pow',
+  {
+    x: { needs: 3, pull: (ct, e) => powBase(ct, e.x as Tensor, e.y as Tensor) },
+    y: fromXOut((ct, x, out) => {
+      const inside = greater(x, 0);
+      return mul(ct, mul(out, where(inside, log(where(inside, x, 1)), 0)));
+    }),
+  },
+  {
+    domain: [
+      [0.3, 2],
+      [-2, 2],
+    ],
+  },
+);

@@ -1,0 +1,114 @@
+/** Tensor: an immutable value, known or still to be computed. A node of the graph; it has no operations of its own. */
+import type { DType, TypedArray } from './dtype.js';
+import { dtypeBytes, viewOf } from './dtype.js';
+import { GradtapeError } from './errors.js';
+import { track } from './native.js';
+import type { Shape } from './shape.js';
+import { sizeOf } from './shape.js';
+
+/** Elements in memory: V8's own, 64-byte aligned, never handed out. */
+export interface TensorBuffer {
+  readonly address: number;
+  readonly elements: TypedArray;
+}
+
+const align = 64;
+
+/** Unzeroed memory for `size` elements. */
+export function allocate(dtype: DType, size: number): TensorBuffer {
+  const bytes = size * dtypeBytes[dtype];
+  let buffer: ArrayBuffer;
+  try {
+    buffer = Buffer.allocUnsafeSlow(bytes + align).buffer as ArrayBuffer;
+  } catch {
+    throw new GradtapeError(
+      'ERR_OUT_OF_MEMORY',
+      `gradtape: no memory for ${size} elements of ${dtype} (${bytes} bytes)`,
+    );
+  }
+  const base = track(buffer, bytes);
+  const offset = (align - (base % align)) % align;
+  return { address: base + offset, elements: viewOf(dtype, buffer, offset, size) };
+}
+
+let nextId = 1;
+
+/** Reserves the next id, for entries that name several results. */
+export function peekId(): number {
+  return nextId;
+}
+
+const nothing: readonly number[] = [];
+
+export class Tensor {
+  /** Unique in this process; the order of creation. */
+  readonly id: number;
+  /** Length of each axis; frozen. */
+  readonly shape: Shape;
+  readonly dtype: DType;
+  /** Number of elements. */
+  readonly size: number;
+
+  // A value is known by `uniform` (all its elements are that number) or by `buffer`, or else computed by `opcode`.
+  /** @internal */ uniform: number | undefined;
+  /** @internal */ buffer: TensorBuffer | null = null;
+  /** @internal */ opcode: number;
+  /** @internal */ x: Tensor | null;
+  /** @internal */ y: Tensor | null;
+  /** @internal */ more: readonly Tensor[] | null = null;
+  /** @internal */ attributes: readonly number[] = nothing;
+  /** @internal what an error of the running program calls it */ origin = '';
+  /** @internal length of the longest pending chain below */ depth = 0;
+  /** @internal how many unconsumed tapes saved it */ saved = 0;
+  /** @internal ops that read it while it was pending */ readers = 0;
+  /** @internal mark of the evaluation that last met it, and its index there */ mark = 0;
+  /** @internal */ index = 0;
+  /** @internal the tape that last recorded it, and where */ tapeSerial = 0;
+  /** @internal */ tapeSlot = 0;
+
+  /** @internal */
+  constructor(shape: Shape, dtype: DType, size: number, opcode: number, x: Tensor | null, y: Tensor | null) {
+    this.id = nextId++;
+    this.shape = shape;
+    this.dtype = dtype;
+    this.size = size;
+    this.uniform = undefined;
+    this.opcode = opcode;
+    this.x = x;
+    this.y = y;
+  }
+
+  /** Number of axes. */
+  get rank(): number {
+    return this.shape.length;
+  }
+}
+
+/** @internal Whether the elements are there already. */
+export function isKnown(t: Tensor): boolean {
+  return t.uniform !== undefined || t.buffer !== null;
+}
+
+/** @internal A tensor all of whose elements are `number` (already rounded to the dtype). */
+export function uniformTensor(number: number, dtype: DType, shape: Shape): Tensor {
+  const t = new Tensor(shape, dtype, sizeOf(shape), -1, null, null);
+  t.uniform = number;
+  return t;
+}
+
+/** @internal A tensor over elements that are never written again. */
+export function bufferTensor(buffer: TensorBuffer, dtype: DType, shape: Shape): Tensor {
+  const t = new Tensor(shape, dtype, buffer.elements.length, -1, null, null);
+  t.buffer = buffer;
+  return t;
+}
+
+/** @internal Replaces the way to compute a value by the value, so that nothing below is kept. */
+export function settle(t: Tensor): void {
+  t.opcode = -1;
+  t.x = null;
+  t.y = null;
+  t.more = null;
+  t.attributes = nothing;
+  t.depth = 0;
+}

@@ -1,0 +1,172 @@
+/** Variable: a named, assignable value whose readings the tapes see. */
+
+import type { AnyTypedArray, NumberArray } from './constant.js';
+import { fromValue } from './constant.js';
+import type { DType } from './dtype.js';
+import { checkDType } from './dtype.js';
+import { DTypeError, ShapeError } from './errors.js';
+import type { Owner } from './evaluate.js';
+import { enlist, evaluateTensors, withdraw } from './evaluate.js';
+import { opcodeOf } from './native.js';
+import type { Shape } from './shape.js';
+import { sameShape, showShape } from './shape.js';
+import type { RecordedOp, Recording } from './tape.js';
+import { activeTapes, record1 } from './tape.js';
+import { isKnown, Tensor } from './tensor.js';
+
+export type TensorLike = Tensor | Variable | number | boolean | AnyTypedArray | NumberArray;
+
+export interface VariableOptions {
+  dtype?: DType;
+  /** Watched by tapes on its own (default). */
+  trainable?: boolean;
+  name?: string;
+}
+
+const kReshape = opcodeOf('reshape');
+
+/** The same elements as a tensor of its own, with no history. */
+export function aliasOf(t: Tensor): Tensor {
+  const alias = new Tensor(t.shape, t.dtype, t.size, isKnown(t) ? -1 : kReshape, isKnown(t) ? null : t, null);
+  alias.uniform = t.uniform;
+  alias.buffer = t.buffer;
+  if (alias.x) alias.depth = t.depth + 1;
+  t.readers++;
+  return alias;
+}
+
+const readOp: RecordedOp = { name: 'read', vjps: [{ needs: 0, pull: (ct) => ct }] };
+
+let unnamed = 0;
+
+/** A value that assign() replaces. Every use as an operand is a reading, which active tapes see if it is trainable. */
+export class Variable {
+  /** Also its place in the order of construction. */
+  readonly id: number;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly trainable: boolean;
+  readonly name: string;
+  private current: Tensor;
+  /** The last value that could be computed. */
+  private good: Tensor;
+  private waiting: Owner | null = null;
+
+  /** @throws ShapeError, DTypeError for an initial value that is no tensor */
+  constructor(initialValue: TensorLike, opts: VariableOptions = {}) {
+    const dtype = opts.dtype === undefined ? undefined : checkDType('Variable', opts.dtype);
+    const value = initialValue instanceof Variable ? initialValue.current : initialValue;
+    const t = fromValue('Variable', value, dtype, undefined);
+    if (!isKnown(t)) evaluateTensors([t]);
+    this.current = aliasOf(t);
+    this.good = this.current;
+    this.id = this.current.id;
+    this.shape = t.shape;
+    this.dtype = t.dtype;
+    this.trainable = opts.trainable ?? true;
+    this.name = opts.name ?? `Variable_${unnamed++}`;
+  }
+
+  /** Number of axes. */
+  get rank(): number {
+    return this.shape.length;
+  }
+  /** Number of elements. */
+  get size(): number {
+    return this.current.size;
+  }
+
+  /** The value as it is now; later assignments do not change it. */
+  value(): Tensor {
+    const source = readVariable(this);
+    const t = aliasOf(source);
+    record1(readOp, t, source, null);
+    return t;
+  }
+
+  /** Replaces the value. Not differentiable: gradients do not flow through an assignment. */
+  assign(x: TensorLike): this {
+    return this.replace('assign', this.checked('assign', x));
+  }
+
+  /** @internal */
+  checked(op: string, x: TensorLike): Tensor {
+    const value = x instanceof Variable ? x.current : x;
+    const t = fromValue(op, value, undefined, undefined, this.dtype);
+    if (t.dtype !== this.dtype) {
+      throw new DTypeError(
+        `${op}: variable ${this.name} has dtype ${this.dtype}, the value has ${t.dtype}; write cast(x, '${this.dtype}')`,
+      );
+    }
+    return t;
+  }
+
+  /** @internal Takes a tensor of this shape and dtype for its value. */
+  replace(op: string, t: Tensor): this {
+    if (!sameShape(t.shape, this.shape)) {
+      throw new ShapeError(
+        `${op}: variable ${this.name} has shape ${showShape(this.shape)}, the value has ${showShape(t.shape)}`,
+      );
+    }
+    // A value still waiting is settled first, so that a loop that never looks at anything keeps one step pending, not all.
+    if (this.waiting && !isKnown(this.current)) evaluateTensors([this.current]);
+    const value = aliasOf(t);
+    this.current = value;
+    if (isKnown(value)) {
+      this.good = value;
+      return this;
+    }
+    const owner: Owner = {
+      pendingValue: value,
+      commit: () => {
+        this.good = value;
+        if (this.waiting === owner) this.waiting = null;
+      },
+      revert: () => {
+        if (this.waiting !== owner) return;
+        this.current = this.good;
+        this.waiting = null;
+      },
+    };
+    if (this.waiting) withdraw(this.waiting);
+    this.waiting = owner;
+    enlist(owner);
+    return this;
+  }
+
+  /** @internal The present value, unseen by tapes. */
+  peek(): Tensor {
+    return this.current;
+  }
+}
+
+/** The present value, and a note on every tape that watches the variable. */
+export function readVariable(v: Variable): Tensor {
+  const t = v.peek();
+  const tapes = activeTapes();
+  for (let i = 0; i < tapes.length; i++) {
+    const tape = tapes[i];
+    if (!tape) continue;
+    if (tape.watchesVariables && v.trainable) watchVariable(tape, v);
+    const slot = tape.leaves.get(v.id);
+    if (slot !== undefined) tape.read(t, slot);
+  }
+  return t;
+}
+
+/** Adds the variable to what the tape watches. */
+export function watchVariable(tape: Recording, v: Variable): void {
+  if (tape.variables.has(v.id)) return;
+  tape.variables.set(v.id, v);
+  tape.leafOf(v.id);
+}
+
+/** The variables that the tape watches, in the order of their construction. */
+export function variablesOf(tape: Recording): Variable[] {
+  return ([...tape.variables.values()] as Variable[]).sort((a, b) => a.id - b.id);
+}
+
+/** The same as `new Variable(...)`. */
+export function variable(initialValue: TensorLike, opts?: VariableOptions): Variable {
+  return new Variable(initialValue, opts);
+}
