@@ -8,7 +8,7 @@ const [points, labels] = spirals(count);
 const trained = 1000; // the rest is kept aside
 
 const dense = (inputs, outputs) => ({
-  weights: new tf.Variable(tf.initializers.glorotUniform([inputs, outputs])),
+  weights: new tf.Variable(tf.initializers.glorotUniform()([inputs, outputs])),
   bias: new tf.Variable(tf.zeros([outputs])),
 });
 const layers = [dense(2, 32), dense(32, 32), dense(32, 2)];
@@ -23,7 +23,7 @@ function network(inputs) {
 }
 
 for (let epoch = 1; epoch <= 60; epoch++) {
-  const order = tf.random.shuffle(tf.range(trained, undefined, undefined, { dtype: 'int32' }));
+  const order = tf.random.shuffle(tf.range(0, trained, 1, { dtype: 'int32' }));
   let total = 0;
   for (let first = 0; first < trained; first += 50) {
     const rows = order.at(`${first}:${first + 50}`);
@@ -46,9 +46,9 @@ console.log(
 );
 
 function spirals(n) {
-  const radius = tf.random.uniform([n], { minval: 0.1, maxval: 1 });
+  const radius = tf.random.uniform([n], { minval: 0.3, maxval: 3 });
   const side = tf.cast(tf.range(n).floormod(2), 'int32');
-  const angle = tf.expr`${radius} * ${9} + ${tf.cast(side, 'float32')} * ${Math.PI}`;
+  const angle = tf.expr`3 * ${radius} + ${tf.cast(side, 'float32')} * ${Math.PI}`;
   const noise = tf.random.normal([n, 2], { stddev: 0.02 });
   const points = tf.stack([tf.expr`${radius} * cos(${angle})`, tf.expr`${radius} * sin(${angle})`], 1).add(noise);
   return [points, side];

@@ -22,9 +22,9 @@ export async function digits({ epochs = 5, samples = 60_000, signal }) {
   );
 
   tf.random.setSeed(7);
-  const w1 = new tf.Variable(tf.initializers.glorotUniform([784, 256]), { name: 'w1' });
+  const w1 = new tf.Variable(tf.initializers.glorotUniform()([784, 256]), { name: 'w1' });
   const b1 = new tf.Variable(tf.zeros([256]), { name: 'b1' });
-  const w2 = new tf.Variable(tf.initializers.glorotUniform([256, 10]), { name: 'w2' });
+  const w2 = new tf.Variable(tf.initializers.glorotUniform()([256, 10]), { name: 'w2' });
   const b2 = new tf.Variable(tf.zeros([10]), { name: 'b2' });
   const variables = [w1, b1, w2, b2];
   const adam = new tf.optimizers.Adam({ learningRate: 0.001 });
@@ -36,7 +36,10 @@ export async function digits({ epochs = 5, samples = 60_000, signal }) {
 
   function trainingStep(images, labels) {
     const tape = new tf.GradientTape();
-    const loss = tape.record(() => tf.reduceMean(tf.nn.sparseSoftmaxCrossEntropyWithLogits(labels, network(images))));
+    const loss = tape.record(() => {
+      const logits = network(images);
+      return tf.reduceMean(tf.nn.sparseSoftmaxCrossEntropyWithLogits(labels, logits));
+    });
     const gradients = tape.gradient(loss, variables);
     adam.applyGradients(gradients.map((gradient, i) => [gradient, variables[i]]));
     return loss;
@@ -55,7 +58,7 @@ export async function digits({ epochs = 5, samples = 60_000, signal }) {
   const finished = [];
   const started = performance.now();
   for (let epoch = 1; epoch <= epochs && !signal.aborted; epoch++) {
-    const order = tf.random.shuffle(tf.range(samples, undefined, undefined, { dtype: 'int32' }));
+    const order = tf.random.shuffle(tf.range(0, samples, 1, { dtype: 'int32' }));
     const bar = progress(`epoch ${epoch}/${epochs}`, samples);
     const begun = performance.now();
     let smooth = losses.at(-1);

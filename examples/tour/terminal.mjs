@@ -44,7 +44,7 @@ export function prose(text) {
 
 /** Code as the reader would write it. */
 export function code(text) {
-  for (const line of text.trim().split('\n')) say(cyan(`  ${line}`));
+  for (const line of text.trim().split('\n')) say(line && cyan(`  ${line}`));
 }
 
 /** What the code printed. */
@@ -54,7 +54,7 @@ export function output(text) {
 
 /** An error, as Node shows one that nobody caught. */
 export function failure(error) {
-  output(red(`Uncaught ${error.name}: ${error.message}`).replaceAll('\n', '\n  '));
+  for (const line of [`Uncaught ${error.name}: ${error.message} {`, `  code: '${error.code}'`, '}']) output(red(line));
 }
 
 const count = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
@@ -120,7 +120,8 @@ export function drawDigits(digits) {
   const margin = 3; // MNIST leaves a border around every digit
   const side = 28 - 2 * margin;
   const gap = '   ';
-  const each = Math.max(1, Math.floor((columns() + gap.length) / (side + gap.length)));
+  const fitting = Math.max(1, Math.floor((columns() + gap.length) / (side + gap.length)));
+  const each = Math.ceil(digits.length / Math.ceil(digits.length / fitting)); // rows of equal length
   for (let first = 0; first < digits.length; first += each) {
     const shown = digits.slice(first, first + each);
     for (let row = 0; row < side; row += 2) {
