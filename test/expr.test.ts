@@ -1,6 +1,7 @@
 // The formulas of `expr`: how they are read, and where an error points.
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
+import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
 import { type ExprNode, parseExpr } from '../lib/expr-parser.js';
 
@@ -144,4 +145,70 @@ it('answers any text with a tree or with a SyntaxError that points into it', () 
     }),
     { numRuns: 2000 },
   );
+});
+
+describe('expr evaluates with the ops', () => {
+  const x = tf.constant([1, 2, 4]);
+  const values = (t: tf.Tensor) => Array.from(t.dataSync());
+
+  it('follows the precedence', () => {
+    expect(values(tf.expr`-${x}**2 + 3*${x} - 2/${x}`)).toEqual([0, 1, -4.5]);
+    expect(values(tf.expr`(${x.reshape([1, 3])} - 1) @ ${tf.eye(3)}`)).toEqual([0, 1, 3]);
+    expect(values(tf.expr`2 ** ${x} // 3 % 4`)).toEqual([0, 1, 1]);
+    expect(values(tf.expr`${x} > 1`)).toEqual([0, 1, 1]);
+    expect(tf.expr`${x} != 1`.dtype).toBe('bool');
+  });
+
+  it('calls ops by name, with whatever arguments they take', () => {
+    expect(tf.expr`reduceSum(nn.relu(${x} - 2))`.item()).toBe(2);
+    expect(tf.expr`reduceMean(${x}, 0, ${{ keepdims: true }})`.shape).toEqual([1]);
+    expect(tf.expr`cast(${x}, ${'int32'})`.dtype).toBe('int32');
+    expect(values(tf.expr`where(${x} < 3, ${x}, 0)`)).toEqual([1, 2, 0]);
+  });
+
+  it('keeps numbers among themselves exact, as Python does', () => {
+    const wide = tf.constant(3, { dtype: 'float64' });
+    expect(tf.expr`1/3*${wide}`.item()).toBe((1 / 3) * 3);
+    expect(tf.expr`${1}/${7}*${wide}`.item()).toBe((1 / 7) * 3);
+    expect(tf.expr`-7 // 2 + -7 % 3 + 7 % -3 + 2**-1`.item()).toBe(-4 + 2 - 2 + 0.5);
+    expect(tf.expr`-${2}**2`.item()).toBe(-4);
+    expect(tf.expr`2 < 3`.dtype).toBe('bool');
+  });
+
+  it('gives a tensor of a lone hole', () => {
+    const v = new tf.Variable([1, 2]);
+    expect(tf.expr`${v}`).toBeInstanceOf(tf.Tensor);
+    expect(values(tf.expr`+${[3, 4]}`)).toEqual([3, 4]);
+  });
+
+  it('is differentiable, and one template serves many calls', () => {
+    const v = new tf.Variable(2);
+    for (const at of [2, 3, -1]) {
+      v.assign(at);
+      const tape = new tf.GradientTape();
+      const y = tape.record(() => tf.expr`2*${v}**3 + 5*${v}**2 + 3*${v}`);
+      expect(tape.gradient(y, v)?.item()).toBe(6 * at ** 2 + 10 * at + 3);
+    }
+  });
+
+  it('says which op it does not know, and how it is spelt here', () => {
+    const error = (f: () => unknown): string => {
+      try {
+        f();
+      } catch (caught) {
+        return (caught as SyntaxError).message;
+      }
+      return '';
+    };
+    expect(error(() => tf.expr`2 * foo(${x})`).replaceAll('${', '#{')).toBe(
+      "expr: there is no op 'foo'\n  2 * foo(#{0})\n      ^",
+    );
+    expect(error(() => tf.expr`relu(${x})`)).toContain("there is no op 'relu': write 'nn.relu'");
+    expect(error(() => tf.expr`tf.reduce_sum(${x})`)).toContain("there is no op 'tf.reduce_sum': write 'reduceSum'");
+  });
+
+  it('is a tag, not a function of strings', () => {
+    expect(() => tf.expr('2*x' as unknown as TemplateStringsArray)).toThrow(tf.ValueError);
+    expect(() => tf.expr`2*${undefined}`).toThrow(/expected a tensor/);
+  });
 });

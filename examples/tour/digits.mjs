@@ -92,7 +92,7 @@ export async function digits({ epochs = 5, samples = 60_000, signal }) {
   if (signal.aborted) {
     say();
     const where = losses.length > 1 ? ` The loss so far is drawn in ${curve}.` : '';
-    say(`Stopped by ${signal.reason} after ${losses.length} training steps; nothing is left running.${where}`);
+    prose(`Stopped by ${signal.reason} after ${losses.length} training steps; nothing is left running.${where}`);
     return undefined;
   }
 

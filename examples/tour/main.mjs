@@ -4,6 +4,11 @@ import { parseArgs } from 'node:util';
 
 const { values: options } = parseArgs({ options: { epochs: { type: 'string' }, samples: { type: 'string' } } });
 
+const size = {
+  ...(options.epochs && { epochs: positive('epochs') }),
+  ...(options.samples && { samples: Math.min(positive('samples'), 60_000) }),
+};
+
 const stop = new AbortController();
 for (const [signal, name, exitCode] of [
   ['SIGINT', 'Ctrl-C', 130],
@@ -25,12 +30,8 @@ const { seed } = await chapterFrom('./seed.mjs');
 const { digits } = await chapterFrom('./digits.mjs');
 
 seed();
-const accuracy = await digits({
-  ...(options.epochs && { epochs: positive('epochs') }),
-  ...(options.samples && { samples: Math.min(positive('samples'), 60_000) }),
-  signal: stop.signal,
-});
-if (accuracy !== undefined && !options.epochs && !options.samples && accuracy < 0.97) {
+const accuracy = await digits({ ...size, signal: stop.signal });
+if (accuracy !== undefined && !size.epochs && !size.samples && accuracy < 0.97) {
   console.error(
     `The network should read at least 97 % of the test digits, but reads ${(100 * accuracy).toFixed(2)} %.`,
   );
