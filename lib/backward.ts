@@ -7,7 +7,7 @@ import { concat, sumTo } from './ops/structure.js';
 import type { Shape } from './shape.js';
 import { sameShape } from './shape.js';
 import type { Cotangent, Entry, Recording } from './tape.js';
-import { offTape, releaseEntry } from './tape.js';
+import { isOnTape, offTape, releaseEntry } from './tape.js';
 import type { Tensor } from './tensor.js';
 import { uniformTensor } from './tensor.js';
 
@@ -18,7 +18,8 @@ export interface Seed {
 }
 
 function isZero(t: Cotangent): boolean {
-  return !(t instanceof IndexedSlices) && t.uniform === 0 && !Object.is(t.uniform, -0);
+  // A zero that an outer tape knows (a cotangent that was given) is still a function of it.
+  return !(t instanceof IndexedSlices) && t.uniform === 0 && !Object.is(t.uniform, -0) && !isOnTape(t);
 }
 
 function slicesOf(ct: Cotangent): IndexedSlices {
@@ -39,30 +40,106 @@ function sum(a: Cotangent | null | undefined, b: Cotangent): Cotangent {
   return add(a, b);
 }
 
-function fit(ct: Cotangent, shape: Shape): Cotangent {
+function shapedAs(ct: Cotangent, shape: Shape): Cotangent {
   if (ct instanceof IndexedSlices || sameShape(ct.shape, shape)) return ct;
   return sumTo(ct, shape);
 }
 
-/** Marks the entries between a source and anything: only they are differentiated. Returns the first that can matter. */
-function reach(entries: readonly Entry[], marks: Uint8Array, sources: ReadonlySet<number>): number {
-  let from = marks.length;
-  for (const slot of sources) from = slot <= -2 ? 0 : Math.min(from, slot);
-  for (let i = from; i < marks.length; i++) {
-    const { slots, behind } = entries[i] as Entry;
-    if (behind > 0) {
-      marks[i] = marks[i - behind] as number;
-      continue;
-    }
-    for (let k = 0; k < slots.length; k++) {
-      const s = slots[k] as number;
-      if (s !== offTape && ((s >= 0 && marks[s] === 1) || sources.has(s))) {
-        marks[i] = 1;
-        break;
+/** One pass: what is wanted, and the cotangents gathered so far. */
+class Pass {
+  private readonly entries: readonly Entry[];
+  private readonly sources: readonly number[];
+  private readonly sourceSet: Set<number> | null;
+  /** By entry: whether it lies between a source and anything; only those are differentiated. */
+  private readonly marks: Uint8Array;
+  private readonly cts: (Cotangent | null | undefined)[];
+  private readonly leaves: (Cotangent | null | undefined)[] = [];
+
+  constructor(entries: readonly Entry[], sources: readonly number[], last: number) {
+    this.entries = entries;
+    this.sources = sources;
+    this.sourceSet = sources.length > 8 ? new Set(sources) : null;
+    this.marks = new Uint8Array(last + 1);
+    this.cts = new Array(last + 1);
+  }
+
+  private isSource(slot: number): boolean {
+    return this.sourceSet ? this.sourceSet.has(slot) : this.sources.includes(slot);
+  }
+
+  private isWanted(slot: number): boolean {
+    return slot !== offTape && ((slot >= 0 && this.marks[slot] === 1) || this.isSource(slot));
+  }
+
+  put(slot: number, ct: Cotangent): void {
+    if (slot <= -2) this.leaves[-2 - slot] = sum(this.leaves[-2 - slot], ct);
+    else if (slot !== offTape) this.cts[slot] = sum(this.cts[slot], ct);
+  }
+
+  result(slot: number): Cotangent | null {
+    if (slot === offTape) return null;
+    return (slot <= -2 ? this.leaves[-2 - slot] : this.cts[slot]) ?? null;
+  }
+
+  /** Marks what the sources reach; returns the first entry that can matter. */
+  reach(): number {
+    const { entries, marks, sources } = this;
+    let from = marks.length;
+    for (const slot of sources) if (slot !== offTape) from = slot <= -2 ? 0 : Math.min(from, slot);
+    for (let i = from; i < marks.length; i++) {
+      const { slots, behind } = entries[i] as Entry;
+      if (behind > 0) {
+        marks[i] = marks[i - behind] as number;
+        continue;
+      }
+      for (let k = 0; k < slots.length; k++) {
+        if (this.isWanted(slots[k] as number)) {
+          marks[i] = 1;
+          break;
+        }
       }
     }
+    return from;
   }
-  return from;
+
+  /** Pulls the cotangents of entry i's results back to its operands. */
+  pull(i: number): void {
+    const e = this.entries[i] as Entry;
+    if (this.marks[i] === 1 && e.behind === 0) {
+      if (e.op.pullAll) this.pullTogether(e, i);
+      else {
+        const ct = this.cts[i];
+        if (ct) this.pullEach(e, densify(ct));
+      }
+    }
+    if (!this.isSource(i)) this.cts[i] = null;
+  }
+
+  private pullEach(e: Entry, ct: Tensor): void {
+    const { op, slots, shapes } = e;
+    for (let k = 0; k < slots.length; k++) {
+      const slot = slots[k] as number;
+      if (!this.isWanted(slot)) continue;
+      const rule = op.vjps[k < op.vjps.length ? k : op.vjps.length - 1];
+      const pulled = rule ? rule.pull(ct, e, k) : null;
+      if (pulled) this.put(slot, shapedAs(pulled, shapes[k] as Shape));
+    }
+  }
+
+  private pullTogether(e: Entry, i: number): void {
+    const given = Array.from({ length: e.width }, (_, k) => this.cts[i + k] ?? null);
+    if (!e.op.pullAll || given.every((ct) => ct === null)) return;
+    // A result that nobody differentiated through has a cotangent of zeros.
+    const cts = given.map((ct, k) => {
+      const { outDType, outShape } = this.entries[i + k] as Entry;
+      return ct ? densify(ct) : uniformTensor(0, outDType, outShape);
+    });
+    const pulled = e.op.pullAll(cts, e);
+    e.slots.forEach((slot, k) => {
+      const ct = pulled[k];
+      if (ct && this.isWanted(slot)) this.put(slot, shapedAs(ct, e.shapes[k] as Shape));
+    });
+  }
 }
 
 /**
@@ -76,80 +153,16 @@ export function backpropagate(
   consume: boolean,
   signal?: AbortSignal,
 ): (Cotangent | null)[] {
-  const entries = tape.entries;
-  const isSource = new Set(sources);
-  isSource.delete(offTape);
+  const { entries } = tape;
   let last = -1;
-  for (const { slot } of seeds) last = Math.max(last, slot);
-  const marks = new Uint8Array(last + 1);
-  const from = reach(entries, marks, isSource);
-  const cts: (Cotangent | null | undefined)[] = new Array(last + 1);
-  const leaves: (Cotangent | null | undefined)[] = [];
-  const put = (slot: number, ct: Cotangent): void => {
-    if (slot <= -2) leaves[-2 - slot] = sum(leaves[-2 - slot], ct);
-    else cts[slot] = sum(cts[slot], ct);
-  };
-  for (const { slot, ct } of seeds) if (slot !== offTape) put(slot, ct);
-
+  for (const { slot } of seeds) if (slot > last) last = slot;
+  const pass = new Pass(entries, sources, last);
+  const from = pass.reach();
+  for (const { slot, ct } of seeds) pass.put(slot, ct);
   for (let i = last; i >= from; i--) {
-    const e = entries[i] as Entry;
-    if (marks[i] === 1 && e.behind === 0) {
-      signal?.throwIfAborted();
-      const wanted = (slot: number): boolean =>
-        slot !== offTape && ((slot >= 0 && marks[slot] === 1) || isSource.has(slot));
-      if (e.op.pullAll) pullTogether(e, resultCotangents(entries, cts, i), wanted, put);
-      else if (cts[i]) pullEach(e, densify(cts[i] as Cotangent), wanted, put);
-    }
-    if (!isSource.has(i)) cts[i] = null;
-    if (consume) releaseEntry(e);
+    if (signal?.aborted) throw signal.reason;
+    pass.pull(i);
+    if (consume) releaseEntry(entries[i] as Entry);
   }
-  return sources.map((slot) => {
-    if (slot === offTape) return null;
-    return (slot <= -2 ? leaves[-2 - slot] : cts[slot]) ?? null;
-  });
-}
-
-function pullEach(
-  e: Entry,
-  ct: Tensor,
-  wanted: (slot: number) => boolean,
-  put: (slot: number, ct: Cotangent) => void,
-): void {
-  const { op, slots, shapes } = e;
-  for (let k = 0; k < slots.length; k++) {
-    const slot = slots[k] as number;
-    if (!wanted(slot)) continue;
-    const rule = op.vjps[k < op.vjps.length ? k : op.vjps.length - 1];
-    const pulled = rule ? rule.pull(ct, e, k) : null;
-    if (pulled) put(slot, fit(pulled, shapes[k] as Shape));
-  }
-}
-
-/** The cotangents of all results of an op; zeros for a result that nobody differentiated through, null if none has one. */
-function resultCotangents(
-  entries: readonly Entry[],
-  cts: readonly (Cotangent | null | undefined)[],
-  i: number,
-): Tensor[] | null {
-  const { width } = entries[i] as Entry;
-  const all = Array.from({ length: width }, (_, k) => cts[i + k] ?? null);
-  if (all.every((ct) => ct === null)) return null;
-  return all.map((ct, k) => {
-    const { outDType, outShape } = entries[i + k] as Entry;
-    return ct ? densify(ct) : uniformTensor(0, outDType, outShape);
-  });
-}
-
-function pullTogether(
-  e: Entry,
-  cts: Tensor[] | null,
-  wanted: (slot: number) => boolean,
-  put: (slot: number, ct: Cotangent) => void,
-): void {
-  if (!cts || !e.op.pullAll) return;
-  const pulled = e.op.pullAll(cts, e);
-  e.slots.forEach((slot, k) => {
-    const ct = pulled[k];
-    if (ct && wanted(slot)) put(slot, fit(ct, e.shapes[k] as Shape));
-  });
+  return sources.map((slot) => pass.result(slot));
 }

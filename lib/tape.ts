@@ -75,14 +75,33 @@ export class Recording {
   readonly watchesVariables: boolean;
   readonly firstId: number = peekId();
   entries: Entry[] = [];
-  /** Leaf slots by tensor or variable id. */
-  readonly leaves: Map<number, number> = new Map();
-  leafCount = 0;
+  /** Ids of leaf tensors, variables and readings, and their slots; a map once they are many. */
+  private readonly leafIds: number[] = [];
+  private readonly leafSlots: number[] = [];
+  private leafMap: Map<number, number> | null = null;
+  private leafCount = 0;
   /** Variables watched, by id. */
-  readonly variables: Map<number, { readonly id: number }> = new Map();
+  variables: Map<number, { readonly id: number }> | null = null;
   constructor(persistent: boolean, watchesVariables: boolean) {
     this.persistent = persistent;
     this.watchesVariables = watchesVariables;
+  }
+
+  /** The slot of a leaf by its id. */
+  leaf(id: number): number {
+    if (this.leafMap) return this.leafMap.get(id) ?? offTape;
+    const at = this.leafIds.indexOf(id);
+    return at < 0 ? offTape : (this.leafSlots[at] as number);
+  }
+
+  private addLeaf(id: number, slot: number): void {
+    if (this.leafMap) {
+      this.leafMap.set(id, slot);
+      return;
+    }
+    this.leafIds.push(id);
+    this.leafSlots.push(slot);
+    if (this.leafIds.length > 8) this.leafMap = new Map(this.leafIds.map((k, i) => [k, this.leafSlots[i] as number]));
   }
 
   /** Makes the tensor a leaf, unless it is on the tape already. Returns its slot. */
@@ -90,27 +109,25 @@ export class Recording {
     let slot = this.slotOf(t);
     if (slot === offTape) {
       slot = -2 - this.leafCount++;
-      this.leaves.set(t.id, slot);
+      this.addLeaf(t.id, slot);
       t.tapeSerial = this.serial;
       t.tapeSlot = slot;
     }
     return slot;
   }
 
-  /** The leaf of a variable, made on first use. */
-  leafOf(variableId: number): number {
-    let slot = this.leaves.get(variableId);
-    if (slot === undefined) {
-      slot = -2 - this.leafCount++;
-      this.leaves.set(variableId, slot);
-    }
-    return slot;
+  /** Makes the variable a leaf, unless it is one already. */
+  watchVariable(v: { readonly id: number }): void {
+    this.variables ??= new Map();
+    if (this.variables.has(v.id)) return;
+    this.variables.set(v.id, v);
+    if (this.leaf(v.id) === offTape) this.addLeaf(v.id, -2 - this.leafCount++);
   }
 
   /** Says that a tensor is a reading of the variable whose leaf this is. */
   read(t: Tensor, slot: number): void {
     if (t.tapeSerial === this.serial) return;
-    this.leaves.set(t.id, slot);
+    if (this.leaf(t.id) === offTape) this.addLeaf(t.id, slot);
     t.tapeSerial = this.serial;
     t.tapeSlot = slot;
   }
@@ -118,8 +135,8 @@ export class Recording {
   slotOf(t: Tensor): number {
     if (t.tapeSerial === this.serial) return t.tapeSlot;
     if (t.tapeSerial === 0) return offTape;
-    const leaf = this.leaves.get(t.id);
-    if (leaf !== undefined) return leaf;
+    const leaf = this.leaf(t.id);
+    if (leaf !== offTape) return leaf;
     return t.id < this.firstId ? offTape : this.entryOf(t.id);
   }
 
@@ -177,6 +194,13 @@ export function pop(tape: Recording): void {
   const at = active.lastIndexOf(tape);
   if (at < 0) throw new TapeError('ERR_TAPE_NOT_RECORDING', 'Tape is not recording.');
   active.splice(at, 1);
+}
+
+/** Whether an op on the tensor would be recorded now. What is on no tape may be treated as a mere number. */
+export function isOnTape(t: Tensor): boolean {
+  if (suspensions > 0) return false;
+  for (let i = 0; i < active.length; i++) if ((active[i] as Recording).slotOf(t) !== offTape) return true;
+  return false;
 }
 
 /** Runs fn while no tape records. */

@@ -1,5 +1,6 @@
 /** Elementwise functions. Formulas: derivatives as in any table; forms that use the output where that keeps less. */
 import { binary, fromOut, fromX, fromXOut, linear, unary } from '../op.js';
+import { isOnTape } from '../tape.js';
 import type { Tensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
 import { add, div, equal, greater, mul, neg, sub, where } from './arithmetic.js';
@@ -93,12 +94,14 @@ export const ceil: Fn1 = unary('ceil', null);
 /** To the nearest integer, halves to the even one. */
 export const round: Fn1 = unary('round', null);
 export const isNan: Fn1 = unary('isNan', null);
-export const isFinite: Fn1 = unary('isFinite', null);
+const finite: Fn1 = unary('isFinite', null);
 export const isInf: Fn1 = unary('isInf', null);
+export { finite as isFinite };
 
 /** y x^(y - 1). Where y = 0 that is 0 for every x, so the power is taken to be x^0 there and never 0 * inf. */
 function powBase(ct: Tensor, x: Tensor, y: Tensor): Tensor {
-  if (y.uniform !== undefined) {
+  // An exponent that a tape knows is no mere number: the rule's own derivative needs it.
+  if (y.uniform !== undefined && !isOnTape(y)) {
     const n = y.uniform;
     if (n === 2) return mul(ct, mul(x, 2));
     if (n === 1) return mul(ct, 1);
