@@ -7,10 +7,10 @@ import { DTypeError, GradtapeError, ValueError } from './errors.js';
 import { evaluateTensors } from './evaluate.js';
 import { elementwiseKernels } from './native.js';
 import type { Shape } from './shape.js';
-import { broadcastShapes, sizeOf } from './shape.js';
+import { broadcastShapes, scalarShape, sizeOf } from './shape.js';
 import type { Cotangent, Entry, RecordedOp, Vjp } from './tape.js';
 import { isRecording, keep, record1, record2, recordMany, suspended } from './tape.js';
-import { isKnown, Tensor } from './tensor.js';
+import { isKnown, Tensor, uniformTensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
 import { readVariable, Variable } from './variable.js';
 
@@ -24,6 +24,10 @@ export function dtypeOf(x: unknown): DType | undefined {
 /** The tensor of an operand; a variable is read. */
 export function asTensor(op: string, x: TensorLike, like?: DType): Tensor {
   if (x instanceof Tensor) return x;
+  if (typeof x === 'number') {
+    if (like === undefined || like === 'float32') return uniformTensor(Math.fround(x), 'float32', scalarShape);
+    if (like === 'float64') return uniformTensor(x, 'float64', scalarShape);
+  }
   if (x instanceof Variable) return readVariable(x);
   return fromValue(op, x, undefined, undefined, like);
 }
@@ -67,7 +71,8 @@ export function node(
   y: Tensor | null = null,
   attributes?: readonly number[],
 ): Tensor {
-  const t = new Tensor(shape, dtype, sizeOf(shape), opcode, x, y);
+  const size = x && x.shape === shape ? x.size : sizeOf(shape);
+  const t = new Tensor(shape, dtype, size, opcode, x, y);
   t.origin = origin;
   let depth = 0;
   if (x) {
@@ -205,6 +210,8 @@ type Fn2 = (x: TensorLike, y: TensorLike) => Tensor;
 
 export interface Placement extends Sampling {
   readonly namespace?: OpInfo['namespace'];
+  /** What users call, where it does more than the kernel. */
+  readonly fn?: Fn2;
 }
 
 function kernelOf(name: string, arity: number): { opcode: number; dtypes: readonly DType[]; toBool: boolean } {
@@ -253,7 +260,15 @@ export function binary(name: string, rules: { x: Vjp | null; y: Vjp | null } | n
     return done(t);
   };
   const namespace = more.namespace ?? '';
-  register({ ...more, name, family: toBool ? 'predicate' : 'binary', namespace, differentiable: rules !== null, fn });
+  const called = more.fn ?? fn;
+  register({
+    ...more,
+    name,
+    family: toBool ? 'predicate' : 'binary',
+    namespace,
+    differentiable: rules !== null,
+    fn: called,
+  });
   return fn;
 }
 

@@ -52,6 +52,7 @@ const realDiv: Fn2 = binary(
     y: fromXY((ct, x, y) => mul(ct, realDiv(realDiv(neg(x), y), y))),
   },
   {
+    fn: div,
     domain: [
       [-2, 2],
       [0.5, 2],

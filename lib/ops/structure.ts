@@ -316,7 +316,7 @@ function parseRange(text: string): [number | null, number | null, number] {
 }
 
 /** NumPy's basic indexing: integers, 'start:stop:step', '...' and null (a new axis). */
-export function at(x: TensorLike, ...index: readonly (number | string | null)[]): Tensor {
+export function at(x: TensorLike, ...index: (number | string | null)[]): Tensor {
   const a = asTensor('at', x);
   const used = index.filter((i) => i !== null && i !== '...').length;
   const ellipses = index.filter((i) => i === '...').length;
