@@ -10,8 +10,6 @@
 #include "simd.h"
 #include "vmath.h"
 
-#define GRADTAPE_LAMBDA __attribute__((always_inline))
-
 namespace gradtape {
 namespace GRADTAPE_ISA {
 
@@ -390,8 +388,8 @@ constexpr void fill_dtype(Kernels& k) {
   }
   k.reduce[kMax][d] = {&Reduce<MaxOf, T>::rows, &Reduce<MaxOf, T>::columns};
   k.reduce[kMin][d] = {&Reduce<MinOf, T>::rows, &Reduce<MinOf, T>::columns};
-  k.argmax[d] = &arg_rows<T, true>;
-  k.argmin[d] = &arg_rows<T, false>;
+  k.argmax[d] = &Arg<T, true>::rows;
+  k.argmin[d] = &Arg<T, false>::rows;
 }
 
 #define GRADTAPE_NAME(isa) GRADTAPE_QUOTE(isa)
@@ -405,17 +403,17 @@ constexpr Kernels make_kernels() {
   fill_dtype<kInt32>(k);
   fill_dtype<kUint8>(k);
   fill_dtype<kBool>(k);
-  k.transpose[0] = &transpose_matrix<uint8_t>;
-  k.transpose[2] = &transpose_matrix<uint32_t>;
-  k.transpose[3] = &transpose_matrix<uint64_t>;
+  k.transpose[0] = &Transpose<uint8_t>::run;
+  k.transpose[2] = &Transpose<uint32_t>::run;
+  k.transpose[3] = &Transpose<uint64_t>::run;
   k.gemm[kFloat32] = {&Gemm<float>::run, &Gemm<float>::workspace};
   k.gemm[kFloat64] = {&Gemm<double>::run, &Gemm<double>::workspace};
   k.gemm[kInt32] = {&IntGemm::run, &IntGemm::workspace};
-  k.random_uniform[kFloat32] = &random_uniform<float>;
-  k.random_uniform[kFloat64] = &random_uniform<double>;
-  k.random_uniform[kInt32] = &random_uniform<int32_t>;
-  k.random_normal[kFloat32] = &random_normal<float>;
-  k.random_normal[kFloat64] = &random_normal<double>;
+  k.random_uniform[kFloat32] = &random_fill<Uniform01<float>, float>;
+  k.random_uniform[kFloat64] = &random_fill<Uniform01<double>, double>;
+  k.random_uniform[kInt32] = &random_fill<Uniform01<int32_t>, int32_t>;
+  k.random_normal[kFloat32] = &random_fill<Normal<float>, float>;
+  k.random_normal[kFloat64] = &random_fill<Normal<double>, double>;
   return k;
 }
 

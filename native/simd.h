@@ -19,6 +19,7 @@
 #endif
 
 #define GRADTAPE_INLINE inline __attribute__((always_inline))
+#define GRADTAPE_LAMBDA __attribute__((always_inline))  // the same for a lambda, after its parameters
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC diagnostic ignored "-Wpsabi"  // vectors are never passed between units
@@ -115,6 +116,16 @@ struct AsVector<int32_t> {
   using Element = int32_t;
 };
 template <>
+struct AsVector<uint32_t> {
+  using type = Vec<uint32_t>;
+  using Element = uint32_t;
+};
+template <>
+struct AsVector<uint64_t> {
+  using type = Vec<uint64_t>;
+  using Element = uint64_t;
+};
+template <>
 struct AsVector<uint8_t> {
   using type = Vec<uint8_t>;
   using Element = uint8_t;
@@ -159,28 +170,6 @@ GRADTAPE_INLINE To bitcast(V v) {
 template <class V, size_t... I>
 GRADTAPE_INLINE auto shuffle(V v, std::index_sequence<I...>) {
   return __builtin_shufflevector(v, v, I...);
-}
-
-// Lane by lane to another type, as a C cast of each lane. From less than 16 bytes by way of 16, which the compilers know
-// an instruction for.
-template <class To, class V>
-GRADTAPE_INLINE Vec<To, kLanesOf<V>> convert(V v) {
-  constexpr size_t N = kLanesOf<V>;
-  if constexpr (sizeof(Lane<V>) == 1 && sizeof(To) == 8) {
-    return __builtin_convertvector(convert<int32_t>(v), Vec<To, N>);
-  } else if constexpr (sizeof(Lane<V>) == 1 && sizeof(V) < 16 && sizeof(To) > 1) {
-    uint64_t bits = 0;
-    __builtin_memcpy(&bits, &v, sizeof(V));
-    const auto all = (Vec<Lane<V>, 16>)Vec<uint64_t, 2>{bits, 0};
-    const auto low = shuffle(all, std::make_index_sequence<N>());
-    if constexpr (sizeof(Lane<Vec<To>>) == 4 && Lane<Vec<To>>(0.5) != 0) {
-      return __builtin_convertvector(__builtin_convertvector(low, Vec<int32_t, N>), Vec<To, N>);
-    } else {
-      return __builtin_convertvector(low, Vec<To, N>);
-    }
-  } else {
-    return __builtin_convertvector(v, Vec<To, N>);
-  }
 }
 
 // Two vectors of integers as one of integers half as wide: the low halves of all lanes.
@@ -266,6 +255,30 @@ GRADTAPE_INLINE auto join(V low, V high, std::index_sequence<I...>) {
 template <class V>
 GRADTAPE_INLINE auto join(V low, V high) {
   return join(low, high, std::make_index_sequence<kLanesOf<V> * 2>());
+}
+
+// N < 16 bytes as int32.
+template <size_t N>
+GRADTAPE_INLINE Vec<int32_t, N> widen_bytes(Vec<uint8_t, N> v) {
+  uint64_t bits = 0;
+  __builtin_memcpy(&bits, &v, N);
+  using Bytes = Vec<uint8_t, 16>;
+  using Shorts = Vec<uint16_t, 8>;
+  const Shorts s = (Shorts)zip_low((Bytes)Vec<uint64_t, 2>{bits, 0}, Bytes{});
+  const auto low = (Vec<int32_t, 4>)zip_low(s, Shorts{});
+  if constexpr (N == 8) return join(low, (Vec<int32_t, 4>)zip_high(s, Shorts{}));
+  else if constexpr (N == 4) return low;
+  else return low_half(low);
+}
+
+// Lane by lane to another type, as a C cast of each lane.
+template <class To, class V>
+GRADTAPE_INLINE Vec<To, kLanesOf<V>> convert(V v) {
+  if constexpr (sizeof(Lane<V>) == 1 && sizeof(V) < 16 && sizeof(To) > 1) {
+    return __builtin_convertvector(widen_bytes<kLanesOf<V>>(v), Vec<To, kLanesOf<V>>);
+  } else {
+    return __builtin_convertvector(v, Vec<To, kLanesOf<V>>);
+  }
 }
 
 // One pass of the transposition: exchanges the off-diagonal blocks of S lanes between rows a and b.

@@ -496,6 +496,16 @@ GRADTAPE_INLINE V tan(V x) {
   return trig<kTangent>(x);
 }
 
+// sin and cos of 2 pi x, 0 <= x < 1.
+template <class V>
+GRADTAPE_INLINE void sin_cos_turn(V x, V& sine, V& cosine) {
+  using T = Lane<V>;
+  const V t = fma(x, splat<V>(4), splat<V>(Format<T>::magic));
+  const V r = T(6.283185307179586) * (x - T(0.25) * (t - Format<T>::magic));
+  sine = trig_of<kSine, false>(t, r, V{});
+  cosine = trig_of<kCosine, false>(t, r, V{});
+}
+
 template <class V>
 GRADTAPE_INLINE V erf(V x) {
   using T = Lane<V>;
@@ -511,16 +521,24 @@ GRADTAPE_INLINE V erf(V x) {
   return copysign(y, x);
 }
 
-// floor(x / y) of integers, exact through float64; 0 for y = 0.
+// floor(x / y) of int32, 0 for y = 0, through float64: no quotient of such integers is nearer to the next integer than a
+// rounding. The quotient -INT_MIN wraps.
 template <class V>
 GRADTAPE_INLINE V floordiv_int(V x, V y) {
-  V r;
+  const auto half = [](auto a, auto b) GRADTAPE_LAMBDA {
+    return bitcast<Vec<int64_t, kLanesOf<V> / 2>>(floor(convert<double>(a) / convert<double>(b)) + Format<double>::magic);
+  };
+  const V safe = select(y == 0, splat<V>(1), y);
+  const auto low = half(low_half(x), low_half(safe)), high = half(high_half(x), high_half(safe));
+  return select(y == 0, V{}, narrow(low, high));
+}
+
+// The remainder of x / y with the sign of x, exactly, by the C library where the mask says.
+template <class V>
+__attribute__((noinline)) void fmod_special(MaskOf<V> mask, const V& x, const V& y, V& r) {
   for (size_t i = 0; i < kLanesOf<V>; ++i) {
-    const int64_t a = x[i], b = y[i];
-    const int64_t q = b == 0 ? 0 : a / b - ((a % b != 0) & ((a < 0) != (b < 0)));
-    r[i] = int32_t(uint32_t(q));
+    if (mask[i]) r[i] = Lane<V>(::fmod(double(x[i]), double(y[i])));
   }
-  return r;
 }
 
 template <class V>
@@ -528,10 +546,18 @@ GRADTAPE_INLINE V floormod(V x, V y) {
   if constexpr (kIsInt<V>) {
     return select(y == 0, V{}, sub(x, mul(floordiv_int(x, y), y)));
   } else {
-    V r;
-    for (size_t i = 0; i < kLanesOf<V>; ++i) r[i] = Lane<V>(::fmod(double(x[i]), double(y[i])));
-    const V zero = copysign(V{}, y);
-    return select(r == 0, zero, select((r < 0) != (y < 0), r + y, r));
+    V r = {};
+    MaskOf<V> special = r == 0;
+    if constexpr (kFma) {
+      // The quotient, cut, may be one too large by rounding; x - q y is exact either way.
+      const V q = x / y, a = abs(q), n = round(a);
+      r = fma(neg(copysign(select(n > a, n - 1, n), q)), y, x);
+      r = select(((r < 0) != (x < 0)) & (r != 0), r + copysign(y, x), r);
+      const Lane<V> big = kIsFloat<V> ? Lane<V>(4194304) : Lane<V>(2251799813685248);
+      special = ~((a < big) & (abs(y) < infinity(y)));
+    }
+    if (__builtin_expect(any(special), 0)) fmod_special<V>(special, x, y, r);
+    return select(r == 0, copysign(V{}, y), select((r < 0) != (y < 0), r + y, r));
   }
 }
 template <class V>
@@ -645,10 +671,8 @@ GRADTAPE_INLINE V pow(V x, V y) {
     const V inverse = select(x == 1, splat<V>(1), select(x == -1, odd | 1, V{}));
     UintVec<V> r = splat<UintVec<V>>(1), b = (UintVec<V>)x;
     for (unsigned bit = 0; bit < 31; ++bit) {
-      const UintVec<V> e = (UintVec<V>)y >> bit;
-      bool more = false;
-      for (size_t i = 0; i < kLanesOf<V>; ++i) more |= e[i] != 0 && y[i] > 0;
-      if (!more) break;
+      const UintVec<V> e = (UintVec<V>)select(negative, V{}, y) >> bit;
+      if (!any(e != 0)) break;
       r = select((e & 1) != 0, r * b, r);
       b *= b;
     }

@@ -1,4 +1,5 @@
-// Reductions of rows and of columns: sum, prod, max, min. Knows no shapes: kernels.h says what one call covers.
+// Reductions of rows and of columns: sum, prod, max, min. Knows no shapes: kernels.h says what one call covers. The order
+// of the operations depends on the number of elements that are reduced and on nothing else.
 #pragma once
 
 #include "../vmath.h"
@@ -7,50 +8,202 @@ namespace gradtape {
 namespace GRADTAPE_ISA {
 namespace {
 
+// An operation of vectors, its neutral element, and whether an element may count twice.
 struct SumOf {
+  static constexpr double neutral = -0.0;  // -0 + x is x even for x = -0
+  static constexpr bool idempotent = false;
   template <class V>
   static GRADTAPE_INLINE V combine(V x, V y) {
     return vmath::add(x, y);
   }
 };
 struct ProdOf {
+  static constexpr double neutral = 1;
+  static constexpr bool idempotent = false;
   template <class V>
   static GRADTAPE_INLINE V combine(V x, V y) {
     return vmath::mul(x, y);
   }
 };
 struct MaxOf {
+  static constexpr double neutral = 0;
+  static constexpr bool idempotent = true;
   template <class V>
   static GRADTAPE_INLINE V combine(V x, V y) {
     return vmath::maximum(x, y);
   }
 };
 struct MinOf {
+  static constexpr double neutral = 0;
+  static constexpr bool idempotent = true;
   template <class V>
   static GRADTAPE_INLINE V combine(V x, V y) {
     return vmath::minimum(x, y);
   }
 };
 
+// Rows shorter than this are reduced side by side, a lane each, and longer ones along vectors.
+template <class T>
+constexpr size_t kShortRow = sizeof(T) == 1 ? kLanes<T> : 4 * kLanes<T>;
+
+// How many rows of n elements, of those that are left, may be read by each_column: as many as there are lanes, or none.
+// For n shorter than a vector it reads into the following rows.
+template <class T>
+GRADTAPE_INLINE bool side_by_side(size_t rows_left, size_t n) {
+  constexpr size_t L = kLanes<T>;
+  return sizeof(T) > 1 && rows_left >= L && (n >= L || (rows_left - (L - 1)) * n >= L);
+}
+
+// f(j, v) for every j < n in order, where lane r of v is p[r * n + j].
+template <class T, class F>
+GRADTAPE_INLINE void each_column(const T* p, size_t n, F f) {
+  constexpr size_t L = kLanes<T>;
+  size_t j = 0;
+  for (; j + L <= n; j += L) {
+    Vec<T> v[L];
+#pragma GCC unroll 16
+    for (size_t r = 0; r < L; ++r) v[r] = load(p + r * n + j);
+    transpose<T>(v);
+#pragma GCC unroll 16
+    for (size_t i = 0; i < L; ++i) f(j + i, v[i]);
+  }
+  if (j < n) {
+    const size_t from = n < L ? 0 : n - L;
+    Vec<T> v[L];
+#pragma GCC unroll 16
+    for (size_t r = 0; r < L; ++r) v[r] = load(p + r * n + from);
+    transpose<T>(v);
+    for (; j < n; ++j) f(j, v[j - from]);
+  }
+}
+
 template <class Op, class T>
 struct Reduce {
-  static GRADTAPE_INLINE T combine(T x, T y) { return Op::template combine<Vec<T>>(splat<Vec<T>>(x), splat<Vec<T>>(y))[0]; }
+  using V = Vec<T>;
+  static constexpr size_t L = kLanes<T>;
+
+  static GRADTAPE_INLINE V combine(V x, V y) { return Op::combine(x, y); }
+  static GRADTAPE_INLINE T combine_one(T x, T y) {
+    using One = Vec<T, 16 / sizeof(T)>;
+    return Op::combine(One{} + x, One{} + y)[0];
+  }
+
+  template <class X>
+  static GRADTAPE_INLINE T across(X x) {
+    if constexpr (kLanesOf<X> == 2) return combine_one(x[0], x[1]);
+    else return across(Op::combine(low_half(x), high_half(x)));
+  }
+
+  static GRADTAPE_INLINE T short_row(const T* p, size_t n) {
+    T a = p[0];
+    for (size_t j = 1; j < n; ++j) a = combine_one(a, p[j]);
+    return a;
+  }
+
+  // n >= L.
+  static GRADTAPE_INLINE T long_row(const T* p, size_t n) {
+    V a = load(p);
+    size_t i = L;
+    if (n >= 4 * L) {
+      V b = load(p + L), c = load(p + 2 * L), d = load(p + 3 * L);
+      for (i = 4 * L; i + 4 * L <= n; i += 4 * L) {
+        a = combine(a, load(p + i));
+        b = combine(b, load(p + i + L));
+        c = combine(c, load(p + i + 2 * L));
+        d = combine(d, load(p + i + 3 * L));
+      }
+      a = combine(combine(a, b), combine(c, d));
+    }
+    for (; i + L <= n; i += L) a = combine(a, load(p + i));
+    if (i < n) {
+      V v = load(p + n - L);
+      if constexpr (!Op::idempotent) {
+        using I = IntVec<V>;
+        v = select(iota<I>() >= splat<I>(Lane<I>(L - (n - i))), v, splat<V>(T(Op::neutral)));
+      }
+      a = combine(a, v);
+    }
+    return across(a);
+  }
 
   static void rows(const void* x, void* out, size_t rows, size_t n) {
-    for (size_t r = 0; r < rows; ++r) {
-      const T* p = static_cast<const T*>(x) + r * n;
-      T a = p[0];
-      for (size_t j = 1; j < n; ++j) a = combine(a, p[j]);
-      static_cast<T*>(out)[r] = a;
+    const T* p = static_cast<const T*>(x);
+    T* to = static_cast<T*>(out);
+    size_t r = 0;
+    if (n >= kShortRow<T>) {
+      for (; r < rows; ++r) to[r] = long_row(p + r * n, n);
+      return;
     }
+    if constexpr (sizeof(T) > 1) {
+      for (; side_by_side<T>(rows - r, n); r += L) {
+        V a = {};
+        each_column(p + r * n, n, [&](size_t j, V v) GRADTAPE_LAMBDA { a = j == 0 ? v : combine(a, v); });
+        store(to + r, a);
+      }
+    }
+    for (; r < rows; ++r) to[r] = short_row(p + r * n, n);
   }
-  static void columns(const void* x, size_t stride, void* out, size_t rows, size_t n) {
-    for (size_t j = 0; j < n; ++j) {
-      const T* p = static_cast<const T*>(x) + j;
-      T a = p[0];
-      for (size_t r = 1; r < rows; ++r) a = combine(a, p[r * stride]);
-      static_cast<T*>(out)[j] = a;
+
+  // K vectors of columns, in two chains of rows: the even and the odd ones.
+  template <size_t K>
+  static GRADTAPE_INLINE void column_vectors(const T* p, size_t stride, T* to, size_t rows) {
+    V a[K], b[K];
+#pragma GCC unroll 4
+    for (size_t k = 0; k < K; ++k) a[k] = load(p + k * L);
+    if (rows > 1) {
+#pragma GCC unroll 4
+      for (size_t k = 0; k < K; ++k) b[k] = load(p + stride + k * L);
+      size_t r = 2;
+      for (; r + 2 <= rows; r += 2) {
+        const T* q = p + r * stride;
+#pragma GCC unroll 4
+        for (size_t k = 0; k < K; ++k) a[k] = combine(a[k], load(q + k * L));
+#pragma GCC unroll 4
+        for (size_t k = 0; k < K; ++k) b[k] = combine(b[k], load(q + stride + k * L));
+      }
+      if (r < rows) {
+#pragma GCC unroll 4
+        for (size_t k = 0; k < K; ++k) a[k] = combine(a[k], load(p + r * stride + k * L));
+      }
+#pragma GCC unroll 4
+      for (size_t k = 0; k < K; ++k) a[k] = combine(a[k], b[k]);
     }
+#pragma GCC unroll 4
+    for (size_t k = 0; k < K; ++k) store(to + k * L, a[k]);
+  }
+
+  // The same for fewer columns than a vector has lanes; a row's vector reads into the following rows where there are some.
+  static GRADTAPE_INLINE void narrow_columns(const T* p, size_t stride, T* to, size_t rows, size_t n) {
+    alignas(kVectorBytes) T lanes[L] = {};
+    const size_t total = (rows - 1) * stride + n;
+    const auto row = [&](size_t r) GRADTAPE_LAMBDA -> V {
+      if (r * stride + L <= total) return load(p + r * stride);
+      for (size_t j = 0; j < n; ++j) lanes[j] = p[r * stride + j];
+      return load(lanes);
+    };
+    V a = row(0);
+    if (rows > 1) {
+      V b = row(1);
+      size_t r = 2;
+      for (; r + 2 <= rows; r += 2) {
+        a = combine(a, row(r));
+        b = combine(b, row(r + 1));
+      }
+      if (r < rows) a = combine(a, row(r));
+      a = combine(a, b);
+    }
+    store(lanes, a);
+    for (size_t j = 0; j < n; ++j) to[j] = lanes[j];
+  }
+
+  static void columns(const void* x, size_t stride, void* out, size_t rows, size_t n) {
+    const T* p = static_cast<const T*>(x);
+    T* to = static_cast<T*>(out);
+    if (n < L) return narrow_columns(p, stride, to, rows, n);
+    size_t j = 0;
+    for (; j + 4 * L <= n; j += 4 * L) column_vectors<4>(p + j, stride, to + j, rows);
+    for (; j + L <= n; j += L) column_vectors<1>(p + j, stride, to + j, rows);
+    if (j < n) column_vectors<1>(p + n - L, stride, to + n - L, rows);
   }
 };
 
