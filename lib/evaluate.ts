@@ -41,7 +41,8 @@ export function accompany(t: Tensor): void {
   if (t.size === 1 && !isKnown(t) && companions.length < maxCompanions) companions.push(t);
 }
 
-const kRandom = new Set(['randomUniform', 'randomNormal', 'randomPermutation'].map(native.opcodeOf));
+const kFirstRandom = native.opcodeOf('randomUniform');
+const kLastRandom = native.opcodeOf('randomPermutation');
 const kReshape = native.opcodeOf('reshape');
 const kBroadcast = native.opcodeOf('broadcast');
 /** Not worth computing twice when another pending value will read it: everything that is no elementwise loop or view. */
@@ -54,15 +55,24 @@ function isExpensive(opcode: number): boolean {
 
 let serial = 0;
 const stack: Tensor[] = [];
+// Of the program being written: its tensors in order, those to compute, how often each is read in it.
 let order: Tensor[] = [];
-let valueOwner: Tensor[] = [];
-let seen: number[] = [];
+let computed: Tensor[] = [];
+let seen = new Int32Array(1024);
 
 function visit(t: Tensor): void {
-  t.mark = serial;
-  t.index = -1;
-  if (isKnown(t)) emit(t);
-  else stack.push(t);
+  if (t.mark !== serial) {
+    t.mark = serial;
+    t.index = -1;
+    if (isKnown(t)) {
+      emit(t);
+      return;
+    }
+  } else if (t.index >= 0) {
+    return;
+  }
+  // Perhaps not for the first time: it may wait further down, below something that needs it now.
+  stack.push(t);
 }
 
 function emit(t: Tensor): void {
@@ -80,7 +90,7 @@ function emit(t: Tensor): void {
   if (more) {
     const operands = more.map((m) => read(m));
     t.index = native.write(t.opcode, t.dtype, t.shape, operands, t.attributes);
-  } else if (kRandom.has(t.opcode)) {
+  } else if (t.opcode >= kFirstRandom && t.opcode <= kLastRandom) {
     t.index = native.writeWithData(t.opcode, t.dtype, t.shape, t.attributes);
   } else if (t.attributes.length > 0) {
     const operands = y ? [read(x as Tensor), read(y)] : [read(x as Tensor)];
@@ -90,19 +100,22 @@ function emit(t: Tensor): void {
   } else {
     t.index = native.write1(t.opcode, t.dtype, t.shape, read(x as Tensor));
   }
-  valueOwner[t.index] = t;
+  if (t.index >= seen.length) {
+    const longer = new Int32Array(seen.length * 2);
+    longer.set(seen);
+    seen = longer;
+  }
   seen[t.index] = 0;
-  order.push(t);
+  computed.push(t);
 }
 
 function read(t: Tensor): number {
-  seen[t.index] = (seen[t.index] ?? 0) + 1;
+  if (t.opcode >= 0) seen[t.index] = (seen[t.index] as number) + 1;
   return t.index;
 }
 
 /** Appends everything that `root` needs, operands first; a loop, since chains may be long. */
-function write(root: Tensor): void {
-  if (root.mark === serial) return;
+function visitAll(root: Tensor): void {
   visit(root);
   while (stack.length > 0) {
     const t = stack[stack.length - 1] as Tensor;
@@ -111,9 +124,9 @@ function write(root: Tensor): void {
       continue;
     }
     const depth = stack.length;
-    if (t.x && t.x.mark !== serial) visit(t.x);
-    if (t.y && t.y.mark !== serial) visit(t.y);
-    if (t.more) for (const m of t.more) if (m.mark !== serial) visit(m);
+    if (t.x) visit(t.x);
+    if (t.y) visit(t.y);
+    if (t.more) for (const m of t.more) visit(m);
     if (stack.length === depth) {
       stack.pop();
       emit(t);
@@ -123,8 +136,9 @@ function write(root: Tensor): void {
 
 interface Job {
   readonly outputs: readonly Tensor[];
-  readonly buffers: readonly (TensorBuffer | null)[];
-  readonly values: readonly Tensor[];
+  /** By output; null where it is one element, or altogether if all are. */
+  readonly buffers: readonly (TensorBuffer | null)[] | null;
+  readonly computed: readonly Tensor[];
   readonly waiting: readonly Owner[];
   /** Everything whose address is in the program; held over the call. */
   readonly held: readonly Tensor[];
@@ -132,55 +146,60 @@ interface Job {
 
 let held: Job | null = null;
 
+const nobody: readonly Owner[] = [];
+
 /** Writes the program for the roots and for all waiting variables; null if everything is known. */
 function prepare(roots: readonly Tensor[]): Job | null {
-  const waiting = owners.size > 0 ? [...owners] : [];
-  if (waiting.length === 0) {
-    let pending = false;
-    for (const t of roots) pending ||= !isKnown(t);
-    if (!pending) return null;
+  const waiting = owners.size > 0 ? [...owners] : nobody;
+  const wanted: Tensor[] = [];
+  for (const t of roots) if (!isKnown(t)) wanted.push(t);
+  if (waiting.length > 0) {
+    for (const owner of waiting) if (!isKnown(owner.pendingValue)) wanted.push(owner.pendingValue);
+    for (const t of companions) if (!isKnown(t)) wanted.push(t);
+    companions = [];
+  } else if (wanted.length === 0) {
+    return null;
   }
   serial++;
   order = [];
-  valueOwner = [];
-  seen = [];
+  computed = [];
   native.begin();
-  const wanted = new Set<Tensor>();
-  for (const t of roots) if (!isKnown(t)) wanted.add(t);
-  for (const owner of waiting) if (!isKnown(owner.pendingValue)) wanted.add(owner.pendingValue);
-  if (waiting.length > 0) {
-    for (const t of companions) if (!isKnown(t)) wanted.add(t);
-    companions = [];
-  }
-  for (const t of wanted) write(t);
-  const outputs: Tensor[] = [];
-  const buffers: (TensorBuffer | null)[] = [];
+  for (const t of wanted) visitAll(t);
+  for (const t of wanted) seen[t.index] = wantedMark;
   let large = false;
-  for (const t of order) large ||= t.size > 1;
-  for (const t of order) {
-    if (isKnown(t)) continue;
-    const elsewhere = t.readers > (seen[t.index] as number);
-    const keeps =
-      wanted.has(t) || t.saved > 0 || (elsewhere && isExpensive(t.opcode)) || (large && t.size === 1 && elsewhere);
-    if (!keeps) continue;
-    outputs.push(t);
+  for (const t of computed) large ||= t.size > 1;
+  const outputs: Tensor[] = [];
+  let buffers: (TensorBuffer | null)[] | null = null;
+  for (const t of computed) {
+    if (!mustKeep(t, large)) continue;
     if (t.size === 1) {
-      buffers.push(null);
       native.writeResult(t.index);
+      buffers?.push(null);
     } else {
       const buffer = allocate(t.dtype, t.size);
+      buffers ??= outputs.map(() => null);
       buffers.push(buffer);
       native.writeOutput(t.index, buffer.address);
     }
+    outputs.push(t);
   }
-  return { outputs, buffers, values: valueOwner, waiting, held: order };
+  return { outputs, buffers, computed, waiting, held: order };
+}
+
+const wantedMark = -(2 ** 30);
+
+/** Whether a computed value gets a buffer of its own: asked for, saved by a tape, or dear and still to be read by others. */
+function mustKeep(t: Tensor, large: boolean): boolean {
+  const reads = seen[t.index] as number;
+  if (reads < 0 || t.saved > 0) return true;
+  return t.readers > reads && (isExpensive(t.opcode) || (large && t.size === 1));
 }
 
 function put(job: Job, result: (i: number) => number): void {
   let results = 0;
   for (let k = 0; k < job.outputs.length; k++) {
     const t = job.outputs[k] as Tensor;
-    const buffer = job.buffers[k];
+    const buffer = job.buffers?.[k];
     const number = buffer ? undefined : result(results++);
     // What the value is a mere view of has the same elements.
     for (let s: Tensor | null = t; s && !isKnown(s); ) {
@@ -202,7 +221,7 @@ function fail(job: Job, failure: RunFailure): never {
     owners.delete(owner);
     owner.revert();
   }
-  const name = job.values[failure.value]?.origin || 'program';
+  const name = job.computed.find((t) => t.index === failure.value)?.origin || 'program';
   switch (failure.status) {
     case 'index':
       throw new ValueError(

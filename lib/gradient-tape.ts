@@ -9,7 +9,7 @@ import { sameShape, showShape } from './shape.js';
 import { type Cotangent, offTape, pop, push, Recording } from './tape.js';
 import { Tensor, uniformTensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
-import { Variable, variablesOf, watchVariable } from './variable.js';
+import { Variable, variablesOf } from './variable.js';
 
 /** T, an array, or a plain object of Nested<T>, to any depth. */
 export type Nested<T> = T | readonly Nested<T>[] | { readonly [key: string]: Nested<T> };
@@ -134,16 +134,17 @@ export class GradientTape {
 
   /** Makes tensors and variables leaves of this tape, so that gradients with respect to them can be asked for. */
   watch(x: Nested<Leaf>): void {
-    const leaves: Leaf[] = [];
-    mapNested(x, (value, path) => {
-      if (!isLeaf(value)) {
-        throw new GradtapeError(
-          'ERR_NOT_A_TENSOR',
-          `watch: Passed in object ${show(value)}${path ? ` at ${path}` : ''} of type '${typeof value}', not Tensor or Variable`,
-        );
-      }
-      leaves.push(value);
-    });
+    const leaves: Leaf[] = isLeaf(x) ? [x] : [];
+    if (!isLeaf(x))
+      mapNested(x, (value, path) => {
+        if (!isLeaf(value)) {
+          throw new GradtapeError(
+            'ERR_NOT_A_TENSOR',
+            `watch: Passed in object ${show(value)}${path ? ` at ${path}` : ''} of type '${typeof value}', not Tensor or Variable`,
+          );
+        }
+        leaves.push(value);
+      });
     if (!this.tape || !this.recording) {
       throw new TapeError(
         'ERR_TAPE_NOT_RECORDING',
@@ -157,7 +158,7 @@ export class GradientTape {
           `The dtype of the watched tensor must be floating (e.g. float32), got ${leaf.dtype}`,
         );
       }
-      if (leaf instanceof Variable) watchVariable(this.tape, leaf);
+      if (leaf instanceof Variable) this.tape.watchVariable(leaf);
       else this.tape.watch(leaf);
     }
   }
@@ -245,6 +246,7 @@ export class GradientTape {
     } finally {
       if (!this.persistent) this.consume();
     }
+    if (isLeaf(sources)) return direct[0] ?? pulled[0] ?? unconnectedValue(sources, unconnected, '');
     let i = 0;
     return mapNested(sources, (_, path) => {
       const source = from[i] as Leaf;
@@ -267,7 +269,8 @@ export class GradientTape {
 
   private consume(): void {
     if (!this.tape) return;
-    this.seen = variablesOf(this.tape);
+    if (this.tape.variables) this.seen = variablesOf(this.tape);
+    else this.seen = [];
     this.stop();
     this.tape.release();
     this.tape = null;
@@ -290,6 +293,7 @@ function checkUnconnected(value: unknown): UnconnectedGradients {
 }
 
 function flatten(what: 'target' | 'source', value: unknown): Leaf[] {
+  if (isLeaf(value)) return [value];
   const leaves: Leaf[] = [];
   mapNested(value, (leaf, path) => {
     if (!isLeaf(leaf)) {
@@ -304,7 +308,7 @@ function flatten(what: 'target' | 'source', value: unknown): Leaf[] {
 }
 
 function slotOf(tape: Recording, leaf: Leaf): number {
-  return leaf instanceof Variable ? (tape.leaves.get(leaf.id) ?? offTape) : tape.slotOf(leaf);
+  return leaf instanceof Variable ? tape.leaf(leaf.id) : tape.slotOf(leaf);
 }
 
 /** The given cotangents, checked against the targets; null where ones are meant. */

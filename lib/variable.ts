@@ -11,7 +11,7 @@ import { opcodeOf } from './native.js';
 import type { Shape } from './shape.js';
 import { sameShape, showShape } from './shape.js';
 import type { RecordedOp, Recording } from './tape.js';
-import { activeTapes, record1 } from './tape.js';
+import { activeTapes, offTape, record1 } from './tape.js';
 import { isKnown, Tensor } from './tensor.js';
 
 export type TensorLike = Tensor | Variable | number | boolean | AnyTypedArray | NumberArray;
@@ -147,23 +147,16 @@ export function readVariable(v: Variable): Tensor {
   for (let i = 0; i < tapes.length; i++) {
     const tape = tapes[i];
     if (!tape) continue;
-    if (tape.watchesVariables && v.trainable) watchVariable(tape, v);
-    const slot = tape.leaves.get(v.id);
-    if (slot !== undefined) tape.read(t, slot);
+    if (tape.watchesVariables && v.trainable) tape.watchVariable(v);
+    const slot = tape.leaf(v.id);
+    if (slot !== offTape) tape.read(t, slot);
   }
   return t;
 }
 
-/** Adds the variable to what the tape watches. */
-export function watchVariable(tape: Recording, v: Variable): void {
-  if (tape.variables.has(v.id)) return;
-  tape.variables.set(v.id, v);
-  tape.leafOf(v.id);
-}
-
 /** The variables that the tape watches, in the order of their construction. */
 export function variablesOf(tape: Recording): Variable[] {
-  return ([...tape.variables.values()] as Variable[]).sort((a, b) => a.id - b.id);
+  return ([...(tape.variables?.values() ?? [])] as Variable[]).sort((a, b) => a.id - b.id);
 }
 
 /** The same as `new Variable(...)`. */

@@ -10,7 +10,7 @@ import { isRecording, record1 } from '../tape.js';
 import { type Tensor, uniformTensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
 import { add, div, equal, mul, sub, where } from './arithmetic.js';
-import { exp, isFinite, log, sqrt, square } from './math.js';
+import { exp, isFinite as finite, log, sqrt, square } from './math.js';
 import {
   cast,
   concat,
@@ -160,7 +160,7 @@ export function reduceLogsumexp(x: TensorLike, axis?: Axis, opts: ReduceOptions 
   return done(
     composed(lseOp, [a], reduced, () => {
       const top = reduceMax(a, axes, { keepdims: true });
-      const shift = where(isFinite(top), top, 0);
+      const shift = where(finite(top), top, 0);
       const t = add(log(reduceSum(exp(sub(a, shift)), axes, { keepdims: true })), shift);
       return reshape(t, opts.keepdims ? kept : reducedShape(a.shape, axes, false));
     }),
