@@ -34,9 +34,13 @@ export const flags: { eager: boolean; checkNumerics: boolean; trackOrigin: boole
   trackOrigin: flag('GRADTAPE_TRACK_ORIGIN'),
 };
 
-let threads = env['GRADTAPE_THREADS']
-  ? checkThreads(Number(env['GRADTAPE_THREADS']), 'GRADTAPE_THREADS')
-  : availableParallelism();
+let threads = 0;
+function setThreads(value: unknown, name: string): void {
+  threads = checkThreads(value, name);
+  native.setThreads(threads);
+}
+if (env['GRADTAPE_THREADS']) setThreads(Number(env['GRADTAPE_THREADS']), 'GRADTAPE_THREADS');
+else setThreads(availableParallelism(), 'config.threads');
 
 function checkFlag(name: string, value: unknown): boolean {
   if (typeof value === 'boolean') return value;
@@ -63,7 +67,7 @@ export const config: Config = {
     return threads;
   },
   set threads(value: number) {
-    threads = checkThreads(value, 'config.threads');
+    setThreads(value, 'config.threads');
   },
   get isa(): string {
     return native.currentIsa();

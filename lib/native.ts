@@ -19,6 +19,7 @@ interface Addon {
   memory(): MemoryInfo;
   lastError(): string;
   setIsa(name: string): boolean;
+  setThreads(count: number): void;
   isa(): string;
   isas: string[];
   opcodes: Record<string, number>;
@@ -269,4 +270,9 @@ export function currentIsa(): string {
 
 export function setIsa(name: string): boolean {
   return addon.setIsa(name);
+}
+
+/** How many threads a program may use. */
+export function setThreads(count: number): void {
+  addon.setThreads(count);
 }

@@ -20,6 +20,7 @@ enum Control { kWordCount, kStatus, kFailedValue, kControls };
 enum Status { kOk, kBadProgram, kFailedIndex, kFailedDivision, kFailedMemory };
 
 constexpr size_t kMaxPlans = 512;
+constexpr size_t kSweepBytes = size_t{64} << 20;  // of buffers, before the dead ones are looked for
 constexpr size_t kCountFaultsFrom = size_t{1} << 20;  // of arena; asking the system costs too much for small programs
 
 struct TrackedBuffer {
@@ -52,6 +53,7 @@ class Environment {
   Napi::ObjectReference mailbox;  // keeps the typed arrays alive
   std::string error;
   Executor executor;
+  std::shared_ptr<Pool> pool = std::make_shared<Pool>();
   std::vector<std::shared_ptr<Executor>> idle;  // of asynchronous runs
 
   void run_mailbox() {
@@ -62,7 +64,7 @@ class Environment {
     }
     const bool count = (*plan)->arena_bytes >= kCountFaultsFrom;
     const uint64_t before = count ? minor_faults() : 0;
-    report(run(**plan, data, results, executor), control, results);
+    report(run(**plan, data, results, executor, *pool), control, results);
     if (count) page_faults_ += minor_faults() - before;
   }
 
@@ -91,7 +93,7 @@ class Environment {
       }
     }
     auto plan = std::make_shared<Plan>();
-    error = make_plan(words, size_t(n), *kernels_, *plan);
+    error = make_plan(words, size_t(n), *kernels_, pool->threads(), *plan);
     if (error.empty() && (size_t(plan->program.data_count) > data_capacity ||
                           size_t(plan->program.result_count) > result_capacity)) {
       error = "program needs a larger mailbox";
@@ -111,12 +113,19 @@ class Environment {
   }
   const char* isa() const { return kernels_->isa; }
 
+  void choose_threads(size_t threads) {
+    if (threads == pool->threads()) return;
+    pool->set_threads(threads);
+    plans_.clear();
+  }
+
   // ---- buffers: made and freed by V8, counted through weak references, which empty at collection time ----
 
   void track(Napi::Value buffer, double bytes) {
-    if (buffers_.size() >= sweep_at_) {
+    if (buffers_.size() >= sweep_at_ || tracked_bytes_ >= sweep_bytes_) {
       sweep();
       sweep_at_ = std::max<size_t>(1024, buffers_.size() * 2);
+      sweep_bytes_ = std::max(double(kSweepBytes), tracked_bytes_ * 1.25);
     }
     napi_ref ref;
     if (napi_create_reference(env_, buffer, 0, &ref) != napi_ok) return;
@@ -168,7 +177,7 @@ class Environment {
   std::unordered_map<uint64_t, std::shared_ptr<const Plan>> plans_;
   std::vector<TrackedBuffer> buffers_;
   size_t sweep_at_ = 1024;
-  double tracked_bytes_ = 0, peak_bytes_ = 0;
+  double tracked_bytes_ = 0, peak_bytes_ = 0, sweep_bytes_ = double(kSweepBytes);
   uint64_t page_faults_ = 0, plans_made_ = 0;
 };
 
@@ -186,6 +195,7 @@ class AsyncRun : public Napi::AsyncWorker {
       : Napi::AsyncWorker(env, "gradtape"),
         promise_(Napi::Promise::Deferred::New(env)),
         plan_(std::move(plan)),
+        pool_(home.pool),
         data_(home.data, home.data + plan_->program.data_count),
         results_(std::max<size_t>(2, size_t(plan_->program.result_count))) {
     if (home.idle.empty()) {
@@ -194,12 +204,14 @@ class AsyncRun : public Napi::AsyncWorker {
       executor_ = home.idle.back();
       home.idle.pop_back();
     }
-    Receiver().Set("held", held);
+    Napi::Object kept = Napi::Object::New(env);
+    kept.Set("held", held);
+    held_ = Napi::Persistent(kept);
   }
   Napi::Promise promise() const { return promise_.Promise(); }
 
  protected:
-  void Execute() override { failure_ = run(*plan_, data_.data(), results_.data(), *executor_); }
+  void Execute() override { failure_ = run(*plan_, data_.data(), results_.data(), *executor_, *pool_); }
 
   void OnOK() override {
     Napi::Env env = Env();
@@ -219,8 +231,10 @@ class AsyncRun : public Napi::AsyncWorker {
  private:
   Napi::Promise::Deferred promise_;
   std::shared_ptr<const Plan> plan_;
+  std::shared_ptr<Pool> pool_;
   std::vector<double> data_, results_;
   std::shared_ptr<Executor> executor_;
+  Napi::ObjectReference held_;
   Failure failure_;
 };
 
@@ -281,6 +295,12 @@ Napi::Value set_isa(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), environment(info).choose_isa(info[0].As<Napi::String>().Utf8Value()));
 }
 
+// setThreads(count)
+Napi::Value set_threads(const Napi::CallbackInfo& info) {
+  environment(info).choose_threads(info[0].As<Napi::Number>().Uint32Value());
+  return info.Env().Undefined();
+}
+
 Napi::Value isa(const Napi::CallbackInfo& info) {
   return Napi::String::New(info.Env(), environment(info).isa());
 }
@@ -298,6 +318,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["memory"] = Napi::Function::New(env, memory, "memory");
   exports["lastError"] = Napi::Function::New(env, last_error, "lastError");
   exports["setIsa"] = Napi::Function::New(env, set_isa, "setIsa");
+  exports["setThreads"] = Napi::Function::New(env, set_threads, "setThreads");
   exports["isa"] = Napi::Function::New(env, isa, "isa");
   Napi::Array isas = Napi::Array::New(env);
   for (const std::string& name : available_isas()) isas[isas.Length()] = Napi::String::New(env, name);

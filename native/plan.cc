@@ -8,6 +8,8 @@ namespace gradtape {
 namespace {
 
 constexpr size_t kMaxLoopInstructions = 64;
+constexpr int64_t kParallelProduct = 96 * 96 * 96;  // multiplications; below, one thread is faster
+constexpr int64_t kParallelLoop = 1 << 15;           // elements
 constexpr int kHorizontalReach = 16;  // how many steps back an independent value looks for a loop to join
 
 using Strides = std::array<int64_t, kMaxRank>;
@@ -410,6 +412,7 @@ class Planner {
     }
     assign_registers(loop, first_result);
     collapse(loop, g);
+    plan_.parallel = plan_.parallel || loop.size >= kParallelLoop;
     plan_.scratch_bytes = std::max(plan_.scratch_bytes, loop_scratch(loop));
     plan_.steps.push_back({Step::kLoop, int32_t(plan_.loops.size())});
     plan_.loops.push_back(std::move(loop));
@@ -529,7 +532,12 @@ class Planner {
       step.batch_b.pop_back();
     }
     step.value = i;
-    step.workspace = workspace(kernels_.gemm[v.dtype].workspace(size_t(step.m), size_t(step.n), size_t(step.k)));
+    const bool cut = step.m * step.n >= kParallelProduct / std::max<int64_t>(step.k, 1);
+    step.parts = cut ? int64_t(std::min(plan_.threads, kMaxParts)) : 1;
+    step.workspace_bytes =
+        int64_t(aligned(kernels_.gemm[v.dtype].workspace(size_t(step.m), size_t(step.n), size_t(step.k))));
+    step.workspace = workspace(size_t(step.workspace_bytes * step.parts));
+    plan_.parallel = plan_.parallel || step.parts > 1;
     plan_.steps.push_back({Step::kMatmul, int32_t(plan_.matmuls.size())});
     plan_.matmuls.push_back(std::move(step));
   }
@@ -548,10 +556,11 @@ class Planner {
 
 }  // namespace
 
-std::string make_plan(const int32_t* words, size_t count, const Kernels& kernels, Plan& plan) {
+std::string make_plan(const int32_t* words, size_t count, const Kernels& kernels, size_t threads, Plan& plan) {
   std::string wrong = decode(words, count, kernels, plan.program);
   if (!wrong.empty()) return wrong;
   plan.kernels = &kernels;
+  plan.threads = threads;
   Planner(plan).run();
   return {};
 }

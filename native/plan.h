@@ -12,6 +12,7 @@ namespace gradtape {
 constexpr size_t kBlock = 1024;  // elements of one pass through a loop's instructions: 4-8 KiB a register
 static_assert(kBlock >= kRowChunk, "a block holds a whole chunk of a reduction");
 constexpr size_t kAlign = 64;
+constexpr size_t kMaxParts = 64;  // more threads than this find no use
 
 // Where a value's elements are while the program runs.
 struct Place {
@@ -88,7 +89,9 @@ struct MatmulStep {
   int32_t a, b, value;  // a and b: base values
   int64_t rsa, csa, rsb, csb;
   std::vector<int64_t> batch, batch_a, batch_b;  // dims and strides of the leading axes
-  int64_t workspace;                             // offset in the arena
+  int64_t workspace;                             // offset in the arena, of `parts` workspaces
+  int64_t workspace_bytes;                       // of one
+  int64_t parts;                                 // into which the product may be cut
 };
 
 struct Step {
@@ -99,6 +102,7 @@ struct Step {
 struct Plan {
   Program program;
   const Kernels* kernels = nullptr;
+  size_t threads = 1;
   std::vector<Step> steps;
   std::vector<Loop> loops;
   std::vector<std::vector<ScalarCall>> scalars;
@@ -108,9 +112,11 @@ struct Plan {
   size_t slots = 0;
   size_t arena_bytes = 0;
   size_t scratch_bytes = 0;         // registers of the largest loop, for one thread
+  bool parallel = false;            // whether anything in it is worth a second thread
 };
 
 // Builds the plan of program.words. Returns an empty string, or what is wrong with the program.
-std::string make_plan(const int32_t* words, size_t count, const Kernels& kernels, Plan& plan);
+// `threads`: how many its matrix products may be cut for.
+std::string make_plan(const int32_t* words, size_t count, const Kernels& kernels, size_t threads, Plan& plan);
 
 }  // namespace gradtape

@@ -6,6 +6,10 @@
 namespace gradtape {
 namespace {
 
+// Below this a second thread costs more than it saves, even a spinning one.
+constexpr int64_t kParallelWork = 1 << 17;
+constexpr int64_t kStrip = 48;  // C is cut at multiples of this, a multiple of every tile's height and a few lines wide
+
 char* pointer(double address) { return reinterpret_cast<char*>(uintptr_t(address)); }
 
 void store_number(DType dtype, double number, char* to) {
@@ -42,120 +46,147 @@ void fill(size_t size, const char* from, char* to, int64_t n) {
 // One loop on one thread: the current block's operands and the registers they live in.
 class LoopRun {
  public:
-  LoopRun(const Loop& loop, Executor& executor, char* arena, char* scratch)
+  LoopRun(const Loop& loop, char* const* addresses, char* arena, char* scratch, LoopState& state)
       : loop_(loop),
-        addresses_(executor.addresses.data()),
+        addresses_(addresses),
         arena_(arena),
         scratch_(scratch),
-        slots_(executor.operands),
-        expanded_(executor.expanded) {
-    slots_.resize(loop.sources.size() + loop.instructions.size());
-    expanded_.assign(loop.sources.size(), 0);
+        slots_(state.operands),
+        expanded_(state.expanded) {
     expand_at_ = scratch_ + size_t(loop.registers) * kBytes;
     spare_ = expand_at_ + loop.sources.size() * kBytes;
     levels_ = spare_ + kBytes;
+    slots_.resize(loop.sources.size() + loop.instructions.size());
+    expanded_.assign(loop.sources.size(), 0);
     for (size_t k = 0; k < loop.sources.size(); ++k) {
       if (loop.sources[k].kind == Source::kUniform) slots_[k] = {addresses_[loop.sources[k].value], true};
     }
   }
 
-  Failure all() {
+  // The loop is cut into units that do not depend on each other, always the same ones.
+  static int64_t units(const Loop& loop) {
+    if (loop.length == 0) {
+      const FlatPartition part(loop);
+      return loop.size / part.row * part.blocks;
+    }
+    if (loop.inner == 1) {
+      if (loop.length > int64_t(kRowChunk)) return loop.outer * chunks_of(loop);
+      const int64_t together = int64_t(kRowChunk) / loop.length;
+      return (loop.outer + together - 1) / together;
+    }
+    const ColumnPartition part(loop);
+    return loop.outer * ((loop.inner + part.width - 1) / part.width);
+  }
+
+  Failure run_units(int64_t from, int64_t to) {
     for (size_t k = 0; k < loop_.instructions.size(); ++k) {
       if (loop_.instructions[k].uniform && !call(k, 0, 1)) return failure_;
     }
-    if (loop_.length == 0) flat();
-    else if (loop_.inner == 1) rows();
-    else columns();
+    bool ok = true;
+    for (int64_t u = from; u < to && ok; ++u) {
+      if (loop_.length == 0) ok = flat(u);
+      else if (loop_.inner > 1) ok = columns(u);
+      else if (loop_.length > int64_t(kRowChunk)) ok = chunk(u);
+      else ok = rows(u);
+    }
     return failure_;
   }
 
- private:
-  static constexpr size_t kBytes = kBlock * 8;
-
-  void flat() {
-    int64_t width = int64_t(kBlock), row = loop_.size;
-    if (loop_.rank > 1) {
-      const int64_t last = loop_.dims[loop_.rank - 1];
-      if (last >= 128) row = last;
-      else width = std::max<int64_t>(int64_t(kBlock) / last, 1) * last;
-    }
-    for (int64_t begin = 0; begin < loop_.size; begin += row) {
-      for (int64_t at = 0; at < row; at += width) {
-        if (!block(begin + at, std::min(width, row - at))) return;
-      }
-    }
-  }
-
-  void rows() {
-    const int64_t length = loop_.length, chunk = int64_t(kRowChunk);
-    if (length <= chunk) {
-      const int64_t together = chunk / length;
-      for (int64_t r = 0; r < loop_.outer; r += together) {
-        const int64_t count = std::min(together, loop_.outer - r);
-        if (!block(r * length, count * length)) return;
-        for (const LoopReduction& red : loop_.reductions) {
-          red.fns->rows(elements(red, count * length), addresses_[red.value] + r * red.size, size_t(count), size_t(length));
-        }
-      }
-      return;
-    }
-    const int64_t chunks = (length + chunk - 1) / chunk;
-    for (int64_t r = 0; r < loop_.outer; ++r) {
-      for (int64_t c = 0; c < chunks; ++c) {
-        const int64_t n = std::min(chunk, length - c * chunk);
-        if (!block(r * length + c * chunk, n)) return;
-        for (const LoopReduction& red : loop_.reductions) {
-          red.fns->rows(elements(red, n), arena_ + red.partials + (r * chunks + c) * red.size, 1, size_t(n));
-        }
-      }
-    }
-    for (const LoopReduction& red : loop_.reductions) {
-      for (int64_t r = 0; r < loop_.outer; ++r) {
-        char* p = arena_ + red.partials + r * chunks * red.size;
+  // Adds up the partial results of rows longer than a chunk: first half plus second half, and again.
+  static void combine_chunks(const Loop& loop, char* const* addresses, char* arena) {
+    if (loop.length <= int64_t(kRowChunk) || loop.inner != 1) return;
+    const int64_t chunks = chunks_of(loop);
+    for (const LoopReduction& red : loop.reductions) {
+      for (int64_t r = 0; r < loop.outer; ++r) {
+        char* p = arena + red.partials + r * chunks * red.size;
         for (int64_t m = chunks; m > 1;) {
           const int64_t half = (m + 1) / 2;
           red.combine[0](p, p + half * red.size, nullptr, p, size_t(m - half));
           m = half;
         }
-        std::memcpy(addresses_[red.value] + r * red.size, p, red.size);
+        std::memcpy(addresses[red.value] + r * red.size, p, red.size);
       }
     }
   }
 
-  // Partial sums of a few rows each, combined as a binary counter carries: pairwise, whatever the number of rows.
-  void columns() {
+ private:
+  static constexpr size_t kBytes = kBlock * 8;
+
+  static int64_t chunks_of(const Loop& loop) { return (loop.length + int64_t(kRowChunk) - 1) / int64_t(kRowChunk); }
+
+  // Blocks stay inside a row if rows are long, so that broadcast operands need no copying; else they are whole short rows.
+  struct FlatPartition {
+    int64_t row, width, blocks;
+    explicit FlatPartition(const Loop& loop) : row(loop.size), width(int64_t(kBlock)) {
+      if (loop.rank > 1) {
+        const int64_t last = loop.dims[loop.rank - 1];
+        if (last >= 128) row = last;
+        else width = std::max<int64_t>(int64_t(kBlock) / last, 1) * last;
+      }
+      blocks = (row + width - 1) / width;
+    }
+  };
+
+  bool flat(int64_t u) {
+    const FlatPartition part(loop_);
+    const int64_t begin = u / part.blocks * part.row, at = u % part.blocks * part.width;
+    return block(begin + at, std::min(part.width, part.row - at));
+  }
+
+  // Several whole rows.
+  bool rows(int64_t u) {
+    const int64_t length = loop_.length, together = int64_t(kRowChunk) / length;
+    const int64_t r = u * together, count = std::min(together, loop_.outer - r);
+    if (!block(r * length, count * length)) return false;
+    for (const LoopReduction& red : loop_.reductions) {
+      red.fns->rows(elements(red, count * length), addresses_[red.value] + r * red.size, size_t(count), size_t(length));
+    }
+    return true;
+  }
+
+  // A part of one long row.
+  bool chunk(int64_t u) {
+    const int64_t chunks = chunks_of(loop_), r = u / chunks, c = u % chunks;
+    const int64_t n = std::min(int64_t(kRowChunk), loop_.length - c * int64_t(kRowChunk));
+    if (!block(r * loop_.length + c * int64_t(kRowChunk), n)) return false;
+    for (const LoopReduction& red : loop_.reductions) {
+      red.fns->rows(elements(red, n), arena_ + red.partials + u * red.size, 1, size_t(n));
+    }
+    return true;
+  }
+
+  // Some columns over all rows. Partial sums of a few rows each are combined as a binary counter carries: pairwise,
+  // whatever the number of rows.
+  bool columns(int64_t u) {
     const ColumnPartition part(loop_);
-    for (int64_t o = 0; o < loop_.outer; ++o) {
-      for (int64_t j = 0; j < loop_.inner; j += part.width) {
-        const int64_t width = std::min(part.width, loop_.inner - j);
-        for (int64_t c = 0; c < part.chunks; ++c) {
-          const int64_t row = c * part.rows, count = std::min(part.rows, loop_.length - row);
-          const int64_t n = count > 1 ? count * loop_.inner : width;
-          if (!block((o * loop_.length + row) * loop_.inner + j, n)) return;
-          for (size_t k = 0; k < loop_.reductions.size(); ++k) {
-            const LoopReduction& red = loop_.reductions[k];
-            int level = 0;
-            while (c >> level & 1) ++level;
-            char* to = level_at(k, part, level == 0 ? 0 : part.levels);
-            red.fns->columns(elements(red, n), size_t(width), to, size_t(count), size_t(width));
-            for (int l = 0; l < level; ++l) {
-              red.combine[0](level_at(k, part, l), to, nullptr, l + 1 == level ? level_at(k, part, level) : to, size_t(width));
-            }
-          }
-        }
-        for (size_t k = 0; k < loop_.reductions.size(); ++k) {
-          const LoopReduction& red = loop_.reductions[k];
-          char* out = addresses_[red.value] + (o * loop_.inner + j) * red.size;
-          char* sum = nullptr;
-          for (int l = 0; (part.chunks >> l) > 0; ++l) {
-            if (!(part.chunks >> l & 1)) continue;
-            if (sum) red.combine[0](level_at(k, part, l), sum, nullptr, level_at(k, part, l), size_t(width));
-            sum = level_at(k, part, l);
-          }
-          std::memcpy(out, sum, size_t(width) * red.size);
+    const int64_t across = (loop_.inner + part.width - 1) / part.width;
+    const int64_t o = u / across, j = u % across * part.width, width = std::min(part.width, loop_.inner - j);
+    for (int64_t c = 0; c < part.chunks; ++c) {
+      const int64_t row = c * part.rows, count = std::min(part.rows, loop_.length - row);
+      const int64_t n = count > 1 ? count * loop_.inner : width;
+      if (!block((o * loop_.length + row) * loop_.inner + j, n)) return false;
+      for (size_t k = 0; k < loop_.reductions.size(); ++k) {
+        const LoopReduction& red = loop_.reductions[k];
+        int level = 0;
+        while (c >> level & 1) ++level;
+        char* to = level_at(k, part, level == 0 ? 0 : part.levels);
+        red.fns->columns(elements(red, n), size_t(width), to, size_t(count), size_t(width));
+        for (int l = 0; l < level; ++l) {
+          red.combine[0](level_at(k, part, l), to, nullptr, l + 1 == level ? level_at(k, part, level) : to, size_t(width));
         }
       }
     }
+    for (size_t k = 0; k < loop_.reductions.size(); ++k) {
+      const LoopReduction& red = loop_.reductions[k];
+      char* sum = nullptr;
+      for (int l = 0; (part.chunks >> l) > 0; ++l) {
+        if (!(part.chunks >> l & 1)) continue;
+        if (sum) red.combine[0](level_at(k, part, l), sum, nullptr, level_at(k, part, l), size_t(width));
+        sum = level_at(k, part, l);
+      }
+      std::memcpy(addresses_[red.value] + (o * loop_.inner + j) * red.size, sum, size_t(width) * red.size);
+    }
+    return true;
   }
 
   char* level_at(size_t reduction, const ColumnPartition& part, int level) {
@@ -273,40 +304,103 @@ Failure run_scalars(const std::vector<ScalarCall>& calls, char* const* addresses
   return {};
 }
 
-void run_matmul(const Plan& plan, const MatmulStep& step, char* const* addresses, char* arena) {
+// A product in strips of C, one a part: each strip has the bits that the whole would have.
+struct MatmulJob {
+  const GemmFns* gemm;
+  const MatmulStep* step;
+  const char *a, *b;
+  char *c, *workspace;
+  int64_t size, parts;
+  bool by_rows;
+};
+
+void matmul_part(void* context, size_t part, size_t) {
+  const MatmulJob& job = *static_cast<const MatmulJob*>(context);
+  const MatmulStep& s = *job.step;
+  const int64_t whole = job.by_rows ? s.m : s.n, unit = kStrip;
+  const int64_t strips = (whole + unit - 1) / unit;
+  const int64_t from = strips * int64_t(part) / job.parts * unit;
+  const int64_t to = std::min(whole, strips * int64_t(part + 1) / job.parts * unit);
+  if (from >= to) return;
+  const int64_t m = job.by_rows ? to - from : s.m, n = job.by_rows ? s.n : to - from;
+  job.gemm->run(size_t(m), size_t(n), size_t(s.k), job.a + (job.by_rows ? from * s.rsa * job.size : 0), s.rsa, s.csa,
+                job.b + (job.by_rows ? 0 : from * s.csb * job.size), s.rsb, s.csb,
+                job.c + (job.by_rows ? from * s.n : from) * job.size, s.n, false,
+                job.workspace + int64_t(part) * s.workspace_bytes);
+}
+
+void run_matmul(const Plan& plan, const MatmulStep& step, char* const* addresses, char* arena, Pool& pool) {
   const Value& v = plan.program.values[step.value];
-  const GemmFns& gemm = plan.kernels->gemm[v.dtype];
   const int64_t size = int64_t(kDTypeSize[v.dtype]);
-  const char *a = addresses[step.a], *b = addresses[step.b];
-  char* c = addresses[step.value];
+  MatmulJob job{&plan.kernels->gemm[v.dtype], &step, addresses[step.a], addresses[step.b], addresses[step.value],
+                arena + step.workspace, size, 1, step.m >= step.n};
+  if (step.parts > 1) job.parts = std::min<int64_t>(step.parts, int64_t(pool.threads()));
   int64_t index[kMaxRank] = {};
   for (;;) {
-    gemm.run(size_t(step.m), size_t(step.n), size_t(step.k), a, step.rsa, step.csa, b, step.rsb, step.csb, c, step.n, false,
-             arena + step.workspace);
-    c += step.m * step.n * size;
+    if (job.parts > 1) pool.run(size_t(job.parts), matmul_part, &job);
+    else matmul_part(&job, 0, 0);
+    job.c += step.m * step.n * size;
     int d = int(step.batch.size()) - 1;
     for (; d >= 0; --d) {
-      a += step.batch_a[d] * size;
-      b += step.batch_b[d] * size;
+      job.a += step.batch_a[d] * size;
+      job.b += step.batch_b[d] * size;
       if (++index[d] < step.batch[d]) break;
-      a -= step.batch_a[d] * step.batch[d] * size;
-      b -= step.batch_b[d] * step.batch[d] * size;
+      job.a -= step.batch_a[d] * step.batch[d] * size;
+      job.b -= step.batch_b[d] * step.batch[d] * size;
       index[d] = 0;
     }
     if (d < 0) return;
   }
 }
 
+// A loop in as many parts as there are threads, each a contiguous range of units.
+struct LoopJob {
+  const Loop* loop;
+  Executor* executor;
+  char *arena, *scratch;
+  size_t scratch_bytes;
+  int64_t units;
+  size_t parts;
+};
+
+void loop_part(void* context, size_t part, size_t) {
+  const LoopJob& job = *static_cast<const LoopJob*>(context);
+  LoopRun run(*job.loop, job.executor->addresses.data(), job.arena, job.scratch + part * job.scratch_bytes,
+              job.executor->threads[part]);
+  const int64_t from = job.units * int64_t(part) / int64_t(job.parts), to = job.units * int64_t(part + 1) / int64_t(job.parts);
+  job.executor->failures[part] = run.run_units(from, to);
+}
+
+Failure run_loop(const Loop& loop, Executor& executor, char* arena, char* scratch, size_t scratch_bytes, Pool& pool) {
+  const int64_t units = LoopRun::units(loop);
+  // Elements times passes over them: what a loop's time goes by.
+  const int64_t work = loop.size * int64_t(loop.instructions.size() + loop.reductions.size() + 1);
+  const size_t threads = executor.threads.size();
+  const size_t parts = work >= kParallelWork ? size_t(std::min<int64_t>(units, int64_t(threads))) : 1;
+  LoopJob job{&loop, &executor, arena, scratch, scratch_bytes, units, parts};
+  if (parts > 1) pool.run(parts, loop_part, &job);
+  else loop_part(&job, 0, 0);
+  for (size_t part = 0; part < parts; ++part) {
+    if (executor.failures[part].code != Failure::kNone) return executor.failures[part];
+  }
+  LoopRun::combine_chunks(loop, executor.addresses.data(), arena);
+  return {};
+}
+
 }  // namespace
 
-Failure run(const Plan& plan, const double* data, double* results, Executor& executor) {
+Failure run(const Plan& plan, const double* data, double* results, Executor& executor, Pool& pool) {
   const std::vector<Value>& values = plan.program.values;
   char* arena = nullptr;
+  const size_t threads = plan.parallel ? std::min(pool.threads(), kMaxParts) : 1;
   const size_t scratch_at = (plan.arena_bytes + kAlign - 1) / kAlign * kAlign;
-  if (plan.arena_bytes + plan.scratch_bytes > 0) {
-    arena = executor.arena.reserve(scratch_at + plan.scratch_bytes);
-    if (!arena) return {Failure::kNoMemory, -1, 0, int64_t(scratch_at + plan.scratch_bytes)};
+  const size_t bytes = scratch_at + plan.scratch_bytes * threads;
+  if (bytes > 0) {
+    arena = executor.arena.reserve(bytes);
+    if (!arena) return {Failure::kNoMemory, -1, 0, int64_t(bytes)};
   }
+  executor.threads.resize(threads);
+  executor.failures.resize(threads);
   if (executor.addresses.size() < values.size()) executor.addresses.resize(values.size());
   if (executor.slots.size() < plan.slots) executor.slots.resize(plan.slots);
   char** addresses = executor.addresses.data();
@@ -327,9 +421,9 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
     switch (step.kind) {
       case Step::kScalars: failure = run_scalars(plan.scalars[step.index], addresses); break;
       case Step::kLoop:
-        failure = LoopRun(plan.loops[step.index], executor, arena, arena + scratch_at).all();
+        failure = run_loop(plan.loops[step.index], executor, arena, arena + scratch_at, plan.scratch_bytes, pool);
         break;
-      case Step::kMatmul: run_matmul(plan, plan.matmuls[step.index], addresses, arena); break;
+      case Step::kMatmul: run_matmul(plan, plan.matmuls[step.index], addresses, arena, pool); break;
       case Step::kOther: {
         const Value& v = values[step.index];
         executor.pointers.clear();

@@ -6,6 +6,7 @@
 #include "arena.h"
 #include "layout.h"
 #include "plan.h"
+#include "threads.h"
 
 namespace gradtape {
 
@@ -15,17 +16,23 @@ struct Operand {
   bool uniform;
 };
 
-// What one thread of execution owns between runs; its vectors keep their capacity, so a steady run allocates nothing.
+// The state of one thread in a loop.
+struct LoopState {
+  std::vector<Operand> operands;
+  std::vector<int64_t> expanded;  // by source: how many elements of the periodic pattern stand in its buffer
+};
+
+// What one run at a time owns; its vectors keep their capacity, so a steady run allocates nothing.
 struct Executor {
   Arena arena;
   std::vector<char*> addresses;  // by value, while a plan runs
   std::vector<double> slots;     // one-element values
-  std::vector<Operand> operands;
-  std::vector<int64_t> expanded;
   std::vector<const char*> pointers;
+  std::vector<LoopState> threads;
+  std::vector<Failure> failures;  // by part of a loop
 };
 
 // Computes the plan's outputs. `data` and `results` as in program.h; the caller keeps all buffers alive and writable.
-Failure run(const Plan& plan, const double* data, double* results, Executor& executor);
+Failure run(const Plan& plan, const double* data, double* results, Executor& executor, Pool& pool);
 
 }  // namespace gradtape

@@ -7,6 +7,7 @@
       "native/plan.cc",
       "native/run.cc",
       "native/arena.cc",
+      "native/threads.cc",
       "native/dispatch.cc"
     ],
     "common_flags": ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"],

@@ -17,9 +17,9 @@ import {
 } from '../op.js';
 import { broadcastShapes } from '../shape.js';
 import type { RecordedOp } from '../tape.js';
-import { isRecording, recordMany } from '../tape.js';
+import { isRecording, recordMany, suspended } from '../tape.js';
 import { Tensor, uniformTensor } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
+import { type TensorLike, Variable } from '../variable.js';
 import { cast, zeroOf } from './structure.js';
 
 type Fn1 = (x: TensorLike) => Tensor;
@@ -145,6 +145,27 @@ export const relu: Fn1 = unary(
 export function scalar(number: number, like: Tensor): Tensor {
   return uniformTensor(like.dtype === 'float32' ? Math.fround(number) : number, like.dtype, Object.freeze([]));
 }
+
+declare module '../variable.js' {
+  interface Variable {
+    /** Adds to the value. Not differentiable. */
+    assignAdd(x: TensorLike): this;
+    /** Subtracts from the value. Not differentiable. */
+    assignSub(x: TensorLike): this;
+  }
+}
+
+// The value is read unseen by tapes: an assignment stops gradients, and is no use of the variable.
+function assignBy(op: string, combine: Fn2): (this: Variable, x: TensorLike) => Variable {
+  return function (x) {
+    const change = this.checked(op, x);
+    return this.replace(
+      op,
+      suspended(() => combine(this.peek(), change)),
+    );
+  };
+}
+Object.assign(Variable.prototype, { assignAdd: assignBy('assignAdd', add), assignSub: assignBy('assignSub', sub) });
 
 const three = {
   shapes: [

@@ -451,9 +451,9 @@ class OneByOne {
     double number = 0;
     if (v.size != 1) data.push_back(results_[i].address);
     Plan plan;
-    const std::string wrong = make_plan(words.data(), words.size(), *whole_.kernels, plan);
+    const std::string wrong = make_plan(words.data(), words.size(), *whole_.kernels, 1, plan);
     if (!wrong.empty()) fail(words_, wrong.c_str(), i);
-    if (run(plan, data.data(), &number, executor_).code != Failure::kNone) fail(words_, "fails only alone", i);
+    if (run(plan, data.data(), &number, executor_, pool_).code != Failure::kNone) fail(words_, "fails only alone", i);
     if (v.size == 1) put(v.dtype, number, results_[i].bytes.get());
   }
 
@@ -462,16 +462,18 @@ class OneByOne {
   const std::vector<int32_t>& words_;
   std::vector<Buffer> results_;
   Executor executor_;
+  Pool pool_;
 };
 
 void check(const std::vector<int32_t>& words, uint64_t seed) {
   static Executor executor;
+  static Pool pool;
   // An exact copy: reading past its end is seen.
   const std::unique_ptr<int32_t[]> exact(new int32_t[words.size()]);
   std::copy(words.begin(), words.end(), exact.get());
   const Kernels* kernels = kernels_for("");
   Plan plan;
-  if (!make_plan(exact.get(), words.size(), *kernels, plan).empty()) return;
+  if (!make_plan(exact.get(), words.size(), *kernels, 1, plan).empty()) return;
   const Program& program = plan.program;
   if (!small_enough(program)) return;
   Numbers numbers(seed);
@@ -499,7 +501,7 @@ void check(const std::vector<int32_t>& words, uint64_t seed) {
     outputs[k].make(kDTypeSize[v.dtype] * size_t(v.size));
     data[program.output_data[k]] = outputs[k].address;
   }
-  if (run(plan, data.data(), results.data(), executor).code != Failure::kNone) return;
+  if (run(plan, data.data(), results.data(), executor, pool).code != Failure::kNone) return;
   if (program.values.size() > size_t(kMaxValues)) return;
   OneByOne alone(plan, data, words);
   size_t next = 0;

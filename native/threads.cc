@@ -1,0 +1,91 @@
+#include "threads.h"
+
+#include <chrono>
+#include <system_error>
+
+namespace gradtape {
+namespace {
+
+// A parked worker takes 20-70 us to wake, so it is worth waiting a little for the next job.
+constexpr auto kSpin = std::chrono::microseconds(50);
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+}  // namespace
+
+Pool::~Pool() {
+  wanted_ = 1;
+  resize();
+}
+
+void Pool::resize() {
+  const size_t workers = wanted_ - 1;
+  if (workers == workers_.size()) return;
+  {
+    std::lock_guard<std::mutex> lock(park_);
+    stop_ = true;
+    ++generation_;
+  }
+  wake_.notify_all();
+  for (std::thread& t : workers_) t.join();
+  workers_.clear();
+  stop_ = false;
+  const uint64_t now = generation_;
+  try {
+    for (size_t i = 0; i < workers; ++i) workers_.emplace_back(&Pool::work, this, i + 1, now);
+  } catch (const std::system_error&) {
+    // The system gives no more threads: what there is has to do.
+    wanted_ = workers_.size() + 1;
+  }
+}
+
+void Pool::take_parts(size_t thread) {
+  for (size_t part; (part = next_.fetch_add(1, std::memory_order_relaxed)) < parts_;) job_(context_, part, thread);
+}
+
+void Pool::work(size_t thread, uint64_t seen) {
+  for (;;) {
+    const auto until = std::chrono::steady_clock::now() + kSpin;
+    while (generation_.load(std::memory_order_acquire) == seen) {
+      for (int i = 0; i < 64 && generation_.load(std::memory_order_relaxed) == seen; ++i) pause();
+      if (std::chrono::steady_clock::now() < until) continue;
+      std::unique_lock<std::mutex> lock(park_);
+      ++parked_;
+      wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
+      --parked_;
+    }
+    seen = generation_.load(std::memory_order_acquire);
+    if (stop_) return;
+    take_parts(thread);
+    unfinished_.fetch_sub(1, std::memory_order_release);
+  }
+}
+
+void Pool::run(size_t parts, Job job, void* context) {
+  std::unique_lock<std::mutex> mine(busy_, std::defer_lock);
+  if (parts > 1 && wanted_ > 1 && mine.try_lock()) resize();
+  if (!mine.owns_lock() || workers_.empty()) {
+    for (size_t part = 0; part < parts; ++part) job(context, part, 0);
+    return;
+  }
+  job_ = job;
+  context_ = context;
+  parts_ = parts;
+  next_.store(0, std::memory_order_relaxed);
+  unfinished_.store(workers_.size(), std::memory_order_relaxed);
+  {
+    std::lock_guard<std::mutex> lock(park_);
+    generation_.fetch_add(1, std::memory_order_release);
+  }
+  if (parked_ > 0) wake_.notify_all();
+  take_parts(0);
+  while (unfinished_.load(std::memory_order_acquire) > 0) pause();
+}
+
+}  // namespace gradtape

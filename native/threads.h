@@ -1,0 +1,54 @@
+// A pool of threads for one environment. Work comes in numbered parts; which thread takes which part is left open, so
+// parts must not depend on each other. Workers spin briefly after a job, then park: nothing spins while no program runs.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace gradtape {
+
+class Pool {
+ public:
+  // part: 0 .. parts - 1; thread: 0 for the caller, then the workers.
+  using Job = void (*)(void* context, size_t part, size_t thread);
+
+  Pool() = default;
+  ~Pool();
+  Pool(const Pool&) = delete;
+  Pool& operator=(const Pool&) = delete;
+
+  // Threads that a job may use, the caller's included. Takes effect with the next job.
+  void set_threads(size_t threads) { wanted_ = threads < 1 ? 1 : threads; }
+  size_t threads() const { return wanted_; }
+
+  // Runs every part, returns when all are done. If the pool serves somebody else, the caller does all itself.
+  void run(size_t parts, Job job, void* context);
+
+ private:
+  void work(size_t thread, uint64_t seen);  // seen: the generation at its birth
+  void resize();
+  void take_parts(size_t thread);
+
+  std::atomic<size_t> wanted_{1};
+  std::mutex busy_;  // held by whoever runs a job
+  std::vector<std::thread> workers_;
+
+  std::mutex park_;
+  std::condition_variable wake_;
+  std::atomic<uint64_t> generation_{0};
+  std::atomic<bool> stop_{false};
+  std::atomic<size_t> parked_{0};
+
+  Job job_ = nullptr;
+  void* context_ = nullptr;
+  size_t parts_ = 0;
+  std::atomic<size_t> next_{0};
+  std::atomic<size_t> unfinished_{0};  // workers that have not left the current job
+};
+
+}  // namespace gradtape
