@@ -81,6 +81,17 @@ GRADTAPE_INLINE Step<T, N> splat_step(T x) {
   }
 }
 
+// n elements; out of line, as it is needed by every loop and is nobody's common case. By size, to share the code.
+template <class T>
+__attribute__((noinline)) void copy_lanes(T* to, const T* from, size_t n) {
+  for (size_t i = 0; i < n; ++i) to[i] = from[i];
+}
+template <class T>
+GRADTAPE_INLINE void copy_few(T* to, const T* from, size_t n) {
+  using U __attribute__((may_alias)) = typename IntOfSize<sizeof(T)>::Unsigned;
+  copy_lanes(reinterpret_cast<U*>(to), reinterpret_cast<const U*>(from), n);
+}
+
 // The operands of a loop of N elements a step: an array, one element for all, or none.
 template <class T, size_t N>
 struct Array {
@@ -91,8 +102,10 @@ struct Array {
   GRADTAPE_INLINE Step<T, N> padded(size_t n) const {
     if (n == 1) return splat_step<T, N>(p[0]);
     alignas(kVectorBytes) T lanes[N];
-    for (size_t i = 0; i < N; ++i) lanes[i] = p[0];
-    for (size_t i = 1; i < n; ++i) lanes[i] = p[i];
+    const auto first = splat<Vec<T, N < kLanes<T> ? N : kLanes<T>>>(p[0]);
+#pragma GCC unroll 8
+    for (size_t i = 0; i < N; i += kLanesOf<decltype(first + first)>) store(lanes + i, first);
+    copy_few(lanes, p, n);
     return load_step<T, N>(lanes);
   }
 };
@@ -119,7 +132,7 @@ GRADTAPE_INLINE void loop(A a, B b, C c, Out* out, size_t n) {
     if (n > 1) {
       alignas(sizeof(r)) Out lanes[N];
       store(lanes, r);
-      for (size_t i = 1; i < n; ++i) out[i] = lanes[i];
+      copy_few(out, lanes, n);
     }
     return;
   }

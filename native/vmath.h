@@ -163,33 +163,30 @@ GRADTAPE_COEFFICIENTS(kErf)
 GRADTAPE_COEFFICIENTS(kErfTail)
 #undef GRADTAPE_COEFFICIENTS
 
-// c[0] + c[1] x + ... by Horner's rule.
-template <class V, class T, size_t N>
-GRADTAPE_INLINE V horner(V x, const T (&c)[N]) {
-  V r = splat<V>(c[N - 1]);
-#pragma GCC unroll 32
-  for (size_t i = N - 1; i > 0; --i) r = fma(r, x, splat<V>(c[i - 1]));
-  return r;
-}
-
-// Every second coefficient from the first, by Horner's rule in z.
-template <size_t first, class V, class T, size_t N>
-GRADTAPE_INLINE V half_horner(V z, const T (&c)[N]) {
-  constexpr size_t top = first + (N - 1 - first) / 2 * 2;
+// c[first] + c[first + step] z + ..., by Horner's rule.
+template <size_t first, size_t step, class V, class T, size_t N>
+GRADTAPE_INLINE V chain(V z, const T (&c)[N]) {
+  constexpr size_t top = first + (N - 1 - first) / step * step;
   V r = splat<V>(c[top]);
 #pragma GCC unroll 32
-  for (size_t i = top; i > first; i -= 2) r = fma(r, z, splat<V>(c[i - 2]));
+  for (size_t i = top; i > first; i -= step) r = fma(r, z, splat<V>(c[i - step]));
   return r;
 }
 
-// The same as two chains, of the odd and of the even powers: half the latency.
+// c[0] + c[1] x + ..., in one, two or four chains: the longer, the more its latency counts.
 template <class V, class T, size_t N>
 GRADTAPE_INLINE V poly(V x, const T (&c)[N]) {
   if constexpr (N < 6) {
-    return horner(x, c);
+    return chain<0, 1>(x, c);
   } else {
     const V z = x * x;
-    return fma(half_horner<1>(z, c), x, half_horner<0>(z, c));
+    if constexpr (N < 12) {
+      return fma(chain<1, 2>(z, c), x, chain<0, 2>(z, c));
+    } else {
+      const V w = z * z;
+      const V low = fma(chain<1, 4>(w, c), x, chain<0, 4>(w, c));
+      return fma(fma(chain<3, 4>(w, c), x, chain<2, 4>(w, c)), z, low);
+    }
   }
 }
 
@@ -329,16 +326,21 @@ GRADTAPE_INLINE V log_special(V x, V r) {
   return select((x == inf) | (x != x), x, r);
 }
 
+// log for any lanes; the same bits as log for the common ones.
+template <class V>
+__attribute__((noinline)) V log_any(V x) {
+  using T = Lane<V>;
+  const auto denormal = x < Format<T>::min_normal;
+  const T up = T(uint64_t(1) << Format<T>::mantissa);
+  const auto [k, m, biased] = scale(select(denormal, x * up, x));
+  return log_special(x, log_of(m - 1, select(denormal, k - T(Format<T>::mantissa), k)));
+}
+
 template <class V>
 GRADTAPE_INLINE V log(V x) {
   using T = Lane<V>;
   const auto special = ~((x >= Format<T>::min_normal) & (x < infinity(x)));
-  if (__builtin_expect(any(special), 0)) {
-    const auto denormal = x < Format<T>::min_normal;
-    const T up = T(uint64_t(1) << Format<T>::mantissa);
-    const auto [k, m, biased] = scale(select(denormal, x * up, x));
-    return log_special(x, log_of(m - 1, select(denormal, k - T(Format<T>::mantissa), k)));
-  }
+  if (__builtin_expect(any(special), 0)) return log_any(x);
   const auto [k, m, biased] = scale(x);
   return log_of(m - 1, k);
 }
@@ -367,19 +369,21 @@ GRADTAPE_INLINE V softplus(V x) {
   using T = Lane<V>;
   const V a = neg(abs(x)), low = splat<V>(Format<T>::exp_low);
   const V e = exp_clamped(select(a < low, low, a));
-  const auto [k, m, biased] = scale(1 + e);  // 1 + e <= 2: k is 0 or 1
-  const V s = select(k > 0, splat<V>(T(0.5)), splat<V>(1));
-  return relu(x) + select(e < Format<T>::tiny, e, log_of(fma(s, e, s - 1), k));
+  // log(1 + e), 0 <= e <= 1: of 1 + e or of half of it
+  const auto upper = e > T(0.4142135623730950);
+  const V f = select(upper, T(0.5) * e - T(0.5), e), k = select(upper, splat<V>(1), V{});
+  return relu(x) + log_of(f, k);
 }
 
 // sin, cos, tan
 
 // The lanes of the mask by the C library.
 template <class V>
-__attribute__((noinline)) void each_special(MaskOf<V> mask, const V& x, V& r, double (*f)(double)) {
+__attribute__((noinline)) V each_special(MaskOf<V> mask, V x, V r, double (*f)(double)) {
   for (size_t i = 0; i < kLanesOf<V>; ++i) {
     if (mask[i]) r[i] = Lane<V>(f(double(x[i])));
   }
+  return r;
 }
 
 // x - h pi = r + c, where c is what rounding takes from r; 2 h is an integer. Exact products by fma, or by constants short
@@ -456,13 +460,13 @@ GRADTAPE_INLINE V trig_of(V t, V r, V c) {
 
 // The lanes of the mask, with care.
 template <Trig f, class V>
-__attribute__((noinline)) void trig_special(MaskOf<V> mask, const V& x, V& y) {
+__attribute__((noinline)) V trig_special(MaskOf<V> mask, V x, V y) {
   using T = Lane<V>;
   V t, r, c;
   subtract_pi(x, half_turns(x, t), r, c);
   y = select(mask, select((x == 0) & (f != kCosine), x, trig_of<f, true>(t, r, c)), y);
   mask = ~(abs(x) <= Format<T>::trig_high);
-  if (any(mask)) each_special<V>(mask, x, y, f == kSine ? ::sin : f == kCosine ? ::cos : ::tan);
+  return any(mask) ? each_special<V>(mask, x, y, f == kSine ? ::sin : f == kCosine ? ::cos : ::tan) : y;
 }
 
 template <Trig f, class V>
@@ -479,8 +483,7 @@ GRADTAPE_INLINE V trig(V x) {
     y = trig_of<f, true>(t, r, c);
     special = ~(abs(x) <= Format<T>::trig_high) | (x == 0);
   }
-  if (__builtin_expect(any(special), 0)) trig_special<f, V>(special, x, y);
-  return y;
+  return __builtin_expect(any(special), 0) ? trig_special<f, V>(special, x, y) : y;
 }
 
 template <class V>
@@ -535,10 +538,11 @@ GRADTAPE_INLINE V floordiv_int(V x, V y) {
 
 // The remainder of x / y with the sign of x, exactly, by the C library where the mask says.
 template <class V>
-__attribute__((noinline)) void fmod_special(MaskOf<V> mask, const V& x, const V& y, V& r) {
+__attribute__((noinline)) V fmod_special(MaskOf<V> mask, V x, V y, V r) {
   for (size_t i = 0; i < kLanesOf<V>; ++i) {
     if (mask[i]) r[i] = Lane<V>(::fmod(double(x[i]), double(y[i])));
   }
+  return r;
 }
 
 template <class V>
@@ -556,7 +560,7 @@ GRADTAPE_INLINE V floormod(V x, V y) {
       const Lane<V> big = kIsFloat<V> ? Lane<V>(4194304) : Lane<V>(2251799813685248);
       special = ~((a < big) & (abs(y) < infinity(y)));
     }
-    if (__builtin_expect(any(special), 0)) fmod_special<V>(special, x, y, r);
+    if (__builtin_expect(any(special), 0)) r = fmod_special<V>(special, x, y, r);
     return select(r == 0, copysign(V{}, y), select((r < 0) != (y < 0), r + y, r));
   }
 }
@@ -618,7 +622,7 @@ GRADTAPE_INLINE V pow_double(V x, V y, V k_more) {
 
 // What IEEE 754 says of pow outside of positive finite x and finite y; r holds |x|^y where those are plain.
 template <class V>
-GRADTAPE_INLINE V pow_special(V x, V y, V r) {
+__attribute__((noinline)) V pow_special(V x, V y, V r) {
   using T = Lane<V>;
   const V ax = abs(x), inf = infinity(x), one = splat<V>(1);
   const auto y_inf = abs(y) == inf;
@@ -633,8 +637,9 @@ GRADTAPE_INLINE V pow_special(V x, V y, V r) {
   return select((x == 1) | (y == 0), one, r);
 }
 
+// Out of line: it is long, and used in many variants.
 template <class V>
-GRADTAPE_INLINE V pow_float(V x, V y) {
+__attribute__((noinline)) V pow_float(V x, V y) {
   using T = Lane<V>;
   const V ax = abs(x), inf = infinity(x);
   const auto special = ~((x >= Format<T>::min_normal) & (x < inf) & (abs(y) < inf));
