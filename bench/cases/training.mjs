@@ -1,0 +1,69 @@
+// A training step of a small network, and its Hessian-vector product.
+import { adamRate, batch, directions, layers, learningRate, network } from '../inputs.mjs';
+
+const shape = layers.join('-');
+
+export const title = `Training: ${shape}, batch ${batch}, float32`;
+
+function build(tf) {
+  const { weights, x, labels } = network();
+  const variables = weights.map(({ data, shape }) => new tf.Variable(tf.constant(data, { shape })));
+  const input = tf.constant(x.data, { shape: x.shape });
+  const target = tf.constant(labels);
+  const loss = (activation) => {
+    let h = input;
+    for (let k = 0; k < variables.length; k += 2) {
+      h = tf.matmul(h, variables[k]).add(variables[k + 1]);
+      if (k + 2 < variables.length) h = activation(h);
+    }
+    return tf.reduceMean(tf.nn.sparseSoftmaxCrossEntropyWithLogits(target, h));
+  };
+  return { variables, loss };
+}
+
+function training(tf, optimizer) {
+  const { variables, loss } = build(tf);
+  const step = () => {
+    const tape = new tf.GradientTape();
+    const value = tape.record(() => loss(tf.nn.relu));
+    const grads = tape.gradient(value, variables);
+    optimizer.applyGradients(grads.map((g, i) => [g, variables[i]]));
+    return value.item();
+  };
+  // The losses of three steps: wrong gradients or a wrong update show in the second and third.
+  return { step, check: () => [step(), step(), step()] };
+}
+
+function hessianVector(tf) {
+  const { variables, loss } = build(tf);
+  const vectors = directions().map(({ data, shape }) => tf.constant(data, { shape }));
+  const step = () => {
+    const outer = new tf.GradientTape();
+    const grads = outer.record(() => {
+      const inner = new tf.GradientTape();
+      const value = inner.record(() => loss(tf.tanh));
+      return inner.gradient(value, variables);
+    });
+    const product = outer.gradient(grads, variables, { outputGradients: vectors });
+    tf.evaluate(product);
+    return product;
+  };
+  return { step, check: () => step().flatMap((p) => [...p.dataSync().slice(0, 5)]) };
+}
+
+export const cases = [
+  {
+    id: 'mlp-sgd',
+    name: 'SGD',
+    unit: 'steps/s',
+    make: (tf) => training(tf, new tf.optimizers.SGD({ learningRate })),
+  },
+  {
+    id: 'mlp-adam',
+    name: 'Adam',
+    unit: 'steps/s',
+    rtol: 1e-3,
+    make: (tf) => training(tf, new tf.optimizers.Adam({ learningRate: adamRate })),
+  },
+  { id: 'mlp-hvp', name: 'Hessian-vector product, tanh', unit: 'ms', rtol: 1e-3, make: hessianVector },
+];

@@ -1,0 +1,115 @@
+// Measuring: the sides of a case take turns, round by round, so that a busy moment of the machine hits all of them. Prints nothing.
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc');
+
+/** How long things take: a sample lasts `sample` ms at least, after `warm` ms of running; `rounds` samples a side. */
+export const efforts = {
+  full: { warm: 300, sample: 40, rounds: 15 },
+  quick: { warm: 120, sample: 10, rounds: 5 },
+};
+
+// What the steps return goes here, so that nothing measured is dead code.
+const sink = { last: null };
+
+function loop(side, n) {
+  const from = performance.now();
+  for (let i = 0; i < n; i++) sink.last = side.step();
+  return (performance.now() - from) / n;
+}
+
+async function loopAsync(side, n) {
+  const from = performance.now();
+  for (let i = 0; i < n; i++) sink.last = await side.step();
+  return (performance.now() - from) / n;
+}
+
+/** ms per step, over n steps. */
+function timed(side, n) {
+  return side.async ? loopAsync(side, n) : loop(side, n);
+}
+
+/** A side of this process: its numbers, then its times. */
+export class LocalSide {
+  constructor(make) {
+    this.make = make;
+  }
+
+  /** Builds the inputs and computes once; the numbers are for comparison with the others'. */
+  async open() {
+    this.side = await this.make();
+    return [...(await this.side.check())];
+  }
+
+  /** Runs until warm. Returns how many steps a sample takes. */
+  async warm({ warm, sample }) {
+    collect();
+    let n = 1;
+    let each = await timed(this.side, 1);
+    for (let spent = each; spent < warm; spent += each * n) {
+      n = Math.max(1, Math.min(n * 2, Math.ceil((warm - spent) / Math.max(each, 1e-6))));
+      each = await timed(this.side, n);
+    }
+    this.steps = Math.max(1, Math.ceil(sample / Math.max(each, 1e-6)));
+  }
+
+  async sample() {
+    return await timed(this.side, this.steps);
+  }
+
+  async close() {
+    await this.side?.close?.();
+    this.side = null;
+    sink.last = null;
+    collect();
+  }
+}
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+/** The first place where the numbers differ by more than rtol of the greatest; null if none does. */
+function difference(numbers, expected, rtol) {
+  if (numbers.length !== expected.length) return `${numbers.length} numbers instead of ${expected.length}`;
+  const scale = Math.max(...expected.map(Math.abs), 1e-30);
+  const at = numbers.findIndex((x, i) => !(Math.abs(x - expected[i]) <= rtol * scale));
+  return at < 0 ? null : `${numbers[at]} instead of ${expected[at]}`;
+}
+
+/**
+ * Measures a case. `sides` maps a library's name to its side; the first is ours. The numbers of all must agree.
+ * Returns by name { times: ms per step, one a round } or { failure }.
+ */
+export async function measure(test, sides, effort) {
+  const outcome = {};
+  let expected = test.expect;
+  const running = [];
+  for (const [name, side] of Object.entries(sides)) {
+    try {
+      const numbers = await side.open();
+      const wrong = expected && difference(numbers, expected, test.rtol ?? 1e-4);
+      if (wrong) throw new Error(`wrong result: ${wrong}`);
+      expected ??= numbers;
+      await side.warm(effort);
+      outcome[name] = { times: [] };
+      running.push([name, side]);
+    } catch (error) {
+      outcome[name] = { failure: String(error?.message ?? error).split('\n')[0] };
+      await side.close().catch(() => {});
+    }
+  }
+  for (let round = 0; round < effort.rounds; round++) {
+    // Who is first changes from round to round.
+    for (let k = 0; k < running.length; k++) {
+      const [name, side] = running[(k + round) % running.length];
+      outcome[name].times.push(await side.sample());
+    }
+  }
+  for (const [, side] of running) await side.close();
+  return outcome;
+}

@@ -1,0 +1,52 @@
+// Numbers that every library is given alike: from a counter, so that no library's generator is needed.
+
+/** n numbers in [-1, 1), the same for the same seed. */
+export function uniform(n, seed, type = Float32Array) {
+  const out = new type(n);
+  let state = (seed * 2654435761) >>> 0;
+  for (let i = 0; i < n; i++) {
+    // mulberry32
+    state = (state + 0x6d2b79f5) >>> 0;
+    let z = Math.imul(state ^ (state >>> 15), state | 1);
+    z ^= z + Math.imul(z ^ (z >>> 7), z | 61);
+    out[i] = ((z ^ (z >>> 14)) >>> 0) / 2 ** 31 - 1;
+  }
+  return out;
+}
+
+export const batch = 128;
+export const layers = [784, 512, 256, 10];
+
+/** A network's weights and biases, one batch and its labels. */
+export function network() {
+  const weights = [];
+  for (let k = 0; k + 1 < layers.length; k++) {
+    const [rows, columns] = [layers[k], layers[k + 1]];
+    const limit = Math.sqrt(6 / (rows + columns));
+    weights.push({ data: uniform(rows * columns, 10 + k).map((u) => u * limit), shape: [rows, columns] });
+    weights.push({ data: new Float32Array(columns), shape: [columns] });
+  }
+  const x = uniform(batch * layers[0], 1).map((u) => Math.abs(u));
+  const labels = Int32Array.from({ length: batch }, (_, i) => (i * 7) % layers[layers.length - 1]);
+  return { weights, x: { data: x, shape: [batch, layers[0]] }, labels };
+}
+
+/** Directions for the Hessian-vector product, of the weights' shapes. */
+export function directions() {
+  return network().weights.map(({ shape }, k) => ({
+    data: uniform(
+      shape.reduce((a, b) => a * b, 1),
+      50 + k,
+    ),
+    shape,
+  }));
+}
+
+export const learningRate = 0.05;
+export const adamRate = 0.001;
+
+/** Some of the elements, from all over. */
+export function some(data) {
+  const stride = Math.max(1, Math.floor(data.length / 7));
+  return Array.from({ length: 7 }, (_, i) => data[Math.min(data.length - 1, i * stride)]);
+}
