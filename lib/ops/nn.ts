@@ -7,7 +7,7 @@ import type { Entry, RecordedOp } from '../tape.js';
 import type { Tensor } from '../tensor.js';
 import { isKnown } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
-import { add, div, equal, greater, minimum, mul, neg, relu, sub, where } from './arithmetic.js';
+import { add, div, equal, greater, greaterEqual, minimum, mul, neg, relu, sub, where } from './arithmetic.js';
 import { range } from './creation.js';
 import { abs, erf, exp, expm1, log, log1p, sigmoid, tanh } from './math.js';
 import { uniform } from './random.js';
@@ -196,7 +196,8 @@ const seluAlpha = 1.6732632423543772;
 /** Scaled exponential linear unit. */
 export function selu(x: TensorLike): Tensor {
   const a = floating('selu', x);
-  return where(greater(a, 0), mul(a, seluScale), mul(expm1(minimum(a, 0)), seluScale * seluAlpha));
+  // Not greater: at 0 its derivative is the scale, as in TensorFlow.
+  return where(greaterEqual(a, 0), mul(a, seluScale), mul(expm1(minimum(a, 0)), seluScale * seluAlpha));
 }
 
 /** x sigmoid(beta x), also called swish. */
