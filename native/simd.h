@@ -140,7 +140,34 @@ GRADTAPE_INLINE typename AsVector<X>::type splat(typename AsVector<X>::Element x
 
 template <class V, class M>
 GRADTAPE_INLINE V select(M mask, V yes, V no) {
-  return (MaskOf<V>)mask ? yes : no;
+  if constexpr (std::is_same_v<M, MaskOf<V>>) return mask ? yes : no;
+  else return (MaskOf<V>)mask ? yes : no;
+}
+
+// The lesser and the greater; b if either is NaN. Written so that compilers see the one instruction.
+template <class V>
+GRADTAPE_INLINE V lesser(V a, V b) {
+  return a < b ? a : b;
+}
+template <class V>
+GRADTAPE_INLINE V greater(V a, V b) {
+  return a > b ? a : b;
+}
+
+// Whether all lanes of the mask are set.
+template <class M>
+GRADTAPE_INLINE bool all(M mask) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(M) == 64) return _mm512_test_epi32_mask((__m512i)mask, (__m512i)mask) == 0xffff;
+#endif
+#if defined(__AVX2__)
+  if constexpr (sizeof(M) == 32) return _mm256_testc_si256((__m256i)mask, (__m256i)(mask | ~mask));
+#endif
+#if defined(__SSE2__)
+  if constexpr (sizeof(M) == 16) return _mm_movemask_epi8((__m128i)mask) == 0xffff;
+#elif defined(__aarch64__)
+  if constexpr (sizeof(M) == 16) return vminvq_u32((uint32x4_t)mask) != 0;
+#endif
 }
 
 // Whether any lane of the mask is set.

@@ -91,6 +91,12 @@ GRADTAPE_INLINE V minimum(V x, V y) {
   return select((x <= y) | (x != x), x, y);
 }
 
+// x between low and high; NaN stays.
+template <class V>
+GRADTAPE_INLINE V clamp(V x, Lane<V> low, Lane<V> high) {
+  return lesser(splat<V>(high), greater(splat<V>(low), x));
+}
+
 template <class V>
 GRADTAPE_INLINE V sqrt(V x) {
   return GRADTAPE_ISA::sqrt(x);
@@ -219,10 +225,9 @@ GRADTAPE_INLINE Reduced<V> reduce_exp(V x, int offset) {
   const T magic = Format<T>::magic + T(offset);
   const V t = fma(x, splat<V>(T(1.4426950408889634)), splat<V>(magic));
   const V n = t - magic;
-  const V high = fma(neg(n), splat<V>(kLn2<V>()[0]), x);  // exact
-  const V low = n * splat<V>(kLn2<V>()[1]);
-  const V r = high - low;
-  return {r, (high - r) - low, bitcast<UintVec<V>>(t)};
+  const V high = fma(n, splat<V>(-kLn2<V>()[0]), x);  // exact
+  const V r = fma(n, splat<V>(-kLn2<V>()[1]), high);
+  return {r, (high - r) - n * kLn2<V>()[1], bitcast<UintVec<V>>(t)};
 }
 
 // exp(x) for x that needs no clamping but for NaN: 2^n is applied in two halves, so that the result is rounded once even
@@ -240,8 +245,7 @@ GRADTAPE_INLINE V exp_clamped(V x) {
 template <class V>
 GRADTAPE_INLINE V exp(V x) {
   using T = Lane<V>;
-  const V low = splat<V>(Format<T>::exp_low), high = splat<V>(Format<T>::exp_high);
-  return exp_clamped(select(x > high, high, select(x < low, low, x)));
+  return exp_clamped(clamp(x, Format<T>::exp_low, Format<T>::exp_high));
 }
 
 // (exp(x) - 1) / 2 for x between expm1_low and exp_high. 2^(n - 1) and not 2^n, which may overflow too early.
@@ -257,24 +261,22 @@ GRADTAPE_INLINE V half_expm1(V x) {
 template <class V>
 GRADTAPE_INLINE V expm1(V x) {
   using T = Lane<V>;
-  const V low = splat<V>(Format<T>::expm1_low), high = splat<V>(Format<T>::exp_high);
-  const V y = 2 * half_expm1(select(x > high, high, select(x < low, low, x)));
+  const V y = 2 * half_expm1(clamp(x, Format<T>::expm1_low, Format<T>::exp_high));
   return select(abs(x) < Format<T>::tiny, x, y);
 }
 
 template <class V>
 GRADTAPE_INLINE V tanh(V x) {
   using T = Lane<V>;
-  const V a = abs(x), high = splat<V>(Format<T>::tanh_high);
-  const V h = half_expm1(2 * select(a > high, high, a));
+  const V a = abs(x);
+  const V h = half_expm1(2 * lesser(splat<V>(Format<T>::tanh_high), a));
   return copysign(h / (h + 1), x);
 }
 
 template <class V>
 GRADTAPE_INLINE V sigmoid(V x) {
   using T = Lane<V>;
-  const V a = neg(abs(x)), low = splat<V>(Format<T>::exp_low);
-  const V e = exp_clamped(select(a < low, low, a));
+  const V e = exp_clamped(greater(splat<V>(Format<T>::exp_low), neg(abs(x))));
   return select(x < 0, e, splat<V>(1)) / (1 + e);
 }
 
@@ -339,8 +341,8 @@ __attribute__((noinline)) V log_any(V x) {
 template <class V>
 GRADTAPE_INLINE V log(V x) {
   using T = Lane<V>;
-  const auto special = ~((x >= Format<T>::min_normal) & (x < infinity(x)));
-  if (__builtin_expect(any(special), 0)) return log_any(x);
+  const auto plain = (x >= Format<T>::min_normal) & (x < infinity(x));
+  if (__builtin_expect(!all(plain), 0)) return log_any(x);
   const auto [k, m, biased] = scale(x);
   return log_of(m - 1, k);
 }
@@ -354,8 +356,8 @@ GRADTAPE_INLINE V log1p(V x) {
   const V s = bitcast<V>((U(2 * Format<T>::bias) - biased) << Format<T>::mantissa);
   const V y = select(abs(x) < Format<T>::tiny, x, log_of(fma(s, x, s - 1), k));
   const T big = T(uint64_t(1) << 60);  // from here on 1 + x is x, and soon 2^-k a denormal
-  const auto special = ~((x > -1) & (x < big));
-  if (__builtin_expect(any(special), 0)) {
+  const auto plain = (x > -1) & (x < big);
+  if (__builtin_expect(!all(plain), 0)) {
     const V inf = infinity(x);
     V r = select(x == -1, neg(inf), select(x < big, y, log_of(m - 1, k)));
     r = select(x < -1, splat<V>(T(__builtin_nan(""))), r);
@@ -367,8 +369,7 @@ GRADTAPE_INLINE V log1p(V x) {
 template <class V>
 GRADTAPE_INLINE V softplus(V x) {
   using T = Lane<V>;
-  const V a = neg(abs(x)), low = splat<V>(Format<T>::exp_low);
-  const V e = exp_clamped(select(a < low, low, a));
+  const V e = exp_clamped(greater(splat<V>(Format<T>::exp_low), neg(abs(x))));
   // log(1 + e), 0 <= e <= 1: of 1 + e or of half of it
   const auto upper = e > T(0.4142135623730950);
   const V f = select(upper, T(0.5) * e - T(0.5), e), k = select(upper, splat<V>(1), V{});
@@ -416,14 +417,14 @@ GRADTAPE_INLINE void subtract_pi(V x, V h, V& r, V& c) {
   }
 }
 
-// The same without c, and the lanes for which that will not do: where r is so near 0 that c matters or x is so large, NaN
-// or infinite that not even c would help, and 0, whose sign would get lost. One comparison finds them all.
+// The same without c, and the lanes for which that will do: not where r is so near 0 that c matters, nor where x is so
+// large, NaN or infinite that not even c would help, nor 0, whose sign would get lost. One comparison sees it all.
 template <class V>
 GRADTAPE_INLINE auto subtract_pi_fast(V x, V h, V& r) {
   using T = Lane<V>;
-  r = fma(neg(h), splat<V>(kPi<V>()[1]), fma(neg(h), splat<V>(kPi<V>()[0]), x));
+  r = fma(h, splat<V>(-kPi<V>()[1]), fma(h, splat<V>(-kPi<V>()[0]), x));
   const V limit = h * Format<T>::trig_near;
-  return ~(r * r > limit * limit);
+  return r * r > limit * limit;
 }
 
 enum Trig { kSine, kCosine, kTangent };
@@ -474,16 +475,16 @@ GRADTAPE_INLINE V trig(V x) {
   using T = Lane<V>;
   V t, r, c, y;
   const V h = half_turns(x, t);
-  MaskOf<V> special;
+  MaskOf<V> plain;
   if constexpr (kFma) {
-    special = subtract_pi_fast(x, h, r);
+    plain = subtract_pi_fast(x, h, r);
     y = trig_of<f, false>(t, r, V{});
   } else {
     subtract_pi(x, h, r, c);
     y = trig_of<f, true>(t, r, c);
-    special = ~(abs(x) <= Format<T>::trig_high) | (x == 0);
+    plain = (abs(x) <= Format<T>::trig_high) & (x != 0);
   }
-  return __builtin_expect(any(special), 0) ? trig_special<f, V>(special, x, y) : y;
+  return __builtin_expect(all(plain), 1) ? y : trig_special<f, V>(~plain, x, y);
 }
 
 template <class V>
@@ -512,14 +513,12 @@ GRADTAPE_INLINE void sin_cos_turn(V x, V& sine, V& cosine) {
 template <class V>
 GRADTAPE_INLINE V erf(V x) {
   using T = Lane<V>;
-  const V a = abs(x), one = splat<V>(1), high = splat<V>(kIsFloat<V> ? T(3.95) : T(5.95));
-  const V z = x * x;
-  const V near = fma(a, poly(z, kErf<V>()), a);
-  const auto far = ~(a <= one);
-  V y = near;
-  if (any(far)) {
-    const V g = poly(select(a > high, high, a), kErfTail<V>());
-    y = select(far, 1 - exp_clamped(neg(g)), near);
+  const V a = abs(x), z = x * x;
+  V y = fma(a, poly(z, kErf<V>()), a);
+  const auto near = a <= 1;
+  if (!all(near)) {
+    const V g = poly(lesser(splat<V>(kIsFloat<V> ? T(3.95) : T(5.95)), a), kErfTail<V>());
+    y = select(near, y, 1 - exp_clamped(neg(g)));
   }
   return copysign(y, x);
 }
@@ -576,8 +575,7 @@ GRADTAPE_INLINE V pow_single(V x, V y) {
   const auto [k, m, biased] = scale(x);
   const V s = (m - 1) / (m + 1);
   const V exponent = y * fma(s, poly(s * s, kLog2F), k);
-  const V high = splat<V>(200);  // 2^200 overflows float32, 2^-200 is zero
-  const V e = select(exponent > high, high, select(exponent < -high, -high, exponent));
+  const V e = clamp(exponent, -200, 200);  // 2^200 overflows float32, 2^-200 is zero
   const double magic = Format<double>::magic + 1023;
   const V t = e + magic;
   const V r = e - (t - magic);
@@ -606,14 +604,12 @@ GRADTAPE_INLINE V pow_double(V x, V y, V k_more) {
   const V b = b0 + b0_low, b_low = b0_low - (b - b0);
   // times y; beyond the clamps the result overflows or vanishes anyway
   if constexpr (!kFma) {  // product_error must not overflow
-    const V most = splat<V>(0x1p70);
-    y = select(y > most, most, select(y < -most, -most, y));
+    y = clamp(y, -0x1p70, 0x1p70);
   }
   const V p = y * b, p_low = fma(y, b_low, product_error(y, b, p));
-  const V low = splat<V>(Format<double>::exp_low), high = splat<V>(Format<double>::exp_high);
-  const auto over = p > high, under = p < low;
-  const auto [r, c, bits] = reduce_exp(select(over, high, select(under, low, p)), 2 * 1023);
-  const V more = c + select(over | under, V{}, p_low);
+  const V e0 = clamp(p, Format<double>::exp_low, Format<double>::exp_high);
+  const auto [r, c, bits] = reduce_exp(e0, 2 * 1023);
+  const V more = c + select(e0 == p, p_low, V{});
   const V tail = r * r * poly(r, kExpD);
   const V e = 1 + (r + (tail + fma(more, r + tail, more)));
   const UintVec<V> half = bits >> 1, rest = bits - half;
@@ -642,8 +638,7 @@ template <class V>
 __attribute__((noinline)) V pow_float(V x, V y) {
   using T = Lane<V>;
   const V ax = abs(x), inf = infinity(x);
-  const auto special = ~((x >= Format<T>::min_normal) & (x < inf) & (abs(y) < inf));
-  const bool some = any(special);
+  const bool some = !all((x >= Format<T>::min_normal) & (x < inf) & (abs(y) < inf));
   V base = x, exponent = y, more = V{};
   if (__builtin_expect(some, 0)) {
     const auto plain = (ax > 0) & (ax < inf) & (abs(y) < inf);
