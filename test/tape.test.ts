@@ -258,6 +258,7 @@ describe('2A tape basics', () => {
   it('31: integers are not differentiable', () => {
     const x = tf.constant(10, { dtype: 'int32' });
     expect(g((t) => tf.add(t as tf.Tensor, t as tf.Tensor), [x])).toEqual([null]);
+    expect(g((t) => tf.square(tf.cast(t as tf.Tensor, 'float32')), [x])).toEqual([null]);
   });
 
   it('32: no path through argmax', () => {
