@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #if defined(__linux__)
+#include <sys/mman.h>
 #include <sys/resource.h>
 #endif
 
@@ -273,9 +274,23 @@ Napi::Value run_async(const Napi::CallbackInfo& info) {
   return promise;
 }
 
+// Asks for huge pages where whole ones fit; a hint, without effect on contents.
+void ask_for_huge_pages(void* address, size_t bytes) {
+#if defined(MADV_HUGEPAGE)
+  constexpr uintptr_t kHuge = uintptr_t{1} << 21;
+  const uintptr_t begin = (reinterpret_cast<uintptr_t>(address) + kHuge - 1) / kHuge * kHuge;
+  const uintptr_t end = (reinterpret_cast<uintptr_t>(address) + bytes) / kHuge * kHuge;
+  if (begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+#else
+  (void)address, (void)bytes;
+#endif
+}
+
 // track(buffer: ArrayBuffer, bytes: number): number, the address of its data
 Napi::Value track(const Napi::CallbackInfo& info) {
-  void* address = info[0].As<Napi::ArrayBuffer>().Data();
+  Napi::ArrayBuffer buffer = info[0].As<Napi::ArrayBuffer>();
+  void* address = buffer.Data();
+  ask_for_huge_pages(address, buffer.ByteLength());
   const double number = double(reinterpret_cast<uintptr_t>(address));
   if (reinterpret_cast<void*>(uintptr_t(number)) != address) {
     throw Napi::Error::New(info.Env(), "gradtape: a buffer's address does not fit a double");
