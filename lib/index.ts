@@ -9,6 +9,7 @@ import type * as math from './ops/math.js';
 import * as nn from './ops/nn.js';
 import type * as reduce from './ops/reduce.js';
 import type * as structure from './ops/structure.js';
+import type * as windows from './ops/windows.js';
 import type { Tensor } from './tensor.js';
 import { Tensor as TensorClass } from './tensor.js';
 import { Variable as VariableClass } from './variable.js';
@@ -73,28 +74,19 @@ export {
   reduceVariance,
 } from './ops/reduce.js';
 export {
-  at,
   broadcastTo,
   cast,
-  concat,
   expandDims,
   identity,
   onesLike,
-  pad,
   reduceSum,
   reshape,
-  reverse,
-  slice,
-  split,
   squeeze,
-  stack,
   stopGradient,
-  stridedSlice,
-  tile,
   transpose,
-  unstack,
   zerosLike,
 } from './ops/structure.js';
+export { at, concat, pad, reverse, slice, split, stack, stridedSlice, tile, unstack } from './ops/windows.js';
 export * as optimizers from './optimizers.js';
 export { Tensor } from './tensor.js';
 export { type TensorLike, Variable, type VariableOptions, variable } from './variable.js';
@@ -131,7 +123,8 @@ export interface TensorMethods
   extends Methods<typeof arithmetic, 'relu' | 'scalar'>,
     Methods<typeof math>,
     Methods<typeof reduce, 'rootAtZero'>,
-    Methods<typeof structure, NotMethods | 'spread' | 'sumTo' | 'zeroOf' | 'reducedShape' | 'reduceNodes'>,
+    Methods<typeof structure, 'reshapeTo' | 'spread' | 'sumTo' | 'zeroOf' | 'reducedShape' | 'reduceNodes'>,
+    Methods<typeof windows, NotMethods>,
     Methods<typeof indexing, NotMethods | 'gatherRows' | 'densify'>,
     Methods<typeof linalg>,
     Methods<typeof nn> {}

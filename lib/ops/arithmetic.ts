@@ -85,8 +85,8 @@ export const floormod: Fn2 = binary(
 );
 
 export const squaredDifference: Fn2 = binary('squaredDifference', {
-  x: fromXY((ct, x, y) => mul(ct, mul(sub(x, y), 2))),
-  y: fromXY((ct, x, y) => mul(ct, mul(sub(y, x), 2))),
+  x: fromXY((ct, x, y) => mul(mul(ct, 2), sub(x, y))),
+  y: fromXY((ct, x, y) => mul(mul(ct, -2), sub(x, y))),
 });
 
 /** Where operands are equal, the whole gradient goes to the first. */
@@ -123,9 +123,9 @@ export function where(condition: TensorLike, x: TensorLike, y: TensorLike): Tens
   return done(t);
 }
 
-/** Limits x to [low, high]; the bounds pass the gradient. */
+/** Limits x to [low, high]; the bounds pass the gradient. Where low > high it is low, as in TensorFlow. */
 export function clipByValue(x: TensorLike, low: TensorLike, high: TensorLike): Tensor {
-  return minimum(maximum(x, low), high);
+  return maximum(minimum(x, high), low);
 }
 
 const reluGrad: Fn2 = binary(

@@ -12,7 +12,8 @@ import { isKnown, Tensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
 import { add, equal, mul, where } from './arithmetic.js';
 import { range } from './creation.js';
-import { cast, expandDims, reshape, unstack } from './structure.js';
+import { cast, expandDims, reshape } from './structure.js';
+import { unstack } from './windows.js';
 
 const kGather = opcodeOf('gather');
 const kScatterAdd = opcodeOf('scatterAdd');

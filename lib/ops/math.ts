@@ -3,7 +3,7 @@ import { binary, fromOut, fromX, fromXOut, linear, unary } from '../op.js';
 import { isOnTape } from '../tape.js';
 import type { Tensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
-import { add, div, equal, greater, mul, neg, sub, where } from './arithmetic.js';
+import { add, div, equal, greater, logicalAnd, mul, neg, sub, where } from './arithmetic.js';
 import { zeroOf } from './structure.js';
 
 type Fn1 = (x: TensorLike) => Tensor;
@@ -98,7 +98,7 @@ const finite: Fn1 = unary('isFinite', null);
 export const isInf: Fn1 = unary('isInf', null);
 export { finite as isFinite };
 
-/** y x^(y - 1). Where y = 0 that is 0 for every x, so the power is taken to be x^0 there and never 0 * inf. */
+/** y x^(y - 1). At x = y = 0 it is 0: the power is taken to be x^0 there, for 0 * inf would be NaN. */
 function powBase(ct: Tensor, x: Tensor, y: Tensor): Tensor {
   // An exponent that a tape knows is no mere number: the rule's own derivative needs it.
   if (y.uniform !== undefined && !isOnTape(y)) {
@@ -108,7 +108,7 @@ function powBase(ct: Tensor, x: Tensor, y: Tensor): Tensor {
     if (n === 0) return mul(ct, 0);
     return mul(ct, mul(pow(x, n - 1), n));
   }
-  return mul(ct, mul(y, pow(x, where(equal(y, 0), 1, sub(y, 1)))));
+  return mul(ct, mul(y, pow(x, where(logicalAnd(equal(y, 0), equal(x, 0)), 0, sub(y, 1)))));
 }
 
 /** x^y. Its derivative with respect to the exponent is taken as 0 where the base is not positive. */

@@ -1,13 +1,13 @@
 /** Activations and losses on logits: the namespace `nn`. */
 import { DTypeError, ShapeError, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
-import { asIndices, asTensor, asTensors, composed, done, fromOut, node, register } from '../op.js';
+import { asIndices, asTensor, asTensors, composed, done, fromOut, fromX, node, register } from '../op.js';
 import { checkAxis, sameShape, showShape } from '../shape.js';
 import type { Entry, RecordedOp } from '../tape.js';
 import type { Tensor } from '../tensor.js';
 import { isKnown } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
-import { add, div, equal, greater, greaterEqual, minimum, mul, neg, relu, sub, where } from './arithmetic.js';
+import { add, div, equal, greater, less, minimum, mul, neg, relu, sub, where } from './arithmetic.js';
 import { range } from './creation.js';
 import { abs, erf, exp, expm1, log, log1p, sigmoid, tanh } from './math.js';
 import { uniform } from './random.js';
@@ -178,15 +178,14 @@ export function leakyRelu(x: TensorLike, opts: { alpha?: number } = {}): Tensor 
 
 /** min(max(x, 0), 6), with derivative 0 at both bounds. */
 export function relu6(x: TensorLike): Tensor {
-  const a = floating('relu6', x);
-  const inside = where(greater(a, 0), where(greater(6, a), a, 0), 0);
-  return where(greater(6, a), inside, 6);
+  // The first of equals gets minimum's gradient: the bound.
+  return minimum(6, relu(x));
 }
 
 /** x where x > 0, else exp(x) - 1. */
 export function elu(x: TensorLike): Tensor {
   const a = floating('elu', x);
-  return where(greater(a, 0), a, expm1(minimum(a, 0)));
+  return where(less(a, 0), expm1(minimum(a, 0)), a);
 }
 
 // Klambauer et al. 2017, Self-Normalizing Neural Networks.
@@ -196,14 +195,25 @@ const seluAlpha = 1.6732632423543772;
 /** Scaled exponential linear unit. */
 export function selu(x: TensorLike): Tensor {
   const a = floating('selu', x);
-  // Not greater: at 0 its derivative is the scale, as in TensorFlow.
-  return where(greaterEqual(a, 0), mul(a, seluScale), mul(expm1(minimum(a, 0)), seluScale * seluAlpha));
+  // At 0 its derivative is the scale, as in TensorFlow.
+  return where(less(a, 0), mul(expm1(minimum(a, 0)), seluScale * seluAlpha), mul(a, seluScale));
 }
+
+const siluOp: RecordedOp = {
+  name: 'silu',
+  vjps: [
+    fromX((ct, x) => {
+      const s = sigmoid(x);
+      return mul(ct, mul(s, add(mul(x, sub(1, s)), 1)));
+    }),
+  ],
+};
 
 /** x sigmoid(beta x), also called swish. */
 export function silu(x: TensorLike, beta: TensorLike = 1): Tensor {
   const a = floating('silu', x);
-  return mul(a, sigmoid(beta === 1 ? a : mul(a, beta)));
+  if (beta !== 1) return mul(a, sigmoid(mul(a, beta)));
+  return done(composed(siluOp, [a], null, () => mul(a, sigmoid(a))));
 }
 
 /** x Phi(x); by default exact, else its tanh approximation (Hendrycks and Gimpel 2016). */

@@ -3,27 +3,25 @@ import type { DType } from '../dtype.js';
 import { isFloating } from '../dtype.js';
 import { DTypeError, ShapeError } from '../errors.js';
 import { opcodeOf } from '../native.js';
-import { asTensor, composed, done, fromXOut, node, register } from '../op.js';
+import { asTensor, composed, done, fromX, fromXOut, node, register } from '../op.js';
 import { checkAxes, checkAxis, type Shape, showShape, sizeOf } from '../shape.js';
 import type { Entry, RecordedOp } from '../tape.js';
-import { isRecording, record1 } from '../tape.js';
+import { isRecording, record1, suspended } from '../tape.js';
 import { type Tensor, uniformTensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
 import { add, div, equal, mul, sub, where } from './arithmetic.js';
 import { exp, isFinite as finite, log, sqrt, square } from './math.js';
 import {
   cast,
-  concat,
   identity,
   type ReduceOptions,
   reducedShape,
   reduceNodes,
   reduceSum,
   reshape,
-  reverse,
-  slice,
   transpose,
 } from './structure.js';
+import { concat, reverse, slice } from './windows.js';
 
 type Axis = number | readonly number[] | null;
 const other = { family: 'other', namespace: '', differentiable: true } as const;
@@ -75,8 +73,8 @@ export const reduceMin: (x: TensorLike, axis?: Axis, opts?: ReduceOptions) => Te
 export function reduceMean(x: TensorLike, axis?: Axis, opts: ReduceOptions = {}): Tensor {
   const [a, { axes }] = prepare('reduceMean', x, axis, numeric);
   const count = sizeOf(axes.map((d) => a.shape[d] as number));
-  const total = reduceSum(a, axes, opts);
-  return isFloating(a.dtype) ? div(total, count) : cast(div(cast(total, 'float64'), count), a.dtype);
+  if (isFloating(a.dtype)) return div(reduceSum(a, axes, opts), count);
+  return cast(div(reduceSum(cast(a, 'float64'), axes, opts), count), a.dtype); // their sum may leave int32
 }
 
 /** Products of all elements before (or after) each one along the last axis, by doubling: no division, so zeros are no trouble. */
@@ -116,7 +114,8 @@ const prodOp: RecordedOp = {
         const rest = x.shape.map((_, d) => d).filter((d) => !axes.includes(d));
         const perm = [...rest, ...axes];
         const moved = transpose(x, perm);
-        const flat = reshape(moved, [...rest.map((d) => x.shape[d] as number), -1]);
+        const count = sizeOf(axes.map((d) => x.shape[d] as number));
+        const flat = reshape(moved, [...rest.map((d) => x.shape[d] as number), count]);
         const last = flat.rank - 1;
         const n = flat.shape[last] as number;
         const before = othersBefore(flat);
@@ -146,12 +145,25 @@ export function reduceProd(x: TensorLike, axis?: Axis, opts: ReduceOptions = {})
 const lseOp: RecordedOp = {
   name: 'reduceLogsumexp',
   vjps: [
-    fromXOut((ct, x, out, e) => {
-      const { kept } = reducedOf(e);
-      return mul(exp(sub(x, reshape(out, kept))), reshape(ct, kept));
+    // softmax(x), from x alone: exp(x - out) would be off by the rounding of out, which is large where x is.
+    fromX((ct, x, e) => {
+      const { axes, kept } = reducedOf(e);
+      const t = exp(
+        sub(
+          x,
+          suspended(() => largestFinite(x, axes)),
+        ),
+      );
+      return mul(div(t, reduceSum(t, axes, { keepdims: true })), reshape(ct, kept));
     }),
   ],
 };
+
+/** The maximum along the axes, or 0 where that is infinite or NaN: what exp's operand is reduced by. */
+function largestFinite(x: Tensor, axes: readonly number[]): Tensor {
+  const top = reduceMax(x, axes, { keepdims: true });
+  return where(finite(top), top, 0);
+}
 
 /** log(sum(exp(x))), without overflow. */
 export function reduceLogsumexp(x: TensorLike, axis?: Axis, opts: ReduceOptions = {}): Tensor {
@@ -159,8 +171,7 @@ export function reduceLogsumexp(x: TensorLike, axis?: Axis, opts: ReduceOptions 
   const { axes, kept } = reduced;
   return done(
     composed(lseOp, [a], reduced, () => {
-      const top = reduceMax(a, axes, { keepdims: true });
-      const shift = where(finite(top), top, 0);
+      const shift = largestFinite(a, axes);
       const t = add(log(reduceSum(exp(sub(a, shift)), axes, { keepdims: true })), shift);
       return reshape(t, opts.keepdims ? kept : reducedShape(a.shape, axes, false));
     }),
