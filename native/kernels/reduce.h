@@ -8,13 +8,18 @@ namespace gradtape {
 namespace GRADTAPE_ISA {
 namespace {
 
-// An operation of vectors, its neutral element, and whether an element may count twice.
+// An operation of vectors and of elements, its neutral element, and whether an element may count twice.
 struct SumOf {
   static constexpr double neutral = -0.0;  // -0 + x is x even for x = -0
   static constexpr bool idempotent = false;
   template <class V>
   static GRADTAPE_INLINE V combine(V x, V y) {
     return vmath::add(x, y);
+  }
+  template <class T>
+  static GRADTAPE_INLINE T combine_one(T x, T y) {
+    if constexpr (T(0.5) == 0) return T(uint32_t(x) + uint32_t(y));
+    else return x + y;
   }
 };
 struct ProdOf {
@@ -24,6 +29,11 @@ struct ProdOf {
   static GRADTAPE_INLINE V combine(V x, V y) {
     return vmath::mul(x, y);
   }
+  template <class T>
+  static GRADTAPE_INLINE T combine_one(T x, T y) {
+    if constexpr (T(0.5) == 0) return T(uint32_t(x) * uint32_t(y));
+    else return x * y;
+  }
 };
 struct MaxOf {
   static constexpr double neutral = 0;
@@ -32,6 +42,10 @@ struct MaxOf {
   static GRADTAPE_INLINE V combine(V x, V y) {
     return vmath::maximum(x, y);
   }
+  template <class T>
+  static GRADTAPE_INLINE T combine_one(T x, T y) {
+    return (x >= y) | (x != x) ? x : y;
+  }
 };
 struct MinOf {
   static constexpr double neutral = 0;
@@ -39,6 +53,10 @@ struct MinOf {
   template <class V>
   static GRADTAPE_INLINE V combine(V x, V y) {
     return vmath::minimum(x, y);
+  }
+  template <class T>
+  static GRADTAPE_INLINE T combine_one(T x, T y) {
+    return (x <= y) | (x != x) ? x : y;
   }
 };
 
@@ -83,20 +101,16 @@ struct Reduce {
   static constexpr size_t L = kLanes<T>;
 
   static GRADTAPE_INLINE V combine(V x, V y) { return Op::combine(x, y); }
-  static GRADTAPE_INLINE T combine_one(T x, T y) {
-    using One = Vec<T, 16 / sizeof(T)>;
-    return Op::combine(One{} + x, One{} + y)[0];
-  }
 
   template <class X>
   static GRADTAPE_INLINE T across(X x) {
-    if constexpr (kLanesOf<X> == 2) return combine_one(x[0], x[1]);
+    if constexpr (kLanesOf<X> == 2) return Op::combine_one(x[0], x[1]);
     else return across(Op::combine(low_half(x), high_half(x)));
   }
 
   static GRADTAPE_INLINE T short_row(const T* p, size_t n) {
     T a = p[0];
-    for (size_t j = 1; j < n; ++j) a = combine_one(a, p[j]);
+    for (size_t j = 1; j < n; ++j) a = Op::combine_one(a, p[j]);
     return a;
   }
 

@@ -688,6 +688,16 @@ void test_reduce(const Kernels& k, Reduction op, DType d) {
       }
     }
     check(nan_ok, what + ": NaN");
+    bool zeros_ok = true;
+    for (size_t n = 1; n < 150; ++n) {
+      std::vector<T> x(n * 20, T(-0.0)), out(20 * n);
+      if (op == kProd) x.assign(n * 20, T(1)), x[0] = x[n] = T(-0.0);
+      fns.rows(x.data(), out.data(), 20, n);
+      zeros_ok &= out[0] == 0 && std::signbit(out[0]) && (op == kProd || std::signbit(out[19]));
+      fns.columns(x.data(), n, out.data(), 20, n);
+      zeros_ok &= out[0] == 0 && (op == kProd || (std::signbit(out[0]) && std::signbit(out[n - 1])));
+    }
+    check(zeros_ok, what + ": the sign of zero");
     if (op == kMax || op == kMin) {
       std::vector<T> x(50, op == kMax ? -std::numeric_limits<T>::infinity() : std::numeric_limits<T>::infinity());
       T out;
