@@ -178,8 +178,8 @@ export function scatterNd(indices: TensorLike, updates: TensorLike, shape: reado
   return scatterRows(u, rows, { sizes, rows: false }, target);
 }
 
-/** The elements (or slices) where the bool mask holds; evaluates the mask. */
-export function booleanMask(x: TensorLike, mask: TensorLike): Tensor {
+/** The elements (or slices) where the bool mask holds on the axes from `axis` (default 0) on; evaluates the mask. */
+export function booleanMask(x: TensorLike, mask: TensorLike, opts: { axis?: number } = {}): Tensor {
   const a = asTensor('booleanMask', x);
   const m = asTensor('booleanMask', mask, 'bool');
   if (m.dtype !== 'bool' || m.rank === 0) {
@@ -188,17 +188,18 @@ export function booleanMask(x: TensorLike, mask: TensorLike): Tensor {
       'ERR_DTYPE',
     );
   }
-  if (!sameShape(m.shape, a.shape.slice(0, m.rank))) {
+  const axis = opts.axis === undefined ? 0 : checkAxis('booleanMask', opts.axis, a.rank);
+  if (!sameShape(m.shape, a.shape.slice(axis, axis + m.rank))) {
     throw new ShapeError(
-      `booleanMask: mask ${showShape(m.shape)} does not fit the first axes of ${showShape(a.shape)}`,
+      `booleanMask: mask ${showShape(m.shape)} does not fit the axes of ${showShape(a.shape)} from axis ${axis} on`,
     );
   }
   const positions: number[] = [];
   m.dataSync().forEach((value, i) => {
     if (value !== 0) positions.push(i);
   });
-  const flat = m.rank === 1 ? a : reshape(a, [m.size, ...a.shape.slice(m.rank)]);
-  return gather(flat, Int32Array.from(positions));
+  const flat = m.rank === 1 ? a : reshape(a, [...a.shape.slice(0, axis), m.size, ...a.shape.slice(axis + m.rank)]);
+  return gather(flat, Int32Array.from(positions), { axis });
 }
 
 export interface OneHotOptions {
@@ -299,6 +300,9 @@ register({
   ...other,
   name: 'booleanMask',
   fn: booleanMask,
-  cases: [{ shapes: [[3, 2]], call: (x) => booleanMask(x, [true, false, true]) }],
+  cases: [
+    { shapes: [[3, 2]], call: (x) => booleanMask(x, [true, false, true]) },
+    { shapes: [[2, 3]], call: (x) => booleanMask(x, [true, false, true], { axis: 1 }) },
+  ],
 });
 register({ ...other, name: 'oneHot', differentiable: false, fn: oneHot });

@@ -2,14 +2,15 @@
 import { DTypeError, ShapeError, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
 import { asTensor, asTensors, done, fromX, fromY, mixed, node, register } from '../op.js';
-import { broadcastShapes, guardShape, showShape } from '../shape.js';
+import { broadcastShapes, checkAxis, guardShape, type Shape, showShape } from '../shape.js';
 import type { Entry, RecordedOp } from '../tape.js';
 import { isRecording, record2 } from '../tape.js';
 import { Tensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
-import { abs, square } from './math.js';
+import { equal, mul, where } from './arithmetic.js';
+import { abs, pow } from './math.js';
 import { reduceMax, rootAtZero } from './reduce.js';
-import { type ReduceOptions, reduceSum } from './structure.js';
+import { type ReduceOptions, reduceSum, squeeze } from './structure.js';
 
 export interface MatmulOptions {
   transposeA?: boolean;
@@ -86,7 +87,17 @@ export function matmul(a: TensorLike, b: TensorLike, opts: MatmulOptions = {}): 
   return product(x, y, opts.transposeA ?? false, opts.transposeB ?? false);
 }
 
-/** Norm over the given axes (all by default): 'euclidean' (2), 1 or Infinity. The gradient of the Euclidean norm at 0 is 0. */
+/** t^(1 / p) whose gradient at 0 is 0. */
+function root(t: Tensor, p: number): Tensor {
+  const zero = equal(t, 0);
+  return where(zero, 0, pow(where(zero, 1, t), 1 / p));
+}
+
+/**
+ * Norm of vectors along `axis`, or of everything (by default); of matrices where `axis` is a pair. `ord`: 'euclidean'
+ * or 'fro' (all elements as one vector), a number p > 0, Infinity; of matrices 1 (largest column sum) and Infinity
+ * (largest row sum). Its gradient at 0 is 0.
+ */
 export function norm(
   x: TensorLike,
   ord: 'euclidean' | 'fro' | number = 'euclidean',
@@ -94,10 +105,28 @@ export function norm(
   opts: ReduceOptions = {},
 ): Tensor {
   const a = asTensor('norm', x);
-  if (ord === 'euclidean' || ord === 'fro' || ord === 2) return rootAtZero(reduceSum(square(a), axis, opts));
-  if (ord === 1) return reduceSum(abs(a), axis, opts);
-  if (ord === Number.POSITIVE_INFINITY) return reduceMax(abs(a), axis, opts);
-  throw new ValueError(`norm: unknown ord ${String(ord)}; expected 'euclidean', 1, 2 or Infinity`, 'ERR_OPTION');
+  const pair = Array.isArray(axis) && axis.length > 1 ? axis.map((d) => checkAxis('norm', d, a.rank)) : null;
+  if (pair && (pair.length !== 2 || pair[0] === pair[1])) {
+    throw new ValueError(`norm: axis must be one axis or a pair of different ones, got ${showShape(axis as Shape)}`);
+  }
+  // x times x, not its square, whose derivative 2x would leave float32 before the norm does.
+  if (ord === 'euclidean' || ord === 'fro' || (ord === 2 && !pair)) {
+    return rootAtZero(reduceSum(mul(a, a), axis, opts));
+  }
+  const sizes = abs(a);
+  if (pair && (ord === 1 || ord === Number.POSITIVE_INFINITY)) {
+    const [rows, columns] = pair as [number, number];
+    const [summed, kept] = ord === 1 ? [rows, columns] : [columns, rows];
+    const largest = reduceMax(reduceSum(sizes, summed, { keepdims: true }), kept, { keepdims: true });
+    return opts.keepdims ? largest : squeeze(largest, pair);
+  }
+  if (ord === 1) return reduceSum(sizes, axis, opts);
+  if (ord === Number.POSITIVE_INFINITY) return reduceMax(sizes, axis, opts);
+  if (typeof ord === 'number' && ord > 0 && !pair) return root(reduceSum(pow(sizes, ord), axis, opts), ord);
+  throw new ValueError(
+    `norm: unknown ord ${String(ord)}; expected 'euclidean', a number > 0 or Infinity; for a pair of axes 'fro', 1 or Infinity`,
+    'ERR_OPTION',
+  );
 }
 
 const other = { family: 'other', namespace: '', differentiable: true } as const;
@@ -143,4 +172,15 @@ register({
     },
   ],
 });
-register({ ...other, name: 'norm', fn: norm, cases: [{ shapes: [[2, 3]], call: (x) => norm(x, 2, 1) }] });
+register({
+  ...other,
+  name: 'norm',
+  fn: norm,
+  avoid: [0],
+  cases: [
+    { shapes: [[2, 3]], call: (x) => norm(x, 2, 1) },
+    { shapes: [[2, 3]], call: (x) => norm(x, 3, 0) },
+    { shapes: [[2, 3]], call: (x) => norm(x, 1, [0, 1]) },
+    { shapes: [[2, 2, 3]], call: (x) => norm(x, Number.POSITIVE_INFINITY, [-1, 0], { keepdims: true }) },
+  ],
+});

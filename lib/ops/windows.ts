@@ -266,7 +266,7 @@ export function unstack(x: TensorLike, axis = 0): Tensor[] {
   return split(a, a.shape[d] as number, d).map((t) => squeeze(t, d));
 }
 
-/** Parts along an axis: a number of equal ones, or the list of their lengths. */
+/** Parts along an axis: a number of equal ones, or the list of their lengths, of which one may be -1: the rest. */
 export function split(x: TensorLike, parts: number | readonly number[], axis = 0): Tensor[] {
   const a = asTensor('split', x);
   const d = checkAxis('split', axis, a.rank);
@@ -278,8 +278,10 @@ export function split(x: TensorLike, parts: number | readonly number[], axis = 0
     throw new ShapeError(`split: axis ${d} of length ${length} does not divide into ${parts} equal parts`);
   }
   const lengths = typeof parts === 'number' ? Array.from({ length: parts }, () => length / parts) : [...parts];
-  if (lengths.reduce((s, n) => s + n, 0) !== length) {
-    throw new ShapeError(`split: parts ${showShape(lengths)} do not add up to axis ${d} of length ${length}`);
+  const open = lengths.indexOf(-1);
+  if (open >= 0) lengths[open] = length - lengths.reduce((s, n) => s + n, 1);
+  if (lengths.some((n) => !Number.isInteger(n) || n < 0) || lengths.reduce((s, n) => s + n, 0) !== length) {
+    throw new ShapeError(`split: parts ${showShape(parts as Shape)} do not add up to axis ${d} of length ${length}`);
   }
   let start = 0;
   return lengths.map((n) => {
