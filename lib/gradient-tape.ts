@@ -6,7 +6,7 @@ import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, war
 import { accompany } from './evaluate.js';
 import { asTensor } from './op.js';
 import { sameShape, showShape } from './shape.js';
-import { type Cotangent, offTape, pop, push, Recording } from './tape.js';
+import { bound, type Cotangent, markTurn, offTape, pop, push, Recording } from './tape.js';
 import { Tensor, uniformTensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
 import { Variable, variablesOf } from './variable.js';
@@ -40,18 +40,18 @@ export interface GradientOptions {
 
 type Leaf = Tensor | Variable;
 
-function isLeaf(value: unknown): value is Leaf {
+export function isLeaf(value: unknown): value is Leaf {
   return value instanceof Tensor || value instanceof Variable;
 }
 
-function isPlainObject(value: unknown): value is Record<string, unknown> {
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   const prototype = Object.getPrototypeOf(value);
   return prototype === Object.prototype || prototype === null;
 }
 
 /** Calls `leaf` on every leaf, depth first, and builds the same structure of what it returns. */
-function mapNested<R>(value: unknown, leaf: (value: unknown, path: string) => R, path = ''): unknown {
+export function mapNested<R>(value: unknown, leaf: (value: unknown, path: string) => R, path = ''): unknown {
   if (Array.isArray(value)) return value.map((v, i) => mapNested(v, leaf, `${path}[${i}]`));
   if (isPlainObject(value)) {
     return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, mapNested(v, leaf, `${path}.${key}`)]));
@@ -89,7 +89,10 @@ export class GradientTape {
     } finally {
       this.stop();
     }
-    if (typeof (result as { then?: unknown } | null | undefined)?.then === 'function') {
+    const { then } = (result ?? {}) as { then?: unknown };
+    if (typeof then === 'function') {
+      // Whatever becomes of it, this error is what the caller gets to hear.
+      then.call(result, undefined, () => undefined);
       throw new TapeError(
         'ERR_TAPE_ASYNC',
         'record: the function returned a promise; what it does after its first await is not recorded. Use tape.recordAsync(fn).',
@@ -101,6 +104,7 @@ export class GradientTape {
   /** The block form of record: `{ using _ = tape.enter(); ... }`. */
   enter(): Disposable {
     this.start();
+    if (this.tape) markTurn(this.tape);
     let left = false;
     return {
       [Symbol.dispose]: (): void => {
@@ -111,7 +115,29 @@ export class GradientTape {
     };
   }
 
+  /**
+   * record for async functions. The tape is bound to fn's own async context: it sees what fn does across its awaits, and nothing of
+   * what else runs meanwhile.
+   */
+  async recordAsync<T>(fn: (tape: this) => Promise<T>): Promise<T> {
+    if (typeof fn !== 'function')
+      throw new TapeError('ERR_TAPE_RECORD', `recordAsync: expected a function, got ${show(fn)}`);
+    const tape = this.open();
+    this.recording = true;
+    try {
+      return await bound(tape, async () => fn(this));
+    } finally {
+      if (this.tape === tape) this.recording = false;
+    }
+  }
+
   private start(): void {
+    push(this.open());
+    this.recording = true;
+  }
+
+  /** The recording to go on with; a new one the first time. */
+  private open(): Recording {
     if (this.recording) {
       throw new TapeError(
         'ERR_TAPE_RECORDING',
@@ -122,8 +148,7 @@ export class GradientTape {
       this.tape = new Recording(this.persistent, this.watches);
       this.consumed = false;
     }
-    this.recording = true;
-    push(this.tape);
+    return this.tape;
   }
 
   private stop(): void {
@@ -172,21 +197,22 @@ export class GradientTape {
   stopRecording<T>(fn: () => T): T {
     if (!this.tape || !this.recording) throw new TapeError('ERR_TAPE_NOT_RECORDING', 'Tape is not recording.');
     const { tape } = this;
-    this.stop();
+    this.recording = false;
+    tape.paused = true;
     try {
       return fn();
     } finally {
-      if (!this.recording && this.tape === tape) this.start();
+      if (this.tape === tape) {
+        this.recording = true;
+        tape.paused = false;
+      }
     }
   }
 
   /** Forgets everything recorded and watched; goes on recording. */
   reset(): void {
     if (!this.tape || !this.recording) throw new TapeError('ERR_TAPE_NOT_RECORDING', 'Tape is not recording.');
-    this.stop();
-    this.tape.release();
-    this.tape = null;
-    this.start();
+    this.tape.reset();
   }
 
   /**
@@ -269,9 +295,9 @@ export class GradientTape {
 
   private consume(): void {
     if (!this.tape) return;
-    if (this.tape.variables) this.seen = variablesOf(this.tape);
-    else this.seen = [];
-    this.stop();
+    this.seen = this.tape.variables ? variablesOf(this.tape) : [];
+    this.recording = false;
+    pop(this.tape);
     this.tape.release();
     this.tape = null;
     this.consumed = true;

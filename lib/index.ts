@@ -16,6 +16,13 @@ import { Variable as VariableClass } from './variable.js';
 
 export { type Config, config, type DeviceInfo, deviceInfo } from './config.js';
 export { type ConstantOptions, constant } from './constant.js';
+export {
+  type CustomGradientResult,
+  type CustomGradients,
+  customGradient,
+  gradPassThrough,
+  recomputeGrad,
+} from './custom-gradient.js';
 export type { DType, TypedArray } from './dtype.js';
 export { DTypeError, GradtapeError, ShapeError, TapeError, ValueError } from './errors.js';
 export { expr } from './expr.js';

@@ -1,4 +1,5 @@
 /** The recorder: which tapes are active and what each has recorded. It differentiates nothing. */
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DType } from './dtype.js';
 import { isFloating } from './dtype.js';
 import { TapeError } from './errors.js';
@@ -70,14 +71,18 @@ let nextSerial = 1;
 
 /** The record of one tape. */
 export class Recording {
-  readonly serial: number = nextSerial++;
+  serial: number = nextSerial++;
   readonly persistent: boolean;
   readonly watchesVariables: boolean;
-  readonly firstId: number = peekId();
+  private firstId: number = peekId();
+  /** Not recording though it is in an async context or on the stack. */
+  paused = false;
+  /** The turn of the event loop in which a block (enter) opened it; 0: record() closes it before the turn ends. */
+  turn = 0;
   entries: Entry[] = [];
   /** Ids of leaf tensors, variables and readings, and their slots; a map once they are many. */
-  private readonly leafIds: number[] = [];
-  private readonly leafSlots: number[] = [];
+  private leafIds: number[] = [];
+  private leafSlots: number[] = [];
   private leafMap: Map<number, number> | null = null;
   private leafCount = 0;
   /** Variables watched, by id. */
@@ -155,6 +160,18 @@ export class Recording {
     return offTape;
   }
 
+  /** Starts anew: entries, leaves and watched variables are forgotten, and no tensor is on the tape any more. */
+  reset(): void {
+    this.release();
+    this.serial = nextSerial++;
+    this.firstId = peekId();
+    this.leafIds = [];
+    this.leafSlots = [];
+    this.leafMap = null;
+    this.leafCount = 0;
+    this.variables = null;
+  }
+
   /** Lets go of everything that the entries kept. */
   release(): void {
     for (const e of this.entries) releaseEntry(e);
@@ -177,29 +194,78 @@ export function releaseEntry(e: Entry): void {
 const active: Recording[] = [];
 let suspensions = 0;
 
-/** The tapes that are recording now, in the order in which they were entered. */
+// Async recordings: each bound to the async context of its function. The store is asked only while one of them lives, so
+// that scripts without async tapes do not pay for it.
+const contexts = new AsyncLocalStorage<readonly Recording[]>();
+let asyncRecordings = 0;
+
+/** The tapes that may record now: those of this async context, then those on the stack, in the order of entry. */
 export function activeTapes(): readonly Recording[] {
-  return active;
+  if (asyncRecordings === 0) return active;
+  const bound = contexts.getStore();
+  return bound ? [...bound, ...active] : active;
 }
 
 export function isRecording(): boolean {
-  return active.length > 0 && suspensions === 0;
+  return suspensions === 0 && (active.length > 0 || asyncRecordings > 0);
 }
 
 export function push(tape: Recording): void {
+  tape.paused = false;
   active.push(tape);
 }
 
 export function pop(tape: Recording): void {
   const at = active.lastIndexOf(tape);
-  if (at < 0) throw new TapeError('ERR_TAPE_NOT_RECORDING', 'Tape is not recording.');
-  active.splice(at, 1);
+  if (at >= 0) active.splice(at, 1);
+  tape.paused = true;
+  tape.turn = 0;
 }
 
-/** Whether an op on the tensor would be recorded now. What is on no tape may be treated as a mere number. */
+/** Runs fn with the tape bound to its async context, whatever else runs between its awaits. */
+export async function bound<T>(tape: Recording, fn: () => Promise<T>): Promise<T> {
+  asyncRecordings++;
+  tape.paused = false;
+  try {
+    return await contexts.run([...(contexts.getStore() ?? []), tape], fn);
+  } finally {
+    tape.paused = true;
+    asyncRecordings--;
+  }
+}
+
+// Turns: a microtask queued when a block opens runs before anything that the block's function does after an await.
+let turn = 1;
+let turnEnds = false;
+
+/** Notes in which turn a block was opened. */
+export function markTurn(tape: Recording): void {
+  tape.turn = turn;
+  if (turnEnds) return;
+  turnEnds = true;
+  queueMicrotask(() => {
+    turn++;
+    turnEnds = false;
+  });
+}
+
+/** Whether the tape takes what happens now; throws if its block was left open across an await. */
+export function takes(tape: Recording): boolean {
+  if (tape.paused) return false;
+  if (tape.turn !== 0 && tape.turn !== turn) {
+    throw new TapeError(
+      'ERR_TAPE_CROSSED_AWAIT',
+      'An op would be recorded on a tape whose block was opened before an await: what else runs meanwhile would be recorded too. ' +
+        'Close the block before awaiting, or record with await tape.recordAsync(async () => ...).',
+    );
+  }
+  return true;
+}
+
+/** Whether any tape that is recording knows the tensor: rules may not treat its value as a constant then. */
 export function isOnTape(t: Tensor): boolean {
-  if (suspensions > 0) return false;
-  for (let i = 0; i < active.length; i++) if ((active[i] as Recording).slotOf(t) !== offTape) return true;
+  if (!isRecording()) return false;
+  for (const tape of activeTapes()) if (!tape.paused && tape.slotOf(t) !== offTape) return true;
   return false;
 }
 
@@ -247,10 +313,11 @@ export function record1(op: RecordedOp, out: Tensor, x: Tensor, attributes: unkn
   if (suspensions > 0) return;
   const rule = op.vjps[0];
   if (!rule) return;
-  for (let i = 0; i < active.length; i++) {
-    const tape = active[i] as Recording;
+  const tapes = asyncRecordings === 0 ? active : activeTapes();
+  for (let i = 0; i < tapes.length; i++) {
+    const tape = tapes[i] as Recording;
     const sx = slotIfDifferentiable(tape, x);
-    if (sx === offTape) continue;
+    if (sx === offTape || !takes(tape)) continue;
     const e = new Entry(op, out, [sx], [x.shape], attributes);
     save(e, rule.needs, x, null, null, out);
     append(tape, e, out);
@@ -261,11 +328,12 @@ export function record1(op: RecordedOp, out: Tensor, x: Tensor, attributes: unkn
 export function record2(op: RecordedOp, out: Tensor, x: Tensor, y: Tensor, attributes: unknown): void {
   if (suspensions > 0) return;
   const [ruleX, ruleY] = op.vjps;
-  for (let i = 0; i < active.length; i++) {
-    const tape = active[i] as Recording;
+  const tapes = asyncRecordings === 0 ? active : activeTapes();
+  for (let i = 0; i < tapes.length; i++) {
+    const tape = tapes[i] as Recording;
     const sx = ruleX ? slotIfDifferentiable(tape, x) : offTape;
     const sy = ruleY ? slotIfDifferentiable(tape, y) : offTape;
-    if (sx === offTape && sy === offTape) continue;
+    if ((sx === offTape && sy === offTape) || !takes(tape)) continue;
     const e = new Entry(op, out, [sx, sy], [x.shape, y.shape], attributes);
     const needs = (sx !== offTape && ruleX ? ruleX.needs : 0) | (sy !== offTape && ruleY ? ruleY.needs : 0);
     if (needs) save(e, needs, x, y, null, out);
@@ -283,8 +351,9 @@ export function recordMany(
   if (suspensions > 0) return;
   const out = outs[0];
   if (!out) return;
-  for (let i = 0; i < active.length; i++) {
-    const tape = active[i] as Recording;
+  const tapes = asyncRecordings === 0 ? active : activeTapes();
+  for (let i = 0; i < tapes.length; i++) {
+    const tape = tapes[i] as Recording;
     let any = false;
     let needs = 0;
     const slots = operands.map((t, k) => {
@@ -296,7 +365,7 @@ export function recordMany(
       }
       return slot;
     });
-    if (!any) continue;
+    if (!any || !takes(tape)) continue;
     const shapes = operands.map((t) => t.shape);
     const e = new Entry(op, out, slots, shapes, attributes, outs.length);
     if (needs) save(e, needs, operands[0] as Tensor, operands[1] ?? null, operands[2] ?? null, out);

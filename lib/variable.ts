@@ -11,7 +11,7 @@ import { opcodeOf } from './native.js';
 import type { Shape } from './shape.js';
 import { sameShape, showShape } from './shape.js';
 import type { RecordedOp, Recording } from './tape.js';
-import { activeTapes, offTape, record1 } from './tape.js';
+import { activeTapes, offTape, record1, takes } from './tape.js';
 import { isKnown, Tensor } from './tensor.js';
 
 export type TensorLike = Tensor | Variable | number | boolean | AnyTypedArray | NumberArray;
@@ -140,14 +140,33 @@ export class Variable {
   }
 }
 
+let listener: ((v: Variable) => void) | null = null;
+
+/** Runs fn and returns the trainable variables that it read, in the order of their first reading. */
+export function readingsOf<T>(fn: () => T): [T, Variable[]] {
+  const read = new Set<Variable>();
+  const outer = listener;
+  listener = (v) => {
+    read.add(v);
+    outer?.(v);
+  };
+  try {
+    return [fn(), [...read]];
+  } finally {
+    listener = outer;
+  }
+}
+
 /** The present value, and a note on every tape that watches the variable. */
 export function readVariable(v: Variable): Tensor {
   const t = v.peek();
+  if (listener && v.trainable) listener(v);
   const tapes = activeTapes();
   for (let i = 0; i < tapes.length; i++) {
     const tape = tapes[i];
     if (!tape) continue;
-    if (tape.watchesVariables && v.trainable) tape.watchVariable(v);
+    if (tape.paused) continue;
+    if (tape.watchesVariables && v.trainable && takes(tape)) tape.watchVariable(v);
     const slot = tape.leaf(v.id);
     if (slot !== offTape) tape.read(t, slot);
   }

@@ -1,0 +1,226 @@
+/** Gradients given by hand: customGradient, recomputeGrad, gradPassThrough. Bodies are not recorded; their entry is. */
+import { GradtapeError, ShapeError, show } from './errors.js';
+import { GradientTape, isLeaf, isPlainObject, mapNested, type Nested } from './gradient-tape.js';
+import { IndexedSlices } from './indexed-slices.js';
+import { asTensor } from './op.js';
+import { identity } from './ops/structure.js';
+import { sameShape, showShape } from './shape.js';
+import type { Cotangent, RecordedOp } from './tape.js';
+import { recordMany, suspended } from './tape.js';
+import { Tensor } from './tensor.js';
+import type { TensorLike } from './variable.js';
+import { aliasOf, readingsOf, readVariable, Variable } from './variable.js';
+
+export type CustomGradient = TensorLike | IndexedSlices | null | undefined;
+
+/** What gradFn returns: one gradient per flattened argument (bare for one), or with those of the variables that the body read. */
+export type CustomGradients =
+  | CustomGradient
+  | readonly CustomGradient[]
+  | { readonly args: readonly CustomGradient[]; readonly variables: readonly CustomGradient[] };
+
+export interface CustomGradientResult<V> {
+  readonly value: V;
+  // biome-ignore lint/suspicious/noExplicitAny: one cotangent a value, then perhaps { variables }
+  readonly gradFn: (...cotangents: any[]) => CustomGradients;
+}
+
+function fail(message: string): GradtapeError {
+  return new GradtapeError('ERR_CUSTOM_GRADIENT', message);
+}
+
+function isArgument(value: unknown): boolean {
+  return isLeaf(value) || typeof value === 'number' || typeof value === 'boolean' || ArrayBuffer.isView(value);
+}
+
+/** The tensors among the arguments, flattened. Host arrays and numbers are constants, but count as arguments. */
+function operandsOf(args: readonly unknown[]): Tensor[] {
+  const operands: Tensor[] = [];
+  const walk = (value: unknown): void => {
+    if (isArgument(value)) operands.push(asTensor('customGradient', value as TensorLike));
+    else if (Array.isArray(value) && value.every((v) => typeof v === 'number' || typeof v === 'boolean')) {
+      operands.push(asTensor('customGradient', value));
+    } else if (Array.isArray(value)) value.forEach(walk);
+    else if (isPlainObject(value)) Object.values(value).forEach(walk);
+    else operands.push(asTensor('customGradient', value as TensorLike));
+  };
+  args.forEach(walk);
+  return operands;
+}
+
+function listOf(given: unknown, count: number, what: string): readonly CustomGradient[] {
+  const list = Array.isArray(given) && !(count === 1 && given.length !== 1 && isNumbers(given)) ? given : [given];
+  if (list.length !== count) {
+    throw fail(
+      what === 'variables'
+        ? `Must return gradient for each variable from customGradient's gradFn: expected ${count}, got ${list.length}.`
+        : `customGradient function expected to return ${count} gradients, but returned ${list.length} instead.`,
+    );
+  }
+  return list;
+}
+
+function isNumbers(list: readonly unknown[]): boolean {
+  return list.every((v) => typeof v === 'number');
+}
+
+function checked(g: CustomGradient, like: Tensor, what: string): Cotangent | null {
+  if (g === null || g === undefined) return null;
+  if (g instanceof IndexedSlices) return g;
+  const t = asTensor('customGradient', g, like.dtype);
+  const fits = t.rank >= like.rank && like.shape.every((d, i) => d === 1 || d === t.shape[t.rank - like.rank + i]);
+  if (!sameShape(t.shape, like.shape) && !fits) {
+    throw new ShapeError(
+      `customGradient: the gradient of ${what} has shape ${showShape(t.shape)}, expected ${showShape(like.shape)}`,
+      'ERR_CUSTOM_GRADIENT',
+    );
+  }
+  return t;
+}
+
+/**
+ * A function whose gradient is given: `f(...args)` returns `{ value, gradFn }`, and gradFn gets one cotangent per flattened value.
+ * If the body reads trainable variables that are no arguments, gradFn gets a last argument `{ variables }` and returns
+ * `{ args, variables }`. Second derivatives are those of gradFn's own code.
+ * @throws GradtapeError ERR_CUSTOM_GRADIENT for results of the wrong structure or number
+ */
+export function customGradient<A extends unknown[], V extends Nested<Tensor | Variable>>(
+  f: (...args: A) => CustomGradientResult<V>,
+): (...args: A) => V {
+  if (typeof f !== 'function') throw fail(`customGradient: expected a function, got ${show(f)}`);
+  return (...args) => {
+    const operands = operandsOf(args);
+    const own = new Set<unknown>();
+    mapNested(args, (value) => own.add(value));
+    const [result, read] = readingsOf(() => suspended(() => f(...args)));
+    if (!result || typeof result.gradFn !== 'function' || !('value' in result)) {
+      throw fail(`customGradient: the function must return { value, gradFn }, got ${show(result)}`);
+    }
+    const variables = read.filter((v) => !own.has(v));
+    const outs: Tensor[] = [];
+    // Fresh tensors in ascending order of id, also where the value is an argument itself.
+    const value = mapNested(result.value, (leaf) => {
+      if (!isLeaf(leaf)) throw fail(`customGradient: value must be made of tensors, got ${show(leaf)}`);
+      const out = aliasOf(leaf instanceof Variable ? leaf.peek() : leaf);
+      outs.push(out);
+      return out;
+    }) as V;
+    const { gradFn } = result;
+    if (variables.length > 0 && gradFn.length > 0 && gradFn.length <= outs.length) {
+      throw fail(
+        'customGradient: gradFn must accept a last argument { variables }, since the function uses variables: ' +
+          `[${variables.map((v) => v.name).join(', ')}]`,
+      );
+    }
+    const all = [...operands, ...variables.map(readVariable)];
+    const op: RecordedOp = {
+      name: f.name || 'customGradient',
+      vjps: [],
+      pullAll: (cts) => {
+        if (variables.length === 0) return pulledArguments(gradFn(...cts), operands);
+        const given = gradFn(...cts, { variables }) as { args?: unknown; variables?: unknown } | null;
+        if (!isPlainObject(given) || !('args' in given) || !('variables' in given)) {
+          throw fail(
+            `Must return gradient for each variable from customGradient's gradFn: { args, variables }, got ${show(given)}.`,
+          );
+        }
+        const forVariables = listOf(given.variables, variables.length, 'variables');
+        return [
+          ...pulledArguments(given.args, operands),
+          ...forVariables.map((g, i) =>
+            checked(g, all[operands.length + i] as Tensor, `variable ${variables[i]?.name}`),
+          ),
+        ];
+      },
+    };
+    recordMany(op, outs, all, null);
+    return value;
+  };
+}
+
+function pulledArguments(given: unknown, operands: readonly Tensor[]): (Cotangent | null)[] {
+  return listOf(given, operands.length, 'args').map((g, i) => checked(g, operands[i] as Tensor, `argument ${i}`));
+}
+
+/** The function computed without being kept: its intermediates are computed again when its gradient is asked for. */
+export function recomputeGrad<A extends unknown[], V extends Nested<Tensor>>(f: (...args: A) => V): (...args: A) => V {
+  return (...args) => {
+    const operands = operandsOf(args);
+    const [result, read] = readingsOf(() => suspended(() => f(...args)));
+    const own = new Set<unknown>();
+    mapNested(args, (value) => own.add(value));
+    const variables = read.filter((v) => !own.has(v));
+    const outs: Tensor[] = [];
+    const value = mapNested(result, (leaf) => {
+      if (!(leaf instanceof Tensor)) throw fail(`recomputeGrad: the function must return tensors, got ${show(leaf)}`);
+      const out = aliasOf(leaf);
+      outs.push(out);
+      return out;
+    }) as V;
+    const all = [...operands, ...variables.map(readVariable)];
+    const op: RecordedOp = {
+      name: f.name || 'recomputeGrad',
+      vjps: [],
+      pullAll: (cts) => {
+        // Copies, so that a tensor passed twice gets its gradients apart; outer tapes see them made from the originals.
+        const copies = operands.map((t) => identity(t));
+        let k = 0;
+        const again = args.map((arg) => replaceOperands(arg, () => copies[k++] as Tensor)) as A;
+        const tape = new GradientTape();
+        const targets = tape.record(() => {
+          tape.watch(copies);
+          const flat: Tensor[] = [];
+          mapNested(f(...again), (leaf) => flat.push(leaf as Tensor));
+          return flat;
+        });
+        const grads = tape.gradient(targets, [...copies, ...variables], {
+          outputGradients: cts as readonly Tensor[],
+          unconnectedGradients: 'zero',
+        });
+        return grads as Cotangent[];
+      },
+    };
+    recordMany(op, outs, all, null);
+    return value;
+  };
+}
+
+function replaceOperands(value: unknown, next: () => Tensor): unknown {
+  if (isArgument(value) || (Array.isArray(value) && isNumbers(value))) return next();
+  if (Array.isArray(value)) return value.map((v) => replaceOperands(v, next));
+  if (isPlainObject(value)) {
+    return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, replaceOperands(v, next)]));
+  }
+  return next();
+}
+
+/** f forwards, the identity backwards (straight-through); variables that f reads get no gradient. */
+export function gradPassThrough<A extends unknown[], V extends Nested<Tensor | Variable>>(
+  f: (...args: A) => V,
+): (...args: A) => V {
+  return (...args) => {
+    const operands = operandsOf(args);
+    const result = suspended(() => f(...args));
+    const outs: Tensor[] = [];
+    const value = mapNested(result, (leaf) => {
+      if (!isLeaf(leaf)) throw fail(`gradPassThrough: the function must return tensors, got ${show(leaf)}`);
+      const out = aliasOf(leaf instanceof Variable ? leaf.peek() : leaf);
+      outs.push(out);
+      return out;
+    }) as V;
+    const op: RecordedOp = {
+      name: 'gradPassThrough',
+      vjps: [],
+      pullAll: (cts) => {
+        if (cts.length !== operands.length) {
+          throw fail(
+            `gradPassThrough: ${operands.length} arguments cannot take the gradients of ${cts.length} results`,
+          );
+        }
+        return cts;
+      },
+    };
+    recordMany(op, outs, operands, null);
+    return value;
+  };
+}
