@@ -1,9 +1,9 @@
 /** From JavaScript's numbers, booleans, nested arrays and typed arrays to tensors of known elements. */
 import type { DType } from './dtype.js';
-import { checkDType, numberAs } from './dtype.js';
+import { numberAs } from './dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError } from './errors.js';
 import type { Shape } from './shape.js';
-import { checkShape, guardShape, sameShape, scalarShape, showShape, sizeOf } from './shape.js';
+import { guardShape, sameShape, scalarShape, showShape, sizeOf } from './shape.js';
 import { allocate, bufferTensor, Tensor, uniformTensor } from './tensor.js';
 
 export interface ConstantOptions {
@@ -169,17 +169,4 @@ function fromNested(
   const dtype = wanted ?? like ?? (booleans > 0 ? 'bool' : 'float32');
   if (dtype !== 'float64') for (let i = 0; i < size; i++) numbers[i] = numberAs(op, dtype, numbers[i] as number);
   return place(op, numbers, dtype, natural, shape);
-}
-
-/**
- * A tensor of the given elements.
- *
- * Numbers and nested arrays become float32 and booleans bool, unless `dtype` says otherwise; typed arrays keep their own dtype.
- * Elements are copied.
- * @throws ShapeError for ragged arrays and shapes that do not fit; DTypeError or ValueError for elements that do not fit the dtype
- */
-export function constant(value: unknown, opts: ConstantOptions = {}): Tensor {
-  const dtype = opts.dtype === undefined ? undefined : checkDType('constant', opts.dtype);
-  const shape = opts.shape === undefined ? undefined : checkShape('constant', opts.shape);
-  return fromValue('constant', value, dtype, shape);
 }

@@ -19,10 +19,12 @@ export type CustomGradients =
   | readonly CustomGradient[]
   | { readonly args: readonly CustomGradient[]; readonly variables: readonly CustomGradient[] };
 
+/** One cotangent a value; behind them, if the body read variables, `{ variables }`. */
+export type GradFnArgument = Tensor & { readonly variables: readonly Variable[] };
+
 export interface CustomGradientResult<V> {
   readonly value: V;
-  // biome-ignore lint/suspicious/noExplicitAny: one cotangent a value, then perhaps { variables }
-  readonly gradFn: (...cotangents: any[]) => CustomGradients;
+  readonly gradFn: (...cotangents: GradFnArgument[]) => CustomGradients;
 }
 
 function fail(message: string): GradtapeError {
@@ -117,8 +119,8 @@ export function customGradient<A extends unknown[], V extends Nested<Tensor | Va
       name: f.name || 'customGradient',
       vjps: [],
       pullAll: (cts) => {
-        if (variables.length === 0) return pulledArguments(gradFn(...cts), operands);
-        const given = gradFn(...cts, { variables }) as { args?: unknown; variables?: unknown } | null;
+        if (variables.length === 0) return pulledArguments(gradFn(...(cts as GradFnArgument[])), operands);
+        const given: unknown = gradFn(...([...cts, { variables }] as GradFnArgument[]));
         if (!isPlainObject(given) || !('args' in given) || !('variables' in given)) {
           throw fail(
             `Must return gradient for each variable from customGradient's gradFn: { args, variables }, got ${show(given)}.`,

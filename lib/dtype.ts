@@ -1,5 +1,5 @@
 /** Element types: their names, numbers in a program, sizes and typed arrays. Pure. */
-import { DTypeError, show, ValueError } from './errors.js';
+import { DTypeError, GradtapeError, show, ValueError } from './errors.js';
 
 export type DType = 'float32' | 'float64' | 'int32' | 'uint8' | 'bool';
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
@@ -36,16 +36,12 @@ export function viewOf(dtype: DType, buffer: ArrayBuffer, byteOffset: number, le
   }
 }
 
+/** @throws GradtapeError ERR_OUT_OF_MEMORY */
 export function newArray(dtype: DType, length: number): TypedArray {
-  switch (dtype) {
-    case 'float32':
-      return new Float32Array(length);
-    case 'float64':
-      return new Float64Array(length);
-    case 'int32':
-      return new Int32Array(length);
-    default:
-      return new Uint8Array(length);
+  try {
+    return viewOf(dtype, new ArrayBuffer(length * dtypeBytes[dtype]), 0, length);
+  } catch {
+    throw new GradtapeError('ERR_OUT_OF_MEMORY', `gradtape: no memory for ${length} elements of ${dtype}`);
   }
 }
 

@@ -273,11 +273,12 @@ function copyOf(t: Tensor): TypedArray {
   return newArray(t.dtype, t.size).fill(t.uniform as number);
 }
 
-type Nested = number | boolean | Nested[];
+/** Elements in nested arrays, one level an axis; a bare number or boolean for a scalar. */
+export type NestedArray = number | boolean | NestedArray[];
 
-function nest(values: ArrayLike<number>, shape: Shape, dtype: DType): Nested {
+function nest(values: ArrayLike<number>, shape: Shape, dtype: DType): NestedArray {
   let at = 0;
-  const build = (axis: number): Nested => {
+  const build = (axis: number): NestedArray => {
     if (axis === shape.length) {
       const value = values[at++] as number;
       return dtype === 'bool' ? value !== 0 : value;
@@ -299,12 +300,10 @@ declare module './tensor.js' {
     dataSync(): TypedArray;
     /** The same, computed on another thread while the event loop goes on. */
     data(): Promise<TypedArray>;
-    /** Nested arrays of the elements, one level an axis; a number or boolean for a scalar. */
-    // biome-ignore lint/suspicious/noExplicitAny: the depth is known to the caller only
-    arraySync(): any;
+    /** NestedArray arrays of the elements, one level an axis; a number or boolean for a scalar. */
+    arraySync(): NestedArray;
     /** The same, computed on another thread. */
-    // biome-ignore lint/suspicious/noExplicitAny: the depth is known to the caller only
-    array(): Promise<any>;
+    array(): Promise<NestedArray>;
     /** The only element; a ShapeError if there is not exactly one. */
     item(): number;
     /** TensorFlow's print format. */
@@ -321,10 +320,10 @@ Object.assign(Tensor.prototype, {
     if (!isKnown(this)) await evaluateTensorsAsync([this]);
     return copyOf(this);
   },
-  arraySync(this: Tensor): Nested {
+  arraySync(this: Tensor): NestedArray {
     return nest(this.dataSync(), this.shape, this.dtype);
   },
-  async array(this: Tensor): Promise<Nested> {
+  async array(this: Tensor): Promise<NestedArray> {
     return nest(await this.data(), this.shape, this.dtype);
   },
   item(this: Tensor): number {

@@ -15,16 +15,18 @@ import { Tensor as TensorClass } from './tensor.js';
 import { Variable as VariableClass } from './variable.js';
 
 export { type Config, config, type DeviceInfo, deviceInfo } from './config.js';
-export { type ConstantOptions, constant } from './constant.js';
+export type { ConstantOptions } from './constant.js';
 export {
   type CustomGradientResult,
   type CustomGradients,
   customGradient,
+  type GradFnArgument,
   gradPassThrough,
   recomputeGrad,
 } from './custom-gradient.js';
 export type { DType, TypedArray } from './dtype.js';
 export { DTypeError, GradtapeError, ShapeError, TapeError, ValueError } from './errors.js';
+export type { NestedArray } from './evaluate.js';
 export { expr } from './expr.js';
 export {
   type GradientOptions,

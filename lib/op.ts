@@ -176,8 +176,8 @@ export interface OpInfo extends Sampling {
   readonly differentiable: boolean;
   /** Takes any number of arguments. */
   readonly variadic?: boolean;
-  // biome-ignore lint/suspicious/noExplicitAny: ops differ in their arguments; the registry only names them
-  readonly fn: (...args: any[]) => unknown;
+  /** Ops differ in their arguments; the registry only names them. */
+  readonly fn: (...args: never[]) => unknown;
 }
 
 export const registry: Map<string, OpInfo> = new Map();
@@ -188,7 +188,7 @@ export function register(info: OpInfo): void {
   if (registry.has(key)) throw new GradtapeError('ERR_INTERNAL', `gradtape: op ${key} is declared twice`);
   registry.set(key, info);
   if (info.namespace === 'linalg' || info.namespace === 'internal') return;
-  const { fn } = info;
+  const fn = info.fn as (...args: unknown[]) => unknown;
   const method = {
     configurable: true,
     writable: true,
@@ -273,7 +273,7 @@ export function binary(name: string, rules: { x: Vjp | null; y: Vjp | null } | n
 }
 
 /** A number beside a typed array takes the typed array's dtype. */
-function likeOf(x: TensorLike): DType | undefined {
+export function likeOf(x: TensorLike): DType | undefined {
   return ArrayBuffer.isView(x) ? asTensor('', x).dtype : undefined;
 }
 

@@ -10,6 +10,7 @@ import {
   fromX,
   fromXY,
   fromY,
+  likeOf,
   linear,
   nodeOfMany,
   register,
@@ -62,7 +63,7 @@ const realDiv: Fn2 = binary(
 
 /** x / y. Integers divide as float64, as in TensorFlow. */
 export function div(x: TensorLike, y: TensorLike): Tensor {
-  const dtype = dtypeOf(x) ?? dtypeOf(y);
+  const dtype = dtypeOf(x) ?? dtypeOf(y) ?? likeOf(x) ?? likeOf(y);
   if (dtype !== 'int32' && dtype !== 'uint8') return realDiv(x, y);
   const [a, b] = asTensors('div', [x, y]) as [Tensor, Tensor];
   return realDiv(cast(a, 'float64'), cast(b, 'float64'));

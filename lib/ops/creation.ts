@@ -1,12 +1,27 @@
-/** Tensors from nothing: filled ones, ranges, unit matrices. */
+/** Tensors from JavaScript's values and from nothing: constants, filled ones, ranges, unit matrices. */
+import { type ConstantOptions, fromValue } from '../constant.js';
 import type { DType } from '../dtype.js';
 import { checkDType, numberAs } from '../dtype.js';
 import { show, ValueError } from '../errors.js';
 import { checkShape, guardShape, sizeOf } from '../shape.js';
 import { allocate, bufferTensor, type Tensor, uniformTensor } from '../tensor.js';
+import { readVariable, Variable } from '../variable.js';
 
 export interface DTypeOption {
   dtype?: DType;
+}
+
+/**
+ * A tensor of the given elements.
+ *
+ * Numbers and nested arrays become float32 and booleans bool, unless `dtype` says otherwise; typed arrays keep their own dtype.
+ * Elements are copied; tensors are taken as they are, and a variable is read.
+ * @throws ShapeError for ragged arrays and shapes that do not fit; DTypeError or ValueError for elements that do not fit the dtype
+ */
+export function constant(value: unknown, opts: ConstantOptions = {}): Tensor {
+  const dtype = opts.dtype === undefined ? undefined : checkDType('constant', opts.dtype);
+  const shape = opts.shape === undefined ? undefined : checkShape('constant', opts.shape);
+  return fromValue('constant', value instanceof Variable ? readVariable(value) : value, dtype, shape);
 }
 
 function filled(op: string, shape: readonly number[], value: number | boolean, dtype: DType): Tensor {

@@ -80,7 +80,7 @@ export function softmaxCrossEntropyWithLogits(labels: TensorLike, logits: Tensor
       },
     ],
   };
-  return done(composed(flow, [y, x], d, () => neg(reduceSum(mul(y, logSoftmax(x, d)), d))));
+  return done(composed(flow, [y, x], d, () => sub(0, reduceSum(mul(y, logSoftmax(x, d)), d))));
 }
 
 const kGather = opcodeOf('gather');
@@ -121,7 +121,7 @@ export function sparseSoftmaxCrossEntropyWithLogits(labels: TensorLike, logits: 
   return done(
     composed(sparseOp, [y, x], null, () => {
       const picked = node(op, kGather, x.dtype, y.shape, logSoftmax(x), y, [y.size, 1, classes, 1, 1]);
-      return neg(picked);
+      return sub(0, picked); // not its negative: a loss of 0 is not -0
     }),
   );
 }
