@@ -126,9 +126,9 @@ export function customGradient<A extends unknown[], V extends Nested<Tensor | Va
             `Must return gradient for each variable from customGradient's gradFn: { args, variables }, got ${show(given)}.`,
           );
         }
-        const forVariables = listOf(given.variables, variables.length, 'variables');
+        const forVariables = listOf(given['variables'], variables.length, 'variables');
         return [
-          ...pulledArguments(given.args, operands),
+          ...pulledArguments(given['args'], operands),
           ...forVariables.map((g, i) =>
             checked(g, all[operands.length + i] as Tensor, `variable ${variables[i]?.name}`),
           ),

@@ -91,7 +91,7 @@ function compile(node: ExprNode, strings: readonly string[]): Formula {
 
 function opNamed(name: string, at: number, strings: readonly string[]): Fn {
   const op = registry.get(name);
-  if (op && op.namespace !== 'internal') return op.fn;
+  if (op && op.namespace !== 'internal') return op.fn as Fn;
   const camel = name.replace(/^(tf|math)\./, '').replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
   const near = [camel, `nn.${camel}`, `linalg.${camel}`].find((other) => other !== name && registry.has(other));
   throw formulaError(strings, at, `there is no op '${name}'${near ? `: write '${near}'` : ''}`);

@@ -37,7 +37,7 @@ export const rsqrt: Fn1 = unary(
 );
 export const reciprocal: Fn1 = unary(
   'reciprocal',
-  fromOut((ct, out) => mul(neg(ct), square(out))),
+  fromOut((ct, out) => mul(mul(neg(ct), out), out)),
   positive,
 );
 export const exp: Fn1 = unary(
@@ -103,12 +103,12 @@ function powBase(ct: Tensor, x: Tensor, y: Tensor): Tensor {
   // An exponent that a tape knows is no mere number: the rule's own derivative needs it.
   if (y.uniform !== undefined && !isOnTape(y)) {
     const n = y.uniform;
-    if (n === 2) return mul(ct, mul(x, 2));
+    if (n === 2) return mul(mul(ct, 2), x);
     if (n === 1) return mul(ct, 1);
     if (n === 0) return mul(ct, 0);
-    return mul(ct, mul(pow(x, n - 1), n));
+    return mul(mul(ct, n), pow(x, n - 1));
   }
-  return mul(ct, mul(y, pow(x, where(logicalAnd(equal(y, 0), equal(x, 0)), 0, sub(y, 1)))));
+  return mul(mul(ct, y), pow(x, where(logicalAnd(equal(y, 0), equal(x, 0)), 0, sub(y, 1))));
 }
 
 /** x^y. Its derivative with respect to the exponent is taken as 0 where the base is not positive. */
