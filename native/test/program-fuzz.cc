@@ -1,6 +1,6 @@
 // Fuzzes programs: no bytes, however malformed, may crash the decoder, the planner or the executor, and what a valid
-// program computes must have the same bits when its values are computed one by one. A libFuzzer target; program-test.cc
-// replays the corpus and random bytes through it.
+// program computes must have the same bits when its values are computed one by one, on one thread. A libFuzzer target;
+// program-test.cc replays the corpus and random bytes through it.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -13,10 +13,17 @@
 namespace gradtape {
 namespace {
 
-constexpr int64_t kMaxSize = 1 << 14;   // elements of a value that is run
-constexpr int64_t kMaxBytes = 1 << 22;  // of all values of a program that is run
-constexpr int64_t kMaxWork = 1 << 22;   // multiplications of all matmuls
-constexpr int kMaxValues = 40;
+constexpr size_t kThreads = 3;
+
+// What a program that is run may cost. Most are small; a few are large enough to be cut into parts for threads.
+struct Limits {
+  int64_t size;   // elements of a value
+  int64_t bytes;  // of all values
+  int64_t work;   // multiplications of all matmuls, elements that are reduced
+  int values;
+};
+constexpr Limits kSmall = {1 << 14, 1 << 22, 1 << 22, 40};
+constexpr Limits kLarge = {1 << 18, 1 << 24, 1 << 23, 10};
 
 // The input bytes as a stream of choices; at its end, zeros.
 class Bytes {
@@ -30,10 +37,14 @@ class Bytes {
     for (int i = 0; i < 4; ++i) w = w << 8 | uint32_t(byte());
     return int32_t(w);
   }
-  uint64_t left() const { return uint64_t(end_ - at_); }
+
+  // Consumes the first choice.
+  void choose_size() { large_ = below(16) == 15; }
+  const Limits& limits() const { return large_ ? kLarge : kSmall; }
 
  private:
   const uint8_t *at_, *end_;
+  bool large_ = false;
 };
 
 // Numbers for the operands; not from the input, whose bytes are better spent on structure.
@@ -77,6 +88,8 @@ struct Made {
 
 int32_t any_dim(Bytes& in) {
   static const int32_t dims[] = {1, 2, 3, 4, 0, 5, 7, 8, 9, 16, 17, 31, 33, 64, 65, 128, 130, 1023, 1024, 1025, 2100};
+  static const int32_t large[] = {1, 2, 3, 32, 100, 128, 129, 257, 512, 1000, 1025, 2048, 5000, 40000, 100001};
+  if (&in.limits() == &kLarge) return large[in.below(sizeof(large) / sizeof(large[0]))];
   return dims[in.below(sizeof(dims) / sizeof(dims[0]))];
 }
 
@@ -89,7 +102,7 @@ std::vector<int32_t> any_shape(Bytes& in) {
   std::vector<int32_t> dims(in.below(4));
   for (int32_t& d : dims) d = any_dim(in);
   Made m{0, 0, dims, {}, {}};
-  while (m.size() > kMaxSize) m.dims.pop_back();
+  while (m.size() > in.limits().size) m.dims.pop_back();
   return m.dims;
 }
 
@@ -303,10 +316,10 @@ std::vector<int32_t> any_program(Bytes& in) {
   }
   const bool corrupt = in.below(4) == 3;
   std::vector<Made> values;
-  while (!in.empty() && int(values.size()) < kMaxValues) {
+  while (!in.empty() && int(values.size()) < in.limits().values) {
     Made v = any_value(in, values);
     // What does not fit its operands becomes a fresh input, but for a few.
-    if (v.size() > kMaxSize || (!is_valid(v, values) && in.below(32) != 1))
+    if (v.size() > in.limits().size || (!is_valid(v, values) && in.below(32) != 1))
       v = {kInput, any_dtype(in), any_shape(in), {}, {}};
     values.push_back(v);
   }
@@ -370,15 +383,18 @@ double any_number(DType dtype, Numbers& numbers) {
   }
 }
 
-bool small_enough(const Program& program) {
+bool within(const Limits& limits, const Program& program) {
   int64_t bytes = 0, work = 0;
   for (const Value& v : program.values) {
-    if (v.size > kMaxSize) return false;
+    if (v.size > limits.size) return false;
     bytes += v.size * 8;
-    if (v.opcode == kMatmul) work += v.size * program.values[v.operands[0]].size;
+    if (v.opcode == kMatmul) {
+      const Value& a = program.values[v.operands[0]];
+      work += v.size * a.dims[a.rank - (v.attributes[0] ? 2 : 1)];
+    }
     if (is_reduction(v.opcode)) work += program.values[v.operands[0]].size;
   }
-  return bytes <= kMaxBytes && work <= kMaxWork;
+  return bytes <= limits.bytes && work <= limits.work;
 }
 
 bool same_bits(const Value& v, const char* a, const char* b) {
@@ -435,7 +451,7 @@ class OneByOne {
     results_[i].make(kDTypeSize[v.dtype] * size_t(v.size));
     if (v.size == 0) return;  // the planner does not ask for its operands either
     std::vector<const char*> operands;
-    for (int o = 0; o < v.arity; ++o) operands.push_back(at(v.operands[o]));  // depth is bounded by kMaxValues
+    for (int o = 0; o < v.arity; ++o) operands.push_back(at(v.operands[o]));  // depth is bounded by Limits::values
     std::vector<int32_t> words = {v.arity + 1, 1};
     std::vector<double> data;
     for (int o = 0; o < v.arity; ++o) {
@@ -465,17 +481,19 @@ class OneByOne {
   Pool pool_;
 };
 
-void check(const std::vector<int32_t>& words, uint64_t seed) {
+void check(const std::vector<int32_t>& words, const Limits& limits, uint64_t seed) {
   static Executor executor;
   static Pool pool;
+  const size_t threads = &limits == &kLarge ? kThreads : 1;
+  pool.set_threads(threads);
   // An exact copy: reading past its end is seen.
   const std::unique_ptr<int32_t[]> exact(new int32_t[words.size()]);
   std::copy(words.begin(), words.end(), exact.get());
   const Kernels* kernels = kernels_for("");
   Plan plan;
-  if (!make_plan(exact.get(), words.size(), *kernels, 1, plan).empty()) return;
+  if (!make_plan(exact.get(), words.size(), *kernels, threads, plan).empty()) return;
   const Program& program = plan.program;
-  if (!small_enough(program)) return;
+  if (!within(limits, program)) return;
   Numbers numbers(seed);
   std::vector<Buffer> buffers(program.values.size()), outputs(program.outputs.size());
   std::vector<double> data(size_t(program.data_count)), results(size_t(program.result_count) + 2);
@@ -502,7 +520,7 @@ void check(const std::vector<int32_t>& words, uint64_t seed) {
     data[program.output_data[k]] = outputs[k].address;
   }
   if (run(plan, data.data(), results.data(), executor, pool).code != Failure::kNone) return;
-  if (program.values.size() > size_t(kMaxValues)) return;
+  if (program.values.size() > size_t(kSmall.values)) return;
   OneByOne alone(plan, data, words);
   size_t next = 0;
   for (size_t k = 0; k < outputs.size(); ++k) {
@@ -521,7 +539,8 @@ void check(const std::vector<int32_t>& words, uint64_t seed) {
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   gradtape::Bytes in(bytes, size);
+  in.choose_size();
   const std::vector<int32_t> words = gradtape::any_program(in);
-  gradtape::check(words, size);
+  gradtape::check(words, in.limits(), size);
   return 0;
 }
