@@ -7,9 +7,20 @@ import { fileURLToPath } from 'node:url';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 
+const jax = { folder: 'peers', packages: ['@jax-js/jax'], load: () => import('./peers/jax-js.mjs') };
+const loadTfjs = () => import('./peers/tfjs.mjs');
+
 /** Where a library's packages are installed, what they are called, and the module that speaks to it. */
 const homes = {
   deepbox: { folder: '', packages: ['deepbox'], load: () => import('./peers/deepbox.mjs') },
+  'jax-js': jax,
+  'jax-js-jit': jax,
+  'tfjs-cpu': { folder: 'peers', packages: ['@tensorflow/tfjs'], load: loadTfjs },
+  'tfjs-wasm': {
+    folder: 'peers',
+    packages: ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm'],
+    load: loadTfjs,
+  },
 };
 
 export const everyone = Object.keys(homes);
