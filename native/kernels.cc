@@ -102,7 +102,7 @@ struct Array {
   GRADTAPE_INLINE Step<T, N> padded(size_t n) const {
     if (n == 1) return splat_step<T, N>(p[0]);
     alignas(kVectorBytes) T lanes[N];
-    const auto first = splat<Vec<T, N < kLanes<T> ? N : kLanes<T>>>(p[0]);
+    const auto first = splat < Vec<T, N<kLanes<T> ? N : kLanes<T>>>(p[0]);
 #pragma GCC unroll 8
     for (size_t i = 0; i < N; i += kLanesOf<decltype(first + first)>) store(lanes + i, first);
     copy_few(lanes, p, n);
@@ -174,23 +174,23 @@ GRADTAPE_INLINE V part(V x, size_t) {
       return expr;                             \
     }                                          \
   };
-#define UNARY_TO_BOOL(name, dtypes, expr)       \
-  struct name##_ {                              \
-    static constexpr unsigned domain = dtypes;  \
-    static constexpr bool to_bool = true;       \
-    template <class V>                          \
-    static GRADTAPE_INLINE auto apply(V x) {    \
-      return expr;                              \
-    }                                           \
+#define UNARY_TO_BOOL(name, dtypes, expr)      \
+  struct name##_ {                             \
+    static constexpr unsigned domain = dtypes; \
+    static constexpr bool to_bool = true;      \
+    template <class V>                         \
+    static GRADTAPE_INLINE auto apply(V x) {   \
+      return expr;                             \
+    }                                          \
   };
-#define BINARY(name, dtypes, expr)              \
-  struct name##_ {                              \
-    static constexpr unsigned domain = dtypes;  \
-    static constexpr bool to_bool = false;      \
-    template <class V>                          \
-    static GRADTAPE_INLINE V apply(V x, V y) {  \
-      return expr;                              \
-    }                                           \
+#define BINARY(name, dtypes, expr)             \
+  struct name##_ {                             \
+    static constexpr unsigned domain = dtypes; \
+    static constexpr bool to_bool = false;     \
+    template <class V>                         \
+    static GRADTAPE_INLINE V apply(V x, V y) { \
+      return expr;                             \
+    }                                          \
   };
 #define BINARY_TO_BOOL(name, dtypes, expr)        \
   struct name##_ {                                \
@@ -201,13 +201,13 @@ GRADTAPE_INLINE V part(V x, size_t) {
       return expr;                                \
     }                                             \
   };
-#define TERNARY(name, dtypes, expr)                  \
-  struct name##_ {                                   \
-    static constexpr unsigned domain = dtypes;       \
-    template <class M, class V>                      \
-    static GRADTAPE_INLINE V apply(M c, V x, V y) {  \
-      return expr;                                   \
-    }                                                \
+#define TERNARY(name, dtypes, expr)                 \
+  struct name##_ {                                  \
+    static constexpr unsigned domain = dtypes;      \
+    template <class M, class V>                     \
+    static GRADTAPE_INLINE V apply(M c, V x, V y) { \
+      return expr;                                  \
+    }                                               \
   };
 #include "kernels/binary.def"
 #include "kernels/ternary.def"
@@ -226,8 +226,10 @@ template <class Op, class T>
 struct UnaryLoop {
   template <class X>
   static GRADTAPE_INLINE auto apply(X x, int, int) {
-    if constexpr (Op::to_bool) return to_bool<T>([&](size_t k) GRADTAPE_LAMBDA { return Op::apply(part(x, k)); });
-    else return Op::apply(x);
+    if constexpr (Op::to_bool)
+      return to_bool<T>([&](size_t k) GRADTAPE_LAMBDA { return Op::apply(part(x, k)); });
+    else
+      return Op::apply(x);
   }
   static void run(const void* a, const void*, const void*, void* out, size_t n) {
     using Out = std::conditional_t<Op::to_bool, uint8_t, T>;
@@ -240,8 +242,10 @@ template <class Op, class T, unsigned variant>
 struct BinaryLoop {
   template <class X>
   static GRADTAPE_INLINE auto apply(X x, X y, int) {
-    if constexpr (Op::to_bool) return to_bool<T>([&](size_t k) GRADTAPE_LAMBDA { return Op::apply(part(x, k), part(y, k)); });
-    else return Op::apply(x, y);
+    if constexpr (Op::to_bool)
+      return to_bool<T>([&](size_t k) GRADTAPE_LAMBDA { return Op::apply(part(x, k), part(y, k)); });
+    else
+      return Op::apply(x, y);
   }
   static void run(const void* a, const void* b, const void*, void* out, size_t n) {
     using Out = std::conditional_t<Op::to_bool, uint8_t, T>;

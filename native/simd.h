@@ -140,8 +140,10 @@ GRADTAPE_INLINE typename AsVector<X>::type splat(typename AsVector<X>::Element x
 
 template <class V, class M>
 GRADTAPE_INLINE V select(M mask, V yes, V no) {
-  if constexpr (std::is_same_v<M, MaskOf<V>>) return mask ? yes : no;
-  else return (MaskOf<V>)mask ? yes : no;
+  if constexpr (std::is_same_v<M, MaskOf<V>>)
+    return mask ? yes : no;
+  else
+    return (MaskOf<V>)mask ? yes : no;
 }
 
 // The lesser and the greater; b if either is NaN. Written so that compilers see the one instruction.
@@ -293,9 +295,12 @@ GRADTAPE_INLINE Vec<int32_t, N> widen_bytes(Vec<uint8_t, N> v) {
   using Shorts = Vec<uint16_t, 8>;
   const Shorts s = (Shorts)zip_low((Bytes)Vec<uint64_t, 2>{bits, 0}, Bytes{});
   const auto low = (Vec<int32_t, 4>)zip_low(s, Shorts{});
-  if constexpr (N == 8) return join(low, (Vec<int32_t, 4>)zip_high(s, Shorts{}));
-  else if constexpr (N == 4) return low;
-  else return low_half(low);
+  if constexpr (N == 8)
+    return join(low, (Vec<int32_t, 4>)zip_high(s, Shorts{}));
+  else if constexpr (N == 4)
+    return low;
+  else
+    return low_half(low);
 }
 
 // Lane by lane to another type, as a C cast of each lane.
@@ -344,8 +349,10 @@ GRADTAPE_INLINE void zip_pass(V (&rows)[N]) {
 // Transposes N vectors of N lanes in registers.
 template <class T, size_t N = kLanes<T>>
 GRADTAPE_INLINE void transpose(Vec<T, N> (&rows)[N]) {
-  if constexpr (N * sizeof(T) == 16) zip_pass<N>(rows);
-  else transpose_pass<N / 2>(rows);
+  if constexpr (N * sizeof(T) == 16)
+    zip_pass<N>(rows);
+  else
+    transpose_pass<N / 2>(rows);
 }
 
 // a * b + c, rounded once where kFma. The compilers contract nothing by themselves (-ffp-contract=off), and gcc does

@@ -32,18 +32,24 @@ GRADTAPE_INLINE V select(M mask, V yes, V no) {
 // Integers wrap: their arithmetic is done unsigned.
 template <class V>
 GRADTAPE_INLINE V add(V x, V y) {
-  if constexpr (kIsInt<V>) return (V)((UintVec<V>)x + (UintVec<V>)y);
-  else return x + y;
+  if constexpr (kIsInt<V>)
+    return (V)((UintVec<V>)x + (UintVec<V>)y);
+  else
+    return x + y;
 }
 template <class V>
 GRADTAPE_INLINE V sub(V x, V y) {
-  if constexpr (kIsInt<V>) return (V)((UintVec<V>)x - (UintVec<V>)y);
-  else return x - y;
+  if constexpr (kIsInt<V>)
+    return (V)((UintVec<V>)x - (UintVec<V>)y);
+  else
+    return x - y;
 }
 template <class V>
 GRADTAPE_INLINE V mul(V x, V y) {
-  if constexpr (kIsInt<V>) return (V)((UintVec<V>)x * (UintVec<V>)y);
-  else return x * y;
+  if constexpr (kIsInt<V>)
+    return (V)((UintVec<V>)x * (UintVec<V>)y);
+  else
+    return x * y;
 }
 template <class V>
 GRADTAPE_INLINE V squared_difference(V x, V y) {
@@ -58,13 +64,17 @@ GRADTAPE_INLINE UintVec<V> sign_bit(V) {
 
 template <class V>
 GRADTAPE_INLINE V neg(V x) {
-  if constexpr (kIsInt<V>) return sub(V{}, x);
-  else return bitcast<V>(bitcast<UintVec<V>>(x) ^ sign_bit(x));
+  if constexpr (kIsInt<V>)
+    return sub(V{}, x);
+  else
+    return bitcast<V>(bitcast<UintVec<V>>(x) ^ sign_bit(x));
 }
 template <class V>
 GRADTAPE_INLINE V abs(V x) {
-  if constexpr (kIsInt<V>) return select(x < 0, neg(x), x);
-  else return bitcast<V>(bitcast<UintVec<V>>(x) & ~sign_bit(x));
+  if constexpr (kIsInt<V>)
+    return select(x < 0, neg(x), x);
+  else
+    return bitcast<V>(bitcast<UintVec<V>>(x) & ~sign_bit(x));
 }
 template <class V>
 GRADTAPE_INLINE V copysign(V x, V sign) {
@@ -126,13 +136,13 @@ struct Format;
 template <>
 struct Format<float> {
   static constexpr unsigned mantissa = 23, bias = 127;
-  static constexpr float magic = 12582912;            // 1.5 * 2^23: adding it rounds to an integer, in the low bits
+  static constexpr float magic = 12582912;  // 1.5 * 2^23: adding it rounds to an integer, in the low bits
   static constexpr uint32_t sqrt_half = 0x3f3504f3;
   static constexpr float min_normal = 0x1p-126f;
-  static constexpr float exp_low = -104, exp_high = 89;  // beyond: 0, infinity
-  static constexpr float expm1_low = -18;                // below: -1
-  static constexpr float tanh_high = 9.5f;               // above: 1
-  static constexpr float tiny = 0x1p-26f;                // below: sin x = expm1 x = log1p x = x
+  static constexpr float exp_low = -104, exp_high = 89;   // beyond: 0, infinity
+  static constexpr float expm1_low = -18;                 // below: -1
+  static constexpr float tanh_high = 9.5f;                // above: 1
+  static constexpr float tiny = 0x1p-26f;                 // below: sin x = expm1 x = log1p x = x
   static constexpr float trig_high = kFma ? 3e5f : 1e6f;  // above: by the C library
   static constexpr float trig_near = 0x1p-17f;            // times trig_high / pi is more than pi / 4
 };
@@ -154,11 +164,13 @@ template <class V>
 constexpr bool kIsFloat = sizeof(Lane<V>) == 4;
 
 // The coefficients of the lane's type.
-#define GRADTAPE_COEFFICIENTS(name)            \
-  template <class V>                           \
-  constexpr const auto& name() {               \
-    if constexpr (kIsFloat<V>) return name##F; \
-    else return name##D;                       \
+#define GRADTAPE_COEFFICIENTS(name) \
+  template <class V>                \
+  constexpr const auto& name() {    \
+    if constexpr (kIsFloat<V>)      \
+      return name##F;               \
+    else                            \
+      return name##D;               \
   }
 GRADTAPE_COEFFICIENTS(kExp)
 GRADTAPE_COEFFICIENTS(kLn2)
@@ -230,8 +242,8 @@ GRADTAPE_INLINE Reduced<V> reduce_exp(V x, int offset) {
   return {r, (high - r) - n * kLn2<V>()[1], bitcast<UintVec<V>>(t)};
 }
 
-// exp(x) for x that needs no clamping but for NaN: 2^n is applied in two halves, so that the result is rounded once even
-// if it is denormal, and overflows to infinity.
+// exp(x) for x that needs no clamping but for NaN: 2^n is applied in two halves, so that the result is rounded once
+// even if it is denormal, and overflows to infinity.
 template <class V>
 GRADTAPE_INLINE V exp_clamped(V x) {
   using T = Lane<V>;
@@ -387,8 +399,8 @@ __attribute__((noinline)) V each_special(MaskOf<V> mask, V x, V r, double (*f)(d
   return r;
 }
 
-// x - h pi = r + c, where c is what rounding takes from r; 2 h is an integer. Exact products by fma, or by constants short
-// enough, in float64.
+// x - h pi = r + c, where c is what rounding takes from r; 2 h is an integer. Exact products by fma, or by constants
+// short enough, in float64.
 template <class V>
 GRADTAPE_INLINE void subtract_pi(V x, V h, V& r, V& c) {
   if constexpr (kFma) {
@@ -444,8 +456,8 @@ GRADTAPE_INLINE V trig_of(V t, V r, V c) {
   using T = Lane<V>;
   constexpr unsigned top = 8 * sizeof(T) - 1;
   const V z = r * r;
-  const V s = r * z * poly(z, kSin<V>());
-  const V sine = r + (with_c ? s + c : s);
+  const V q = poly(z, kSin<V>());
+  const V sine = with_c ? r + fma(r * z, q, c) : fma(r * z, q, r);
   const V k = fma(z, poly(z, kCos<V>()), splat<V>(T(-0.5)));
   const V cosine = fma(z, k, splat<V>(1)) - (with_c ? r * c : V{});
   UintVec<V> n = bitcast<UintVec<V>>(t);
@@ -523,12 +535,13 @@ GRADTAPE_INLINE V erf(V x) {
   return copysign(y, x);
 }
 
-// floor(x / y) of int32, 0 for y = 0, through float64: no quotient of such integers is nearer to the next integer than a
-// rounding. The quotient -INT_MIN wraps.
+// floor(x / y) of int32, 0 for y = 0, through float64: no quotient of such integers is nearer to the next integer than
+// a rounding. The quotient -INT_MIN wraps.
 template <class V>
 GRADTAPE_INLINE V floordiv_int(V x, V y) {
   const auto half = [](auto a, auto b) GRADTAPE_LAMBDA {
-    return bitcast<Vec<int64_t, kLanesOf<V> / 2>>(floor(convert<double>(a) / convert<double>(b)) + Format<double>::magic);
+    return bitcast<Vec<int64_t, kLanesOf<V> / 2>>(floor(convert<double>(a) / convert<double>(b)) +
+                                                  Format<double>::magic);
   };
   const V safe = select(y == 0, splat<V>(1), y);
   const auto low = half(low_half(x), low_half(safe)), high = half(high_half(x), high_half(safe));
@@ -565,8 +578,10 @@ GRADTAPE_INLINE V floormod(V x, V y) {
 }
 template <class V>
 GRADTAPE_INLINE V floordiv(V x, V y) {
-  if constexpr (kIsInt<V>) return floordiv_int(x, y);
-  else return floor(x / y);
+  if constexpr (kIsInt<V>)
+    return floordiv_int(x, y);
+  else
+    return floor(x / y);
 }
 
 // |x|^y in float64 for float32 operands: V is a vector of float64, x positive and finite, y finite.

@@ -40,8 +40,10 @@ struct Arg {
       best = j == 0 ? v : select(take, v, best);
       at = j == 0 ? I{} : select(take, splat<I>(Lane<I>(j)), at);
     });
-    if constexpr (sizeof(T) == 4) store(to, at);
-    else store(to, low_half(narrow(at, at)));
+    if constexpr (sizeof(T) == 4)
+      store(to, at);
+    else
+      store(to, low_half(narrow(at, at)));
   }
 
   // The best of each block is compared, then looked for in its block. n >= L.

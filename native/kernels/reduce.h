@@ -1,5 +1,5 @@
-// Reductions of rows and of columns: sum, prod, max, min. Knows no shapes: kernels.h says what one call covers. The order
-// of the operations depends on the number of elements that are reduced and on nothing else.
+// Reductions of rows and of columns: sum, prod, max, min. Knows no shapes: kernels.h says what one call covers. The
+// order of the operations depends on the number of elements that are reduced and on nothing else.
 #pragma once
 
 #include "../vmath.h"
@@ -18,8 +18,10 @@ struct SumOf {
   }
   template <class T>
   static GRADTAPE_INLINE T combine_one(T x, T y) {
-    if constexpr (T(0.5) == 0) return T(uint32_t(x) + uint32_t(y));
-    else return x + y;
+    if constexpr (T(0.5) == 0)
+      return T(uint32_t(x) + uint32_t(y));
+    else
+      return x + y;
   }
 };
 struct ProdOf {
@@ -31,8 +33,10 @@ struct ProdOf {
   }
   template <class T>
   static GRADTAPE_INLINE T combine_one(T x, T y) {
-    if constexpr (T(0.5) == 0) return T(uint32_t(x) * uint32_t(y));
-    else return x * y;
+    if constexpr (T(0.5) == 0)
+      return T(uint32_t(x) * uint32_t(y));
+    else
+      return x * y;
   }
 };
 struct MaxOf {
@@ -104,8 +108,10 @@ struct Reduce {
 
   template <class X>
   static GRADTAPE_INLINE T across(X x) {
-    if constexpr (kLanesOf<X> == 2) return Op::combine_one(x[0], x[1]);
-    else return across(Op::combine(low_half(x), high_half(x)));
+    if constexpr (kLanesOf<X> == 2)
+      return Op::combine_one(x[0], x[1]);
+    else
+      return across(Op::combine(low_half(x), high_half(x)));
   }
 
   static GRADTAPE_INLINE T short_row(const T* p, size_t n) {
@@ -186,7 +192,8 @@ struct Reduce {
     for (size_t k = 0; k < K; ++k) store(to + k * L, a[k]);
   }
 
-  // The same for fewer columns than a vector has lanes; a row's vector reads into the following rows where there are some.
+  // The same for fewer columns than a vector has lanes; a row's vector reads into the following rows where there are
+  // some.
   static GRADTAPE_INLINE void narrow_columns(const T* p, size_t stride, T* to, size_t rows, size_t n) {
     alignas(kVectorBytes) T lanes[L] = {};
     const size_t total = (rows - 1) * stride + n;

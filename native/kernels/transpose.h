@@ -9,8 +9,9 @@ namespace {
 
 template <class T>
 struct Transpose {
-  static constexpr size_t L = sizeof(T) == 1 ? 16 : kLanes<T>;                          // a square of L x L in registers
-  static constexpr size_t K = L * sizeof(T) < 64 && sizeof(T) > 1 ? 64 / (L * sizeof(T)) : 1;  // squares that fill cache lines of dst
+  static constexpr size_t L = sizeof(T) == 1 ? 16 : kLanes<T>;  // a square of L x L in registers
+  static constexpr size_t K = L * sizeof(T) < 64 && sizeof(T) > 1 ? 64 / (L * sizeof(T))
+                                                                  : 1;  // squares that fill cache lines of dst
   static constexpr size_t kColumns = 64;
 
   static GRADTAPE_INLINE void plain(const T* s, size_t ss, T* d, size_t ds, size_t rows, size_t columns) {

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Fits the polynomials of native/vmath.h and prints them as native/coefficients.h. Needs mpmath; run by hand.
+"""Fits the polynomials of native/vmath.h and prints native/coefficients.h. Needs mpmath; run by hand:
+minimax.py | clang-format > native/coefficients.h
 
 A fit is a weighted minimax approximation (Remez's exchange on a dense grid). The coefficients are rounded to the
 target's precision one by one, lowest degree first, and the rest is fitted again after each rounding, so the error
@@ -83,17 +84,12 @@ def literal(x, bits):
     return float(x).hex() + ('f' if bits <= 24 else '')
 
 
-def hexfloat(x, bits):
-    m, e = mp.frexp(x)
-    return literal(x, bits)
-
-
 def table(name, bits, values, comment):
     kind = 'float' if bits == 24 else 'double'
     print(f'// {comment}')
     print(f'constexpr {kind} {name}[] = {{')
     for v in values:
-        print(f'    {hexfloat(v, bits)},  // {mp.nstr(v, 10)}')
+        print(f'    {literal(v, bits)},  // {mp.nstr(v, 10)}')
     print('};')
     print()
 
