@@ -1,0 +1,36 @@
+// Runs a piece of CommonJS over the built library in a process of its own: for settings read at load, memory, exits.
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '..');
+
+export interface Outcome {
+  /** Exit code; null if a signal ended the process. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** In `code`, `tf` is the library; `done(value)` prints JSON, which `jsonOf` reads. */
+export function runChild(code: string, env: Record<string, string> = {}): Promise<Outcome> {
+  const source = `
+    const done = (value) => console.log(JSON.stringify(value));
+    const tf = require('./dist/index.cjs');
+    ${code}`;
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(NODE_|VITEST|GRADTAPE_)/.test(name));
+  return new Promise((resolve) => {
+    const options = { cwd: root, env: { ...Object.fromEntries(inherited), ...env }, maxBuffer: 1 << 24 };
+    const child = execFile(process.execPath, ['--expose-gc', '-e', source], options, (_, stdout, stderr) => {
+      resolve({ code: child.exitCode, stdout, stderr });
+    });
+  });
+}
+
+/** The value that the child was done with; fails with what it printed if it was not. */
+export function jsonOf<T>(outcome: Outcome): T {
+  if (outcome.code !== 0) throw new Error(`the child ended with ${outcome.code}: ${outcome.stderr}`);
+  return JSON.parse(outcome.stdout) as T;
+}
+
+/** Children use dist and the plain addon, which the sanitized run does not test. */
+export const plain = !process.env['GRADTAPE_SANITIZED'];
