@@ -1,7 +1,7 @@
-// A process of one library: runs what the parent asks for and answers. `node child.mjs <library> <threads>`.
+// A process of one library: runs what the parent asks for and answers. `node child.mjs <library> <threads> [cpu]`.
 import process from 'node:process';
 import { sideOf } from './cases/all.mjs';
-import { LocalSide } from './harness.mjs';
+import { LocalSide, useCpuClock } from './harness.mjs';
 import { openGradtape } from './library.mjs';
 import { open as openPeer } from './opponents.mjs';
 
@@ -29,6 +29,7 @@ async function growth(side, steps) {
 }
 
 const library = process.argv[2];
+if (process.argv[4] === 'cpu') useCpuClock();
 const opened = await open(library, Number(process.argv[3]));
 const makerOf = (id) => opened.sides?.[id] ?? (opened.make && (() => opened.make(id)));
 let current = null;

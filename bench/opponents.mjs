@@ -56,9 +56,11 @@ export function versionOf(name) {
 
 /** A library in a process of its own, one case at a time; has the interface of LocalSide. */
 export class Child {
-  constructor(library, threads) {
+  constructor(library, threads, cpu = false) {
     const script = join(here, 'child.mjs');
-    this.process = fork(script, [library, String(threads)], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'] });
+    this.process = fork(script, [library, String(threads), cpu ? 'cpu' : 'wall'], {
+      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+    });
     this.ready = this.answer().then(({ ids }) => {
       this.ids = new Set(ids);
       return this;

@@ -5,7 +5,7 @@ import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { groups } from './cases/all.mjs';
-import { efforts, LocalSide, measure } from './harness.mjs';
+import { cpuShare, efforts, LocalSide, measure, useCpuClock } from './harness.mjs';
 import { openGradtape } from './library.mjs';
 import { machine, slug } from './machine.mjs';
 import { Child, everyone, install, open, versionOf } from './opponents.mjs';
@@ -16,8 +16,9 @@ const usage = `node bench/run.mjs [options]
   --quick          a few short samples: to see that it works, not how fast
   --peers          beside every opponent, each in a process of its own (slow)
   --threads <n>    threads that gradtape may use (default 1)
+  --cpu            CPU time instead of the time that passes: on a busy machine, with one thread
   --check          exit code 1 if a floor of bench/baseline.json is not met
-  --out <file>     where the JSON goes (default bench/results; out/bench.json for a part or a quick run)
+  --out <file>     where the JSON goes (default bench/results; out/bench.json for a part, --quick or --cpu)
   --list           the ids of the cases`;
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -30,6 +31,7 @@ function options() {
       quick: { type: 'boolean', default: false },
       peers: { type: 'boolean', default: false },
       threads: { type: 'string', default: '1' },
+      cpu: { type: 'boolean', default: false },
       check: { type: 'boolean', default: false },
       out: { type: 'string' },
       list: { type: 'boolean', default: false },
@@ -43,12 +45,12 @@ function options() {
 }
 
 /** The opponents, by name: a way to make a side, or null where the library has none. */
-async function opponents(peers, threads) {
+async function opponents({ peers, threads, cpu }) {
   const found = {};
   for (const name of install(peers ? everyone : ['deepbox'], say)) {
     try {
       if (peers) {
-        const child = await new Child(name, threads).ready;
+        const child = await new Child(name, threads, cpu).ready;
         found[name] = { sideOf: (id) => (child.ids.has(id) ? child.side(id) : null), end: () => child.end() };
       } else {
         const { sides } = await open(name);
@@ -108,7 +110,7 @@ async function grown(test, { quick, threads, peers }, others) {
 }
 
 function save(chosen, result) {
-  const whole = !chosen.quick && !chosen.only;
+  const whole = !chosen.quick && !chosen.only && !chosen.cpu;
   const name = `${slug(result.machine)}${chosen.peers ? '-peers' : ''}${chosen.threads > 1 ? `-${chosen.threads}t` : ''}`;
   const file = chosen.out ?? join(root, whole ? `bench/results/${name}.json` : 'out/bench.json');
   mkdirSync(dirname(file), { recursive: true });
@@ -132,9 +134,10 @@ async function main() {
     .filter(({ cases }) => cases.length > 0);
   if (chosen.list) return console.log(picked.flatMap(({ cases }) => cases.map(({ id }) => id)).join('\n'));
 
+  if (chosen.cpu) useCpuClock();
   const tf = await openGradtape(chosen.threads);
   const about = machine(tf);
-  const others = await opponents(chosen.peers, chosen.threads);
+  const others = await opponents(chosen);
   const names = Object.keys(others);
   const versions = Object.fromEntries(names.map((name) => [name, versionOf(name)]));
   say(
@@ -165,7 +168,16 @@ async function main() {
   }
   for (const { end } of Object.values(others)) end();
   console.log('');
-  save(chosen, { machine: about, quick: chosen.quick, peers: versions, cases: results });
+  const share = cpuShare();
+  if (share !== null && share < 0.95)
+    say(`it had a CPU ${Math.round(share * 100)} % of the time: the rest was waiting, and is in the figures`);
+  save(chosen, {
+    machine: { ...about, cpuShare: share },
+    clock: chosen.cpu ? 'cpu' : 'wall',
+    quick: chosen.quick,
+    peers: versions,
+    cases: results,
+  });
   say(missed === 0 ? 'every floor is met' : `${missed} floor(s) not met`);
   if (chosen.check && missed > 0) process.exitCode = 1;
 }
