@@ -38,7 +38,7 @@ export interface MemoryInfo {
   peakBytes: number;
   /** How often an arena asked the system for memory: stands still in a steady loop. */
   arenaGrowths: number;
-  /** Page faults while programs with large temporaries ran (Linux): stands still in a steady loop. */
+  /** Pages of the arenas that had to be faulted in (Linux; programs with over 1 MB of temporaries): stands still in a steady loop. */
   arenaPageFaults: number;
   /** Program structures planned so far: stands still in a steady loop. */
   plans: number;

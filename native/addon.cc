@@ -1,5 +1,5 @@
-// The boundary: the only file that knows Node-API. One hot entry without arguments (run the program in the mailbox) and a
-// few cold ones. All state belongs to the environment, so every worker thread has its own.
+// The boundary: the only file that knows Node-API. One hot entry without arguments (run the program in the mailbox) and
+// a few cold ones. All state belongs to the environment, so every worker thread has its own.
 #include <napi.h>
 
 #include <cstring>
@@ -7,7 +7,6 @@
 
 #if defined(__linux__)
 #include <sys/mman.h>
-#include <sys/resource.h>
 #endif
 
 #include "dispatch.h"
@@ -22,7 +21,6 @@ enum Status { kOk, kBadProgram, kFailedIndex, kFailedDivision, kFailedMemory };
 
 constexpr size_t kMaxPlans = 512;
 constexpr size_t kSweepBytes = size_t{64} << 20;  // of buffers, before the dead ones are looked for
-constexpr size_t kCountFaultsFrom = size_t{1} << 20;  // of arena; asking the system costs too much for small programs
 
 struct TrackedBuffer {
   napi_ref ref;
@@ -33,14 +31,6 @@ uint64_t hash_words(const int32_t* words, size_t n) {
   uint64_t h = n * 0x9e3779b97f4a7c15u;
   for (size_t i = 0; i < n; ++i) h = ((h << 7 | h >> 57) ^ uint32_t(words[i])) * 0x9e3779b97f4a7c15u;
   return h;
-}
-
-uint64_t minor_faults() {
-#if defined(__linux__)
-  rusage usage;
-  if (getrusage(RUSAGE_THREAD, &usage) == 0) return uint64_t(usage.ru_minflt);
-#endif
-  return 0;
 }
 
 class Environment {
@@ -63,10 +53,7 @@ class Environment {
       control[kStatus] = kBadProgram;
       return;
     }
-    const bool count = (*plan)->arena_bytes >= kCountFaultsFrom;
-    const uint64_t before = count ? minor_faults() : 0;
     report(run(**plan, data, results, executor, *pool), control, results);
-    if (count) page_faults_ += minor_faults() - before;
   }
 
   static void report(const Failure& failure, int32_t* control, double* results) {
@@ -78,7 +65,8 @@ class Environment {
     results[1] = double(failure.length);
   }
 
-  // The plan of the program in the mailbox, from the cache if it was made before; null (and `error`) if it is malformed.
+  // The plan of the program in the mailbox, from the cache if it was made before; null (and `error`) if it is
+  // malformed.
   const std::shared_ptr<const Plan>* find_plan() {
     const int32_t n = control[kWordCount];
     if (n < 0 || size_t(n) > word_capacity) {
@@ -95,8 +83,8 @@ class Environment {
     }
     auto plan = std::make_shared<Plan>();
     error = make_plan(words, size_t(n), *kernels_, pool->threads(), *plan);
-    if (error.empty() && (size_t(plan->program.data_count) > data_capacity ||
-                          size_t(plan->program.result_count) > result_capacity)) {
+    if (error.empty() &&
+        (size_t(plan->program.data_count) > data_capacity || size_t(plan->program.result_count) > result_capacity)) {
       error = "program needs a larger mailbox";
     }
     if (!error.empty()) return nullptr;
@@ -160,14 +148,18 @@ class Environment {
     sweep();
     Napi::Object out = Napi::Object::New(env_);
     uint64_t growths = executor.arena.growths();
-    for (const auto& e : idle) growths += e->arena.growths();
+    uint64_t faults = executor.arena.absent_pages();
+    for (const auto& e : idle) {
+      growths += e->arena.growths();
+      faults += e->arena.absent_pages();
+    }
     peak_bytes_ = std::max(peak_bytes_, tracked_bytes_ + double(arena_bytes()));
     out["tensors"] = double(buffers_.size());
     out["bytes"] = tracked_bytes_;
     out["arenaBytes"] = double(arena_bytes());
     out["peakBytes"] = peak_bytes_;
     out["arenaGrowths"] = double(growths);
-    out["arenaPageFaults"] = double(page_faults_);
+    out["arenaPageFaults"] = double(faults);
     out["plans"] = double(plans_made_);
     return out;
   }
@@ -179,7 +171,7 @@ class Environment {
   std::vector<TrackedBuffer> buffers_;
   size_t sweep_at_ = 1024;
   double tracked_bytes_ = 0, peak_bytes_ = 0, sweep_bytes_ = double(kSweepBytes);
-  uint64_t page_faults_ = 0, plans_made_ = 0;
+  uint64_t plans_made_ = 0;
 };
 
 napi_value run_mailbox(napi_env env, napi_callback_info info) {
@@ -316,9 +308,7 @@ Napi::Value set_threads(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-Napi::Value isa(const Napi::CallbackInfo& info) {
-  return Napi::String::New(info.Env(), environment(info).isa());
-}
+Napi::Value isa(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), environment(info).isa()); }
 
 // The alignment of a buffer's data asks for its address once, at allocation; everything after is a number.
 Napi::Object init(Napi::Env env, Napi::Object exports) {

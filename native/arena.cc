@@ -37,6 +37,18 @@ char* Arena::reserve(size_t bytes) {
   return memory_;
 }
 
+void Arena::count_absent_pages(size_t bytes) {
+#if defined(__linux__)
+  constexpr size_t kPage = 4096;
+  const size_t pages = (bytes + kPage - 1) / kPage;
+  if (residence_.size() < pages) residence_.resize(pages);
+  if (mincore(memory_, bytes, residence_.data()) != 0) return;
+  for (size_t i = 0; i < pages; ++i) absent_pages_ += !(residence_[i] & 1);
+#else
+  (void)bytes;
+#endif
+}
+
 void Arena::release() {
   if (!memory_) return;
 #if defined(_WIN32)

@@ -39,10 +39,14 @@ void copy_strided(size_t size, const char* from, char* to, Axis* axes, int rank)
   const int64_t bytes = int64_t(size);
   int64_t index[kMaxRank] = {};
   for (;;) {
-    if (inner.from == 1 && inner.to == 1) std::memcpy(to, from, size_t(inner.length * bytes));
-    else if (size == 1) copy_row<1>(from, inner.from, to, inner.to, inner.length);
-    else if (size == 4) copy_row<4>(from, inner.from, to, inner.to, inner.length);
-    else copy_row<8>(from, inner.from, to, inner.to, inner.length);
+    if (inner.from == 1 && inner.to == 1)
+      std::memcpy(to, from, size_t(inner.length * bytes));
+    else if (size == 1)
+      copy_row<1>(from, inner.from, to, inner.to, inner.length);
+    else if (size == 4)
+      copy_row<4>(from, inner.from, to, inner.to, inner.length);
+    else
+      copy_row<8>(from, inner.from, to, inner.to, inner.length);
     int d = kept - 2;
     for (; d >= 0; --d) {
       from += axes[d].from * bytes;
@@ -57,7 +61,8 @@ void copy_strided(size_t size, const char* from, char* to, Axis* axes, int rank)
 }
 
 // Window: the smaller of the two, contiguous; whole: walked from `begin` in steps.
-void window_axes(const Value& v, const Value& window, const Value& whole, bool whole_is_source, Axis* axes, int64_t& start) {
+void window_axes(const Value& v, const Value& window, const Value& whole, bool whole_is_source, Axis* axes,
+                 int64_t& start) {
   int64_t window_stride = 1, whole_stride = 1;
   start = 0;
   for (int d = v.rank - 1; d >= 0; --d) {
@@ -83,8 +88,10 @@ void run_transpose(const Value& v, const Value& x, const Kernels& kernels, const
   for (int d = 0; d < v.rank; ++d) {
     const int64_t length = v.dims[d], from_stride = from_strides[v.attributes[d]];
     if (length == 1) continue;
-    if (rank > 0 && axes[rank - 1].from == from_stride * length) axes[rank - 1] = {axes[rank - 1].length * length, from_stride, 0};
-    else axes[rank++] = {length, from_stride, 0};
+    if (rank > 0 && axes[rank - 1].from == from_stride * length)
+      axes[rank - 1] = {axes[rank - 1].length * length, from_stride, 0};
+    else
+      axes[rank++] = {length, from_stride, 0};
   }
   stride = 1;
   for (int d = rank - 1; d >= 0; --d) {
@@ -136,7 +143,8 @@ void run_concat(const Value& v, const Value* values, const char* const* x, char*
   }
 }
 
-Failure run_gather(const Value& v, int32_t self, const Kernels& kernels, const char* source, const int32_t* indices, char* out) {
+Failure run_gather(const Value& v, int32_t self, const Kernels& kernels, const char* source, const int32_t* indices,
+                   char* out) {
   const int64_t batch = v.attributes[0], outer = v.attributes[1], length = v.attributes[2], count = v.attributes[3],
                 inner = v.attributes[4];
   const int64_t row = inner * int64_t(kDTypeSize[v.dtype]);
@@ -151,8 +159,10 @@ Failure run_gather(const Value& v, int32_t self, const Kernels& kernels, const c
       const int64_t block = b * outer + o;
       for (int64_t i = 0; i < count; ++i) {
         const int64_t long_at = (block * length + indices[b * count + i]) * row, short_at = (block * count + i) * row;
-        if (gathers) std::memcpy(out + short_at, source + long_at, size_t(row));
-        else if (inner > 0) add(out + long_at, source + short_at, nullptr, out + long_at, size_t(inner));
+        if (gathers)
+          std::memcpy(out + short_at, source + long_at, size_t(row));
+        else if (inner > 0)
+          add(out + long_at, source + short_at, nullptr, out + long_at, size_t(inner));
       }
     }
   }
@@ -186,7 +196,9 @@ Failure run_layout(const Value& v, const Value* values, const Kernels& kernels, 
   Axis axes[kMaxRank + 1];
   int64_t start;
   switch (v.opcode) {
-    case kTranspose: run_transpose(v, *operand, kernels, x[0], out); return {};
+    case kTranspose:
+      run_transpose(v, *operand, kernels, x[0], out);
+      return {};
     case kSlice:
       window_axes(v, v, *operand, true, axes, start);
       copy_strided(size, x[0] + start * int64_t(size), out, axes, v.rank);
@@ -197,7 +209,9 @@ Failure run_layout(const Value& v, const Value* values, const Kernels& kernels, 
       window_axes(v, *operand, v, false, axes, start);
       copy_strided(size, x[0], out + start * int64_t(size), axes, v.rank);
       return {};
-    case kConcat: run_concat(v, values, x, out); return {};
+    case kConcat:
+      run_concat(v, values, x, out);
+      return {};
     case kGather:
     case kScatterAdd:
       return run_gather(v, int32_t(&v - values), kernels, x[0], reinterpret_cast<const int32_t*>(x[1]), out);
@@ -207,7 +221,9 @@ Failure run_layout(const Value& v, const Value* values, const Kernels& kernels, 
       arg(x[0], reinterpret_cast<int32_t*>(out), size_t(v.size), size_t(operand->dims[operand->rank - 1]));
       return {};
     }
-    default: run_random(v, kernels, data + v.data, out); return {};
+    default:
+      run_random(v, kernels, data + v.data, out);
+      return {};
   }
 }
 

@@ -1,5 +1,5 @@
-// Moving elements without computing: strided windows, transposes, concatenation, gather and scatter. One size of element
-// at a time; knows no dtype but where scatter adds.
+// Moving elements without computing: strided windows, transposes, concatenation, gather and scatter. One size of
+// element at a time; knows no dtype but where scatter adds.
 #pragma once
 
 #include "plan.h"
@@ -9,9 +9,9 @@ namespace gradtape {
 // A value-dependent fault, found while a program runs.
 struct Failure {
   enum Code { kNone, kIndexOutOfRange, kZeroDivisor, kNoMemory } code = kNone;
-  int32_t value = -1;    // of the program
-  int64_t index = 0;     // kIndexOutOfRange: what came
-  int64_t length = 0;    // and the length of the axis
+  int32_t value = -1;  // of the program
+  int64_t index = 0;   // kIndexOutOfRange: what came
+  int64_t length = 0;  // and the length of the axis
 };
 
 // Runs one value that is neither a loop nor a matmul; `x` are its operands' elements, contiguous.

@@ -9,8 +9,8 @@ namespace {
 
 constexpr size_t kMaxLoopInstructions = 64;
 constexpr int64_t kParallelProduct = 96 * 96 * 96;  // multiplications; below, one thread is faster
-constexpr int64_t kParallelLoop = 1 << 15;           // elements
-constexpr int kHorizontalReach = 16;  // how many steps back an independent value looks for a loop to join
+constexpr int64_t kParallelLoop = 1 << 15;          // elements
+constexpr int kHorizontalReach = 16;                // how many steps back an independent value looks for a loop to join
 
 using Strides = std::array<int64_t, kMaxRank>;
 
@@ -95,10 +95,14 @@ class Planner {
         const int32_t x = v.operands[o];
         if (empty) continue;
         needed_[x] = true;
-        if (is_reshape(v)) want_contiguous_[x] = true;
-        else if (is_loop_value(v) || is_reduction(v.opcode) || v.opcode == kBroadcast) want_loop_[x] = true;
-        else if (v.opcode == kMatmul || (v.opcode == kTranspose && !materialize_[i])) continue;
-        else want_contiguous_[x] = true;
+        if (is_reshape(v))
+          want_contiguous_[x] = true;
+        else if (is_loop_value(v) || is_reduction(v.opcode) || v.opcode == kBroadcast)
+          want_loop_[x] = true;
+        else if (v.opcode == kMatmul || (v.opcode == kTranspose && !materialize_[i]))
+          continue;
+        else
+          want_contiguous_[x] = true;
       }
     }
   }
@@ -205,8 +209,8 @@ class Planner {
       if (g.size != size) continue;
       if (size > 1 && g.values.size() + g.reductions.size() >= kMaxLoopInstructions) continue;
       if (strided && g.shape && !same_dims(*g.shape, shape)) continue;
-      if (reduction && g.length > 0 &&
-          (g.outer != reduction[0] || g.length != reduction[1] || g.inner != reduction[2])) continue;
+      if (reduction && g.length > 0 && (g.outer != reduction[0] || g.length != reduction[1] || g.inner != reduction[2]))
+        continue;
       return s;
     }
     groups_.push_back({size, nullptr, 0, 0, 0, {}, {}});
@@ -266,10 +270,14 @@ class Planner {
       p.base[i] = views_[i].base >= 0 ? views_[i].base : int32_t(i);
       const Value& v = values_[i];
       if (p.base[i] != int32_t(i) || !needed_[i] || v.size == 0) continue;
-      if (v.opcode == kInput) p.places[i] = {Place::kData, v.data};
-      else if (v.size == 1) p.places[i] = {Place::kSlot, int64_t(p.slots++)};
-      else if (is_output_[i]) p.places[i] = {Place::kData, p.program.output_data[output_of[i]]};
-      else if (redirected_[i] >= 0) p.places[i] = {Place::kData, p.program.output_data[output_of[redirected_[i]]]};
+      if (v.opcode == kInput)
+        p.places[i] = {Place::kData, v.data};
+      else if (v.size == 1)
+        p.places[i] = {Place::kSlot, int64_t(p.slots++)};
+      else if (is_output_[i])
+        p.places[i] = {Place::kData, p.program.output_data[output_of[i]]};
+      else if (redirected_[i] >= 0)
+        p.places[i] = {Place::kData, p.program.output_data[output_of[redirected_[i]]]};
     }
     std::vector<std::vector<int32_t>> dying(groups_.size());
     for (size_t i = 0; i < n; ++i) {
@@ -282,10 +290,14 @@ class Planner {
       for (int32_t i : g.values) claim(i, g.size > 1 && !used_outside_[i]);
       for (int32_t i : g.reductions) claim(i, false);
       step_workspace_.clear();
-      if (g.size == 1) emit_scalars(g);
-      else if (g.size > 1) emit_loop(g);
-      else if (values_[g.values[0]].opcode == kMatmul) emit_matmul(g.values[0]);
-      else p.steps.push_back({Step::kOther, g.values[0]});
+      if (g.size == 1)
+        emit_scalars(g);
+      else if (g.size > 1)
+        emit_loop(g);
+      else if (values_[g.values[0]].opcode == kMatmul)
+        emit_matmul(g.values[0]);
+      else
+        p.steps.push_back({Step::kOther, g.values[0]});
       for (int64_t at : step_workspace_) layout_.give_back(at);
       for (int32_t i : dying[s]) {
         if (p.places[i].kind == Place::kArena) layout_.give_back(p.places[i].at);

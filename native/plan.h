@@ -23,8 +23,8 @@ struct Place {
 // How a loop reads a value that it does not compute itself.
 struct Source {
   enum Kind : uint8_t { kFlat, kUniform, kStrided } kind;
-  uint8_t size;                         // of an element, in bytes
-  bool periodic;                        // strided, and only the innermost axis moves
+  uint8_t size;   // of an element, in bytes
+  bool periodic;  // strided, and only the innermost axis moves
   int32_t value;
   std::array<int64_t, kMaxRank> strides;  // kStrided: over Loop::dims, in elements; the innermost is 0 or 1
 };
@@ -32,12 +32,12 @@ struct Source {
 struct Instruction {
   const ElementwiseFn* variants;
   uint8_t arity;
-  uint8_t result_size;      // of an element, in bytes
-  bool uniform;             // every operand is uniform: computed once
-  bool divides;             // int32 division: zero divisors are refused
-  int16_t operands[3];      // slots: sources first, then results in order
+  uint8_t result_size;  // of an element, in bytes
+  bool uniform;         // every operand is uniform: computed once
+  bool divides;         // int32 division: zero divisors are refused
+  int16_t operands[3];  // slots: sources first, then results in order
   int32_t value;
-  int16_t reg;              // register of the result, or -1: written straight to the value's place
+  int16_t reg;  // register of the result, or -1: written straight to the value's place
 };
 
 struct LoopReduction {
@@ -107,12 +107,12 @@ struct Plan {
   std::vector<Loop> loops;
   std::vector<std::vector<ScalarCall>> scalars;
   std::vector<MatmulStep> matmuls;
-  std::vector<Place> places;        // by value: the place of its base
-  std::vector<int32_t> base;        // by value: the value whose elements it shows
+  std::vector<Place> places;  // by value: the place of its base
+  std::vector<int32_t> base;  // by value: the value whose elements it shows
   size_t slots = 0;
   size_t arena_bytes = 0;
-  size_t scratch_bytes = 0;         // registers of the largest loop, for one thread
-  bool parallel = false;            // whether anything in it is worth a second thread
+  size_t scratch_bytes = 0;  // registers of the largest loop, for one thread
+  bool parallel = false;     // whether anything in it is worth a second thread
 };
 
 // Builds the plan of program.words. Returns an empty string, or what is wrong with the program.

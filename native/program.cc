@@ -34,7 +34,8 @@ std::vector<OpcodeName> opcode_names() {
 
 namespace {
 
-// What an opcode other than the elementwise ones expects: operands (-1: one or more), attributes (-1: by rank), doubles.
+// What an opcode other than the elementwise ones expects: operands (-1: one or more), attributes (-1: by rank),
+// doubles.
 struct Form {
   int arity;
   int attributes;
@@ -44,23 +45,40 @@ struct Form {
 bool form_of(int32_t opcode, int rank, Form& form) {
   switch (opcode) {
     case kInput:
-    case kLiteral: form = {0, 0, 1}; return true;
+    case kLiteral:
+      form = {0, 0, 1};
+      return true;
     case kReshape:
     case kBroadcast:
     case kCast:
     case kArgmax:
-    case kArgmin: form = {1, 0, 0}; return true;
-    case kTranspose: form = {1, rank, 0}; return true;
-    case kMatmul: form = {2, 2, 0}; return true;
+    case kArgmin:
+      form = {1, 0, 0};
+      return true;
+    case kTranspose:
+      form = {1, rank, 0};
+      return true;
+    case kMatmul:
+      form = {2, 2, 0};
+      return true;
     case kSlice:
-    case kPlace: form = {1, 2 * rank, 0}; return true;
-    case kConcat: form = {-1, 1, 0}; return true;
+    case kPlace:
+      form = {1, 2 * rank, 0};
+      return true;
+    case kConcat:
+      form = {-1, 1, 0};
+      return true;
     case kGather:
-    case kScatterAdd: form = {2, 5, 0}; return true;
+    case kScatterAdd:
+      form = {2, 5, 0};
+      return true;
     case kRandomUniform:
     case kRandomNormal:
-    case kRandomPermutation: form = {0, 0, 3}; return true;
-    default: break;
+    case kRandomPermutation:
+      form = {0, 0, 3};
+      return true;
+    default:
+      break;
   }
   if (is_reduction(opcode) && opcode < kFirstReduction + kReductions) {
     form = {1, 3, 0};
@@ -111,7 +129,8 @@ const char* check_matmul(const Value& v, const Value& a, const Value& b) {
   if (v.dtype != kFloat32 && v.dtype != kFloat64 && v.dtype != kInt32) return "dtype has no matmul";
   const bool ta = v.attributes[0] != 0, tb = v.attributes[1] != 0;
   const int32_t *da = a.dims + a.rank - 2, *db = b.dims + b.rank - 2, *dv = v.dims + v.rank - 2;
-  if (da[ta ? 1 : 0] != dv[0] || db[tb ? 0 : 1] != dv[1] || da[ta ? 0 : 1] != db[tb ? 1 : 0]) return "shapes do not fit";
+  if (da[ta ? 1 : 0] != dv[0] || db[tb ? 0 : 1] != dv[1] || da[ta ? 0 : 1] != db[tb ? 1 : 0])
+    return "shapes do not fit";
   Value batch_a = a, batch_b = b, batch_v = v;
   batch_a.rank -= 2;
   batch_b.rank -= 2;
@@ -123,7 +142,8 @@ const char* check_matmul(const Value& v, const Value& a, const Value& b) {
 const char* check_gather(const Value& v, const Value& x, const Value& indices) {
   if (indices.dtype != kInt32) return "indices are not int32";
   if (x.dtype != v.dtype) return "wrong result dtype";
-  if (v.opcode == kScatterAdd && v.dtype != kFloat32 && v.dtype != kFloat64 && v.dtype != kInt32) return "dtype has no add";
+  if (v.opcode == kScatterAdd && v.dtype != kFloat32 && v.dtype != kFloat64 && v.dtype != kInt32)
+    return "dtype has no add";
   const int32_t* at = v.attributes;
   int64_t long_size = 1, short_size = 1;
   for (int i = 0; i < 5; ++i) {
@@ -159,7 +179,8 @@ const char* check_reduction(const Value& v, const Value& x) {
   const int64_t outer = v.attributes[0], length = v.attributes[1], inner = v.attributes[2];
   if (outer < 0 || length < 0 || inner < 0) return "negative attribute";
   int64_t kept, all;
-  if (__builtin_mul_overflow(outer, inner, &kept) || __builtin_mul_overflow(kept, length, &all)) return "sizes overflow";
+  if (__builtin_mul_overflow(outer, inner, &kept) || __builtin_mul_overflow(kept, length, &all))
+    return "sizes overflow";
   if (kept != v.size || all != x.size) return "sizes differ from the attributes";
   if (length == 0 && kept > 0) return "nothing to reduce";
   return nullptr;
@@ -169,11 +190,16 @@ const char* check_value(const Value& v, const Value* const* x) {
   if (v.opcode >= kFirstElementwise) return check_elementwise(v, x);
   if (is_reduction(v.opcode)) return check_reduction(v, *x[0]);
   switch (v.opcode) {
-    case kInput: return nullptr;
-    case kLiteral: return v.rank == 0 ? nullptr : "a literal has shape []";
-    case kReshape: return x[0]->size == v.size && x[0]->dtype == v.dtype ? nullptr : "sizes or dtypes differ";
-    case kBroadcast: return broadcasts_to(*x[0], v) && x[0]->dtype == v.dtype ? nullptr : "does not broadcast";
-    case kCast: return same_shape(*x[0], v) ? nullptr : "shapes differ";
+    case kInput:
+      return nullptr;
+    case kLiteral:
+      return v.rank == 0 ? nullptr : "a literal has shape []";
+    case kReshape:
+      return x[0]->size == v.size && x[0]->dtype == v.dtype ? nullptr : "sizes or dtypes differ";
+    case kBroadcast:
+      return broadcasts_to(*x[0], v) && x[0]->dtype == v.dtype ? nullptr : "does not broadcast";
+    case kCast:
+      return same_shape(*x[0], v) ? nullptr : "shapes differ";
     case kTranspose: {
       if (x[0]->rank != v.rank || x[0]->dtype != v.dtype) return "rank or dtype differs";
       uint32_t seen = 0;
@@ -185,7 +211,8 @@ const char* check_value(const Value& v, const Value* const* x) {
       }
       return nullptr;
     }
-    case kMatmul: return check_matmul(v, *x[0], *x[1]);
+    case kMatmul:
+      return check_matmul(v, *x[0], *x[1]);
     case kSlice:
     case kPlace: {
       if (x[0]->rank != v.rank || x[0]->dtype != v.dtype) return "rank or dtype differs";
@@ -198,9 +225,11 @@ const char* check_value(const Value& v, const Value* const* x) {
       }
       return nullptr;
     }
-    case kConcat: return check_concat(v, x);
+    case kConcat:
+      return check_concat(v, x);
     case kGather:
-    case kScatterAdd: return check_gather(v, *x[0], *x[1]);
+    case kScatterAdd:
+      return check_gather(v, *x[0], *x[1]);
     case kArgmax:
     case kArgmin: {
       if (v.dtype != kInt32 || x[0]->dtype == kBool) return "wrong dtype";
@@ -208,16 +237,18 @@ const char* check_value(const Value& v, const Value* const* x) {
       if (std::memcmp(v.dims, x[0]->dims, sizeof(int32_t) * v.rank) != 0) return "wrong shape";
       return x[0]->dims[v.rank] > 0 || v.size == 0 ? nullptr : "nothing to reduce";
     }
-    case kRandomUniform: return v.dtype <= kInt32 ? nullptr : "wrong dtype";
-    case kRandomNormal: return v.dtype <= kFloat64 ? nullptr : "wrong dtype";
-    case kRandomPermutation: return v.dtype == kInt32 && v.rank == 1 ? nullptr : "a permutation is an int32 vector";
-    default: return "unknown opcode";
+    case kRandomUniform:
+      return v.dtype <= kInt32 ? nullptr : "wrong dtype";
+    case kRandomNormal:
+      return v.dtype <= kFloat64 ? nullptr : "wrong dtype";
+    case kRandomPermutation:
+      return v.dtype == kInt32 && v.rank == 1 ? nullptr : "a permutation is an int32 vector";
+    default:
+      return "unknown opcode";
   }
 }
 
-std::string fault(size_t index, const char* what) {
-  return "value " + std::to_string(index) + ": " + what;
-}
+std::string fault(size_t index, const char* what) { return "value " + std::to_string(index) + ": " + what; }
 
 // Whether the tables of every ISA have the kernel for that dtype; the same lists make them, so one table tells.
 bool has_kernel(const Value& v, const Value* const* x, const Kernels& kernels) {
@@ -266,9 +297,12 @@ std::string decode(const int32_t* source, size_t count, const Kernels& kernels, 
     bool empty = false;
     for (int d = 0; d < rank; ++d) {
       if (v.dims[d] < 0) return fault(index, "negative dimension");
-      if (v.dims[d] == 0) empty = true;
-      else if (v.size > kMaxElements / v.dims[d]) return fault(index, "too many elements");
-      else v.size *= v.dims[d];
+      if (v.dims[d] == 0)
+        empty = true;
+      else if (v.size > kMaxElements / v.dims[d])
+        return fault(index, "too many elements");
+      else
+        v.size *= v.dims[d];
     }
     if (empty) v.size = 0;
     x.clear();

@@ -18,23 +18,23 @@
 namespace gradtape {
 
 enum Opcode : int32_t {
-  kInput,              // a buffer of the caller
-  kLiteral,            // one number, shape []
-  kReshape,            // same elements, other shape
-  kBroadcast,          // NumPy's rules
-  kTranspose,          // attributes: axis of the operand that each axis of the result is
-  kCast,               // to the value's dtype
-  kMatmul,             // attributes: transposeA, transposeB; leading axes broadcast
-  kSlice,              // attributes: begin, step per axis (step may be negative)
-  kPlace,              // attributes: begin, step per axis: zeros with the operand written there; the transpose of slice
-  kConcat,             // attribute: axis
-  kGather,             // (params, indices); attributes: batch, outer, length, count, inner
-  kScatterAdd,         // (updates, indices); the same attributes; the transpose of gather
-  kArgmax,             // over the last axis; int32
+  kInput,       // a buffer of the caller
+  kLiteral,     // one number, shape []
+  kReshape,     // same elements, other shape
+  kBroadcast,   // NumPy's rules
+  kTranspose,   // attributes: axis of the operand that each axis of the result is
+  kCast,        // to the value's dtype
+  kMatmul,      // attributes: transposeA, transposeB; leading axes broadcast
+  kSlice,       // attributes: begin, step per axis (step may be negative)
+  kPlace,       // attributes: begin, step per axis: zeros with the operand written there; the transpose of slice
+  kConcat,      // attribute: axis
+  kGather,      // (params, indices); attributes: batch, outer, length, count, inner
+  kScatterAdd,  // (updates, indices); the same attributes; the transpose of gather
+  kArgmax,      // over the last axis; int32
   kArgmin,
   kRandomUniform,
   kRandomNormal,
-  kRandomPermutation,  // of 0..n-1; int32
+  kRandomPermutation,      // of 0..n-1; int32
   kFirstReduction = 32,    // + Reduction; attributes: outer, length, inner
   kFirstElementwise = 64,  // + ElementwiseKernel
 };
@@ -55,10 +55,10 @@ struct Value {
   uint8_t rank;
   int32_t arity;
   int64_t size;
-  const int32_t* dims;        // into Program::words
+  const int32_t* dims;  // into Program::words
   const int32_t* operands;
   const int32_t* attributes;
-  int32_t data;               // first of its doubles, or -1
+  int32_t data;  // first of its doubles, or -1
 };
 
 struct Program {
@@ -70,8 +70,8 @@ struct Program {
   int32_t result_count = 0;
 };
 
-// Decodes and checks everything that the words promise: operands come before their use, shapes and dtypes agree, attributes
-// stay inside the operands, sizes do not overflow. Returns an empty string, or what is wrong.
+// Decodes and checks everything that the words promise: operands come before their use, shapes and dtypes agree,
+// attributes stay inside the operands, sizes do not overflow. Returns an empty string, or what is wrong.
 std::string decode(const int32_t* words, size_t count, const Kernels& kernels, Program& program);
 
 inline bool is_elementwise(int32_t opcode) { return opcode >= kFirstElementwise || opcode == kCast; }

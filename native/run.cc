@@ -8,25 +8,51 @@ namespace {
 
 // Below this a second thread costs more than it saves, even a spinning one.
 constexpr int64_t kParallelWork = 1 << 17;
+constexpr size_t kCountPagesFrom = size_t{1} << 20;  // asking the system costs too much for small programs
 constexpr int64_t kStrip = 48;  // C is cut at multiples of this, a multiple of every tile's height and a few lines wide
 
 char* pointer(double address) { return reinterpret_cast<char*>(uintptr_t(address)); }
 
 void store_number(DType dtype, double number, char* to) {
   switch (dtype) {
-    case kFloat32: { const float f = float(number); std::memcpy(to, &f, 4); return; }
-    case kFloat64: std::memcpy(to, &number, 8); return;
-    case kInt32: { const int32_t i = int32_t(number); std::memcpy(to, &i, 4); return; }
-    default: *to = char(uint8_t(number)); return;
+    case kFloat32: {
+      const float f = float(number);
+      std::memcpy(to, &f, 4);
+      return;
+    }
+    case kFloat64:
+      std::memcpy(to, &number, 8);
+      return;
+    case kInt32: {
+      const int32_t i = int32_t(number);
+      std::memcpy(to, &i, 4);
+      return;
+    }
+    default:
+      *to = char(uint8_t(number));
+      return;
   }
 }
 
 double load_number(DType dtype, const char* from) {
   switch (dtype) {
-    case kFloat32: { float f; std::memcpy(&f, from, 4); return double(f); }
-    case kFloat64: { double d; std::memcpy(&d, from, 8); return d; }
-    case kInt32: { int32_t i; std::memcpy(&i, from, 4); return double(i); }
-    default: return double(uint8_t(*from));
+    case kFloat32: {
+      float f;
+      std::memcpy(&f, from, 4);
+      return double(f);
+    }
+    case kFloat64: {
+      double d;
+      std::memcpy(&d, from, 8);
+      return d;
+    }
+    case kInt32: {
+      int32_t i;
+      std::memcpy(&i, from, 4);
+      return double(i);
+    }
+    default:
+      return double(uint8_t(*from));
   }
 }
 
@@ -38,9 +64,12 @@ void fill_as(const char* from, char* to, int64_t n) {
 }
 
 void fill(size_t size, const char* from, char* to, int64_t n) {
-  if (size == 4) fill_as<int32_t>(from, to, n);
-  else if (size == 8) fill_as<int64_t>(from, to, n);
-  else std::memset(to, *from, size_t(n));
+  if (size == 4)
+    fill_as<int32_t>(from, to, n);
+  else if (size == 8)
+    fill_as<int64_t>(from, to, n);
+  else
+    std::memset(to, *from, size_t(n));
 }
 
 // One loop on one thread: the current block's operands and the registers they live in.
@@ -84,10 +113,14 @@ class LoopRun {
     }
     bool ok = true;
     for (int64_t u = from; u < to && ok; ++u) {
-      if (loop_.length == 0) ok = flat(u);
-      else if (loop_.inner > 1) ok = columns(u);
-      else if (loop_.length > int64_t(kRowChunk)) ok = chunk(u);
-      else ok = rows(u);
+      if (loop_.length == 0)
+        ok = flat(u);
+      else if (loop_.inner > 1)
+        ok = columns(u);
+      else if (loop_.length > int64_t(kRowChunk))
+        ok = chunk(u);
+      else
+        ok = rows(u);
     }
     return failure_;
   }
@@ -114,14 +147,17 @@ class LoopRun {
 
   static int64_t chunks_of(const Loop& loop) { return (loop.length + int64_t(kRowChunk) - 1) / int64_t(kRowChunk); }
 
-  // Blocks stay inside a row if rows are long, so that broadcast operands need no copying; else they are whole short rows.
+  // Blocks stay inside a row if rows are long, so that broadcast operands need no copying; else they are whole short
+  // rows.
   struct FlatPartition {
     int64_t row, width, blocks;
     explicit FlatPartition(const Loop& loop) : row(loop.size), width(int64_t(kBlock)) {
       if (loop.rank > 1) {
         const int64_t last = loop.dims[loop.rank - 1];
-        if (last >= 128) row = last;
-        else width = std::max<int64_t>(int64_t(kBlock) / last, 1) * last;
+        if (last >= 128)
+          row = last;
+        else
+          width = std::max<int64_t>(int64_t(kBlock) / last, 1) * last;
       }
       blocks = (row + width - 1) / width;
     }
@@ -172,7 +208,8 @@ class LoopRun {
         char* to = level_at(k, part, level == 0 ? 0 : part.levels);
         red.fns->columns(elements(red, n), size_t(width), to, size_t(count), size_t(width));
         for (int l = 0; l < level; ++l) {
-          red.combine[0](level_at(k, part, l), to, nullptr, l + 1 == level ? level_at(k, part, level) : to, size_t(width));
+          red.combine[0](level_at(k, part, l), to, nullptr, l + 1 == level ? level_at(k, part, level) : to,
+                         size_t(width));
         }
       }
     }
@@ -204,8 +241,10 @@ class LoopRun {
   bool block(int64_t start, int64_t n) {
     for (size_t k = 0; k < loop_.sources.size(); ++k) {
       const Source& s = loop_.sources[k];
-      if (s.kind == Source::kFlat) slots_[k] = {addresses_[s.value] + start * s.size, false};
-      else if (s.kind == Source::kStrided) locate(k, start, n);
+      if (s.kind == Source::kFlat)
+        slots_[k] = {addresses_[s.value] + start * s.size, false};
+      else if (s.kind == Source::kStrided)
+        locate(k, start, n);
     }
     for (size_t k = 0; k < loop_.instructions.size(); ++k) {
       const Instruction& in = loop_.instructions[k];
@@ -269,8 +308,10 @@ class LoopRun {
     for (int64_t done = 0; done < n;) {
       const int64_t count = std::min(row - column, n - done);
       const char* source = base + from * s.size;
-      if (step == 0) fill(s.size, source, to + done * s.size, count);
-      else std::memcpy(to + done * s.size, source, size_t(count) * s.size);
+      if (step == 0)
+        fill(s.size, source, to + done * s.size, count);
+      else
+        std::memcpy(to + done * s.size, source, size_t(count) * s.size);
       done += count;
       from -= column * step;
       column = 0;
@@ -332,13 +373,22 @@ void matmul_part(void* context, size_t part, size_t) {
 void run_matmul(const Plan& plan, const MatmulStep& step, char* const* addresses, char* arena, Pool& pool) {
   const Value& v = plan.program.values[step.value];
   const int64_t size = int64_t(kDTypeSize[v.dtype]);
-  MatmulJob job{&plan.kernels->gemm[v.dtype], &step, addresses[step.a], addresses[step.b], addresses[step.value],
-                arena + step.workspace, size, 1, step.m >= step.n};
+  MatmulJob job{&plan.kernels->gemm[v.dtype],
+                &step,
+                addresses[step.a],
+                addresses[step.b],
+                addresses[step.value],
+                arena + step.workspace,
+                size,
+                1,
+                step.m >= step.n};
   if (step.parts > 1) job.parts = std::min<int64_t>(step.parts, int64_t(pool.threads()));
   int64_t index[kMaxRank] = {};
   for (;;) {
-    if (job.parts > 1) pool.run(size_t(job.parts), matmul_part, &job);
-    else matmul_part(&job, 0, 0);
+    if (job.parts > 1)
+      pool.run(size_t(job.parts), matmul_part, &job);
+    else
+      matmul_part(&job, 0, 0);
     job.c += step.m * step.n * size;
     int d = int(step.batch.size()) - 1;
     for (; d >= 0; --d) {
@@ -367,7 +417,8 @@ void loop_part(void* context, size_t part, size_t) {
   const LoopJob& job = *static_cast<const LoopJob*>(context);
   LoopRun run(*job.loop, job.executor->addresses.data(), job.arena, job.scratch + part * job.scratch_bytes,
               job.executor->threads[part]);
-  const int64_t from = job.units * int64_t(part) / int64_t(job.parts), to = job.units * int64_t(part + 1) / int64_t(job.parts);
+  const int64_t from = job.units * int64_t(part) / int64_t(job.parts),
+                to = job.units * int64_t(part + 1) / int64_t(job.parts);
   job.executor->failures[part] = run.run_units(from, to);
 }
 
@@ -378,8 +429,10 @@ Failure run_loop(const Loop& loop, Executor& executor, char* arena, char* scratc
   const size_t threads = executor.threads.size();
   const size_t parts = work >= kParallelWork ? size_t(std::min<int64_t>(units, int64_t(threads))) : 1;
   LoopJob job{&loop, &executor, arena, scratch, scratch_bytes, units, parts};
-  if (parts > 1) pool.run(parts, loop_part, &job);
-  else loop_part(&job, 0, 0);
+  if (parts > 1)
+    pool.run(parts, loop_part, &job);
+  else
+    loop_part(&job, 0, 0);
   for (size_t part = 0; part < parts; ++part) {
     if (executor.failures[part].code != Failure::kNone) return executor.failures[part];
   }
@@ -398,6 +451,7 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
   if (bytes > 0) {
     arena = executor.arena.reserve(bytes);
     if (!arena) return {Failure::kNoMemory, -1, 0, int64_t(bytes)};
+    if (bytes >= kCountPagesFrom) executor.arena.count_absent_pages(bytes);
   }
   executor.threads.resize(threads);
   executor.failures.resize(threads);
@@ -407,9 +461,15 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
   for (size_t i = 0; i < values.size(); ++i) {
     const Place& place = plan.places[i];
     switch (place.kind) {
-      case Place::kNowhere: addresses[i] = nullptr; break;
-      case Place::kData: addresses[i] = pointer(data[place.at]); break;
-      case Place::kArena: addresses[i] = arena + place.at; break;
+      case Place::kNowhere:
+        addresses[i] = nullptr;
+        break;
+      case Place::kData:
+        addresses[i] = pointer(data[place.at]);
+        break;
+      case Place::kArena:
+        addresses[i] = arena + place.at;
+        break;
       case Place::kSlot:
         addresses[i] = reinterpret_cast<char*>(&executor.slots[size_t(place.at)]);
         if (values[i].opcode == kLiteral) store_number(values[i].dtype, data[values[i].data], addresses[i]);
@@ -419,11 +479,15 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
   for (const Step& step : plan.steps) {
     Failure failure;
     switch (step.kind) {
-      case Step::kScalars: failure = run_scalars(plan.scalars[step.index], addresses); break;
+      case Step::kScalars:
+        failure = run_scalars(plan.scalars[step.index], addresses);
+        break;
       case Step::kLoop:
         failure = run_loop(plan.loops[step.index], executor, arena, arena + scratch_at, plan.scratch_bytes, pool);
         break;
-      case Step::kMatmul: run_matmul(plan, plan.matmuls[step.index], addresses, arena, pool); break;
+      case Step::kMatmul:
+        run_matmul(plan, plan.matmuls[step.index], addresses, arena, pool);
+        break;
       case Step::kOther: {
         const Value& v = values[step.index];
         executor.pointers.clear();

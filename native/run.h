@@ -1,4 +1,5 @@
-// Runs a plan: executes its steps in order, loops in blocks of kBlock elements. Allocates nothing but through the arena.
+// Runs a plan: executes its steps in order, loops in blocks of kBlock elements. Allocates nothing but through the
+// arena.
 #pragma once
 
 #include <memory>

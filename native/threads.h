@@ -1,5 +1,6 @@
 // A pool of threads for one environment. Work comes in numbered parts; which thread takes which part is left open, so
-// parts must not depend on each other. Workers spin briefly after a job, then park: nothing spins while no program runs.
+// parts must not depend on each other. Workers spin briefly after a job, then park: nothing spins while no program
+// runs.
 #pragma once
 
 #include <atomic>
