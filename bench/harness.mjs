@@ -8,7 +8,7 @@ const collect = runInNewContext('gc');
 
 /** How long things take: a sample lasts `sample` ms at least, after `warm` ms of the CPU; `rounds` samples a side. */
 export const efforts = {
-  full: { warm: 300, sample: 40, rounds: 15 },
+  full: { warm: 500, sample: 40, rounds: 15 },
   quick: { warm: 120, sample: 10, rounds: 5 },
 };
 
