@@ -168,10 +168,10 @@ def main():
                    '2 atanh(s) / s - 2 = z (c0 + c1 z + ...), z = s^2, the same range, s = f / (2 + f)')
     if wanted('sin'):
         q = PI / 4 * mpf('1.03')
-        for n, bits, k in (('F', 24, 3), ('D', 53, 6)):
+        for n, bits, k, l in (('F', 24, 4, 3), ('D', 53, 6, 6)):
             polynomial(f'kSin{n}', bits, lambda r: mp.sin(r) - r, [3 + 2 * i for i in range(k)], 0, q, inverse(mp.sin),
                        'sin(r) - r = r^3 (c0 + c1 r^2 + ...), |r| <= pi / 4')
-            polynomial(f'kCos{n}', bits, lambda r: mp.cos(r) - 1 + r * r / 2, [4 + 2 * i for i in range(k)], 0, q, one,
+            polynomial(f'kCos{n}', bits, lambda r: mp.cos(r) - 1 + r * r / 2, [4 + 2 * i for i in range(l)], 0, q, one,
                        'cos(r) - 1 + r^2 / 2 = r^4 (c0 + c1 r^2 + ...), |r| <= pi / 4')
         parts('kPiF', 24, PI, [24, 24, 24], 'pi, for fused products')
         parts('kPiD', 53, PI, [53, 53, 53], 'the same')
