@@ -46,13 +46,16 @@ function shapedAs(ct: Cotangent, shape: Shape): Cotangent {
   return sumTo(ct, shape);
 }
 
+let passes = 0;
+
 /** One pass: what is wanted, and the cotangents gathered so far. */
 class Pass {
   private readonly entries: readonly Entry[];
   private readonly sources: readonly number[];
   private readonly sourceSet: Set<number> | null;
-  /** By entry: whether it lies between a source and anything; only those are differentiated. */
-  private readonly marks: Uint8Array;
+  /** An entry whose mark is this lies between a source and anything; only those are differentiated. */
+  private readonly mark: number = ++passes;
+  private readonly last: number;
   private readonly cts: (Cotangent | null | undefined)[];
   private readonly leaves: (Cotangent | null | undefined)[] = [];
 
@@ -60,7 +63,7 @@ class Pass {
     this.entries = entries;
     this.sources = sources;
     this.sourceSet = sources.length > 8 ? new Set(sources) : null;
-    this.marks = new Uint8Array(last + 1);
+    this.last = last;
     this.cts = new Array(last + 1);
   }
 
@@ -69,7 +72,7 @@ class Pass {
   }
 
   private isWanted(slot: number): boolean {
-    return slot !== offTape && ((slot >= 0 && this.marks[slot] === 1) || this.isSource(slot));
+    return slot !== offTape && ((slot >= 0 && (this.entries[slot] as Entry).mark === this.mark) || this.isSource(slot));
   }
 
   put(slot: number, ct: Cotangent): void {
@@ -84,18 +87,19 @@ class Pass {
 
   /** Marks what the sources reach; returns the first entry that can matter. */
   reach(): number {
-    const { entries, marks, sources } = this;
-    let from = marks.length;
+    const { entries, mark, sources, last } = this;
+    let from = last + 1;
     for (const slot of sources) if (slot !== offTape) from = slot <= -2 ? 0 : Math.min(from, slot);
-    for (let i = from; i < marks.length; i++) {
-      const { slots, behind } = entries[i] as Entry;
+    for (let i = from; i <= last; i++) {
+      const e = entries[i] as Entry;
+      const { slots, behind } = e;
       if (behind > 0) {
-        marks[i] = marks[i - behind] as number;
+        e.mark = (entries[i - behind] as Entry).mark;
         continue;
       }
       for (let k = 0; k < slots.length; k++) {
         if (this.isWanted(slots[k] as number)) {
-          marks[i] = 1;
+          e.mark = mark;
           break;
         }
       }
@@ -106,7 +110,7 @@ class Pass {
   /** Pulls the cotangents of entry i's results back to its operands. */
   pull(i: number): void {
     const e = this.entries[i] as Entry;
-    if (this.marks[i] === 1 && e.behind === 0) {
+    if (e.mark === this.mark && e.behind === 0) {
       if (e.op.pullAll) this.pullTogether(e, i);
       else {
         const ct = this.cts[i];

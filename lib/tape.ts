@@ -42,6 +42,8 @@ export class Entry {
   readonly slots: readonly number[];
   readonly shapes: readonly Shape[];
   readonly attributes: unknown;
+  /** The last pass of backpropagation that it mattered to. */
+  mark = 0;
   x: Tensor | null = null;
   y: Tensor | null = null;
   z: Tensor | null = null;
