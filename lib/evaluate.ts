@@ -56,8 +56,9 @@ function isExpensive(opcode: number): boolean {
 let serial = 0;
 const stack: Tensor[] = [];
 // Of the program being written: its tensors in order, those to compute, how often each is read in it.
-let order: Tensor[] = [];
-let computed: Tensor[] = [];
+const none: Tensor[] = [];
+let order = none;
+let computed = none;
 let seen = new Int32Array(1024);
 
 function visit(t: Tensor): void {
@@ -183,7 +184,11 @@ function prepare(roots: readonly Tensor[]): Job | null {
     }
     outputs.push(t);
   }
-  return { outputs, buffers, computed, waiting, held: order };
+  const job = { outputs, buffers, computed, waiting, held: order };
+  // Only the job keeps them now: what the last program used must not live until the next.
+  order = none;
+  computed = none;
+  return job;
 }
 
 const wantedMark = -(2 ** 30);
@@ -216,12 +221,13 @@ function put(job: Job, result: (i: number) => number): void {
   }
 }
 
-function fail(job: Job, failure: RunFailure): never {
+/** `failed` is the value whose op could not be computed. */
+function fail(job: Job, failure: RunFailure, failed: Tensor | undefined): never {
   for (const owner of job.waiting) {
     owners.delete(owner);
     owner.revert();
   }
-  const name = job.computed.find((t) => t.index === failure.value)?.origin || 'program';
+  const name = failed?.origin || 'program';
   switch (failure.status) {
     case 'index':
       throw new ValueError(
@@ -248,7 +254,13 @@ export function evaluateTensors(roots: readonly Tensor[]): void {
   held = job;
   const failure = native.run();
   held = null;
-  if (failure) fail(job, failure);
+  if (failure) {
+    fail(
+      job,
+      failure,
+      job.computed.find((t) => t.index === failure.value),
+    );
+  }
   put(job, native.result);
 }
 
@@ -258,8 +270,9 @@ export async function evaluateTensorsAsync(roots: readonly Tensor[]): Promise<vo
   if (!job) return;
   // From here on they are this program's to settle; another program may compute them again meanwhile, with the same bits.
   for (const owner of job.waiting) owners.delete(owner);
+  const indices = job.computed.map((t) => t.index); // other programs number them anew meanwhile
   const { failure, results } = await native.runAsync([job, job.held.map((t) => t.buffer?.elements.buffer)]);
-  if (failure) fail(job, failure);
+  if (failure) fail(job, failure, job.computed[indices.indexOf(failure.value)]);
   put(job, (i) => results[i] as number);
 }
 
