@@ -4,6 +4,7 @@
 
 #include <cstring>
 #include <unordered_map>
+#include <utility>
 
 #if defined(__linux__)
 #include <sys/mman.h>
@@ -186,7 +187,6 @@ class AsyncRun : public Napi::AsyncWorker {
  public:
   AsyncRun(Napi::Env env, Environment& home, std::shared_ptr<const Plan> plan, Napi::Value held)
       : Napi::AsyncWorker(env, "gradtape"),
-        promise_(Napi::Promise::Deferred::New(env)),
         plan_(std::move(plan)),
         pool_(home.pool),
         data_(home.data, home.data + plan_->program.data_count),
@@ -201,28 +201,42 @@ class AsyncRun : public Napi::AsyncWorker {
     kept.Set("held", held);
     held_ = Napi::Persistent(kept);
   }
-  Napi::Promise promise() const { return promise_.Promise(); }
+  // The promise of the outcome; null if it cannot be made.
+  napi_value promise() {
+    napi_value promise = nullptr;
+    return napi_create_promise(Env(), &deferred_, &promise) == napi_ok ? promise : nullptr;
+  }
 
  protected:
   void Execute() override { failure_ = run(*plan_, data_.data(), results_.data(), *executor_, *pool_); }
 
+  // Without exceptions: in a worker that is being ended every call fails, and there is nobody left to tell.
   void OnOK() override {
     Napi::Env env = Env();
-    env.GetInstanceData<Environment>()->idle.push_back(executor_);
+    if (auto* home = env.GetInstanceData<Environment>()) home->idle.push_back(executor_);
     int32_t control[kControls] = {};
     Environment::report(failure_, control, results_.data());
-    Napi::Object out = Napi::Object::New(env);
-    Napi::Array numbers = Napi::Array::New(env, results_.size());
-    for (size_t i = 0; i < results_.size(); ++i) numbers[uint32_t(i)] = results_[i];
-    out["status"] = control[kStatus];
-    out["failedValue"] = control[kFailedValue];
-    out["results"] = numbers;
-    promise_.Resolve(out);
+    napi_value out = nullptr, numbers = nullptr;
+    bool ok = napi_create_object(env, &out) == napi_ok &&
+              napi_create_array_with_length(env, results_.size(), &numbers) == napi_ok;
+    for (size_t i = 0; ok && i < results_.size(); ++i) {
+      napi_value number = nullptr;
+      ok = napi_create_double(env, results_[i], &number) == napi_ok &&
+           napi_set_element(env, numbers, uint32_t(i), number) == napi_ok;
+    }
+    for (auto [name, value] :
+         {std::pair{"status", control[kStatus]}, std::pair{"failedValue", control[kFailedValue]}}) {
+      napi_value number = nullptr;
+      ok = ok && napi_create_int32(env, value, &number) == napi_ok &&
+           napi_set_named_property(env, out, name, number) == napi_ok;
+    }
+    if (ok && napi_set_named_property(env, out, "results", numbers) == napi_ok) {
+      napi_resolve_deferred(env, deferred_, out);
+    }
   }
-  void OnError(const Napi::Error& error) override { promise_.Reject(error.Value()); }
 
  private:
-  Napi::Promise::Deferred promise_;
+  napi_deferred deferred_ = nullptr;
   std::shared_ptr<const Plan> plan_;
   std::shared_ptr<Pool> pool_;
   std::vector<double> data_, results_;
@@ -261,9 +275,9 @@ Napi::Value run_async(const Napi::CallbackInfo& info) {
   }
   e.control[kStatus] = kOk;
   auto* worker = new AsyncRun(info.Env(), e, *plan, info[0]);
-  Napi::Promise promise = worker->promise();
+  napi_value promise = worker->promise();
   worker->Queue();
-  return promise;
+  return Napi::Value(info.Env(), promise);
 }
 
 // Asks for huge pages where whole ones fit; a hint, without effect on contents.
