@@ -1,7 +1,19 @@
 /** Activations and losses on logits: the namespace `nn`. */
 import { DTypeError, ShapeError, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
-import { asIndices, asTensor, asTensors, composed, done, fromOut, fromX, node, register } from '../op.js';
+import {
+  asIndices,
+  asTensor,
+  asTensors,
+  composed,
+  done,
+  fromOut,
+  fromX,
+  fromY,
+  linear,
+  node,
+  register,
+} from '../op.js';
 import { checkAxis, sameShape, showShape } from '../shape.js';
 import type { Entry, RecordedOp } from '../tape.js';
 import type { Tensor } from '../tensor.js';
@@ -12,7 +24,7 @@ import { range } from './creation.js';
 import { abs, erf, exp, expm1, log, log1p, sigmoid, tanh } from './math.js';
 import { uniform } from './random.js';
 import { reduceMax } from './reduce.js';
-import { cast, expandDims, reduceSum, reshape } from './structure.js';
+import { cast, expandDims, reduceSum, reshape, zeroOf } from './structure.js';
 
 export { relu };
 
@@ -170,10 +182,26 @@ export function dropout(x: TensorLike, rate: number, opts: { seed?: number } = {
   return where(greater(rate, draw), 0, mul(a, 1 / (1 - rate)));
 }
 
+const alphaOf = (e: Entry): number => e.attributes as number;
+// A gradient that is connected to x, by zeros, at order 2, as relu's is.
+const leakyReluGradOp: RecordedOp = {
+  name: 'leakyReluGrad',
+  vjps: [fromY((ct, x, e) => leakyReluGrad(ct, x, alphaOf(e))), linear((_, e) => zeroOf(e, 1))],
+};
+const leakyReluOp: RecordedOp = {
+  name: 'leakyRelu',
+  vjps: [fromX((ct, x, e) => leakyReluGrad(ct, x, alphaOf(e)))],
+};
+
+function leakyReluGrad(ct: Tensor, x: Tensor, alpha: number): Tensor {
+  return done(composed(leakyReluGradOp, [ct, x], alpha, () => where(greater(x, 0), ct, mul(ct, alpha))));
+}
+
 /** x where x > 0, else alpha x. */
 export function leakyRelu(x: TensorLike, opts: { alpha?: number } = {}): Tensor {
   const a = floating('leakyRelu', x);
-  return where(greater(a, 0), a, mul(a, opts.alpha ?? 0.2));
+  const alpha = opts.alpha ?? 0.2;
+  return done(composed(leakyReluOp, [a], alpha, () => where(greater(a, 0), a, mul(a, alpha))));
 }
 
 /** min(max(x, 0), 6), with derivative 0 at both bounds. */
