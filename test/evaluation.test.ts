@@ -47,6 +47,14 @@ describe('laziness', () => {
     expect(tf.memory().plans).toBe(plans + 1);
   });
 
+  it('a chain that nobody looks at is computed before it grows without bound', () => {
+    const plans = tf.memory().plans;
+    let x = tf.constant([1, 2, 3, 4, 5, 6, 7]);
+    for (let i = 0; i < 5000; i++) x = tf.sub(x, 1);
+    expect(tf.memory().plans).toBeGreaterThan(plans);
+    expect(x.dataSync()[6]).toBe(7 - 5000);
+  });
+
   it('mistakes are found at the call', () => {
     expect(() => tf.add(tf.exp([1, 2, 3]), tf.exp([1, 2]))).toThrow(tf.ShapeError);
   });
