@@ -31,8 +31,8 @@ enum ElementwiseKernel : uint16_t {
 struct ElementwiseInfo {
   const char* name;
   uint8_t arity;
-  bool to_bool;          // the result is bool, whatever the operands' dtype
-  bool first_is_bool;    // ternary selection: operand 0 is bool, operands 1 and 2 have the kernel's dtype
+  bool to_bool;        // the result is bool, whatever the operands' dtype
+  bool first_is_bool;  // ternary selection: operand 0 is bool, operands 1 and 2 have the kernel's dtype
 };
 extern const ElementwiseInfo kElementwiseInfo[kElementwiseKernels];
 
@@ -54,19 +54,21 @@ struct ReduceFns {
   // out[r] = reduction of x[r * n .. r * n + n), r < rows; 1 <= n <= kRowChunk. The bits of out[r] depend on that row's
   // n elements only, not on rows.
   void (*rows)(const void* x, void* out, size_t rows, size_t n);
-  // out[j] = reduction over r < rows of x[r * stride + j], j < n; 1 <= rows <= kColumnChunk; stride in elements. The bits
-  // of out[j] depend on column j's elements only. Never reads past x[(rows - 1) * stride + n - 1].
+  // out[j] = reduction over r < rows of x[r * stride + j], j < n; 1 <= rows <= kColumnChunk; stride in elements. The
+  // bits of out[j] depend on column j's elements only. Never reads past x[(rows - 1) * stride + n - 1].
   void (*columns)(const void* x, size_t stride, void* out, size_t rows, size_t n);
 };
 
-// out[r] = index of the first largest (smallest) of the n elements of row r; the first NaN counts as largest (smallest).
+// out[r] = index of the first largest (smallest) of the n elements of row r; the first NaN counts as largest
+// (smallest).
 using ArgFn = void (*)(const void* x, int32_t* out, size_t rows, size_t n);
 
 // dst[j * dst_stride + i] = src[i * src_stride + j], i < rows, j < columns; strides in elements; blocked.
-using TransposeFn = void (*)(const void* src, size_t src_stride, void* dst, size_t dst_stride, size_t rows, size_t columns);
+using TransposeFn = void (*)(const void* src, size_t src_stride, void* dst, size_t dst_stride, size_t rows,
+                             size_t columns);
 
-// c[m x n] (row stride rsc, column stride 1) = a[m x k] b[k x n] (+ c if accumulate); any strides, in elements, on a and b
-// (also 0 and negative). k == 0 gives zeros. `workspace` holds gemm_workspace(m, n, k) bytes, 64-byte aligned.
+// c[m x n] (row stride rsc, column stride 1) = a[m x k] b[k x n] (+ c if accumulate); any strides, in elements, on a
+// and b (also 0 and negative). k == 0 gives zeros. `workspace` holds gemm_workspace(m, n, k) bytes, 64-byte aligned.
 // The bits of c do not depend on the strides of a and b.
 struct GemmFns {
   void (*run)(size_t m, size_t n, size_t k, const void* a, ptrdiff_t rsa, ptrdiff_t csa, const void* b, ptrdiff_t rsb,
