@@ -10,7 +10,7 @@ import type { Tensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
 import { add, greater, mul, sub, where } from './arithmetic.js';
 import { gather } from './indexing.js';
-import { abs, log } from './math.js';
+import { abs, floor, log } from './math.js';
 import { argmax } from './reduce.js';
 import { cast, expandDims } from './structure.js';
 
@@ -78,7 +78,7 @@ export function uniform(
     }
     const u = draw('random.uniform', kUniform, 'float64', s, opts.seed);
     // Multiplying a 53-bit fraction: the bias is below 2^-21 for any range of int32.
-    return cast(add(mul(u, high - low), low - (low < 0 ? 1 : 0)).add(low < 0 ? 1 : 0), 'int32');
+    return cast(floor(add(mul(u, high - low), low)), 'int32');
   }
   const u = draw('random.uniform', kUniform, floatingDType('random.uniform', dtype), s, opts.seed);
   const high = opts.maxval ?? 1;
