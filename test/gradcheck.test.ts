@@ -1,0 +1,111 @@
+// gradcheck itself: it passes what is right, and says where what is wrong is wrong.
+import * as tf from 'gradtape';
+import { gradcheck } from 'gradtape/gradcheck';
+import { describe, expect, it } from 'vitest';
+
+function errorOf(fn: () => unknown): tf.GradtapeError {
+  try {
+    fn();
+  } catch (error) {
+    expect(error).toBeInstanceOf(tf.GradtapeError);
+    return error as tf.GradtapeError;
+  }
+  throw new Error('expected an error');
+}
+
+// x^2 whose gradient is off by `factor` at one element.
+const wrongAt = (element: number, factor: number): ((x: tf.Tensor) => tf.Tensor) =>
+  tf.customGradient((x: tf.Tensor) => {
+    const mask = tf.oneHot(element, x.size, { onValue: factor, offValue: 1, dtype: x.dtype });
+    return { value: tf.square(x), gradFn: (ct) => tf.mul(tf.mul(ct, mask), tf.mul(x, 2)) };
+  });
+
+describe('gradcheck', () => {
+  it('passes right gradients, with the error that it found', () => {
+    const result = gradcheck(
+      (x, y) => tf.mul(tf.sin(x as tf.Tensor), y as tf.Tensor),
+      [
+        [0.1, 0.2],
+        [3, 4],
+      ],
+    );
+    expect(result.maxError).toBeGreaterThan(0);
+    expect(result.maxError).toBeLessThan(1e-8);
+    expect(result.worst.analytic).toBeCloseTo(result.worst.numeric, 7);
+  });
+
+  it('computes in float64, whatever the inputs', () => {
+    const dtypes: string[] = [];
+    gradcheck(
+      (x) => {
+        dtypes.push((x as tf.Tensor).dtype);
+        return tf.exp(x as tf.Tensor);
+      },
+      [new Float32Array([0.5, 1])],
+    );
+    expect(new Set(dtypes)).toEqual(new Set(['float64']));
+  });
+
+  it('names the input and the element that is wrong', () => {
+    const f = wrongAt(2, 1.01);
+    const error = errorOf(() =>
+      gradcheck(
+        (_, x) => f(x as tf.Tensor),
+        [
+          [1, 2],
+          [1, 2, 3, 4],
+        ],
+      ),
+    );
+    expect(error.code).toBe('ERR_GRADCHECK');
+    expect(error.message).toContain('input 1, element 2');
+    expect(error.message).toMatch(/the gradient is -?\d/);
+    gradcheck((x) => f(x as tf.Tensor), [[1, 2, 0, 4]]); // where x is 0 nothing is wrong
+  });
+
+  it('a small error passes with a larger tolerance', () => {
+    const f = wrongAt(0, 1.0001);
+    expect(errorOf(() => gradcheck((x) => f(x as tf.Tensor), [[1, 2]])).code).toBe('ERR_GRADCHECK');
+    expect(gradcheck((x) => f(x as tf.Tensor), [[1, 2]], { tol: 1e-3 }).worst).toMatchObject({ input: 0, index: 0 });
+  });
+
+  it('a gradient that is cut off is wrong, one that is not there is zero', () => {
+    const cut = (x: tf.Tensor): tf.Tensor => tf.mul(x, tf.stopGradient(x));
+    expect(errorOf(() => gradcheck((x) => cut(x as tf.Tensor), [[3]])).code).toBe('ERR_GRADCHECK');
+    gradcheck((x, y) => tf.add(x as tf.Tensor, tf.floor(y as tf.Tensor)), [[1.5], [2.5]]);
+  });
+
+  it('a gradient of NaN is wrong', () => {
+    expect(errorOf(() => gradcheck((x) => tf.mul(tf.sqrt(x as tf.Tensor), 0), [[0, 1]])).code).toBe('ERR_GRADCHECK');
+  });
+
+  it('order 2 finds a second derivative that is wrong where the first is right', () => {
+    const f = tf.customGradient((x: tf.Tensor) => ({
+      value: tf.square(x),
+      gradFn: (ct) => tf.mul(ct, tf.mul(tf.stopGradient(x), 2)),
+    }));
+    gradcheck((x) => f(x as tf.Tensor), [[1, 2]]);
+    expect(errorOf(() => gradcheck((x) => f(x as tf.Tensor), [[1, 2]], { order: 2 })).code).toBe('ERR_GRADCHECK');
+    gradcheck((x) => tf.pow(x as tf.Tensor, 3), [[1, 2]], { order: 2 });
+  });
+
+  it('checks every output, of any shape, and mixed second derivatives', () => {
+    gradcheck((x, w) => tf.nn.softmax(tf.matmul(x as tf.Tensor, w as tf.Tensor)), [tf.ones([2, 3]), tf.eye(3, 4)], {
+      order: 2,
+    });
+    // Wrong in one output only.
+    const f = wrongAt(1, 2);
+    expect(() => gradcheck((x) => tf.concat([tf.exp(x as tf.Tensor), f(x as tf.Tensor)], 0), [[1, 2]])).toThrow(
+      'element 1',
+    );
+    gradcheck((x) => x as tf.Tensor, [tf.zeros([0, 2])]);
+    gradcheck((x) => tf.square(x as tf.Tensor), [3]);
+  });
+
+  it('refuses what it cannot check', () => {
+    expect(errorOf(() => gradcheck(tf.exp as never, tf.ones([2]) as never)).code).toBe('ERR_NOT_A_TENSOR');
+    expect(errorOf(() => gradcheck((() => 3) as never, [[1]])).code).toBe('ERR_NOT_A_TENSOR');
+    expect(errorOf(() => gradcheck((x) => x as tf.Tensor, ['x' as never])).code).toBe('ERR_NOT_A_TENSOR');
+    expect(errorOf(() => gradcheck((x) => x as tf.Tensor, [[1]], { order: 3 as never })).code).toBe('ERR_OPTION');
+  });
+});
