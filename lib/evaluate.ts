@@ -22,11 +22,13 @@ export interface Owner {
 
 const owners = new Set<Owner>();
 let companions: Tensor[] = [];
-const maxCompanions = 32;
+let latest: Tensor | null = null;
+let forgetting = false;
 
 /** Computes the owner's value along with whatever is looked at next. */
 export function enlist(owner: Owner): void {
   owners.add(owner);
+  if (latest && !companions.includes(latest)) companions.push(latest);
 }
 
 export function withdraw(owner: Owner): void {
@@ -34,11 +36,18 @@ export function withdraw(owner: Owner): void {
 }
 
 /**
- * A one-element value (a loss) that the next program with variables in it will be passing by: computing it there is nearly free,
- * and it need not hold on to a whole step's operands afterwards.
+ * Notes a one-element value (a loss) whose gradients were asked for. If variables are assigned before the turn ends, the program
+ * that computes them passes it by: computing it there is nearly free, and it need not hold on to a whole step's operands after.
  */
 export function accompany(t: Tensor): void {
-  if (t.size === 1 && !isKnown(t) && companions.length < maxCompanions) companions.push(t);
+  if (t.size !== 1 || isKnown(t)) return;
+  latest = t;
+  if (forgetting) return;
+  forgetting = true;
+  queueMicrotask(() => {
+    latest = null;
+    forgetting = false;
+  });
 }
 
 const kFirstRandom = native.opcodeOf('randomUniform');
