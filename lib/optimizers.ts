@@ -1,5 +1,5 @@
 /** Optimizers with Keras' defaults. A step only assigns pending values; they are computed with whatever is looked at next. */
-import { show, TapeError, ValueError, warnOnce } from './errors.js';
+import { ShapeError, show, TapeError, ValueError, warnOnce } from './errors.js';
 import type { GradientTape } from './gradient-tape.js';
 import { GradientTape as Tape } from './gradient-tape.js';
 import { IndexedSlices } from './indexed-slices.js';
@@ -7,6 +7,7 @@ import { add, div, minimum, mul, sub } from './ops/arithmetic.js';
 import { densify } from './ops/indexing.js';
 import { sqrt, square } from './ops/math.js';
 import { reduceSum } from './ops/structure.js';
+import { sameShape, showShape } from './shape.js';
 import { suspended } from './tape.js';
 import { Tensor, uniformTensor } from './tensor.js';
 import { Variable } from './variable.js';
@@ -72,6 +73,11 @@ export abstract class Optimizer {
         throw new ValueError(
           `${this.name}.applyGradients: expected [gradient, variable] pairs, got ${show(g)} and ${show(v)}`,
           'ERR_NOT_A_TENSOR',
+        );
+      }
+      if (g && !sameShape(g.shape, v.shape)) {
+        throw new ShapeError(
+          `${this.name}.applyGradients: the gradient of variable ${v.name} has shape ${showShape(g.shape)}, the variable ${showShape(v.shape)}`,
         );
       }
     }

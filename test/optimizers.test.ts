@@ -246,6 +246,14 @@ describe('every optimizer', () => {
           ],
           'ERR_SHAPE',
         ],
+        // Shapes that would broadcast, upwards or downwards.
+        ...[[], [1], [2, 2]].map((shape): [unknown, string] => [
+          [
+            [tf.constant([1, 1]), v],
+            [tf.ones(shape), w],
+          ],
+          'ERR_SHAPE',
+        ]),
         [[[tf.constant(new Float64Array(2)), v]], 'ERR_DTYPE'],
         [[[3, v]], 'ERR_NOT_A_TENSOR'],
         [[[tf.constant([1, 1]), tf.constant([1, 1])]], 'ERR_NOT_A_TENSOR'],
