@@ -48,7 +48,7 @@ struct MaxOf {
   }
   template <class T>
   static GRADTAPE_INLINE T combine_one(T x, T y) {
-    return (x >= y) | (x != x) ? x : y;
+    return ((x >= y) | (x != x)) ? x : y;
   }
 };
 struct MinOf {
@@ -60,7 +60,7 @@ struct MinOf {
   }
   template <class T>
   static GRADTAPE_INLINE T combine_one(T x, T y) {
-    return (x <= y) | (x != x) ? x : y;
+    return ((x <= y) | (x != x)) ? x : y;
   }
 };
 
