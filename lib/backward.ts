@@ -110,14 +110,15 @@ class Pass {
   /** Pulls the cotangents of entry i's results back to its operands. */
   pull(i: number): void {
     const e = this.entries[i] as Entry;
-    if (e.mark === this.mark && e.behind === 0) {
+    if (e.behind > 0) return; // the entry of the first result pulls for all of them
+    if (e.mark === this.mark) {
       if (e.op.pullAll) this.pullTogether(e, i);
       else {
         const ct = this.cts[i];
         if (ct) this.pullEach(e, densify(ct));
       }
     }
-    if (!this.isSource(i)) this.cts[i] = null;
+    for (let k = i; k < i + e.width && k <= this.last; k++) if (!this.isSource(k)) this.cts[k] = null;
   }
 
   private pullEach(e: Entry, ct: Tensor): void {

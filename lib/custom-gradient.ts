@@ -35,14 +35,18 @@ function isArgument(value: unknown): boolean {
   return isLeaf(value) || typeof value === 'number' || typeof value === 'boolean' || ArrayBuffer.isView(value);
 }
 
+/** An array of numbers or booleans: one operand, not a list of them. */
+function isHostArray(value: unknown): value is (number | boolean)[] {
+  return Array.isArray(value) && value.every((v) => typeof v === 'number' || typeof v === 'boolean');
+}
+
 /** The tensors among the arguments, flattened. Host arrays and numbers are constants, but count as arguments. */
 function operandsOf(args: readonly unknown[]): Tensor[] {
   const operands: Tensor[] = [];
   const walk = (value: unknown): void => {
     if (isArgument(value)) operands.push(asTensor('customGradient', value as TensorLike));
-    else if (Array.isArray(value) && value.every((v) => typeof v === 'number' || typeof v === 'boolean')) {
-      operands.push(asTensor('customGradient', value));
-    } else if (Array.isArray(value)) value.forEach(walk);
+    else if (isHostArray(value)) operands.push(asTensor('customGradient', value));
+    else if (Array.isArray(value)) value.forEach(walk);
     else if (isPlainObject(value)) Object.values(value).forEach(walk);
     else operands.push(asTensor('customGradient', value as TensorLike));
   };
@@ -63,7 +67,7 @@ function listOf(given: unknown, count: number, what: string): readonly CustomGra
 }
 
 function isNumbers(list: readonly unknown[]): boolean {
-  return list.every((v) => typeof v === 'number');
+  return list.length > 0 && list.every((v) => typeof v === 'number');
 }
 
 function checked(g: CustomGradient, like: Tensor, what: string): Cotangent | null {
@@ -188,7 +192,7 @@ export function recomputeGrad<A extends unknown[], V extends Nested<Tensor>>(f: 
 }
 
 function replaceOperands(value: unknown, next: () => Tensor): unknown {
-  if (isArgument(value) || (Array.isArray(value) && isNumbers(value))) return next();
+  if (isArgument(value) || isHostArray(value)) return next();
   if (Array.isArray(value)) return value.map((v) => replaceOperands(v, next));
   if (isPlainObject(value)) {
     return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, replaceOperands(v, next)]));
