@@ -1,0 +1,377 @@
+// customGradient, recomputeGrad, gradPassThrough: the published cases 53 and 112-125, and their errors.
+import * as tf from 'gradtape';
+import { describe, expect, it } from 'vitest';
+
+type Fn = (...xs: tf.Tensor[]) => tf.Tensor;
+
+function dense(g: tf.Tensor | tf.IndexedSlices | null | undefined): tf.Tensor {
+  if (!g) throw new Error('expected a gradient, got null');
+  return g instanceof tf.Tensor ? g : g.toTensor();
+}
+
+// Gradients of f at the values, each watched.
+function gradients(f: Fn, xs: readonly tf.TensorLike[]): (unknown | null)[] {
+  const tape = new tf.GradientTape();
+  const tensors = xs.map((x) => tf.convertToTensor(x));
+  const y = tape.record(() => {
+    tape.watch(tensors);
+    return f(...tensors);
+  });
+  return tape.gradient(y, tensors).map((g) => (g === null ? null : dense(g).arraySync()));
+}
+
+// The derivative as a function, so that derivatives of it can be taken.
+function derivative(f: (x: tf.Tensor) => tf.Tensor): (x: tf.Tensor) => tf.Tensor {
+  return (x) => {
+    const tape = new tf.GradientTape();
+    const y = tape.record(() => {
+      tape.watch(x);
+      return f(x);
+    });
+    return dense(tape.gradient(y, x));
+  };
+}
+
+function errorOf(fn: () => unknown): tf.GradtapeError {
+  try {
+    fn();
+  } catch (error) {
+    expect(error).toBeInstanceOf(tf.GradtapeError);
+    return error as tf.GradtapeError;
+  }
+  throw new Error('expected an error');
+}
+
+const swapped = tf.customGradient((a: tf.Tensor, b: tf.Tensor) => ({
+  value: tf.mul(a, b),
+  gradFn: (ct) => [tf.mul(ct, a), tf.mul(ct, b)],
+}));
+
+describe('customGradient', () => {
+  it('112: its gradient replaces that of the body', () => {
+    expect(swapped(tf.constant(3), tf.constant(5)).item()).toBe(15);
+    expect(gradients(swapped as Fn, [3, 5])).toEqual([3, 5]);
+  });
+
+  it('112: as a method of a class', () => {
+    class Layer {
+      readonly scale = 2;
+      readonly call: (x: tf.Tensor) => tf.Tensor = tf.customGradient((x: tf.Tensor) => ({
+        value: tf.mul(x, this.scale),
+        gradFn: (ct) => tf.mul(ct, 10 * this.scale),
+      }));
+    }
+    expect(gradients(new Layer().call as Fn, [1])).toEqual([20]);
+  });
+
+  it('113: of a variable', () => {
+    const square = tf.customGradient((x: tf.Variable) => ({
+      value: tf.square(x),
+      gradFn: (ct) => tf.add(tf.mul(tf.mul(ct, 2), x), 1),
+    }));
+    const v = new tf.Variable(3);
+    const tape = new tf.GradientTape();
+    const y = tape.record(() => square(v));
+    expect(y.item()).toBe(9);
+    expect(tape.gradient(y, v)?.item()).toBe(7);
+  });
+
+  it('115: clipping the gradient', () => {
+    const clip = tf.customGradient((x: tf.Tensor) => ({ value: tf.identity(x), gradFn: (ct) => tf.minimum(ct, 0.5) }));
+    const v = new tf.Variable(2);
+    const tape = new tf.GradientTape();
+    const y = tape.record(() => clip(tf.mul(v, v)));
+    expect(tape.gradient(y, v)?.item()).toBe(2);
+  });
+
+  it('116: log(1 + e^x) at 100', () => {
+    const naive: Fn = (x) => tf.log(tf.add(1, tf.exp(x as tf.Tensor)));
+    expect(gradients(naive, [100])).toEqual([Number.NaN]);
+    const stable = tf.customGradient((x: tf.Tensor) => {
+      const e = tf.exp(x);
+      return { value: tf.log(tf.add(1, e)), gradFn: (ct) => tf.mul(ct, tf.sub(1, tf.div(1, tf.add(1, e)))) };
+    });
+    expect(gradients(stable as Fn, [100])).toEqual([1]);
+  });
+
+  it('118: the gradient of a gradient, with respect to its input and to its cotangent', () => {
+    const second = tf.customGradient((_x: tf.Tensor, _dz: tf.Tensor) => ({
+      value: tf.constant(2.1),
+      gradFn: () => [2.2, 3.1],
+    }));
+    const f = tf.customGradient((x: tf.Tensor) => ({ value: tf.square(x), gradFn: (dz) => second(x, dz) }));
+    const x = tf.constant(1);
+    const dz = tf.constant(1);
+    const outer = new tf.GradientTape();
+    const dx = outer.record(() => {
+      outer.watch([x, dz]);
+      const inner = new tf.GradientTape();
+      const z = inner.record(() => {
+        inner.watch(x);
+        return f(x);
+      });
+      return dense(inner.gradient(z, x, { outputGradients: dz }));
+    });
+    expect(dx.item()).toBe(Math.fround(2.1));
+    expect(outer.gradient(dx, [x, dz]).map((t) => t?.item())).toEqual([2.2, 3.1].map(Math.fround));
+  });
+
+  it('119: variables that the body reads', () => {
+    const v = new tf.Variable(3, { name: 'captured' });
+    const x = tf.constant(2);
+    const seen: (readonly tf.Variable[])[] = [];
+    const f = tf.customGradient((a: tf.Tensor) => ({
+      value: tf.mul(a, v),
+      gradFn: (ct, { variables }) => {
+        seen.push(variables);
+        return { args: [tf.mul(ct, 7)], variables: [tf.mul(tf.mul(ct, v), 4)] };
+      },
+    }));
+    const tape = new tf.GradientTape();
+    const y = tape.record(() => {
+      tape.watch(x);
+      return f(x);
+    });
+    expect(y.item()).toBe(6);
+    expect(tape.gradient(y, [x, v]).map((t) => t?.item())).toEqual([7, 12]);
+    expect(seen).toEqual([[v]]);
+  });
+
+  it('119: a gradFn that takes no variables, or gives the wrong number of gradients for them', () => {
+    const v = new tf.Variable(3, { name: 'captured' });
+    const call = (gradFn: (ct: tf.Tensor) => unknown): tf.GradtapeError => {
+      const f = tf.customGradient((a: tf.Tensor) => ({ value: tf.mul(a, v), gradFn: gradFn as never }));
+      const x = tf.constant(2);
+      const tape = new tf.GradientTape();
+      return errorOf(() => {
+        const y = tape.record(() => {
+          tape.watch(x);
+          return f(x);
+        });
+        tape.gradient(y, x);
+      });
+    };
+    const refused = call((ct) => ct);
+    expect(refused.code).toBe('ERR_CUSTOM_GRADIENT');
+    expect(refused.message).toContain('must accept a last argument { variables }, since the function uses variables');
+    expect(refused.message).toContain('captured');
+    const few = call(((ct: tf.Tensor, _: unknown) => ({ args: [ct], variables: [] })) as never);
+    expect(few.code).toBe('ERR_CUSTOM_GRADIENT');
+    expect(few.message).toContain('Must return gradient for each variable from');
+    expect(call(((ct: tf.Tensor, _: unknown) => [ct]) as never).message).toContain('Must return gradient for each');
+  });
+
+  it('121: host arrays and numbers as arguments', () => {
+    const f = tf.customGradient((a: tf.TensorLike, b: number[], c: number) => ({
+      value: tf.mul(tf.mul(a, b), c),
+      gradFn: (ct) => [tf.mul(ct, 5), null, null],
+    }));
+    expect(gradients(((x: tf.Tensor) => f(x, [1, 2], 3)) as Fn, [[1, 1]])).toEqual([[5, 5]]);
+    expect(f(new Float32Array([1, 2]), [3, 4], 1).arraySync()).toEqual([3, 8]);
+  });
+
+  it('122: the wrong number of gradients', () => {
+    for (const given of [[], [null], [null, null, null], null]) {
+      const f = tf.customGradient((a: tf.Tensor, b: tf.Tensor) => ({
+        value: tf.add(a, b),
+        gradFn: () => given as never,
+      }));
+      const error = errorOf(() => gradients(f as Fn, [1, 2]));
+      expect(error.code).toBe('ERR_CUSTOM_GRADIENT');
+      expect(error.message).toMatch(/expected to return 2 gradients, but returned [0-3] instead/);
+    }
+  });
+
+  it('null gradients are unconnected', () => {
+    const f = tf.customGradient((a: tf.Tensor, b: tf.Tensor) => ({ value: tf.add(a, b), gradFn: (ct) => [null, ct] }));
+    expect(gradients(f as Fn, [1, 2])).toEqual([null, 1]);
+  });
+
+  it('one argument takes a bare gradient or a list of one; numbers and arrays will do', () => {
+    for (const given of [2, [2], tf.constant(2), [tf.constant(2)]]) {
+      const f = tf.customGradient((a: tf.Tensor) => ({ value: tf.neg(a), gradFn: () => given as never }));
+      expect(gradients(f as Fn, [1])).toEqual([2]);
+    }
+  });
+
+  it('several values: a cotangent each, zeros for one that is not used', () => {
+    const seen: unknown[] = [];
+    const f = tf.customGradient((a: tf.Tensor) => ({
+      value: { sum: tf.reduceSum(a), both: [tf.neg(a), tf.square(a)] as const },
+      gradFn: (...cts) => {
+        seen.push(cts.map((ct) => ct.arraySync()));
+        return cts[1] as tf.Tensor;
+      },
+    }));
+    const x = tf.constant([1, 2]);
+    const tape = new tf.GradientTape();
+    const y = tape.record(() => {
+      tape.watch(x);
+      const { sum, both } = f(x);
+      expect(sum.item()).toBe(3);
+      return tf.mul(both[0], [10, 20]);
+    });
+    expect(tape.gradient(y, x)?.arraySync()).toEqual([10, 20]);
+    expect(seen).toEqual([[0, [10, 20], [0, 0]]]);
+  });
+
+  it('nested arguments are flattened', () => {
+    const f = tf.customGradient((p: { a: tf.Tensor; rest: readonly tf.Tensor[] }) => ({
+      value: tf.add(p.a, p.rest[0] as tf.Tensor),
+      gradFn: (ct) => [tf.mul(ct, 2), tf.mul(ct, 3)],
+    }));
+    expect(gradients(((a: tf.Tensor, b: tf.Tensor) => f({ a, rest: [b] })) as Fn, [1, 2])).toEqual([2, 3]);
+  });
+
+  it('a value that is an argument is a tensor of its own', () => {
+    const f = tf.customGradient((a: tf.Tensor) => ({ value: a, gradFn: (ct) => tf.mul(ct, 3) }));
+    expect(gradients(f as Fn, [2])).toEqual([3]);
+    expect(gradients(((a: tf.Tensor) => tf.add(f(a), a)) as Fn, [2])).toEqual([4]);
+  });
+
+  it('its body is not recorded', () => {
+    const x = tf.constant(2);
+    const f = tf.customGradient((a: tf.Tensor) => {
+      let t = a;
+      for (let i = 0; i < 100; i++) t = tf.tanh(t);
+      return { value: t, gradFn: (ct) => ct };
+    });
+    const tape = new tf.GradientTape();
+    const y = tape.record(() => {
+      tape.watch(x);
+      return f(x);
+    });
+    const before = tf.constant(0).id;
+    expect(tape.gradient(y, x)?.item()).toBe(1);
+    expect(tf.constant(0).id - before).toBeLessThan(10);
+  });
+
+  it('second derivatives are those of gradFn; customs nest', () => {
+    const cube = tf.customGradient((x: tf.Tensor) => ({
+      value: tf.pow(x, 3),
+      gradFn: (ct) => tf.mul(ct, tf.mul(tf.square(x), 3)),
+    }));
+    const x = tf.constant(2);
+    expect(derivative(cube)(x).item()).toBe(12);
+    expect(derivative(derivative(cube))(x).item()).toBe(12);
+    expect(derivative(derivative(derivative(cube)))(x).item()).toBe(6);
+    const doubled = tf.customGradient((a: tf.Tensor) => ({ value: cube(a), gradFn: (ct) => tf.mul(ct, cube(a)) }));
+    expect(derivative(doubled)(x).item()).toBe(8);
+    expect(derivative(derivative(doubled))(x).item()).toBe(12);
+  });
+
+  it('refuses what is not of its form', () => {
+    expect(errorOf(() => tf.customGradient(3 as never)).code).toBe('ERR_CUSTOM_GRADIENT');
+    for (const result of [
+      undefined,
+      tf.constant(1),
+      { value: tf.constant(1) },
+      { gradFn: () => 1 },
+      { value: 3, gradFn: () => 1 },
+    ]) {
+      const f = tf.customGradient((() => result) as never) as () => unknown;
+      expect(errorOf(() => f()).code).toBe('ERR_CUSTOM_GRADIENT');
+    }
+    const shape = tf.customGradient((x: tf.Tensor) => ({ value: tf.square(x), gradFn: () => tf.ones([3]) }));
+    expect(errorOf(() => gradients(shape as Fn, [[1, 2]])).code).toBe('ERR_CUSTOM_GRADIENT');
+  });
+
+  it('an exception of gradFn comes out unchanged', () => {
+    const mine = new Error('mine');
+    const f = tf.customGradient((x: tf.Tensor) => ({
+      value: tf.square(x),
+      gradFn: () => {
+        throw mine;
+      },
+    }));
+    expect(() => gradients(f as Fn, [1])).toThrow(mine);
+    expect(gradients(((x: tf.Tensor) => tf.square(x)) as Fn, [3]), 'no tape was left').toEqual([6]);
+  });
+});
+
+describe('recomputeGrad', () => {
+  const f = (x: tf.Tensor): tf.Tensor => tf.reduceProd(tf.square(tf.tanh(x)));
+
+  it('124: right to third order', () => {
+    const g = tf.recomputeGrad(f);
+    const x = tf.constant([1], { dtype: 'float64' });
+    const sum = (h: (x: tf.Tensor) => tf.Tensor) => (t: tf.Tensor) => tf.reduceSum(h(t));
+    expect(g(x).item()).toBe(f(x).item());
+    let [plain, again] = [f, g] as [(x: tf.Tensor) => tf.Tensor, (x: tf.Tensor) => tf.Tensor];
+    for (let order = 1; order <= 3; order++) {
+      plain = derivative(sum(plain));
+      again = derivative(sum(again));
+      expect(Math.abs(again(x).item() - plain(x).item())).toBeLessThan(1e-12);
+    }
+  });
+
+  it('125: the body runs once more for the gradient', () => {
+    let runs = 0;
+    const layer = tf.recomputeGrad((x: tf.Tensor) => {
+      runs++;
+      return tf.tanh(x);
+    });
+    const x = tf.constant(0.5);
+    const tape = new tf.GradientTape();
+    const y = tape.record(() => {
+      tape.watch(x);
+      return layer(layer(layer(layer(x))));
+    });
+    expect(runs).toBe(4);
+    const g = dense(tape.gradient(y, x));
+    expect(runs).toBe(8);
+    const plain: Fn = (t) => tf.tanh(tf.tanh(tf.tanh(tf.tanh(t as tf.Tensor))));
+    expect(g.item()).toBeCloseTo(gradients(plain, [0.5])[0] as number, 6);
+  });
+
+  it('with variables, integers beside floats, the same tensor twice, empty tensors, several results', () => {
+    const v = new tf.Variable([2, 3]);
+    const x = tf.constant([1, 1]);
+    const i = tf.constant(new Int32Array([1, 0]));
+    const g = tf.recomputeGrad((a: tf.Tensor, b: tf.Tensor, index: tf.Tensor) => [
+      tf.mul(tf.mul(a, tf.mul(b, b)), v),
+      tf.gather(v, index),
+    ]);
+    const tape = new tf.GradientTape();
+    const y = tape.record(() => {
+      tape.watch(x);
+      return g(x, x, i);
+    });
+    const [dx, dv] = tape.gradient(y, [x, v]);
+    expect(dense(dx).arraySync()).toEqual([6, 9]);
+    expect(dense(dv).arraySync()).toEqual([2, 2]);
+    const masked = tf.recomputeGrad((mask: boolean[], nothing: number[], t: tf.Tensor) =>
+      tf.concat([tf.where(mask, t, 0), nothing], 0),
+    );
+    expect(gradients(((t: tf.Tensor) => masked([true, false], [], t)) as Fn, [[5, 6]])).toEqual([[1, 0]]);
+    expect(gradients(tf.recomputeGrad((t: tf.Tensor) => tf.exp(t)) as Fn, [tf.zeros([0, 2])])).toEqual([[]]);
+  });
+});
+
+describe('gradPassThrough', () => {
+  it('53: forwards the function, backwards the identity', () => {
+    const x = new tf.Variable(0);
+    const z = new tf.Variable(3);
+    const tape = new tf.GradientTape();
+    const y = tape.record(() => tf.gradPassThrough((value: tf.Tensor) => x.assign(value))(tf.square(z)));
+    expect(x.value().item()).toBe(9);
+    expect(tape.gradient(y, z)?.item()).toBe(6);
+  });
+
+  it('53: variables that the function reads get nothing', () => {
+    const x = new tf.Variable(2);
+    const v = tf.constant(5);
+    const tape = new tf.GradientTape({ persistent: true });
+    const y = tape.record(() => {
+      tape.watch(v);
+      return tf.gradPassThrough((t: tf.Tensor) => tf.mul(x, t))(v);
+    });
+    expect(y.item()).toBe(10);
+    expect(tape.gradient(y, x)).toBeNull();
+    expect(tape.gradient(y, v)?.item()).toBe(1);
+  });
+
+  it('a straight-through estimator', () => {
+    expect(gradients(tf.gradPassThrough((t: tf.Tensor) => tf.round(t)) as Fn, [[0.4, 1.6]])).toEqual([[1, 1]]);
+  });
+});
