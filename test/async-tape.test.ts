@@ -92,6 +92,8 @@ describe('recordAsync', () => {
     const tape = new tf.GradientTape({ persistent: true });
     let late: tf.Tensor | undefined;
     let timer: Promise<void> | undefined;
+    // While any lives, contexts are looked at.
+    const other = new tf.GradientTape().recordAsync(() => sleep(20));
     await tape.recordAsync(async () => {
       tape.watch(x);
       timer = sleep(5).then(() => {
@@ -99,6 +101,7 @@ describe('recordAsync', () => {
       });
     });
     await timer;
+    await other;
     expect(tape.gradient(late as tf.Tensor, x)).toBeNull();
   });
 
