@@ -8,7 +8,7 @@ import * as native from './native.js';
 import type { Shape } from './shape.js';
 import { showShape } from './shape.js';
 import type { TensorBuffer } from './tensor.js';
-import { allocate, isKnown, settle, Tensor } from './tensor.js';
+import { allocate, isKnown, settle, Tensor, unzeroed } from './tensor.js';
 
 /** Something that waits for a pending value: a variable after assign. */
 export interface Owner {
@@ -111,7 +111,7 @@ function emit(t: Tensor): void {
     t.index = native.write1(t.opcode, t.dtype, t.shape, read(x as Tensor));
   }
   if (t.index >= seen.length) {
-    const longer = new Int32Array(seen.length * 2);
+    const longer = new Int32Array(t.index * 2);
     longer.set(seen);
     seen = longer;
   }
@@ -291,7 +291,11 @@ export function running(): Job | null {
 }
 
 function copyOf(t: Tensor): TypedArray {
-  if (t.buffer) return t.buffer.elements.slice();
+  if (t.buffer) {
+    const copy = unzeroed(t.dtype, t.size);
+    copy.set(t.buffer.elements);
+    return copy;
+  }
   return newArray(t.dtype, t.size).fill(t.uniform as number);
 }
 

@@ -16,6 +16,7 @@ interface Addon {
   runAsync(held: unknown): Promise<AsyncOutcome> | undefined;
   setMailbox(words: Int32Array, data: Float64Array, results: Float64Array, control: Int32Array): void;
   track(buffer: ArrayBuffer, bytes: number): number;
+  adviseHugePages(buffer: ArrayBuffer): void;
   memory(): MemoryInfo;
   lastError(): string;
   setIsa(name: string): boolean;
@@ -255,6 +256,11 @@ export async function runAsync(held: unknown): Promise<{ failure: RunFailure | n
 /** Counts the buffer in `memory()` for as long as it lives; returns the address of its data. */
 export function track(buffer: ArrayBuffer, bytes: number): number {
   return addon.track(buffer, bytes);
+}
+
+/** A hint that the first write to a large buffer be cheap. */
+export function adviseHugePages(buffer: ArrayBuffer): void {
+  addon.adviseHugePages(buffer);
 }
 
 export function memory(): MemoryInfo {

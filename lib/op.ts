@@ -209,6 +209,11 @@ type Fn1 = (x: TensorLike) => Tensor;
 type Fn2 = (x: TensorLike, y: TensorLike) => Tensor;
 
 export interface Placement extends Sampling {
+  /**
+   * The op on two numbers (or one), if IEEE 754 says what it gives to the last bit: then known single values are computed at once, in
+   * double and rounded, which for these ops is the same as computing in float32 (Figueroa 1995).
+   */
+  readonly fold?: (x: number, y: number) => number;
   readonly namespace?: OpInfo['namespace'];
   /** What users call, where it does more than the kernel. */
   readonly fn?: Fn2;
@@ -227,15 +232,25 @@ function unsupported(op: string, dtype: DType, dtypes: readonly DType[]): DTypeE
   return new DTypeError(`${op}: expected dtype ${dtypes.join(', ')}, got ${dtype}${suggestion}`);
 }
 
+/** The result of an op on values all of whose elements are alike, of which the kernel would make the same bits. */
+function folded(fold: (x: number, y: number) => number, x: Tensor, y: number, dtype: DType, shape: Shape): Tensor {
+  const number = fold(x.uniform as number, y);
+  return uniformTensor(dtype === 'float32' ? Math.fround(number) : number, dtype, shape);
+}
+
 /** An elementwise op of one operand. `rule` null: its result has no gradient. */
 export function unary(name: string, rule: Vjp | null, more: Placement = {}): Fn1 {
   const { opcode, dtypes, toBool } = kernelOf(name, 1);
   const op: RecordedOp = { name, vjps: [rule] };
+  const { fold } = more;
   const fn: Fn1 = (value) => {
     const x =
       value instanceof Tensor ? value : asTensor(name, value, dtypes.includes('float32') ? undefined : dtypes[0]);
     if (!dtypes.includes(x.dtype)) throw unsupported(name, x.dtype, dtypes);
-    const t = node(name, opcode, toBool ? 'bool' : x.dtype, x.shape, x);
+    const t =
+      fold && x.uniform !== undefined && isFloating(x.dtype)
+        ? folded(fold, x, 0, x.dtype, x.shape)
+        : node(name, opcode, toBool ? 'bool' : x.dtype, x.shape, x);
     if (rule && isRecording()) record1(op, t, x, null);
     return done(t);
   };
@@ -248,6 +263,7 @@ export function unary(name: string, rule: Vjp | null, more: Placement = {}): Fn1
 export function binary(name: string, rules: { x: Vjp | null; y: Vjp | null } | null, more: Placement = {}): Fn2 {
   const { opcode, dtypes, toBool } = kernelOf(name, 2);
   const op: RecordedOp = { name, vjps: rules ? [rules.x, rules.y] : [null, null] };
+  const { fold } = more;
   const only = dtypes.length === 1 ? dtypes[0] : undefined;
   const fn: Fn2 = (left, right) => {
     const x = left instanceof Tensor ? left : asTensor(name, left, dtypeOf(right) ?? likeOf(right) ?? only);
@@ -255,7 +271,10 @@ export function binary(name: string, rules: { x: Vjp | null; y: Vjp | null } | n
     if (x.dtype !== y.dtype) throw mixed(name, x, y);
     if (!dtypes.includes(x.dtype)) throw unsupported(name, x.dtype, dtypes);
     const shape = x.shape === y.shape ? x.shape : broadcastShapes(name, x.shape, y.shape);
-    const t = node(name, opcode, toBool ? 'bool' : x.dtype, shape, x, y);
+    const t =
+      fold && x.uniform !== undefined && y.uniform !== undefined && isFloating(x.dtype)
+        ? folded(fold, x, y.uniform, x.dtype, shape)
+        : node(name, opcode, toBool ? 'bool' : x.dtype, shape, x, y);
     if (rules && isRecording()) record2(op, t, x, y, null);
     return done(t);
   };

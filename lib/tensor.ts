@@ -1,8 +1,8 @@
 /** Tensor: an immutable value, known or still to be computed. A node of the graph; it has no operations of its own. */
 import type { DType, TypedArray } from './dtype.js';
-import { dtypeBytes, viewOf } from './dtype.js';
+import { dtypeBytes, newArray, viewOf } from './dtype.js';
 import { GradtapeError } from './errors.js';
-import { track } from './native.js';
+import { adviseHugePages, track } from './native.js';
 import type { Shape } from './shape.js';
 import { sizeOf } from './shape.js';
 
@@ -33,6 +33,15 @@ export function allocate(dtype: DType, size: number): TensorBuffer {
   const base = track(buffer, bytes);
   const offset = (boundary - (base % boundary)) % boundary;
   return { address: base + offset, elements: viewOf(dtype, buffer, offset, size) };
+}
+
+/** An array for a caller to own; its contents are anything. */
+export function unzeroed(dtype: DType, size: number): TypedArray {
+  const bytes = size * dtypeBytes[dtype];
+  if (bytes < hugePage) return newArray(dtype, size);
+  const buffer = Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer;
+  adviseHugePages(buffer);
+  return viewOf(dtype, buffer, 0, size);
 }
 
 let nextId = 1;

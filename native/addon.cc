@@ -305,6 +305,12 @@ Napi::Value track(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), number);
 }
 
+Napi::Value advise_huge_pages(const Napi::CallbackInfo& info) {
+  Napi::ArrayBuffer buffer = info[0].As<Napi::ArrayBuffer>();
+  ask_for_huge_pages(buffer.Data(), buffer.ByteLength());
+  return info.Env().Undefined();
+}
+
 Napi::Value memory(const Napi::CallbackInfo& info) { return environment(info).memory(); }
 
 Napi::Value last_error(const Napi::CallbackInfo& info) {
@@ -334,6 +340,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["setMailbox"] = Napi::Function::New(env, set_mailbox, "setMailbox");
   exports["runAsync"] = Napi::Function::New(env, run_async, "runAsync");
   exports["track"] = Napi::Function::New(env, track, "track");
+  exports["adviseHugePages"] = Napi::Function::New(env, advise_huge_pages, "adviseHugePages");
   exports["memory"] = Napi::Function::New(env, memory, "memory");
   exports["lastError"] = Napi::Function::New(env, last_error, "lastError");
   exports["setIsa"] = Napi::Function::New(env, set_isa, "setIsa");

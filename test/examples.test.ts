@@ -49,7 +49,8 @@ describe.runIf(plain)('the tour', () => {
     expect(text).toMatch(/^epoch 1\/1 100% · loss 0\.\d{4} · +[\d,]+ samples\/s$/m);
     expect(text).toMatch(/^a \d, read as \d/m);
     const accuracy = Number(/^Test accuracy: ([\d.]+) %$/m.exec(text)?.[1]);
-    expect(accuracy).toBeGreaterThan(85);
+    // 50 steps; chance would be 10.
+    expect(accuracy).toBeGreaterThan(80);
     expect(text).toMatch(/^Loss curve: +out\/loss-curve\.svg$/m);
     expect(existsSync(curve)).toBe(true);
   });

@@ -40,11 +40,16 @@ export const logicalNot: Fn1 = unary('logicalNot', null);
 export const neg: Fn1 = unary(
   'neg',
   linear((ct) => neg(ct)),
+  { fold: (x) => -x },
 );
 
-export const add: Fn2 = binary('add', { x: linear((ct) => ct), y: linear((ct) => ct) });
-export const sub: Fn2 = binary('sub', { x: linear((ct) => ct), y: linear((ct) => neg(ct)) });
-export const mul: Fn2 = binary('mul', { x: fromY((ct, y) => mul(ct, y)), y: fromX((ct, x) => mul(ct, x)) });
+export const add: Fn2 = binary('add', { x: linear((ct) => ct), y: linear((ct) => ct) }, { fold: (x, y) => x + y });
+export const sub: Fn2 = binary('sub', { x: linear((ct) => ct), y: linear((ct) => neg(ct)) }, { fold: (x, y) => x - y });
+export const mul: Fn2 = binary(
+  'mul',
+  { x: fromY((ct, y) => mul(ct, y)), y: fromX((ct, x) => mul(ct, x)) },
+  { fold: (x, y) => x * y },
+);
 
 const realDiv: Fn2 = binary(
   'div',
@@ -54,6 +59,7 @@ const realDiv: Fn2 = binary(
   },
   {
     fn: div,
+    fold: (x, y) => x / y,
     domain: [
       [-2, 2],
       [0.5, 2],

@@ -24,11 +24,12 @@ export const abs: Fn1 = unary(
 export const square: Fn1 = unary(
   'square',
   fromX((ct, x) => mul(ct, mul(x, 2))),
+  { fold: (x) => x * x },
 );
 export const sqrt: Fn1 = unary(
   'sqrt',
   fromOut((ct, out) => div(mul(ct, 0.5), out)),
-  positive,
+  { ...positive, fold: Math.sqrt },
 );
 export const rsqrt: Fn1 = unary(
   'rsqrt',
