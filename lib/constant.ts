@@ -32,11 +32,6 @@ function naturalDType(array: ArrayBufferView): DType | null {
   return null;
 }
 
-/** Whether the value is something that `constant` reads, leaving tensors aside. */
-export function isArrayLike(value: unknown): value is NumberArray | AnyTypedArray {
-  return Array.isArray(value) || ArrayBuffer.isView(value);
-}
-
 /**
  * The tensor of a number, boolean, nested array or typed array.
  * @param like dtype for numbers and nested arrays that do not say their own

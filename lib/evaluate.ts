@@ -154,6 +154,7 @@ interface Job {
   readonly held: readonly Tensor[];
 }
 
+// An address keeps nothing alive, and neither does a local that the optimizer sees through.
 let held: Job | null = null;
 
 const nobody: readonly Owner[] = [];
@@ -260,9 +261,14 @@ export function evaluateTensors(roots: readonly Tensor[]): void {
     if (job) put(job, () => 0);
     return;
   }
+  if (held) throw new GradtapeError('ERR_INTERNAL', 'gradtape: a program was started while another runs');
+  let failure: RunFailure | null;
   held = job;
-  const failure = native.run();
-  held = null;
+  try {
+    failure = native.run();
+  } finally {
+    held = null;
+  }
   if (failure) {
     fail(
       job,
@@ -283,11 +289,6 @@ export async function evaluateTensorsAsync(roots: readonly Tensor[]): Promise<vo
   const { failure, results } = await native.runAsync([job, job.held.map((t) => t.buffer?.elements.buffer)]);
   if (failure) fail(job, failure, job.computed[indices.indexOf(failure.value)]);
   put(job, (i) => results[i] as number);
-}
-
-/** @internal for tests: the job whose buffers a running program uses. */
-export function running(): Job | null {
-  return held;
 }
 
 function copyOf(t: Tensor): TypedArray {

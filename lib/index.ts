@@ -129,7 +129,7 @@ type NotMethods = 'concat' | 'stack' | 'scatterNd' | 'convertToTensor' | 'Indexe
 
 /** Every op whose first argument is a tensor, as a method. */
 export interface TensorMethods
-  extends Methods<typeof arithmetic, 'relu' | 'scalar'>,
+  extends Methods<typeof arithmetic, 'relu'>,
     Methods<typeof math>,
     Methods<typeof reduce, 'rootAtZero'>,
     Methods<typeof structure, 'reshapeTo' | 'spread' | 'sumTo' | 'zeroOf' | 'reducedShape' | 'reduceNodes'>,

@@ -63,8 +63,6 @@ function load(): Addon {
 
 const addon: Addon = load();
 
-export const opcodes: Readonly<Record<string, number>> = addon.opcodes;
-
 /** Elementwise kernels by name: their opcode and the dtypes they exist for. */
 export interface ElementwiseKernel {
   readonly opcode: number;

@@ -3,7 +3,7 @@ import { flags } from './config.js';
 import { fromValue } from './constant.js';
 import type { DType } from './dtype.js';
 import { isFloating } from './dtype.js';
-import { DTypeError, GradtapeError, ValueError } from './errors.js';
+import { DTypeError, GradtapeError } from './errors.js';
 import { evaluateTensors } from './evaluate.js';
 import { elementwiseKernels } from './native.js';
 import type { Shape } from './shape.js';
@@ -306,10 +306,4 @@ export function composed(
   const t = suspended(forward);
   if (isRecording()) recordMany(op, [t], operands, attributes);
   return t;
-}
-
-/** An option that is one number or a list. */
-export function checkOption<T extends string>(op: string, name: string, value: unknown, allowed: readonly T[]): T {
-  if (allowed.includes(value as T)) return value as T;
-  throw new ValueError(`${op}: unknown ${name} ${String(value)}; expected one of ${allowed.join(', ')}`, 'ERR_OPTION');
 }

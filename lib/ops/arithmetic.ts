@@ -19,7 +19,7 @@ import {
 import { broadcastShapes } from '../shape.js';
 import type { RecordedOp } from '../tape.js';
 import { isRecording, recordMany, suspended } from '../tape.js';
-import { Tensor, uniformTensor } from '../tensor.js';
+import { Tensor } from '../tensor.js';
 import { type TensorLike, Variable } from '../variable.js';
 import { cast, zeroOf } from './structure.js';
 
@@ -147,11 +147,6 @@ export const relu: Fn1 = unary(
   { needs: 8, pull: (ct, e) => reluGrad(ct, e.out as Tensor) },
   { namespace: 'nn', avoid: [0] },
 );
-
-/** @internal */
-export function scalar(number: number, like: Tensor): Tensor {
-  return uniformTensor(like.dtype === 'float32' ? Math.fround(number) : number, like.dtype, Object.freeze([]));
-}
 
 declare module '../variable.js' {
   interface Variable {
