@@ -456,7 +456,8 @@ describe('values against plain JavaScript', () => {
     });
   };
 
-  it('random programs in float64', () => {
+  it.each(tf.deviceInfo().isas)('random programs in float64, on %s', (isa) => {
+    tf.config.isa = isa;
     fc.assert(fc.property(programs, check), { numRuns: 150 });
   });
 
@@ -644,6 +645,70 @@ describe('other threads', () => {
     expect(() => tf.add(tf.sin(tf.cos(tf.tan([1, 2]))), bad).dataSync()).toThrow('gather: index 5');
     expect(await late).toMatchObject({ message: expect.stringContaining('gather: index 5') as string });
     expect(tf.gather(tf.exp([0, 0]), index(1)).arraySync()).toEqual([1, 1]);
+  });
+
+  it('variables against a model: assignments, reads and looks in any order', async () => {
+    type Command = readonly [kind: number, a: number, b: number, k: number];
+    const commands = fc.array(fc.tuple(fc.nat(6), fc.nat(2), fc.nat(2), fc.integer({ min: -3, max: 3 })), {
+      maxLength: 40,
+    });
+    const check = async (list: readonly Command[]): Promise<void> => {
+      const variables = [0, 1, 2].map((i) => new tf.Variable([i, 2 * i, 3], { dtype: 'float64' }));
+      const model = [0, 1, 2].map((i) => [i, 2 * i, 3]);
+      const reads: [tf.Tensor, number[]][] = [];
+      const running: Promise<void>[] = [];
+      for (const [kind, a, b, k] of list) {
+        const [v, w] = [variables[a] as tf.Variable, variables[b] as tf.Variable];
+        const [x, y] = [model[a] as number[], model[b] as number[]];
+        if (kind === 0) {
+          v.assign(tf.add(tf.mul(w, 0.5), k));
+          model[a] = y.map((n) => n * 0.5 + k);
+        } else if (kind === 1) {
+          v.assignAdd(tf.mul(w, k));
+          model[a] = x.map((n, i) => n + (y[i] as number) * k);
+        } else if (kind === 2) {
+          v.assign(w);
+          model[a] = [...y];
+        } else if (kind === 3) {
+          reads.push([tf.mul(v, k), x.map((n) => n * k)]);
+        } else if (kind === 4) {
+          reads.push([v.value(), x]);
+        } else if (kind === 5) {
+          expect([...v.value().dataSync()].every((n, i) => n === x[i])).toBe(true);
+        } else {
+          running.push(tf.evaluateAsync(v, reads.map(([t]) => t).slice(-2)));
+        }
+        if (kind === 6 && k > 0) await running[running.length - 1];
+      }
+      await Promise.all(running);
+      variables.forEach((v, i) => {
+        reads.push([v.value(), model[i] as number[]]);
+      });
+      // 0 and -0 are alike here.
+      for (const [t, want] of reads) expect([...t.dataSync()].every((n, i) => n === want[i])).toBe(true);
+    };
+    await fc.assert(fc.asyncProperty(commands, check), { numRuns: 200 });
+  });
+
+  it.runIf(plain)('a program keeps what it works with, though nobody else does', async () => {
+    const wrong = jsonOf<number>(
+      await runChild(`
+        (async () => {
+          let wrong = 0;
+          const results = [];
+          for (let i = 0; i < 60; i++) {
+            results.push((() => {
+              const x = tf.constant(new Float32Array(90000).fill(i), { shape: [300, 300] });
+              return tf.reduceSum(tf.matmul(tf.add(x, 1), tf.eye(300))).data();
+            })());
+            gc();
+            new Array(20).fill(0).map(() => new Uint8Array(400000).fill(255)); // writes over what was freed
+          }
+          (await Promise.all(results)).forEach((data, i) => { if (data[0] !== 90000 * (i + 1)) wrong++; });
+          done(wrong);
+        })();`),
+    );
+    expect(wrong).toBe(0);
   });
 
   it('many at once', async () => {
