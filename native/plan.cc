@@ -546,8 +546,16 @@ class Planner {
     step.value = i;
     const bool cut = step.m * step.n >= kParallelProduct / std::max<int64_t>(step.k, 1);
     step.parts = cut ? int64_t(std::min(plan_.threads, kMaxParts)) : 1;
-    step.workspace_bytes =
-        int64_t(aligned(kernels_.gemm[v.dtype].workspace(size_t(step.m), size_t(step.n), size_t(step.k))));
+    // The need of a strip can exceed that of the whole: blocks are cut evenly.
+    step.workspace_bytes = 0;
+    for (int64_t part = 0; part < step.parts; ++part) {
+      int64_t from, to;
+      step.strip(part, from, to);
+      if (from >= to) continue;
+      const int64_t m = step.by_rows() ? to - from : step.m, n = step.by_rows() ? step.n : to - from;
+      const size_t need = kernels_.gemm[v.dtype].workspace(size_t(m), size_t(n), size_t(step.k));
+      step.workspace_bytes = std::max(step.workspace_bytes, int64_t(aligned(need)));
+    }
     step.workspace = workspace(size_t(step.workspace_bytes * step.parts));
     plan_.parallel = plan_.parallel || step.parts > 1;
     plan_.steps.push_back({Step::kMatmul, int32_t(plan_.matmuls.size())});

@@ -92,6 +92,17 @@ struct MatmulStep {
   int64_t workspace;                             // offset in the arena, of `parts` workspaces
   int64_t workspace_bytes;                       // of one
   int64_t parts;                                 // into which the product may be cut
+
+  // The rows (or columns, whichever are more) of C that a part computes: a multiple of kStrip, so that a strip has the
+  // bits that the whole would have, in tiles as whole ones.
+  static constexpr int64_t kStrip = 48;
+  bool by_rows() const { return m >= n; }
+  void strip(int64_t part, int64_t& from, int64_t& to) const {
+    const int64_t whole = by_rows() ? m : n, strips = (whole + kStrip - 1) / kStrip;
+    from = strips * part / parts * kStrip;
+    to = strips * (part + 1) / parts * kStrip;
+    if (to > whole) to = whole;
+  }
 };
 
 struct Step {

@@ -9,7 +9,6 @@ namespace {
 // Below this a second thread costs more than it saves, even a spinning one.
 constexpr int64_t kParallelWork = 1 << 17;
 constexpr size_t kCountPagesFrom = size_t{1} << 20;  // asking the system costs too much for small programs
-constexpr int64_t kStrip = 48;  // C is cut at multiples of this, a multiple of every tile's height and a few lines wide
 
 char* pointer(double address) { return reinterpret_cast<char*>(uintptr_t(address)); }
 
@@ -351,42 +350,32 @@ struct MatmulJob {
   const MatmulStep* step;
   const char *a, *b;
   char *c, *workspace;
-  int64_t size, parts;
-  bool by_rows;
+  int64_t size;
 };
 
 void matmul_part(void* context, size_t part, size_t) {
   const MatmulJob& job = *static_cast<const MatmulJob*>(context);
   const MatmulStep& s = *job.step;
-  const int64_t whole = job.by_rows ? s.m : s.n, unit = kStrip;
-  const int64_t strips = (whole + unit - 1) / unit;
-  const int64_t from = strips * int64_t(part) / job.parts * unit;
-  const int64_t to = std::min(whole, strips * int64_t(part + 1) / job.parts * unit);
+  const bool by_rows = s.by_rows();
+  int64_t from, to;
+  s.strip(int64_t(part), from, to);
   if (from >= to) return;
-  const int64_t m = job.by_rows ? to - from : s.m, n = job.by_rows ? s.n : to - from;
-  job.gemm->run(size_t(m), size_t(n), size_t(s.k), job.a + (job.by_rows ? from * s.rsa * job.size : 0), s.rsa, s.csa,
-                job.b + (job.by_rows ? 0 : from * s.csb * job.size), s.rsb, s.csb,
-                job.c + (job.by_rows ? from * s.n : from) * job.size, s.n, false,
+  const int64_t m = by_rows ? to - from : s.m, n = by_rows ? s.n : to - from;
+  job.gemm->run(size_t(m), size_t(n), size_t(s.k), job.a + (by_rows ? from * s.rsa * job.size : 0), s.rsa, s.csa,
+                job.b + (by_rows ? 0 : from * s.csb * job.size), s.rsb, s.csb,
+                job.c + (by_rows ? from * s.n : from) * job.size, s.n, false,
                 job.workspace + int64_t(part) * s.workspace_bytes);
 }
 
 void run_matmul(const Plan& plan, const MatmulStep& step, char* const* addresses, char* arena, Pool& pool) {
   const Value& v = plan.program.values[step.value];
   const int64_t size = int64_t(kDTypeSize[v.dtype]);
-  MatmulJob job{&plan.kernels->gemm[v.dtype],
-                &step,
-                addresses[step.a],
-                addresses[step.b],
-                addresses[step.value],
-                arena + step.workspace,
-                size,
-                1,
-                step.m >= step.n};
-  if (step.parts > 1) job.parts = std::min<int64_t>(step.parts, int64_t(pool.threads()));
+  MatmulJob job{&plan.kernels->gemm[v.dtype], &step, addresses[step.a], addresses[step.b], addresses[step.value],
+                arena + step.workspace,       size};
   int64_t index[kMaxRank] = {};
   for (;;) {
-    if (job.parts > 1)
-      pool.run(size_t(job.parts), matmul_part, &job);
+    if (step.parts > 1)
+      pool.run(size_t(step.parts), matmul_part, &job);
     else
       matmul_part(&job, 0, 0);
     job.c += step.m * step.n * size;

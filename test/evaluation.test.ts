@@ -980,3 +980,30 @@ describe.runIf(plain)('memory', () => {
     expect((counts[1] as number) - (counts[0] as number)).toBe(0);
   });
 });
+
+describe('matrix products on several threads', () => {
+  // 784 = 384 + 400: a strip's packed blocks are taller than the whole product's.
+  it('have the bits of one thread, whatever the strips', () => {
+    const threads = tf.config.threads;
+    try {
+      for (const [m, k, n] of [
+        [784, 128, 256],
+        [816, 128, 256],
+        [256, 128, 784],
+      ] as const) {
+        const a = tf.random.normal([m, k], { seed: 1 });
+        const b = tf.random.normal([k, n], { seed: 2 });
+        tf.config.threads = 1;
+        const one = Buffer.from(tf.matmul(a, b).dataSync().buffer);
+        for (const count of [2, 3]) {
+          tf.config.threads = count;
+          for (let run = 0; run < 40; run++) {
+            expect(one.equals(Buffer.from(tf.matmul(a, b).dataSync().buffer)), `${m} x ${k} x ${n}`).toBe(true);
+          }
+        }
+      }
+    } finally {
+      tf.config.threads = threads;
+    }
+  });
+});
