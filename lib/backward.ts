@@ -68,6 +68,7 @@ class Pass {
   }
 
   private isSource(slot: number): boolean {
+    if (this.sources.length === 1) return this.sources[0] === slot;
     return this.sourceSet ? this.sourceSet.has(slot) : this.sources.includes(slot);
   }
 

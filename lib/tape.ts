@@ -218,8 +218,12 @@ export function push(tape: Recording): void {
 }
 
 export function pop(tape: Recording): void {
-  const at = active.lastIndexOf(tape);
-  if (at >= 0) active.splice(at, 1);
+  if (active[active.length - 1] === tape) {
+    active.pop();
+  } else {
+    const at = active.lastIndexOf(tape);
+    if (at >= 0) active.splice(at, 1);
+  }
   tape.paused = true;
   tape.turn = 0;
 }
