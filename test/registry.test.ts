@@ -301,6 +301,9 @@ const awkward = [
   3,
   1e-3,
   -1e-3,
+  3e-39, // not normal in float32
+  -7e-46,
+  5e-324,
   1e-8,
   7.25,
   -7.25,
@@ -403,6 +406,33 @@ describe.each(isas)('kernels against plain JavaScript on %s', (isa) => {
           if (!ok) expect.fail(`${dtype} ${name}(${x}, ${y}) = ${got}, not ${want}`);
         });
       });
+    }
+  });
+
+  it('single values, known or not, have the bits of a vector of them', () => {
+    tf.config.isa = isa;
+    for (const { name, arity, dtypes } of kernels.filter((k) => k.arity < 3)) {
+      const op = opOf(name);
+      for (const dtype of dtypes) {
+        // Every third of them beside every fifth, of both parities.
+        const xs = valuesFor(dtype).filter((_, i) => i % 3 === 0);
+        const ys = valuesFor(dtype).filter((y, i) => i % 5 === 1 && !(y === 0 && name.startsWith('floor')));
+        const pairs = arity === 1 ? xs.map((x) => [x]) : xs.flatMap((x) => ys.map((y) => [x, y]));
+        const columns = Array.from({ length: arity }, (_, k) => pairs.map((pair) => pair[k] as number));
+        const want = op(...columns.map((column) => tf.constant(column, { dtype }))).dataSync();
+        const known = pairs.map((pair) => op(...pair.map((v) => tf.constant(v, { dtype }))));
+        const late = pairs.map((pair) =>
+          op(...pair.map((v) => tf.at(tf.concat([tf.constant([v, v], { dtype })], 0), 0))),
+        );
+        tf.evaluate(known, late);
+        pairs.forEach((pair, i) => {
+          for (const t of [known[i], late[i]]) {
+            if (!Object.is(t?.dataSync()[0], want[i])) {
+              expect.fail(`${dtype} ${name}(${pair}) alone is ${t?.dataSync()[0]}, in a vector ${want[i]}`);
+            }
+          }
+        });
+      }
     }
   });
 
