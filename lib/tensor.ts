@@ -17,19 +17,23 @@ const align = 64;
 // against 0.17 ms for 4 MB). So large buffers start on a boundary of one, for which the addon asks the system.
 const hugePage = 2 ** 21;
 
-/** Unzeroed memory for `size` elements. */
-export function allocate(dtype: DType, size: number): TensorBuffer {
+function memoryFor(dtype: DType, size: number, extra: number): ArrayBuffer {
   const bytes = size * dtypeBytes[dtype];
-  const boundary = bytes >= hugePage ? hugePage : align;
-  let buffer: ArrayBuffer;
   try {
-    buffer = Buffer.allocUnsafeSlow(bytes + boundary).buffer as ArrayBuffer;
+    return Buffer.allocUnsafeSlow(bytes + extra).buffer as ArrayBuffer;
   } catch {
     throw new GradtapeError(
       'ERR_OUT_OF_MEMORY',
       `gradtape: no memory for ${size} elements of ${dtype} (${bytes} bytes)`,
     );
   }
+}
+
+/** Unzeroed memory for `size` elements. */
+export function allocate(dtype: DType, size: number): TensorBuffer {
+  const bytes = size * dtypeBytes[dtype];
+  const boundary = bytes >= hugePage ? hugePage : align;
+  const buffer = memoryFor(dtype, size, boundary);
   const base = track(buffer, bytes);
   const offset = (boundary - (base % boundary)) % boundary;
   return { address: base + offset, elements: viewOf(dtype, buffer, offset, size) };
@@ -37,9 +41,8 @@ export function allocate(dtype: DType, size: number): TensorBuffer {
 
 /** An array for a caller to own; its contents are anything. */
 export function unzeroed(dtype: DType, size: number): TypedArray {
-  const bytes = size * dtypeBytes[dtype];
-  if (bytes < hugePage) return newArray(dtype, size);
-  const buffer = Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer;
+  if (size * dtypeBytes[dtype] < hugePage) return newArray(dtype, size);
+  const buffer = memoryFor(dtype, size, 0);
   adviseHugePages(buffer);
   return viewOf(dtype, buffer, 0, size);
 }
