@@ -64,7 +64,7 @@ describe.runIf(plain)('the tour', () => {
     });
     child.stdout.on('data', (data) => {
       text += data;
-      if (/^epoch 1/m.test(text)) child.kill('SIGINT');
+      if (!child.killed && /^epoch 1/m.test(text)) child.kill('SIGINT');
     });
     const [code, signal] = await new Promise<[number | null, string | null]>((resolve) => {
       child.on('close', (...ended) => resolve(ended));
