@@ -151,7 +151,7 @@ describe('ops, kernels, exports and methods agree', () => {
   });
 
   it('every op whose first argument is a tensor is a method of tensors and variables', () => {
-    const listed = new Set(['concat', 'stack', 'scatterNd', 'scatterAdd', 'reluGrad']);
+    const listed = new Set(['concat', 'stack', 'scatterNd', 'scatterAdd', 'reluGrad', 'tanhGrad', 'sigmoidGrad']);
     for (const { key, info } of ops) {
       if (info.namespace === 'internal') {
         expect(listed.has(info.name), key).toBe(true);
@@ -244,6 +244,12 @@ const unaryReference: Record<string, (x: number) => number> = {
   logicalNot: (x) => 1 - x,
 };
 
+// Of several roundings, each in float32.
+const { fround } = Math;
+const float32Reference: Record<string, (x: number, y: number) => number> = {
+  tanhGrad: (x, y) => x * fround(1 - fround(y * y)),
+  sigmoidGrad: (x, y) => x * fround(y * fround(1 - y)),
+};
 const binaryReference: Record<string, (x: number, y: number) => number> = {
   add: (x, y) => x + y,
   sub: (x, y) => x - y,
@@ -256,6 +262,8 @@ const binaryReference: Record<string, (x: number, y: number) => number> = {
   minimum: (x, y) => (x <= y || Number.isNaN(x) ? x : y),
   squaredDifference: (x, y) => (x - y) ** 2,
   reluGrad: (x, y) => (y > 0 ? x : 0),
+  tanhGrad: (x, y) => x * (1 - y * y),
+  sigmoidGrad: (x, y) => x * (y * (1 - y)),
   less: (x, y) => Number(x < y),
   lessEqual: (x, y) => Number(x <= y),
   greater: (x, y) => Number(x > y),
@@ -395,7 +403,10 @@ describe.each(isas)('kernels against plain JavaScript on %s', (isa) => {
       const out = opOf(name)(rows, tf.constant(columns, { dtype })).dataSync();
       values.forEach((x, i) => {
         columns.forEach((y, j) => {
-          const f = (dtype === 'int32' && int32Reference[name]) || (reference as (x: number, y: number) => number);
+          const f =
+            (dtype === 'int32' && int32Reference[name]) ||
+            (dtype === 'float32' && float32Reference[name]) ||
+            (reference as (x: number, y: number) => number);
           // In float32 a quotient is rounded before its floor is taken.
           const rounded = name === 'floordiv' ? Math.floor(roundTo(dtype, x / y)) : f(x, y);
           const quotient = name === 'floordiv' && dtype === 'int32' ? Math.floor(x / y) : rounded;

@@ -540,6 +540,8 @@ void test_exact_float(const Kernels& k, DType d) {
   test_exact_number<T>(k, d);
   check_binary<T>(k, k_div, d, [](T x, T y) { return x / y; });
   check_binary<T>(k, k_reluGrad, d, [](T ct, T y) { return y > 0 ? ct : T(0); });
+  check_binary<T>(k, k_tanhGrad, d, [](T ct, T y) { return ct * (1 - y * y); });
+  check_binary<T>(k, k_sigmoidGrad, d, [](T ct, T y) { return ct * (y * (1 - y)); });
   check_unary<T>(k, k_isNan, d, [](T x) -> uint8_t { return x != x; });
   check_unary<T>(k, k_isInf, d, [](T x) -> uint8_t { return std::isinf(x); });
   check_unary<T>(k, k_isFinite, d, [](T x) -> uint8_t { return std::isfinite(x); });
