@@ -7,14 +7,14 @@ import { sumTo } from './ops/structure.js';
 import { concat } from './ops/windows.js';
 import type { Shape } from './shape.js';
 import { sameShape } from './shape.js';
-import type { Cotangent, Entry, Recording } from './tape.js';
-import { isOnTape, offTape, releaseEntry } from './tape.js';
+import type { Cotangent, Entry } from './tape.js';
+import { isOnTape, releaseEntry, ruleOf } from './tape.js';
 import type { Tensor } from './tensor.js';
 import { uniformTensor } from './tensor.js';
 
-/** A target's place on the tape and the cotangent that it starts with. */
+/** A target's entry and the cotangent that it starts with. */
 export interface Seed {
-  readonly slot: number;
+  readonly entry: Entry;
   readonly ct: Tensor;
 }
 
@@ -46,130 +46,208 @@ function shapedAs(ct: Cotangent, shape: Shape): Cotangent {
   return sumTo(ct, shape);
 }
 
-let passes = 0;
+/** A heap of entries, the latest first. */
+class Latest {
+  private readonly heap: Entry[] = [];
 
-/** One pass: what is wanted, and the cotangents gathered so far. */
+  get size(): number {
+    return this.heap.length;
+  }
+
+  push(e: Entry): void {
+    const { heap } = this;
+    let at = heap.length;
+    while (at > 0) {
+      const above = (at - 1) >> 1;
+      const parent = heap[above] as Entry;
+      if (parent.outId > e.outId) break;
+      heap[at] = parent;
+      at = above;
+    }
+    heap[at] = e;
+  }
+
+  pop(): Entry {
+    const { heap } = this;
+    const top = heap[0] as Entry;
+    const last = heap.pop() as Entry;
+    const size = heap.length;
+    if (size === 0) return top;
+    let at = 0;
+    for (;;) {
+      let below = 2 * at + 1;
+      if (below >= size) break;
+      if (below + 1 < size && (heap[below + 1] as Entry).outId > (heap[below] as Entry).outId) below++;
+      const child = heap[below] as Entry;
+      if (child.outId < last.outId) break;
+      heap[at] = child;
+      at = below;
+    }
+    heap[at] = last;
+    return top;
+  }
+}
+
+// What an entry is to the pass that its mark belongs to, as an offset of the mark.
+const kMet = 0;
+const kWanted = 1; // lies between a source and a target; only these are differentiated
+const kSource = 2;
+const kStates = 3;
+
+let marks = 0;
+let current: Pass | null = null;
+
+/** One pass: the entries that the targets depend on, the latest first, and the cotangents gathered so far. */
 class Pass {
-  private readonly entries: readonly Entry[];
-  private readonly sources: readonly number[];
-  private readonly sourceSet: Set<number> | null;
-  /** An entry whose mark is this lies between a source and anything; only those are differentiated. */
-  private readonly mark: number = ++passes;
-  private readonly last: number;
+  readonly order: Entry[] = [];
+  private readonly sources: readonly (Entry | null)[];
   private readonly cts: (Cotangent | null | undefined)[];
-  private readonly leaves: (Cotangent | null | undefined)[] = [];
+  private readonly mark: number;
+  /** Nothing before the earliest source can depend on one. */
+  private readonly earliest: number;
 
-  constructor(entries: readonly Entry[], sources: readonly number[], last: number) {
-    this.entries = entries;
+  constructor(seeds: readonly Seed[], sources: readonly (Entry | null)[]) {
+    marks += kStates;
+    this.mark = marks;
     this.sources = sources;
-    this.sourceSet = sources.length > 8 ? new Set(sources) : null;
-    this.last = last;
-    this.cts = new Array(last + 1);
+    let earliest = Number.POSITIVE_INFINITY;
+    for (const source of sources) if (source && source.outId < earliest) earliest = source.outId;
+    this.earliest = earliest;
+    this.collect(seeds);
+    this.cts = new Array(this.order.length);
+    this.reach();
+    for (const { entry, ct } of seeds) if (this.has(entry)) this.put(entry, ct);
   }
 
-  private isSource(slot: number): boolean {
-    if (this.sources.length === 1) return this.sources[0] === slot;
-    return this.sourceSet ? this.sourceSet.has(slot) : this.sources.includes(slot);
-  }
-
-  private isWanted(slot: number): boolean {
-    return slot !== offTape && ((slot >= 0 && (this.entries[slot] as Entry).mark === this.mark) || this.isSource(slot));
-  }
-
-  put(slot: number, ct: Cotangent): void {
-    if (slot <= -2) this.leaves[-2 - slot] = sum(this.leaves[-2 - slot], ct);
-    else if (slot !== offTape) this.cts[slot] = sum(this.cts[slot], ct);
-  }
-
-  result(slot: number): Cotangent | null {
-    if (slot === offTape) return null;
-    return (slot <= -2 ? this.leaves[-2 - slot] : this.cts[slot]) ?? null;
-  }
-
-  /** Marks what the sources reach; returns the first entry that can matter. */
-  reach(): number {
-    const { entries, mark, sources, last } = this;
-    let from = last + 1;
-    for (const slot of sources) if (slot !== offTape) from = slot <= -2 ? 0 : Math.min(from, slot);
-    for (let i = from; i <= last; i++) {
-      const e = entries[i] as Entry;
-      const { slots, behind } = e;
-      if (behind > 0) {
-        e.mark = (entries[i - behind] as Entry).mark;
-        continue;
-      }
-      for (let k = 0; k < slots.length; k++) {
-        if (this.isWanted(slots[k] as number)) {
-          e.mark = mark;
-          break;
-        }
-      }
+  private collect(seeds: readonly Seed[]): void {
+    const next = new Latest();
+    const meet = (e: Entry | null): void => {
+      if (!e || e.mark === this.mark || e.outId < this.earliest) return;
+      e.mark = this.mark;
+      next.push(e);
+    };
+    for (const { entry } of seeds) meet(entry);
+    while (next.size > 0) {
+      const e = next.pop();
+      e.at = this.order.length;
+      this.order.push(e);
+      meet(e.first);
+      meet(e.ofX);
+      meet(e.ofY);
+      for (let k = 2; k < e.count; k++) meet(e.operand(k));
     }
-    return from;
   }
 
-  /** Pulls the cotangents of entry i's results back to its operands. */
-  pull(i: number): void {
-    const e = this.entries[i] as Entry;
-    if (e.behind > 0) return; // the entry of the first result pulls for all of them
-    if (e.mark === this.mark) {
-      if (e.op.pullAll) this.pullTogether(e, i);
+  private has(e: Entry): boolean {
+    return e.mark >= this.mark && e.mark < this.mark + kStates;
+  }
+
+  private isWanted(e: Entry | null): e is Entry {
+    return e !== null && (e.mark === this.mark + kWanted || e.mark === this.mark + kSource);
+  }
+
+  /** Marks what the sources reach. */
+  private reach(): void {
+    const { mark, order } = this;
+    for (const source of this.sources) if (source && this.has(source)) source.mark = mark + kSource;
+    for (let i = order.length - 1; i >= 0; i--) {
+      const e = order[i] as Entry;
+      if (e.mark === mark + kMet && this.dependsOnWanted(e)) e.mark = mark + kWanted;
+    }
+  }
+
+  private dependsOnWanted(e: Entry): boolean {
+    if (this.isWanted(e.ofX) || this.isWanted(e.ofY) || this.isWanted(e.first)) return true;
+    for (let k = 2; k < e.count; k++) if (this.isWanted(e.operand(k))) return true;
+    return false;
+  }
+
+  /** Marks its entries again, after a pass within one of its rules. */
+  reclaim(): void {
+    this.order.forEach((e, i) => {
+      e.mark = this.mark + kMet;
+      e.at = i;
+    });
+    this.reach();
+  }
+
+  private put(e: Entry, ct: Cotangent): void {
+    this.cts[e.at] = sum(this.cts[e.at], ct);
+  }
+
+  result(e: Entry | null): Cotangent | null {
+    return e && this.has(e) ? (this.cts[e.at] ?? null) : null;
+  }
+
+  /** Pulls the cotangents of an entry's results back to its operands. */
+  pull(e: Entry): void {
+    if (e.first) return; // the entry of the first result pulls for all of them
+    if (e.mark === this.mark + kWanted || (e.mark === this.mark + kSource && this.dependsOnWanted(e))) {
+      if (e.op.pullAll) this.pullTogether(e);
       else {
-        const ct = this.cts[i];
-        if (ct) this.pullEach(e, densify(ct));
+        const ct = this.cts[e.at];
+        if (ct) this.pullEach(e, ct);
       }
     }
-    for (let k = i; k < i + e.width && k <= this.last; k++) if (!this.isSource(k)) this.cts[k] = null;
+    if (e.parts) for (const part of e.parts) this.drop(part);
+    else this.drop(e);
   }
 
-  private pullEach(e: Entry, ct: Tensor): void {
-    const { op, slots, shapes } = e;
-    for (let k = 0; k < slots.length; k++) {
-      const slot = slots[k] as number;
-      if (!this.isWanted(slot)) continue;
-      const rule = op.vjps[k < op.vjps.length ? k : op.vjps.length - 1];
-      const pulled = rule ? rule.pull(ct, e, k) : null;
-      if (pulled) this.put(slot, shapedAs(pulled, shapes[k] as Shape));
+  private drop(e: Entry): void {
+    if (e.mark === this.mark + kWanted) this.cts[e.at] = null;
+  }
+
+  private pullEach(e: Entry, given: Cotangent): void {
+    let ct: Tensor | null = null;
+    for (let k = 0; k < e.count; k++) {
+      const operand = e.operand(k);
+      if (!this.isWanted(operand)) continue;
+      ct ??= densify(given);
+      const pulled = ruleOf(e.op, k)?.pull(ct, e, k);
+      if (pulled) this.put(operand, shapedAs(pulled, e.shape(k)));
     }
   }
 
-  private pullTogether(e: Entry, i: number): void {
-    const given = Array.from({ length: e.width }, (_, k) => this.cts[i + k] ?? null);
+  private pullTogether(e: Entry): void {
+    const parts = e.parts ?? [e];
+    const given = parts.map((part) => (this.has(part) ? (this.cts[part.at] ?? null) : null));
     if (!e.op.pullAll || given.every((ct) => ct === null)) return;
     // A result that nobody differentiated through has a cotangent of zeros.
     const cts = given.map((ct, k) => {
-      const { outDType, outShape } = this.entries[i + k] as Entry;
+      const { outDType, outShape } = parts[k] as Entry;
       return ct ? densify(ct) : uniformTensor(0, outDType, outShape);
     });
     const pulled = e.op.pullAll(cts, e);
-    e.slots.forEach((slot, k) => {
+    for (let k = 0; k < e.count; k++) {
+      const operand = e.operand(k);
       const ct = pulled[k];
-      if (ct && this.isWanted(slot)) this.put(slot, shapedAs(ct, e.shapes[k] as Shape));
-    });
+      if (ct && this.isWanted(operand)) this.put(operand, shapedAs(ct, e.shape(k)));
+    }
   }
 }
 
 /**
- * Cotangents of the sources (slots), in their order; null where no path leads to a target.
+ * Cotangents of the sources, in their order; null where no path leads to a target.
  * With `consume`, each entry is released as soon as it is done with.
  */
 export function backpropagate(
-  tape: Recording,
   seeds: readonly Seed[],
-  sources: readonly number[],
+  sources: readonly (Entry | null)[],
   consume: boolean,
   signal?: AbortSignal,
 ): (Cotangent | null)[] {
-  const { entries } = tape;
-  let last = -1;
-  for (const { slot } of seeds) if (slot > last) last = slot;
-  const pass = new Pass(entries, sources, last);
-  const from = pass.reach();
-  for (const { slot, ct } of seeds) pass.put(slot, ct);
-  for (let i = last; i >= from; i--) {
-    if (signal?.aborted) throw signal.reason;
-    pass.pull(i);
-    if (consume) releaseEntry(entries[i] as Entry);
+  const outer = current;
+  const pass = new Pass(seeds, sources);
+  current = pass;
+  try {
+    for (const e of pass.order) {
+      if (signal?.aborted) throw signal.reason;
+      pass.pull(e);
+      if (consume) releaseEntry(e);
+    }
+  } finally {
+    current = outer;
+    outer?.reclaim();
   }
-  return sources.map((slot) => pass.result(slot));
+  return sources.map((source) => pass.result(source));
 }

@@ -6,7 +6,7 @@ import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, war
 import { accompany } from './evaluate.js';
 import { asTensor } from './op.js';
 import { sameShape, showShape } from './shape.js';
-import { bound, type Cotangent, markTurn, offTape, pop, push, Recording } from './tape.js';
+import { bound, type Cotangent, type Entry, markTurn, pop, push, Recording } from './tape.js';
 import { Tensor, uniformTensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
 import { Variable, variablesOf } from './variable.js';
@@ -250,14 +250,14 @@ export class GradientTape {
         this.stop();
       }
     }
-    const slots = from.map((source) => slotOf(tape, source));
+    const entries = from.map((source) => entryOf(tape, source));
     const seeds: Seed[] = [];
     const direct = from.map((): Cotangent | null => null);
     targets.forEach((t, k) => {
-      const slot = slotOf(tape, t);
+      const entry = entryOf(tape, t);
       const ct = grads[k] ?? uniformTensor(1, t.dtype, t.shape);
       if (!isFloating(t.dtype)) return;
-      if (slot !== offTape) seeds.push({ slot, ct });
+      if (entry) seeds.push({ entry, ct });
       else {
         // Not on the tape, but perhaps a source itself: its own derivative.
         from.forEach((source, i) => {
@@ -268,7 +268,7 @@ export class GradientTape {
     if (from.some((s) => s instanceof Variable)) for (const t of targets) if (t instanceof Tensor) accompany(t);
     let pulled: (Cotangent | null)[];
     try {
-      pulled = backpropagate(tape, seeds, slots, !this.persistent, opts.signal);
+      pulled = backpropagate(seeds, entries, !this.persistent, opts.signal);
     } finally {
       if (!this.persistent) this.consume();
     }
@@ -333,8 +333,8 @@ function flatten(what: 'target' | 'source', value: unknown): Leaf[] {
   return leaves;
 }
 
-function slotOf(tape: Recording, leaf: Leaf): number {
-  return leaf instanceof Variable ? tape.leaf(leaf.id) : tape.slotOf(leaf);
+function entryOf(tape: Recording, leaf: Leaf): Entry | null {
+  return leaf instanceof Variable ? tape.leaf(leaf.id) : tape.find(leaf);
 }
 
 /** The given cotangents, checked against the targets; null where ones are meant. */

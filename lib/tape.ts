@@ -5,8 +5,9 @@ import { isFloating } from './dtype.js';
 import { TapeError } from './errors.js';
 import type { IndexedSlices } from './indexed-slices.js';
 import type { Shape } from './shape.js';
-import type { Tensor } from './tensor.js';
-import { peekId } from './tensor.js';
+import { scalarShape } from './shape.js';
+import type { Cohort, Tensor } from './tensor.js';
+import { peekId, startCohort } from './tensor.js';
 
 /** What a vjp may need of the forward pass; a rule says which, and the entry keeps that and nothing else. */
 export const keep = { nothing: 0, x: 1, y: 2, z: 4, out: 8 } as const;
@@ -27,53 +28,76 @@ export interface RecordedOp {
   readonly pullAll?: (cts: readonly (Tensor | null)[], entry: Entry) => readonly (Cotangent | null)[];
 }
 
-/** Operand slots: >= 0 an entry, <= -2 a watched leaf, offTape neither. */
-export const offTape = -1;
-
-/** One op on one tape: ids and shapes, and the tensors that its rule asked for. */
+/** One op (or leaf) on one tape: what made its operands, their shapes, and the tensors that its rule asked for. */
 export class Entry {
   readonly op: RecordedOp;
+  /** Id of the result: operands have smaller ones. */
   readonly outId: number;
-  /** How many results the op has; each further one has an entry of its own right behind, `behind` places after this. */
-  readonly width: number;
-  readonly behind: number;
   readonly outShape: Shape;
   readonly outDType: DType;
-  readonly slots: readonly number[];
-  readonly shapes: readonly Shape[];
   readonly attributes: unknown;
-  /** The last pass of backpropagation that it mattered to. */
+  /** How many operands. The entries that made them (null: not on the tape) and their shapes follow; most ops have one or two. */
+  count = 0;
+  ofX: Entry | null = null;
+  ofY: Entry | null = null;
+  shapeX: Shape = scalarShape;
+  shapeY: Shape = scalarShape;
+  more: Further | null = null;
+  /** Of an op with several results: the entries of all of them, in order; each further result's entry knows the first. */
+  parts: readonly Entry[] | null = null;
+  first: Entry | null = null;
+  /** The last pass of backpropagation that met it, what it was to it, and where. */
   mark = 0;
+  at = 0;
   x: Tensor | null = null;
   y: Tensor | null = null;
   z: Tensor | null = null;
   out: Tensor | null = null;
-  constructor(
-    op: RecordedOp,
-    out: Tensor,
-    slots: readonly number[],
-    shapes: readonly Shape[],
-    attributes: unknown,
-    width = 1,
-    behind = 0,
-  ) {
+  constructor(op: RecordedOp, id: number, shape: Shape, dtype: DType, attributes: unknown) {
     this.op = op;
-    this.outId = out.id;
-    this.outShape = out.shape;
-    this.outDType = out.dtype;
-    this.width = width;
-    this.behind = behind;
-    this.slots = slots;
-    this.shapes = shapes;
+    this.outId = id;
+    this.outShape = shape;
+    this.outDType = dtype;
     this.attributes = attributes;
+  }
+
+  /** The entry that made operand k. */
+  operand(k: number): Entry | null {
+    if (k === 0) return this.ofX;
+    return k === 1 ? this.ofY : (this.more?.entries[k] ?? null);
+  }
+
+  /** The shape of operand k. */
+  shape(k: number): Shape {
+    if (k === 0) return this.shapeX;
+    return k === 1 ? this.shapeY : (this.more?.shapes[k] as Shape);
   }
 }
 
-let nextSerial = 1;
+/** Operands of an op that has more than two: all of them. */
+interface Further {
+  readonly entries: readonly (Entry | null)[];
+  readonly shapes: readonly Shape[];
+}
 
-/** The record of one tape. */
+const leafOp: RecordedOp = { name: 'leaf', vjps: [] };
+
+let nextSerial = 1;
+// A sweep is due after so many elements of results, an entry itself counting for some.
+const kSweep = 2 ** 22;
+const kEntryWeight = 2 ** 12;
+// A weak map takes 1 to 2 us an entry, of which most is the collector's: twenty times what recording takes. So where a sweep finds
+// many small results, it goes by cohort: a dead branch may then stay while some result made about the same time lives.
+const kExact = 2 ** 8;
+
+/**
+ * The record of one tape. New entries stand in a list that keeps them and their results. Now and then (and at each await of an
+ * async recording) the list is swept into weak maps from results to entries, so that an entry lives as long as its
+ * result or another entry needs it: branches that nobody can ask about any more are collected.
+ */
 export class Recording {
-  serial: number = nextSerial++;
+  /** Renewed by each sweep, since tensors remember their place in the list by it. */
+  private serial: number = nextSerial++;
   readonly persistent: boolean;
   readonly watchesVariables: boolean;
   private firstId: number = peekId();
@@ -81,12 +105,19 @@ export class Recording {
   paused = false;
   /** The turn of the event loop in which a block (enter) opened it; 0: record() closes it before the turn ends. */
   turn = 0;
-  entries: Entry[] = [];
-  /** Ids of leaf tensors, variables and readings, and their slots; a map once they are many. */
+  /** Bound to an async context. */
+  async = false;
+  /** In the order of their results' ids. Those before `pinned` are from before a pause, and stay. */
+  private entries: Entry[] = [];
+  private results: Tensor[] = [];
+  private pinned = 0;
+  private weight = 0;
+  private swept: WeakMap<Tensor, Entry> | null = null;
+  private sweptCohorts: WeakMap<Cohort, Entry[]> | null = null;
+  /** Ids of leaf tensors, variables and readings, and their entries; a map of places once they are many. */
   private leafIds: number[] = [];
-  private leafSlots: number[] = [];
+  private leaves: Entry[] = [];
   private leafMap: Map<number, number> | null = null;
-  private leafCount = 0;
   /** Variables watched, by id. */
   variables: Map<number, { readonly id: number }> | null = null;
   constructor(persistent: boolean, watchesVariables: boolean) {
@@ -94,72 +125,120 @@ export class Recording {
     this.watchesVariables = watchesVariables;
   }
 
-  /** The slot of a leaf by its id. */
-  leaf(id: number): number {
-    if (this.leafMap) return this.leafMap.get(id) ?? offTape;
-    const at = this.leafIds.indexOf(id);
-    return at < 0 ? offTape : (this.leafSlots[at] as number);
+  private leafAt(id: number): number {
+    return this.leafMap ? (this.leafMap.get(id) ?? -1) : this.leafIds.indexOf(id);
   }
 
-  private addLeaf(id: number, slot: number): void {
-    if (this.leafMap) {
-      this.leafMap.set(id, slot);
-      return;
-    }
+  /** The leaf of this id: a watched tensor, a variable, or one of its readings. */
+  leaf(id: number): Entry | null {
+    const at = this.leafAt(id);
+    return at < 0 ? null : (this.leaves[at] as Entry);
+  }
+
+  private addLeaf(id: number, leaf: Entry): void {
+    this.leafMap?.set(id, this.leaves.length);
     this.leafIds.push(id);
-    this.leafSlots.push(slot);
-    if (this.leafIds.length > 8) this.leafMap = new Map(this.leafIds.map((k, i) => [k, this.leafSlots[i] as number]));
+    this.leaves.push(leaf);
+    if (this.leafIds.length === 9) this.leafMap = new Map(this.leafIds.map((k, i) => [k, i]));
   }
 
-  /** Makes the tensor a leaf, unless it is on the tape already. Returns its slot. */
-  watch(t: Tensor): number {
-    let slot = this.slotOf(t);
-    if (slot === offTape) {
-      slot = -2 - this.leafCount++;
-      this.addLeaf(t.id, slot);
-      t.tapeSerial = this.serial;
-      t.tapeSlot = slot;
-    }
-    return slot;
+  private remember(t: Tensor, place: number): void {
+    t.tapeSerial = this.serial;
+    t.tapePlace = place;
+  }
+
+  /** Makes the tensor a leaf, unless it is on the tape already. */
+  watch(t: Tensor): void {
+    if (this.find(t)) return;
+    this.addLeaf(t.id, new Entry(leafOp, t.id, t.shape, t.dtype, null));
+    this.remember(t, -this.leaves.length);
   }
 
   /** Makes the variable a leaf, unless it is one already. */
-  watchVariable(v: { readonly id: number }): void {
+  watchVariable(v: { readonly id: number; readonly shape: Shape; readonly dtype: DType }): void {
     this.variables ??= new Map();
     if (this.variables.has(v.id)) return;
     this.variables.set(v.id, v);
-    if (this.leaf(v.id) === offTape) this.addLeaf(v.id, -2 - this.leafCount++);
+    if (this.leafAt(v.id) < 0) this.addLeaf(v.id, new Entry(leafOp, v.id, v.shape, v.dtype, null));
   }
 
-  /** Says that a tensor is a reading of the variable whose leaf this is. */
-  read(t: Tensor, slot: number): void {
+  /** Says that a tensor is a reading of the variable of this id, if that is a leaf. */
+  read(t: Tensor, id: number): void {
     if (t.tapeSerial === this.serial) return;
-    if (this.leaf(t.id) === offTape) this.addLeaf(t.id, slot);
-    t.tapeSerial = this.serial;
-    t.tapeSlot = slot;
-  }
-
-  slotOf(t: Tensor): number {
-    if (t.tapeSerial === this.serial) return t.tapeSlot;
-    if (t.tapeSerial === 0) return offTape;
-    const leaf = this.leaf(t.id);
-    if (leaf !== offTape) return leaf;
-    return t.id < this.firstId ? offTape : this.entryOf(t.id);
-  }
-
-  /** Entries stand in the order of their results' ids. */
-  private entryOf(id: number): number {
-    const entries = this.entries;
-    let low = 0;
-    let high = entries.length - 1;
-    while (low <= high) {
-      const middle = (low + high) >> 1;
-      const e = entries[middle] as Entry;
-      if (id < e.outId) high = middle - 1;
-      else if (id > e.outId) low = middle + 1;
-      else return middle;
+    const at = this.leafAt(t.id);
+    if (at < 0) {
+      const leaf = this.leaf(id);
+      if (!leaf) return;
+      this.addLeaf(t.id, leaf);
     }
-    return offTape;
+    this.remember(t, at < 0 ? -this.leaves.length : -1 - at);
+  }
+
+  /** What the tensor is on this tape. */
+  find(t: Tensor): Entry | null {
+    if (t.tapeSerial === this.serial) {
+      return (t.tapePlace < 0 ? this.leaves[-1 - t.tapePlace] : this.entries[t.tapePlace]) as Entry;
+    }
+    return t.tapeSerial === 0 ? null : this.search(t);
+  }
+
+  private search(t: Tensor): Entry | null {
+    const at = this.leafAt(t.id);
+    if (at >= 0) {
+      this.remember(t, -1 - at);
+      return this.leaves[at] as Entry;
+    }
+    if (t.id < this.firstId) return null;
+    const cohort = this.sweptCohorts?.get(t.cohort);
+    return entryOf(this.entries, t.id) ?? this.swept?.get(t) ?? (cohort ? entryOf(cohort, t.id) : null);
+  }
+
+  append(e: Entry, out: Tensor): void {
+    this.remember(out, this.entries.length);
+    this.entries.push(e);
+    this.results.push(out);
+    if (this.async && this.results.length === 1) queueMicrotask(() => this.sweep());
+    this.weight += out.size + kEntryWeight;
+    if (this.weight > kSweep) this.sweep();
+  }
+
+  private sweep(): void {
+    const { results, entries, pinned } = this;
+    if (results.length === 0) return;
+    if (results.length <= kExact) {
+      this.swept ??= new WeakMap();
+      for (let i = 0; i < results.length; i++) this.swept.set(results[i] as Tensor, entries[pinned + i] as Entry);
+    } else {
+      this.sweepCohorts();
+    }
+    this.results = [];
+    this.entries = entries.slice(0, pinned);
+    this.weight = 0;
+    this.serial = nextSerial++;
+  }
+
+  private sweepCohorts(): void {
+    const { results, entries, pinned } = this;
+    this.sweptCohorts ??= new WeakMap();
+    startCohort(); // the present one would be alive for being present
+    let cohort: Cohort | null = null;
+    let members: Entry[] = [];
+    for (let i = 0; i < results.length; i++) {
+      const t = results[i] as Tensor;
+      if (t.cohort !== cohort) {
+        cohort = t.cohort;
+        members = this.sweptCohorts.get(cohort) ?? [];
+        this.sweptCohorts.set(cohort, members);
+      }
+      members.push(entries[pinned + i] as Entry);
+    }
+  }
+
+  /** Recording pauses or ends: what the list keeps now stays until the tape is consumed, but not for its results' sake. */
+  pin(): void {
+    this.results = [];
+    this.pinned = this.entries.length;
+    this.weight = 0;
   }
 
   /** Starts anew: entries, leaves and watched variables are forgotten, and no tensor is on the tape any more. */
@@ -168,9 +247,8 @@ export class Recording {
     this.serial = nextSerial++;
     this.firstId = peekId();
     this.leafIds = [];
-    this.leafSlots = [];
+    this.leaves = [];
     this.leafMap = null;
-    this.leafCount = 0;
     this.variables = null;
   }
 
@@ -178,7 +256,24 @@ export class Recording {
   release(): void {
     for (const e of this.entries) releaseEntry(e);
     this.entries = [];
+    this.swept = null;
+    this.sweptCohorts = null;
+    this.pin();
   }
+}
+
+/** The entry of this result, in a list that is in the order of results. */
+function entryOf(entries: readonly Entry[], id: number): Entry | null {
+  let low = 0;
+  let high = entries.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const e = entries[middle] as Entry;
+    if (id < e.outId) high = middle - 1;
+    else if (id > e.outId) low = middle + 1;
+    else return e;
+  }
+  return null;
 }
 
 /** Frees what one entry kept, as backpropagation through a consumed tape proceeds. */
@@ -226,16 +321,20 @@ export function pop(tape: Recording): void {
   }
   tape.paused = true;
   tape.turn = 0;
+  tape.pin();
 }
 
 /** Runs fn with the tape bound to its async context, whatever else runs between its awaits. */
 export async function bound<T>(tape: Recording, fn: () => Promise<T>): Promise<T> {
   asyncRecordings++;
   tape.paused = false;
+  tape.async = true;
   try {
     return await contexts.run([...(contexts.getStore() ?? []), tape], fn);
   } finally {
     tape.paused = true;
+    tape.async = false;
+    tape.pin();
     asyncRecordings--;
   }
 }
@@ -271,7 +370,7 @@ export function takes(tape: Recording): boolean {
 /** Whether any tape that is recording knows the tensor: rules may not treat its value as a constant then. */
 export function isOnTape(t: Tensor): boolean {
   if (!isRecording()) return false;
-  for (const tape of activeTapes()) if (!tape.paused && tape.slotOf(t) !== offTape) return true;
+  for (const tape of activeTapes()) if (!tape.paused && tape.find(t)) return true;
   return false;
 }
 
@@ -285,8 +384,12 @@ export function suspended<T>(fn: () => T): T {
   }
 }
 
-function slotIfDifferentiable(tape: Recording, t: Tensor): number {
-  return isFloating(t.dtype) ? tape.slotOf(t) : offTape;
+function findDifferentiable(tape: Recording, t: Tensor): Entry | null {
+  return isFloating(t.dtype) ? tape.find(t) : null;
+}
+
+function entryFor(op: RecordedOp, out: Tensor, attributes: unknown): Entry {
+  return new Entry(op, out.id, out.shape, out.dtype, attributes);
 }
 
 function save(e: Entry, needs: number, x: Tensor, y: Tensor | null, z: Tensor | null, out: Tensor): void {
@@ -308,12 +411,6 @@ function save(e: Entry, needs: number, x: Tensor, y: Tensor | null, z: Tensor | 
   }
 }
 
-function append(tape: Recording, e: Entry, out: Tensor): void {
-  out.tapeSerial = tape.serial;
-  out.tapeSlot = tape.entries.length;
-  tape.entries.push(e);
-}
-
 /** Records an op of one operand on every active tape that knows it. */
 export function record1(op: RecordedOp, out: Tensor, x: Tensor, attributes: unknown): void {
   if (suspensions > 0) return;
@@ -322,11 +419,14 @@ export function record1(op: RecordedOp, out: Tensor, x: Tensor, attributes: unkn
   const tapes = asyncRecordings === 0 ? active : activeTapes();
   for (let i = 0; i < tapes.length; i++) {
     const tape = tapes[i] as Recording;
-    const sx = slotIfDifferentiable(tape, x);
-    if (sx === offTape || !takes(tape)) continue;
-    const e = new Entry(op, out, [sx], [x.shape], attributes);
-    save(e, rule.needs, x, null, null, out);
-    append(tape, e, out);
+    const ofX = findDifferentiable(tape, x);
+    if (!ofX || !takes(tape)) continue;
+    const e = entryFor(op, out, attributes);
+    e.count = 1;
+    e.ofX = ofX;
+    e.shapeX = x.shape;
+    if (rule.needs) save(e, rule.needs, x, null, null, out);
+    tape.append(e, out);
   }
 }
 
@@ -337,13 +437,18 @@ export function record2(op: RecordedOp, out: Tensor, x: Tensor, y: Tensor, attri
   const tapes = asyncRecordings === 0 ? active : activeTapes();
   for (let i = 0; i < tapes.length; i++) {
     const tape = tapes[i] as Recording;
-    const sx = ruleX ? slotIfDifferentiable(tape, x) : offTape;
-    const sy = ruleY ? slotIfDifferentiable(tape, y) : offTape;
-    if ((sx === offTape && sy === offTape) || !takes(tape)) continue;
-    const e = new Entry(op, out, [sx, sy], [x.shape, y.shape], attributes);
-    const needs = (sx !== offTape && ruleX ? ruleX.needs : 0) | (sy !== offTape && ruleY ? ruleY.needs : 0);
+    const ofX = ruleX ? findDifferentiable(tape, x) : null;
+    const ofY = ruleY ? findDifferentiable(tape, y) : null;
+    if (!(ofX || ofY) || !takes(tape)) continue;
+    const e = entryFor(op, out, attributes);
+    e.count = 2;
+    e.ofX = ofX;
+    e.ofY = ofY;
+    e.shapeX = x.shape;
+    e.shapeY = y.shape;
+    const needs = (ofX && ruleX ? ruleX.needs : 0) | (ofY && ruleY ? ruleY.needs : 0);
     if (needs) save(e, needs, x, y, null, out);
-    append(tape, e, out);
+    tape.append(e, out);
   }
 }
 
@@ -355,30 +460,41 @@ export function recordMany(
   attributes: unknown,
 ): void {
   if (suspensions > 0) return;
-  const out = outs[0];
+  const [out] = outs;
   if (!out) return;
+  const [x, y, z] = operands;
   const tapes = asyncRecordings === 0 ? active : activeTapes();
   for (let i = 0; i < tapes.length; i++) {
     const tape = tapes[i] as Recording;
-    let any = false;
     let needs = 0;
-    const slots = operands.map((t, k) => {
-      const rule = op.vjps[Math.min(k, op.vjps.length - 1)];
-      const slot = rule || op.pullAll ? slotIfDifferentiable(tape, t) : offTape;
-      if (slot !== offTape) {
-        any = true;
-        needs |= rule?.needs ?? 0;
-      }
-      return slot;
+    const entries = operands.map((t, k) => {
+      const rule = ruleOf(op, k);
+      const entry = rule || op.pullAll ? findDifferentiable(tape, t) : null;
+      if (entry) needs |= rule?.needs ?? 0;
+      return entry;
     });
-    if (!any || !takes(tape)) continue;
-    const shapes = operands.map((t) => t.shape);
-    const e = new Entry(op, out, slots, shapes, attributes, outs.length);
-    if (needs) save(e, needs, operands[0] as Tensor, operands[1] ?? null, operands[2] ?? null, out);
-    append(tape, e, out);
-    for (let k = 1; k < outs.length; k++) {
-      const t = outs[k] as Tensor;
-      append(tape, new Entry(op, t, [], [], null, 1, k), t);
-    }
+    if (entries.every((entry) => !entry) || !takes(tape)) continue;
+    const e = entryFor(op, out, attributes);
+    e.count = operands.length;
+    e.ofX = entries[0] ?? null;
+    e.ofY = entries[1] ?? null;
+    if (x) e.shapeX = x.shape;
+    if (y) e.shapeY = y.shape;
+    if (operands.length > 2) e.more = { entries, shapes: operands.map((t) => t.shape) };
+    if (needs && x) save(e, needs, x, y ?? null, z ?? null, out);
+    if (outs.length > 1) e.parts = outs.map((t, k) => (k === 0 ? e : furtherResult(e, t)));
+    tape.append(e, out);
+    for (let k = 1; k < outs.length; k++) tape.append(e.parts?.[k] as Entry, outs[k] as Tensor);
   }
+}
+
+function furtherResult(first: Entry, out: Tensor): Entry {
+  const e = entryFor(first.op, out, null);
+  e.first = first;
+  return e;
+}
+
+/** The rule for operand k: the last one serves all further operands. */
+export function ruleOf(op: RecordedOp, k: number): Vjp | null | undefined {
+  return op.vjps[k < op.vjps.length ? k : op.vjps.length - 1];
 }

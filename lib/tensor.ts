@@ -54,6 +54,19 @@ export function peekId(): number {
   return nextId;
 }
 
+/** Tensors made one after another: alive while one of them is. Tapes keep what they know of small ones by it. */
+export class Cohort {
+  /** Elements (and so many for each tensor) until the next. */
+  room: number = 2 ** 14;
+}
+const kTensorWeight = 2 ** 6;
+let cohort = new Cohort();
+
+/** The next tensors are not of one cohort with those before. */
+export function startCohort(): void {
+  cohort = new Cohort();
+}
+
 const nothing: readonly number[] = [];
 
 export class Tensor {
@@ -80,7 +93,8 @@ export class Tensor {
   /** @internal mark of the evaluation that last met it, and its index there */ mark = 0;
   /** @internal */ index = 0;
   /** @internal the tape that last recorded it, and where */ tapeSerial = 0;
-  /** @internal */ tapeSlot = 0;
+  /** @internal */ tapePlace = 0;
+  /** @internal */ readonly cohort: Cohort;
 
   /** @internal */
   constructor(shape: Shape, dtype: DType, size: number, opcode: number, x: Tensor | null, y: Tensor | null) {
@@ -92,6 +106,9 @@ export class Tensor {
     this.opcode = opcode;
     this.x = x;
     this.y = y;
+    cohort.room -= size + kTensorWeight;
+    if (cohort.room < 0) cohort = new Cohort();
+    this.cohort = cohort;
   }
 
   /** Number of axes. */

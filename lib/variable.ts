@@ -11,7 +11,7 @@ import { opcodeOf } from './native.js';
 import type { Shape } from './shape.js';
 import { sameShape, showShape } from './shape.js';
 import type { RecordedOp, Recording } from './tape.js';
-import { activeTapes, offTape, record1, takes } from './tape.js';
+import { activeTapes, record1, takes } from './tape.js';
 import { isKnown, Tensor } from './tensor.js';
 
 export type TensorLike = Tensor | Variable | number | boolean | AnyTypedArray | NumberArray;
@@ -167,8 +167,7 @@ export function readVariable(v: Variable): Tensor {
     if (!tape) continue;
     if (tape.paused) continue;
     if (tape.watchesVariables && v.trainable && takes(tape)) tape.watchVariable(v);
-    const slot = tape.leaf(v.id);
-    if (slot !== offTape) tape.read(t, slot);
+    tape.read(t, v.id);
   }
   return t;
 }

@@ -27,7 +27,7 @@ interface Plan {
 
 const dense: Vjp = {
   needs: 2,
-  pull: (ct, e) => scatterRows(ct, e.y as Tensor, e.attributes as Plan, e.shapes[0] as Shape),
+  pull: (ct, e) => scatterRows(ct, e.y as Tensor, e.attributes as Plan, e.shape(0)),
 };
 
 const gatherRule: Vjp = {
@@ -35,7 +35,7 @@ const gatherRule: Vjp = {
   pull: (ct, e) => {
     const plan = e.attributes as Plan;
     const indices = e.y as Tensor;
-    const shape = e.shapes[0] as Shape;
+    const shape = e.shape(0);
     if (!plan.rows) return dense.pull(ct, e, 0);
     return new IndexedSlices(reshape(ct, [indices.size, ...shape.slice(1)]), reshape(indices, [indices.size]), shape);
   },
@@ -47,8 +47,7 @@ const scatterOp: RecordedOp = {
   vjps: [
     {
       needs: 2,
-      pull: (ct, e) =>
-        gatherRows('gather', ct, e.y as Tensor, { ...(e.attributes as Plan), rows: false }, e.shapes[0] as Shape),
+      pull: (ct, e) => gatherRows('gather', ct, e.y as Tensor, { ...(e.attributes as Plan), rows: false }, e.shape(0)),
     },
     null,
   ],

@@ -19,7 +19,7 @@ const kTranspose = opcodeOf('transpose');
 const kCast = opcodeOf('cast');
 const kSum = opcodeOf('reduceSum');
 
-const inputShape = (e: Entry): Shape => e.shapes[0] as Shape;
+const inputShape = (e: Entry): Shape => e.shape(0);
 const other = { family: 'other', namespace: '', differentiable: true } as const;
 
 // ---- views ----
@@ -265,7 +265,7 @@ export function onesLike(x: TensorLike): Tensor {
 
 /** @internal The zero cotangent of an operand that has one. */
 export function zeroOf(e: Entry, operand: number): Cotangent {
-  return uniformTensor(0, e.outDType, e.shapes[operand] as Shape);
+  return uniformTensor(0, e.outDType, e.shape(operand));
 }
 
 const m23: Shape = [2, 3];

@@ -15,7 +15,7 @@ const kSlice = opcodeOf('slice');
 const kPlace = opcodeOf('place');
 const kConcat = opcodeOf('concat');
 
-const inputShape = (e: Entry): Shape => e.shapes[0] as Shape;
+const inputShape = (e: Entry): Shape => e.shape(0);
 const other = { family: 'other', namespace: '', differentiable: true } as const;
 
 // ---- windows: slice and its transpose ----
@@ -207,9 +207,9 @@ const concatOp: RecordedOp = {
   vjps: [
     linear((ct, e, operand) => {
       const axis = e.attributes as number;
-      const shape = e.shapes[operand] as Shape;
+      const shape = e.shape(operand);
       let start = 0;
-      for (let i = 0; i < operand; i++) start += (e.shapes[i] as Shape)[axis] as number;
+      for (let i = 0; i < operand; i++) start += e.shape(i)[axis] as number;
       return windowOf(ct, shape, { begin: shape.map((_, d) => (d === axis ? start : 0)), step: shape.map(() => 1) });
     }),
   ],
