@@ -3,6 +3,8 @@
 #include "kernels.h"
 
 #include "kernels/arg.h"
+#include "kernels/channelwise.h"
+#include "kernels/conv.h"
 #include "kernels/gemm.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
@@ -409,6 +411,19 @@ constexpr void fill_dtype(Kernels& k) {
   k.argmin[d] = &Arg<T, false>::rows;
 }
 
+template <DType d>
+constexpr void fill_windows(Kernels& k) {
+  using T = Type<d>;
+  k.window[kConv][d] = window_fns<ConvGather<T, false>>();
+  k.window[kConvImage][d] = window_fns<ConvGather<T, true>>();
+  k.window[kConvFilter][d] = window_fns<ConvFilter<T>>();
+  k.window[kDepthwise][d] = window_fns<DepthwiseGather<T, false>>();
+  k.window[kDepthwiseImage][d] = window_fns<DepthwiseGather<T, true>>();
+  k.window[kDepthwiseFilter][d] = window_fns<DepthwiseFilter<T>>();
+  k.window[kMaxPool][d] = window_fns<MaxPool<T>>();
+  k.window[kMaxPoolImage][d] = window_fns<MaxPoolImage<T>>();
+}
+
 #define GRADTAPE_NAME(isa) GRADTAPE_QUOTE(isa)
 #define GRADTAPE_QUOTE(isa) #isa
 
@@ -426,6 +441,8 @@ constexpr Kernels make_kernels() {
   k.gemm[kFloat32] = {&Gemm<float>::run, &Gemm<float>::workspace};
   k.gemm[kFloat64] = {&Gemm<double>::run, &Gemm<double>::workspace};
   k.gemm[kInt32] = {&IntGemm::run, &IntGemm::workspace};
+  fill_windows<kFloat32>(k);
+  fill_windows<kFloat64>(k);
   k.random_uniform[kFloat32] = &random_fill<Uniform01<float>, float>;
   k.random_uniform[kFloat64] = &random_fill<Uniform01<double>, double>;
   k.random_uniform[kInt32] = &random_fill<Uniform01<int32_t>, int32_t>;

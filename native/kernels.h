@@ -80,6 +80,46 @@ struct GemmFns {
 // however the range is cut. Uniform: [0, 1); int32 uniform: all 2^32 bit patterns. Normal: Box-Muller.
 using RandomFn = void (*)(uint64_t key, uint64_t offset, void* out, size_t n);
 
+// A window that slides over one axis of an image: position i of the result and tap k meet at element i * stride + k *
+// dilation - before of the image, if that exists; what does not exist counts as nothing.
+struct WindowAxis {
+  int64_t image, result, taps, stride, dilation, before;
+};
+
+// Images are [batch, rows, columns, channels], results [batch, rows, columns, results]; contiguous.
+struct Window {
+  int64_t batch, channels, results;
+  WindowAxis rows, columns;
+};
+
+// What windows are computed for. The dense ones are the three derivatives of the sum over all i, k, c and o of
+// image[i + k, c] filter[k, c, o] result[i, o] with respect to its last, first and second factor; the depthwise ones
+// are the same with c = o.
+enum WindowOp : uint8_t {
+  kConv,        // (image, filter): a result
+  kConvImage,   // (result, filter): an image
+  kConvFilter,  // (image, result): a filter [row taps, column taps, channels, results]
+  kDepthwise,
+  kDepthwiseImage,
+  kDepthwiseFilter,
+  kMaxPool,       // (image, keys: an image): of each window the element where the keys are largest, the first of equals
+  kMaxPoolImage,  // (result, keys): zeros with the elements of the result added there
+  kWindowOps
+};
+
+// The work comes in units that write different elements; any thread may do any of them, with the same bits.
+struct WindowFns {
+  int64_t (*units)(const Window& w);
+  // Bytes that `prepare` fills, once, before any unit; null: nothing to prepare.
+  size_t (*shared_bytes)(const Window& w);
+  void (*prepare)(const Window& w, const void* x, const void* y, void* shared);
+  // Bytes that each thread has for itself.
+  size_t (*own_bytes)(const Window& w);
+  // Units from .. to - 1. Writes every element of theirs. `shared` and `own` are 64-byte aligned.
+  void (*run)(const Window& w, const void* x, const void* y, void* out, int64_t from, int64_t to, const void* shared,
+              void* own);
+};
+
 struct Kernels {
   const char* isa;
   ElementwiseFn elementwise[kElementwiseKernels][kDTypes][kVariants];  // null: not defined for that dtype
@@ -87,8 +127,9 @@ struct Kernels {
   ReduceFns reduce[kReductions][kDTypes];  // bool: max is any, min is all; sum and prod null
   ArgFn argmax[kDTypes];
   ArgFn argmin[kDTypes];
-  TransposeFn transpose[4];  // by log2 of the element size; [1] null
-  GemmFns gemm[kDTypes];     // float32, float64, int32 (wrapping); others null
+  TransposeFn transpose[4];               // by log2 of the element size; [1] null
+  GemmFns gemm[kDTypes];                  // float32, float64, int32 (wrapping); others null
+  WindowFns window[kWindowOps][kDTypes];  // float32, float64; others null
   RandomFn random_uniform[kDTypes];
   RandomFn random_normal[kDTypes];
 };

@@ -296,6 +296,8 @@ class Planner {
         emit_loop(g);
       else if (values_[g.values[0]].opcode == kMatmul)
         emit_matmul(g.values[0]);
+      else if (is_window(values_[g.values[0]].opcode))
+        emit_window(g.values[0]);
       else
         p.steps.push_back({Step::kOther, g.values[0]});
       for (int64_t at : step_workspace_) layout_.give_back(at);
@@ -560,6 +562,29 @@ class Planner {
     plan_.parallel = plan_.parallel || step.parts > 1;
     plan_.steps.push_back({Step::kMatmul, int32_t(plan_.matmuls.size())});
     plan_.matmuls.push_back(std::move(step));
+  }
+
+  void emit_window(int32_t i) {
+    const Value& v = values_[i];
+    WindowStep step{};
+    window_of(v, values_[v.operands[0]], values_[v.operands[1]], step.window);
+    const Window& w = step.window;
+    step.fns = &kernels_.window[v.opcode - kFirstWindow][v.dtype];
+    step.x = views_[v.operands[0]].base;
+    step.y = views_[v.operands[1]].base;
+    step.value = i;
+    step.units = step.fns->units(w);
+    double work = double(w.batch) * double(w.rows.result) * double(w.columns.result) * double(w.results);
+    work *= double(w.rows.taps) * double(w.columns.taps);
+    if (v.opcode <= kFirstWindow + kConvFilter) work *= double(w.channels);
+    step.parts = work >= double(kParallelProduct) ? int64_t(std::min(plan_.threads, kMaxParts)) : 1;
+    step.parts = std::max<int64_t>(std::min(step.parts, step.units), 1);
+    step.own_bytes = int64_t(aligned(step.fns->own_bytes(w)));
+    step.shared = workspace(step.fns->prepare ? step.fns->shared_bytes(w) : 0);
+    step.own = workspace(size_t(step.own_bytes * step.parts));
+    plan_.parallel = plan_.parallel || step.parts > 1;
+    plan_.steps.push_back({Step::kWindow, int32_t(plan_.windows.size())});
+    plan_.windows.push_back(step);
   }
 
   Plan& plan_;

@@ -105,9 +105,17 @@ struct MatmulStep {
   }
 };
 
+struct WindowStep {
+  Window window;
+  const WindowFns* fns;
+  int32_t x, y, value;  // x and y: base values
+  int64_t units, parts;
+  int64_t shared, own, own_bytes;  // offsets in the arena of the prepared bytes and of `parts` workspaces; size of one
+};
+
 struct Step {
-  enum Kind : uint8_t { kLoop, kScalars, kMatmul, kOther } kind;
-  int32_t index;  // into loops, scalars, matmuls; kOther: the value
+  enum Kind : uint8_t { kLoop, kScalars, kMatmul, kWindow, kOther } kind;
+  int32_t index;  // into loops, scalars, matmuls, windows; kOther: the value
 };
 
 struct Plan {
@@ -118,6 +126,7 @@ struct Plan {
   std::vector<Loop> loops;
   std::vector<std::vector<ScalarCall>> scalars;
   std::vector<MatmulStep> matmuls;
+  std::vector<WindowStep> windows;
   std::vector<Place> places;  // by value: the place of its base
   std::vector<int32_t> base;  // by value: the value whose elements it shows
   size_t slots = 0;

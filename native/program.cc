@@ -27,6 +27,14 @@ std::vector<OpcodeName> opcode_names() {
       {kFirstReduction + kProd, "reduceProd"},
       {kFirstReduction + kMax, "reduceMax"},
       {kFirstReduction + kMin, "reduceMin"},
+      {kFirstWindow + kConv, "conv2d"},
+      {kFirstWindow + kConvImage, "conv2dBackpropInput"},
+      {kFirstWindow + kConvFilter, "conv2dBackpropFilter"},
+      {kFirstWindow + kDepthwise, "depthwiseConv2d"},
+      {kFirstWindow + kDepthwiseImage, "depthwiseConv2dBackpropInput"},
+      {kFirstWindow + kDepthwiseFilter, "depthwiseConv2dBackpropFilter"},
+      {kFirstWindow + kMaxPool, "maxPool"},
+      {kFirstWindow + kMaxPoolImage, "maxPoolGrad"},
   };
   for (int32_t k = 0; k < kElementwiseKernels; ++k) names.push_back({kFirstElementwise + k, kElementwiseInfo[k].name});
   return names;
@@ -80,8 +88,12 @@ bool form_of(int32_t opcode, int rank, Form& form) {
     default:
       break;
   }
-  if (is_reduction(opcode) && opcode < kFirstReduction + kReductions) {
+  if (is_reduction(opcode)) {
     form = {1, 3, 0};
+    return true;
+  }
+  if (is_window(opcode)) {
+    form = {2, 10, 0};
     return true;
   }
   if (opcode >= kFirstElementwise && opcode < kFirstElementwise + kElementwiseKernels) {
@@ -189,6 +201,10 @@ const char* check_reduction(const Value& v, const Value& x) {
 const char* check_value(const Value& v, const Value* const* x) {
   if (v.opcode >= kFirstElementwise) return check_elementwise(v, x);
   if (is_reduction(v.opcode)) return check_reduction(v, *x[0]);
+  if (is_window(v.opcode)) {
+    Window window;
+    return window_of(v, *x[0], *x[1], window);
+  }
   switch (v.opcode) {
     case kInput:
       return nullptr;
@@ -258,6 +274,35 @@ bool has_kernel(const Value& v, const Value* const* x, const Kernels& kernels) {
 }
 
 }  // namespace
+
+const char* window_of(const Value& v, const Value& x, const Value& y, Window& window) {
+  const auto op = WindowOp(v.opcode - kFirstWindow);
+  if (v.dtype != kFloat32 && v.dtype != kFloat64) return "dtype has no windows";
+  if (x.dtype != v.dtype || y.dtype != v.dtype) return "operand dtypes differ";
+  // Which of the three is the image, which the result; a filter or keys are the third.
+  const bool makes_image = op == kConvImage || op == kDepthwiseImage || op == kMaxPoolImage;
+  const bool makes_filter = op == kConvFilter || op == kDepthwiseFilter;
+  const Value &image = makes_image ? v : x, &result = makes_image ? x : makes_filter ? y : v;
+  const Value& third = makes_filter ? v : y;
+  const bool dense = op <= kConvFilter, pools = op >= kMaxPool;
+  if (image.rank != 4 || result.rank != 4 || third.rank != (dense || pools ? 4 : 3)) return "wrong rank";
+  if (image.dims[0] != result.dims[0]) return "batches differ";
+  window.batch = image.dims[0];
+  window.channels = image.dims[3];
+  window.results = result.dims[3];
+  for (int d = 0; d < 2; ++d) {
+    const int32_t* at = v.attributes + 5 * d;
+    if (at[0] < 1 || at[1] < 1 || at[2] < 1 || at[3] < 0 || at[4] < 0) return "attribute out of range";
+    WindowAxis& axis = d == 0 ? window.rows : window.columns;
+    axis = {image.dims[1 + d], result.dims[1 + d], at[0], at[1], at[2], at[3]};
+    const int64_t room = axis.image + axis.before + at[4] - ((axis.taps - 1) * axis.dilation + 1);
+    if (axis.result != (room < 0 ? 0 : room / axis.stride + 1)) return "length of the result does not fit the window";
+    if (!pools && third.dims[d] != axis.taps) return "filter does not fit the window";
+  }
+  if (pools ? !same_shape(third, image) : third.dims[2] != window.channels) return "channels differ";
+  if (dense ? third.dims[3] != window.results : window.results != window.channels) return "channels differ";
+  return nullptr;
+}
 
 std::string decode(const int32_t* source, size_t count, const Kernels& kernels, Program& program) {
   if (count < 2) return "program is too short";

@@ -34,8 +34,9 @@ enum Opcode : int32_t {
   kArgmin,
   kRandomUniform,
   kRandomNormal,
-  kRandomPermutation,      // of 0..n-1; int32
-  kFirstReduction = 32,    // + Reduction; attributes: outer, length, inner
+  kRandomPermutation,    // of 0..n-1; int32
+  kFirstReduction = 32,  // + Reduction; attributes: outer, length, inner
+  kFirstWindow = 48,     // + WindowOp; attributes: rows' taps, stride, dilation, pads before, after; columns' the same
   kFirstElementwise = 64,  // + ElementwiseKernel
 };
 
@@ -75,6 +76,10 @@ struct Program {
 std::string decode(const int32_t* words, size_t count, const Kernels& kernels, Program& program);
 
 inline bool is_elementwise(int32_t opcode) { return opcode >= kFirstElementwise || opcode == kCast; }
-inline bool is_reduction(int32_t opcode) { return opcode >= kFirstReduction && opcode < kFirstElementwise; }
+inline bool is_reduction(int32_t opcode) { return opcode >= kFirstReduction && opcode < kFirstReduction + kReductions; }
+inline bool is_window(int32_t opcode) { return opcode >= kFirstWindow && opcode < kFirstWindow + kWindowOps; }
+
+// The window of a value for which is_window holds, over operands x and y. Returns null, or what does not fit.
+const char* window_of(const Value& v, const Value& x, const Value& y, Window& window);
 
 }  // namespace gradtape

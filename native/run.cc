@@ -392,6 +392,29 @@ void run_matmul(const Plan& plan, const MatmulStep& step, char* const* addresses
   }
 }
 
+struct WindowJob {
+  const WindowStep* step;
+  const char *x, *y;
+  char *out, *shared, *own;
+};
+
+void window_part(void* context, size_t part, size_t) {
+  const WindowJob& job = *static_cast<const WindowJob*>(context);
+  const WindowStep& s = *job.step;
+  s.fns->run(s.window, job.x, job.y, job.out, s.units * int64_t(part) / s.parts, s.units * int64_t(part + 1) / s.parts,
+             job.shared, job.own + int64_t(part) * s.own_bytes);
+}
+
+void run_window(const WindowStep& step, char* const* addresses, char* arena, Pool& pool) {
+  WindowJob job{&step,           addresses[step.x], addresses[step.y], addresses[step.value], arena + step.shared,
+                arena + step.own};
+  if (step.fns->prepare) step.fns->prepare(step.window, job.x, job.y, job.shared);
+  if (step.parts > 1)
+    pool.run(size_t(step.parts), window_part, &job);
+  else
+    window_part(&job, 0, 0);
+}
+
 // A loop in as many parts as there are threads, each a contiguous range of units.
 struct LoopJob {
   const Loop* loop;
@@ -476,6 +499,9 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
         break;
       case Step::kMatmul:
         run_matmul(plan, plan.matmuls[step.index], addresses, arena, pool);
+        break;
+      case Step::kWindow:
+        run_window(plan.windows[step.index], addresses, arena, pool);
         break;
       case Step::kOther: {
         const Value& v = values[step.index];

@@ -1,4 +1,4 @@
-/** Activations and losses on logits: the namespace `nn`. */
+/** Activations and losses on logits; with the ops of convolution.ts the namespace `nn`. */
 import { DTypeError, ShapeError, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
 import {
@@ -26,6 +26,18 @@ import { uniform } from './random.js';
 import { reduceMax } from './reduce.js';
 import { cast, expandDims, reduceSum, reshape, zeroOf } from './structure.js';
 
+export {
+  avgPool2d,
+  type Conv1dOptions,
+  type Conv2dOptions,
+  conv1d,
+  conv2d,
+  conv2dTranspose,
+  depthwiseConv2d,
+  maxPool2d,
+  type Padding,
+  type PoolOptions,
+} from './convolution.js';
 export { relu };
 
 function floating(op: string, x: TensorLike): Tensor {

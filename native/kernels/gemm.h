@@ -130,6 +130,22 @@ struct Gemm {
     }
   }
 
+  // One step of a tile along k. Strides in bytes: then gcc makes no second version of the loop for stride one.
+  template <size_t R, size_t N>
+  static GRADTAPE_INLINE void step(const char* a, ptrdiff_t rsa, const char* b, ptrdiff_t last_b, V (&acc)[R][N]) {
+    V row[N];
+#pragma GCC unroll 4
+    for (size_t j = 0; j < N; j++)
+      row[j] =
+          load<T>(reinterpret_cast<const T*>(b + (j + 1 < N ? static_cast<ptrdiff_t>(j * L * sizeof(T)) : last_b)));
+#pragma GCC unroll 16
+    for (size_t i = 0; i < R; i++) {
+      const V x = splat<V>(*reinterpret_cast<const T*>(a + static_cast<ptrdiff_t>(i) * rsa));
+#pragma GCC unroll 4
+      for (size_t j = 0; j < N; j++) acc[i][j] = mul_add(x, row[j], acc[i][j]);
+    }
+  }
+
  private:
   struct Panel {
     size_t depth;
@@ -154,22 +170,6 @@ struct Gemm {
     }
   };
   static constexpr LaneMasks kLaneMasks{};
-
-  // One step of a tile along k. Strides in bytes: then gcc makes no second version of the loop for stride one.
-  template <size_t R, size_t N>
-  static GRADTAPE_INLINE void step(const char* a, ptrdiff_t rsa, const char* b, ptrdiff_t last_b, V (&acc)[R][N]) {
-    V row[N];
-#pragma GCC unroll 4
-    for (size_t j = 0; j < N; j++)
-      row[j] =
-          load<T>(reinterpret_cast<const T*>(b + (j + 1 < N ? static_cast<ptrdiff_t>(j * L * sizeof(T)) : last_b)));
-#pragma GCC unroll 16
-    for (size_t i = 0; i < R; i++) {
-      const V x = splat<V>(*reinterpret_cast<const T*>(a + static_cast<ptrdiff_t>(i) * rsa));
-#pragma GCC unroll 4
-      for (size_t j = 0; j < N; j++) acc[i][j] = mul_add(x, row[j], acc[i][j]);
-    }
-  }
 
   template <size_t R, size_t N>
   [[gnu::noinline]] static void tile(const Panel& panel) {

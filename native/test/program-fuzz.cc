@@ -19,7 +19,7 @@ constexpr size_t kThreads = 3;
 struct Limits {
   int64_t size;   // elements of a value
   int64_t bytes;  // of all values
-  int64_t work;   // multiplications of all matmuls, elements that are reduced
+  int64_t work;   // multiplications of all matmuls and windows, elements that are reduced
   int values;
 };
 constexpr Limits kSmall = {1 << 14, 1 << 22, 1 << 22, 40};
@@ -98,6 +98,12 @@ int32_t any_dtype(Bytes& in) {
   return dtypes[in.below(7)];
 }
 
+// An image [batch, rows, columns, channels].
+std::vector<int32_t> any_image(Bytes& in) {
+  static const int32_t channels[] = {1, 2, 3, 8, 17, 40};
+  return {in.below(4), in.below(12), in.below(12), channels[in.below(6)]};
+}
+
 std::vector<int32_t> any_shape(Bytes& in) {
   std::vector<int32_t> dims(in.below(4));
   for (int32_t& d : dims) d = any_dim(in);
@@ -128,6 +134,72 @@ int64_t product(const std::vector<int32_t>& dims, size_t from, size_t to) {
   int64_t n = 1;
   for (size_t i = from; i < to; ++i) n *= dims[i];
   return n;
+}
+
+// A value of a window over earlier ones; where none fits, the input that it lacks.
+Made any_window(Bytes& in, const std::vector<Made>& before) {
+  const int op = in.below(kWindowOps), count = int(before.size());
+  const bool makes_image = op == kConvImage || op == kDepthwiseImage || op == kMaxPoolImage;
+  const bool makes_filter = op == kConvFilter || op == kDepthwiseFilter, dense = op <= kConvFilter;
+  Made v{kFirstWindow + op, kFloat32, {}, {}, {}};
+  // The value of these dimensions (-1: any), or -1.
+  const auto find = [&](const std::vector<int32_t>& dims) {
+    int i = in.below(count);
+    for (int tries = 0; tries < count; ++tries, i = (i + 1) % count) {
+      const std::vector<int32_t>& d = before[i].dims;
+      bool fits = before[i].dtype == v.dtype && d.size() == dims.size();
+      for (size_t k = 0; fits && k < dims.size(); ++k) fits = dims[k] < 0 || dims[k] == d[k];
+      if (fits) return i;
+    }
+    return -1;
+  };
+  if (in.below(4) == 3) v.dtype = kFloat64;
+  const int first = find({-1, -1, -1, -1});
+  if (first < 0) return {kInput, v.dtype, any_image(in), {}, {}};
+  const std::vector<int32_t>& x = before[first].dims;
+  std::vector<int32_t> other = x, taps;
+  for (int d = 0; d < 2; ++d) {
+    const int32_t k = 1 + in.below(4), stride = 1 + in.below(3), dilation = 1 + in.below(3), pad = in.below(3);
+    int32_t after = in.below(3);
+    const int32_t reach = (k - 1) * dilation + 1, have = x[1 + d];
+    if (makes_image) {
+      int32_t image = (have - 1) * stride + reach - pad - after + in.below(stride);
+      if (image < 0) after += image, image = 0;
+      other[1 + d] = have == 0 ? 0 : image;
+    } else {
+      const int32_t room = have + pad + after - reach;
+      other[1 + d] = room < 0 ? 0 : room / stride + 1;
+    }
+    v.attributes.insert(v.attributes.end(), {k, stride, dilation, pad, after});
+    taps.push_back(k);
+  }
+  // A second operand: a filter (any number of results), another image or result, or keys.
+  std::vector<int32_t> wanted;
+  if (op >= kMaxPool) {
+    wanted = makes_image ? other : x;
+    v.dims = other;
+  } else if (makes_filter) {
+    wanted = other;
+    if (dense) wanted[3] = -1;
+  } else {
+    wanted = {taps[0], taps[1], dense && makes_image ? -1 : x[3]};
+    if (dense) wanted.push_back(makes_image ? x[3] : -1);
+  }
+  const int second = find(wanted);
+  if (second < 0) {
+    for (int32_t& d : wanted) d = d < 0 ? 1 + in.below(20) : d;
+    return {kInput, v.dtype, wanted, {}, {}};
+  }
+  const std::vector<int32_t>& y = before[second].dims;
+  v.operands = {first, second};
+  if (makes_filter) {
+    v.dims = {taps[0], taps[1], x[3]};
+    if (dense) v.dims.push_back(y[3]);
+  } else if (op < kMaxPool) {
+    v.dims = other;
+    if (dense) v.dims[3] = y[makes_image ? 2 : 3];
+  }
+  return v;
 }
 
 // A value over earlier ones that is mostly well formed.
@@ -183,6 +255,8 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
     v.dims.insert(v.dims.end(), x.dims.begin() + to, x.dims.end());
     return v;
   }
+  // One in seven others is a window.
+  if (in.below(7) == 6) return any_window(in, before);
   v.opcode = others[in.below(sizeof(others) / sizeof(others[0]))];
   switch (v.opcode) {
     case kInput:
@@ -393,6 +467,15 @@ bool within(const Limits& limits, const Program& program) {
       work += v.size * a.dims[a.rank - (v.attributes[0] ? 2 : 1)];
     }
     if (is_reduction(v.opcode)) work += program.values[v.operands[0]].size;
+    if (is_window(v.opcode)) {
+      Window w;
+      window_of(v, program.values[v.operands[0]], program.values[v.operands[1]], w);
+      const int64_t taps = std::min(w.rows.taps, w.rows.image) * std::min(w.columns.taps, w.columns.image);
+      if (taps > limits.work) return false;
+      work += w.batch * w.rows.result * w.columns.result * w.results * taps;
+      if (v.opcode <= kFirstWindow + kConvFilter)
+        work += w.batch * w.rows.result * w.columns.result * w.results * taps * w.channels;
+    }
   }
   return bytes <= limits.bytes && work <= limits.work;
 }

@@ -1,0 +1,376 @@
+// Convolutions of images with dense filters, and their two derivatives, as sums of products in the tiles of gemm.h: no
+// matrix of patches is made, an image is read where it is. Taps that leave the image are left out, not multiplied by
+// zeros.
+//
+// Every element is a sum of chains of multiply-adds over its taps, cut into blocks that depend on the window's sizes
+// alone; so its bits depend neither on the units that are computed together nor on the tile it falls into.
+#pragma once
+
+#include "gemm.h"
+#include "transpose.h"
+#include "window.h"
+
+namespace gradtape {
+namespace GRADTAPE_ISA {
+namespace {
+
+// Tiles of c[i][j] (+)= sum over three nested loops of a[i] b[j]. b is packed: vectors side by side, steps of the
+// innermost loop one after the other, padded with zeros to whole vectors.
+template <class T>
+struct ConvTile {
+  using G = Gemm<T>;
+  using V = Vec<T>;
+  static constexpr size_t L = kLanes<T>;
+  static constexpr size_t kDepth = 384;  // about as many steps in a chain: their b stays in L1. Decides bits
+
+  struct Sum {
+    const T *a, *b;
+    T* c;
+    int64_t outer, middle, depth;        // lengths of the loops
+    int64_t a_outer, a_middle, a_depth;  // how a moves in each, in elements
+    int64_t b_outer, b_middle;           // how b does
+    int64_t a_row, c_row;                // from one i to the next
+    size_t columns;                      // of c
+    bool add;
+  };
+
+  template <size_t R, size_t N>
+  [[gnu::noinline]] static void run(const Sum& s) {
+    constexpr ptrdiff_t kSize = sizeof(T), kLast = ptrdiff_t((N - 1) * L) * kSize;
+    const ptrdiff_t a_row = s.a_row * kSize, a_depth = s.a_depth * kSize;
+    V acc[R][N];
+#pragma GCC unroll 16
+    for (size_t i = 0; i < R; i++) {
+#pragma GCC unroll 4
+      for (size_t j = 0; j < N; j++) acc[i][j] = V{};
+    }
+    const char *a_outer = reinterpret_cast<const char*>(s.a), *b_outer = reinterpret_cast<const char*>(s.b);
+    for (int64_t o = s.outer; o > 0; o--, a_outer += s.a_outer * kSize, b_outer += s.b_outer * kSize) {
+      const char *a_middle = a_outer, *b_middle = b_outer;
+      for (int64_t m = s.middle; m > 0; m--, a_middle += s.a_middle * kSize, b_middle += s.b_middle * kSize) {
+        const char *a = a_middle, *b = b_middle;
+        for (int64_t p = s.depth; p > 0; p--, a += a_depth, b += N * L * sizeof(T))
+          G::template step<R, N>(a, a_row, b, kLast, acc);
+      }
+    }
+    T* c = s.c;
+    const bool add = s.add;
+    if (s.columns < N * L) {
+      const size_t few = s.columns - (N - 1) * L;
+      T lanes[R * L];
+#pragma GCC unroll 16
+      for (size_t i = 0; i < R; i++) store(lanes + i * L, acc[i][N - 1]);
+#pragma GCC unroll 16
+      for (size_t i = 0; i < R; i++) {
+        T* at = c + int64_t(i) * s.c_row;
+#pragma GCC unroll 4
+        for (size_t j = 0; j + 1 < N; j++) store(at + j * L, add ? load<T>(at + j * L) + acc[i][j] : acc[i][j]);
+      }
+      put_few(R, few, lanes, c + (N - 1) * L, s.c_row, add);
+    } else if (add) {
+#pragma GCC unroll 16
+      for (size_t i = 0; i < R; i++, c += s.c_row) {
+#pragma GCC unroll 4
+        for (size_t j = 0; j < N; j++) store(c + j * L, load<T>(c + j * L) + acc[i][j]);
+      }
+    } else {
+#pragma GCC unroll 16
+      for (size_t i = 0; i < R; i++, c += s.c_row) {
+#pragma GCC unroll 4
+        for (size_t j = 0; j < N; j++) store(c + j * L, acc[i][j]);
+      }
+    }
+  }
+
+  [[gnu::noinline]] static void put_few(size_t rows, size_t columns, const T* lanes, T* c, int64_t c_row, bool add) {
+    for (size_t i = 0; i < rows; i++, lanes += L, c += c_row) {
+      for (size_t j = 0; j < columns; j++) c[j] = add ? c[j] + lanes[j] : lanes[j];
+    }
+  }
+
+  using Fn = void (*)(const Sum&);
+  template <size_t N, size_t R = G::max_rows(N)>
+  static Fn of(size_t rows) {
+    if constexpr (R == 1) {
+      return run<1, N>;
+    } else {
+      return rows == R ? run<R, N> : of<N, R - 1>(rows);
+    }
+  }
+  static Fn of(size_t rows, size_t vectors) {
+    if constexpr (G::kVectors > 2) {
+      if (vectors == 4) return of<4>(rows);
+      if (vectors == 3) return of<3>(rows);
+    }
+    return vectors == 2 ? of<2>(rows) : of<1>(rows);
+  }
+
+  // `rows` rows of one sum, in tiles.
+  static void rows(Sum& s, int64_t rows, size_t vectors) {
+    const EvenParts parts(rows, int64_t(G::max_rows(vectors)));
+    const T* a = s.a;
+    T* c = s.c;
+    for (int64_t part = 0; part < parts.parts; part++) {
+      const int64_t i = parts[part];
+      s.a = a + i * s.a_row;
+      s.c = c + i * s.c_row;
+      of(size_t(parts[part + 1] - i), vectors)(s);
+    }
+  }
+
+  // Columns of c in panels as wide as a tile.
+  struct Panels {
+    int64_t columns, width, count;
+    explicit Panels(int64_t columns) : columns(columns) {
+      const size_t n = size_t(columns);
+      width = int64_t((n <= L ? 1 : n <= 2 * L ? 2 : G::kVectors) * L);
+      count = (columns + width - 1) / width;
+    }
+    int64_t here(int64_t panel) const { return panel + 1 < count ? width : columns - panel * width; }
+    size_t vectors(int64_t panel) const { return (size_t(here(panel)) + L - 1) / L; }
+    int64_t padded() const { return count == 0 ? 0 : (count - 1) * width + int64_t(vectors(count - 1) * L); }
+  };
+};
+
+// Results from an image and a filter (back: an image from a result and a filter).
+template <class T, bool back>
+struct ConvGather {
+  using Tile = ConvTile<T>;
+  using Panels = typename Tile::Panels;
+  static constexpr bool kPrepares = true;
+  static constexpr int64_t kPixels = 448;  // about as many are computed together, for the sake of the filter
+
+  struct Shape {
+    int64_t from_rows, from_columns, from_channels, rows, columns, channels;
+    int64_t height;  // rows of a unit
+    int64_t blocks;  // units of an image; 1: several images a unit
+    int64_t images;  // of a unit
+    explicit Shape(const Window& w) {
+      if (back) {
+        from_rows = w.rows.result, from_columns = w.columns.result, from_channels = w.results;
+        rows = w.rows.image, columns = w.columns.image, channels = w.channels;
+      } else {
+        from_rows = w.rows.image, from_columns = w.columns.image, from_channels = w.channels;
+        rows = w.rows.result, columns = w.columns.result, channels = w.results;
+      }
+      height = images = blocks = 1;
+      if (rows == 0 || columns == 0) return;
+      height = columns < kPixels ? kPixels / columns : 1;
+      if (height >= rows) {
+        height = rows;
+        images = rows * columns < kPixels ? kPixels / (rows * columns) : 1;
+      }
+      blocks = (rows + height - 1) / height;
+    }
+  };
+
+  static int64_t units(const Window& w) {
+    const Shape s(w);
+    if (s.rows * s.columns * s.channels == 0) return 0;
+    return (w.batch + s.images - 1) / s.images * s.blocks;
+  }
+
+  // The filter by panels of columns; in a panel by row taps, column taps, channels that are summed over.
+  static size_t shared_bytes(const Window& w) {
+    const Shape s(w);
+    return size_t(w.rows.taps * w.columns.taps * s.from_channels * Panels(s.channels).padded()) * sizeof(T);
+  }
+  static void prepare(const Window& w, const void*, const void* y, void* shared) {
+    const Shape s(w);
+    const Panels panels(s.channels);
+    const T* filter = static_cast<const T*>(y);
+    T* to = static_cast<T*>(shared);
+    const int64_t taps = w.rows.taps * w.columns.taps, depth = s.from_channels;
+    for (int64_t panel = 0; panel < panels.count; panel++) {
+      const int64_t j0 = panel * panels.width, here = panels.here(panel);
+      const int64_t padded = int64_t(panels.vectors(panel) * Tile::L);
+      const T* from = filter + (back ? j0 * w.results : j0);
+      for (int64_t tap = 0; tap < taps; tap++, from += w.channels * w.results, to += depth * padded) {
+        if (back) {
+          using Bits = typename IntOfSize<sizeof(T)>::Unsigned;
+          Transpose<Bits>::run(from, size_t(depth), to, size_t(padded), size_t(here), size_t(depth));
+        } else {
+          for (int64_t p = 0; p < depth; p++)
+            __builtin_memcpy(to + p * padded, from + p * w.results, size_t(here) * sizeof(T));
+        }
+        for (int64_t p = 0; p < depth && here < padded; p++)
+          __builtin_memset(to + p * padded + here, 0, size_t(padded - here) * sizeof(T));
+      }
+    }
+  }
+  static size_t own_bytes(const Window&) { return 0; }
+
+  static int64_t lattices(const WindowAxis& axis) { return back ? image_lattices(axis) : result_lattices(axis); }
+  static Lattice lattice(const WindowAxis& axis, int64_t i) {
+    return back ? image_lattice(axis, i) : result_lattice(axis, i);
+  }
+
+  // Positions in rows t0 .. t1 - 1 and columns q0 .. q1 - 1 of two lattices, which have the same taps.
+  struct Rectangle {
+    const Lattice &rows, &columns;
+    int64_t t0, t1, q0, q1;
+    Lattice::Range row_taps, column_taps;
+  };
+
+  static void rectangle(const Window& w, const Shape& s, const Rectangle& r, const T* x, const T* filter, T* out,
+                        int64_t images) {
+    const int64_t depth = s.from_channels, column_taps = w.columns.taps, taps = w.rows.taps * column_taps;
+    const int64_t row = s.from_columns * depth;
+    // Chains as long as in gemm.h, but no shorter runs of channels than this.
+    const int64_t most = Tile::kDepth / taps;
+    const EvenParts blocks(depth, most > 32 ? most : 32);
+    const Panels panels(s.channels);
+    const int64_t height = r.t1 - r.t0, width = r.q1 - r.q0;
+    const bool across = width >= 6 || width >= height;
+    typename Tile::Sum sum;
+    sum.outer = r.row_taps.hi - r.row_taps.lo;
+    const int64_t middle = r.column_taps.hi - r.column_taps.lo;
+    if (sum.outer == 0 || middle == 0) sum.outer = 0;
+    sum.a_outer = r.rows.dilation * row;
+    sum.a_middle = r.columns.dilation * depth;
+    sum.a_depth = 1;
+    sum.a_row = across ? r.columns.stride * depth : r.rows.stride * row;
+    sum.c_row = across ? r.columns.step * s.channels : r.rows.step * s.columns * s.channels;
+    const int64_t first = r.rows.source(r.t0, r.row_taps.lo) * row + r.columns.source(r.q0, r.column_taps.lo) * depth;
+    const int64_t tap = (r.rows.tap + r.row_taps.lo * r.rows.tap_step) * column_taps + r.columns.tap +
+                        r.column_taps.lo * r.columns.tap_step;
+    T* const corner =
+        out + ((r.rows.first + r.t0 * r.rows.step) * s.columns + r.columns.first + r.q0 * r.columns.step) * s.channels;
+    for (int64_t panel = 0; panel < panels.count; panel++) {
+      const size_t vectors = panels.vectors(panel);
+      const int64_t padded = int64_t(vectors * Tile::L);
+      sum.columns = size_t(panels.here(panel));
+      sum.b_outer = r.rows.tap_step * column_taps * depth * padded;
+      sum.b_middle = r.columns.tap_step * depth * padded;
+      const T* b = filter + panel * panels.width * taps * depth + tap * depth * padded;
+      for (int64_t block = 0; block < (depth == 0 ? 1 : blocks.parts); block++) {
+        const int64_t p = depth == 0 ? 0 : blocks[block];
+        sum.middle = middle;
+        sum.depth = depth == 0 ? 0 : blocks[block + 1] - p;
+        // Neighbouring taps whose channels are contiguous are one longer loop.
+        if (sum.a_middle == sum.depth && sum.b_middle == sum.depth * padded) sum.depth *= middle, sum.middle = 1;
+        sum.add = block > 0;
+        for (int64_t n = 0; n < images; n++) {
+          const T* a = sum.outer == 0 ? x : x + n * s.from_rows * row + first + p;
+          T* c = corner + n * s.rows * s.columns * s.channels + panel * panels.width;
+          for (int64_t i = 0; i < (across ? height : width); i++) {
+            sum.a = sum.outer == 0 ? x : a + (across ? i * r.rows.stride * row : i * r.columns.stride * depth);
+            sum.b = b + p * padded;
+            sum.c = c + (across ? i * r.rows.step * s.columns : i * r.columns.step) * s.channels;
+            Tile::rows(sum, across ? width : height, vectors);
+          }
+        }
+      }
+    }
+  }
+
+  static void run(const Window& w, const void* x_, const void*, void* out_, int64_t from, int64_t to,
+                  const void* shared, void*) {
+    const Shape s(w);
+    const T* filter = static_cast<const T*>(shared);
+    for (int64_t unit = from; unit < to; unit++) {
+      const int64_t n = unit / s.blocks * s.images, images = s.images < w.batch - n ? s.images : w.batch - n;
+      const int64_t top = unit % s.blocks * s.height, bottom = top + s.height < s.rows ? top + s.height : s.rows;
+      const T* x = static_cast<const T*>(x_) + n * s.from_rows * s.from_columns * s.from_channels;
+      T* out = static_cast<T*>(out_) + n * s.rows * s.columns * s.channels;
+      for (int64_t i = 0; i < lattices(w.rows); i++) {
+        const Lattice rows = lattice(w.rows, i);
+        for (int64_t t = rows.from(top), t_end = rows.from(bottom), t1; t < t_end; t = t1) {
+          const Lattice::Range row_taps = rows.taps_at(t);
+          t1 = rows.run_end(t, t_end, row_taps);
+          for (int64_t j = 0; j < lattices(w.columns); j++) {
+            const Lattice columns = lattice(w.columns, j);
+            for (int64_t q = 0, q1; q < columns.count; q = q1) {
+              const Lattice::Range column_taps = columns.taps_at(q);
+              q1 = columns.run_end(q, columns.count, column_taps);
+              rectangle(w, s, {rows, columns, t, t1, q, q1, row_taps, column_taps}, x, filter, out, images);
+            }
+          }
+        }
+      }
+    }
+  }
+};
+
+// A filter from an image and a result: a unit is the row of taps of some columns.
+template <class T>
+struct ConvFilter : Unprepared {
+  using Tile = ConvTile<T>;
+  using Panels = typename Tile::Panels;
+  static constexpr int64_t kPixels = 192;  // at most as many steps in a chain: their b stays in L1. Decides bits
+
+  static int64_t units(const Window& w) { return w.rows.taps * Panels(w.results).count; }
+  static size_t own_bytes(const Window& w) { return size_t(kPixels * Panels(w.results).width) * sizeof(T); }
+
+  static void run(const Window& w, const void* x_, const void* y_, void* out_, int64_t from, int64_t to, const void*,
+                  void* own) {
+    const T *x = static_cast<const T*>(x_), *y = static_cast<const T*>(y_);
+    T *out = static_cast<T*>(out_), *packed = static_cast<T*>(own);
+    const WindowAxis &rows = w.rows, &columns = w.columns;
+    const Panels panels(w.results);
+    const int64_t image_row = columns.image * w.channels, result_row = columns.result * w.results;
+    const Lattice row_lattice = result_lattice(rows, 0), column_lattice = result_lattice(columns, 0);
+    const EvenParts across(columns.result, kPixels);
+    const int64_t height = columns.result > 0 && columns.result < kPixels ? kPixels / columns.result : 1;
+    for (int64_t unit = from; unit < to; unit++) {
+      const int64_t tap = unit / panels.count, panel = unit % panels.count, here = panels.here(panel);
+      const size_t vectors = panels.vectors(panel);
+      const int64_t padded = int64_t(vectors * Tile::L);
+      T* filter = out + tap * columns.taps * w.channels * w.results + panel * panels.width;
+      for (int64_t i = 0; i < columns.taps * w.channels; i++)
+        __builtin_memset(filter + i * w.results, 0, size_t(here) * sizeof(T));
+      const Lattice::Range down = row_lattice.positions_at(tap);
+      for (int64_t n = 0; n < w.batch; n++) {
+        for (int64_t r = down.lo; r < down.hi; r += height) {
+          const int64_t count = height < down.hi - r ? height : down.hi - r;
+          for (int64_t part = 0; part < across.parts; part++) {
+            const int64_t left = across[part], right = across[part + 1];
+            pack(y + (n * rows.result + r) * result_row + left * w.results + panel * panels.width, result_row,
+                 w.results, count, right - left, here, padded, packed);
+            typename Tile::Sum sum;
+            sum.outer = count;
+            sum.middle = 1;
+            sum.a_outer = rows.stride * image_row;
+            sum.a_middle = sum.b_middle = 0;
+            sum.a_depth = columns.stride * w.channels;
+            sum.b_outer = (right - left) * padded;
+            sum.a_row = 1;
+            sum.c_row = w.results;
+            sum.columns = size_t(here);
+            sum.add = true;
+            const T* image = x + (n * rows.image + row_lattice.source(r, tap)) * image_row;
+            for (int64_t k = 0; k < columns.taps; k++) {
+              const Lattice::Range met = column_lattice.positions_at(k);
+              const int64_t q0 = met.lo < left ? left : met.lo, q1 = met.hi < right ? met.hi : right;
+              if (q0 >= q1) continue;
+              sum.depth = q1 - q0;
+              sum.a = image + column_lattice.source(q0, k) * w.channels;
+              sum.b = packed + (q0 - left) * padded;
+              sum.c = filter + k * w.channels * w.results;
+              Tile::rows(sum, w.channels, vectors);
+            }
+          }
+        }
+      }
+    }
+  }
+
+ private:
+  static void pack(const T* from, int64_t row, int64_t pixel, int64_t rows, int64_t columns, int64_t here,
+                   int64_t padded, T* to) {
+    for (int64_t r = 0; r < rows; r++) {
+      for (int64_t q = 0; q < columns; q++, to += padded) {
+        const T* p = from + r * row + q * pixel;
+        if (here == padded) {
+          for (int64_t j = 0; j < padded; j += int64_t(Tile::L)) store(to + j, load<T>(p + j));
+        } else {
+          for (int64_t j = 0; j < padded; j++) to[j] = j < here ? p[j] : T(0);
+        }
+      }
+    }
+  }
+};
+
+}  // namespace
+}  // namespace GRADTAPE_ISA
+}  // namespace gradtape
