@@ -1,5 +1,7 @@
 /** Gradients given by hand: customGradient, recomputeGrad, gradPassThrough. Bodies are not recorded; their entry is. */
-import { GradtapeError, ShapeError, show } from './errors.js';
+import type { NumberArray } from './constant.js';
+import { isFloating } from './dtype.js';
+import { DTypeError, GradtapeError, ShapeError, show } from './errors.js';
 import { GradientTape, isLeaf, isPlainObject, mapNested, type Nested } from './gradient-tape.js';
 import { IndexedSlices } from './indexed-slices.js';
 import { asTensor } from './op.js';
@@ -35,9 +37,9 @@ function isArgument(value: unknown): boolean {
   return isLeaf(value) || typeof value === 'number' || typeof value === 'boolean' || ArrayBuffer.isView(value);
 }
 
-/** An array of numbers or booleans: one operand, not a list of them. */
-function isHostArray(value: unknown): value is (number | boolean)[] {
-  return Array.isArray(value) && value.every((v) => typeof v === 'number' || typeof v === 'boolean');
+/** A nested array of numbers or booleans: one operand, not a list of them. */
+function isHostArray(value: unknown): value is NumberArray {
+  return Array.isArray(value) && value.every((v) => typeof v === 'number' || typeof v === 'boolean' || isHostArray(v));
 }
 
 /** The tensors among the arguments, flattened. Host arrays and numbers are constants, but count as arguments. */
@@ -72,9 +74,18 @@ function isNumbers(list: readonly unknown[]): boolean {
 
 function checked(g: CustomGradient, like: Tensor, what: string): Cotangent | null {
   if (g === null || g === undefined) return null;
-  if (g instanceof IndexedSlices) return g;
-  const t = asTensor('customGradient', g, like.dtype);
-  const fits = t.rank >= like.rank && like.shape.every((d, i) => d === 1 || d === t.shape[t.rank - like.rank + i]);
+  const t = g instanceof IndexedSlices ? g : asTensor('customGradient', g, like.dtype);
+  if (t.dtype !== like.dtype && isFloating(like.dtype)) {
+    throw new DTypeError(
+      `customGradient: the gradient of ${what} has dtype ${t.dtype}, expected ${like.dtype}; write cast(g, '${like.dtype}')`,
+      'ERR_CUSTOM_GRADIENT',
+    );
+  }
+  if (t instanceof IndexedSlices && sameShape(t.denseShape, like.shape)) return t;
+  const fits =
+    t instanceof Tensor &&
+    t.rank >= like.rank &&
+    like.shape.every((d, i) => d === 1 || d === t.shape[t.rank - like.rank + i]);
   if (!sameShape(t.shape, like.shape) && !fits) {
     throw new ShapeError(
       `customGradient: the gradient of ${what} has shape ${showShape(t.shape)}, expected ${showShape(like.shape)}`,
@@ -174,7 +185,7 @@ export function recomputeGrad<A extends unknown[], V extends Nested<Tensor>>(f: 
         const again = args.map((arg) => replaceOperands(arg, () => copies[k++] as Tensor)) as A;
         const tape = new GradientTape();
         const targets = tape.record(() => {
-          tape.watch(copies);
+          tape.watch(copies.filter((t) => isFloating(t.dtype)));
           const flat: Tensor[] = [];
           mapNested(f(...again), (leaf) => flat.push(leaf as Tensor));
           return flat;

@@ -6,7 +6,7 @@ import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, war
 import { accompany } from './evaluate.js';
 import { asTensor } from './op.js';
 import { sameShape, showShape } from './shape.js';
-import { bound, type Cotangent, type Entry, markTurn, pop, push, Recording } from './tape.js';
+import { bound, type Cotangent, type Entry, markTurn, pop, push, Recording, takes } from './tape.js';
 import { Tensor, uniformTensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
 import { Variable, variablesOf } from './variable.js';
@@ -89,15 +89,10 @@ export class GradientTape {
     } finally {
       this.stop();
     }
-    const { then } = (result ?? {}) as { then?: unknown };
-    if (typeof then === 'function') {
-      // Whatever becomes of it, this error is what the caller gets to hear.
-      then.call(result, undefined, () => undefined);
-      throw new TapeError(
-        'ERR_TAPE_ASYNC',
-        'record: the function returned a promise; what it does after its first await is not recorded. Use tape.recordAsync(fn).',
-      );
-    }
+    refuseAsync(
+      result,
+      'record: the function returned a promise; what it does after its first await is not recorded. Use tape.recordAsync(fn).',
+    );
     return result;
   }
 
@@ -176,6 +171,7 @@ export class GradientTape {
         'watch: the tape is not recording. Call it inside record: tape.record(() => { tape.watch(x); ... })',
       );
     }
+    takes(this.tape); // throws if the block was left open across an await
     for (const leaf of leaves) {
       if (!isFloating(leaf.dtype)) {
         warnOnce(
@@ -199,14 +195,21 @@ export class GradientTape {
     const { tape } = this;
     this.recording = false;
     tape.paused = true;
+    let result: T;
     try {
-      return fn();
+      result = fn();
     } finally {
       if (this.tape === tape) {
         this.recording = true;
         tape.paused = false;
       }
     }
+    refuseAsync(
+      result,
+      'stopRecording: the function returned a promise; what it does after its first await would be recorded. ' +
+        'Await outside, and pause around what is synchronous.',
+    );
+    return result;
   }
 
   /** Forgets everything recorded and watched; goes on recording. */
@@ -309,6 +312,14 @@ export class GradientTape {
   }
 }
 
+/** Throws for a promise: whatever becomes of it, this error is what the caller gets to hear. */
+function refuseAsync(result: unknown, message: string): void {
+  const { then } = (result ?? {}) as { then?: unknown };
+  if (typeof then !== 'function') return;
+  then.call(result, undefined, () => undefined);
+  throw new TapeError('ERR_TAPE_ASYNC', message);
+}
+
 function checkUnconnected(value: unknown): UnconnectedGradients {
   if (value === undefined) return 'none';
   if (value === 'none' || value === 'zero' || value === 'throw') return value;
@@ -352,7 +363,8 @@ function seedsFor(targets: readonly Leaf[], target: unknown, given: unknown): (T
       mapNested(t, () => seeds.push(null));
       return;
     }
-    if (!sameKind || (isPlainObject(t) && keys.some((k) => !(k in (g as object))))) {
+    const sameKeys = (of: object): boolean => Object.keys(of).length === keys.length && keys.every((k) => k in of);
+    if (!sameKind || (isPlainObject(t) && !sameKeys(g as object))) {
       throw new ValueError(
         `gradient: outputGradients must have the structure of the target; at ${path || 'the top'} expected ` +
           `${Array.isArray(t) ? `an array of ${t.length}` : `keys ${keys.join(', ')}`}, got ${show(g)}`,

@@ -123,6 +123,7 @@ const tolerances: Readonly<Record<string, readonly [Tolerance, Tolerance]>> = {
   reduceVariance: [{ ulp: 6 }, { ulp: 2, sum: 1 }],
   reduceStd: [{ ulp: 3 }, { ulp: 4, sum: 1 }],
   tile: [exact, summed],
+  pad: [exact, summed],
   broadcastTo: [exact, summed],
   gather: [exact, summed],
   gatherNd: [exact, summed],

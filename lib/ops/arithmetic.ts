@@ -1,5 +1,5 @@
 /** Arithmetic with broadcasting, comparisons, logic and selection. */
-import { DTypeError } from '../errors.js';
+import { DTypeError, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
 import {
   asTensor,
@@ -21,7 +21,7 @@ import type { RecordedOp } from '../tape.js';
 import { isRecording, recordMany, suspended } from '../tape.js';
 import { Tensor } from '../tensor.js';
 import { type TensorLike, Variable } from '../variable.js';
-import { cast, zeroOf } from './structure.js';
+import { cast, reshape, zeroOf } from './structure.js';
 
 type Fn1 = (x: TensorLike) => Tensor;
 type Fn2 = (x: TensorLike, y: TensorLike) => Tensor;
@@ -67,12 +67,13 @@ const realDiv: Fn2 = binary(
   },
 );
 
-/** x / y. Integers divide as float64, as in TensorFlow. */
+/** x / y. Integers divide as floats, as in TensorFlow: int32 as float64, uint8 as float32. */
 export function div(x: TensorLike, y: TensorLike): Tensor {
   const dtype = dtypeOf(x) ?? dtypeOf(y) ?? likeOf(x) ?? likeOf(y);
   if (dtype !== 'int32' && dtype !== 'uint8') return realDiv(x, y);
   const [a, b] = asTensors('div', [x, y]) as [Tensor, Tensor];
-  return realDiv(cast(a, 'float64'), cast(b, 'float64'));
+  const wide = dtype === 'int32' ? 'float64' : 'float32';
+  return realDiv(cast(a, wide), cast(b, wide));
 }
 
 /** Rounded towards minus infinity; no gradient. */
@@ -116,9 +117,16 @@ const whereOp: RecordedOp = {
   ],
 };
 
+/** Index vectors of the elements that are true (or not 0), in row-major order: int32 [count, rank]. Evaluates them. */
+export function where(condition: TensorLike): Tensor;
 /** x where the condition holds, else y; all three broadcast. The branch not taken gets a gradient of 0. */
-export function where(condition: TensorLike, x: TensorLike, y: TensorLike): Tensor {
+export function where(condition: TensorLike, x: TensorLike, y: TensorLike): Tensor;
+export function where(condition: TensorLike, x?: TensorLike, y?: TensorLike): Tensor {
   const c = asTensor('where', condition, 'bool');
+  if (x === undefined && y === undefined) return indicesOf(c);
+  if (x === undefined || y === undefined) {
+    throw new ValueError('where: expected both x and y, or neither, for the indices of what is true', 'ERR_OPTION');
+  }
   if (c.dtype !== 'bool')
     throw new DTypeError(`where: the condition must be bool, got ${c.dtype}; compare it with something`);
   const [a, b] = (
@@ -128,6 +136,22 @@ export function where(condition: TensorLike, x: TensorLike, y: TensorLike): Tens
   const t = nodeOfMany('where', kWhere, a.dtype, shape, [c, a, b], []);
   if (isRecording()) recordMany(whereOp, [t], [c, a, b], null);
   return done(t);
+}
+
+function indicesOf(c: Tensor): Tensor {
+  const indices: number[] = [];
+  c.dataSync().forEach((value, at) => {
+    if (value === 0) return;
+    let rest = at;
+    const index = c.shape.toReversed().map((length) => {
+      const i = rest % length;
+      rest = (rest - i) / length;
+      return i;
+    });
+    for (const i of index.reverse()) indices.push(i);
+  });
+  const count = c.rank === 0 ? Number(c.item() !== 0) : indices.length / c.rank;
+  return reshape(asTensor('where', Int32Array.from(indices)), [count, c.rank]);
 }
 
 /** Limits x to [low, high]; the bounds pass the gradient. Where low > high it is low, as in TensorFlow. */

@@ -1,7 +1,7 @@
 /** Reading and adding at indices: gather and its transpose, the scatter-add, and what is made of them. */
 import type { DType } from '../dtype.js';
 import { checkDType, numberAs } from '../dtype.js';
-import { ShapeError, ValueError } from '../errors.js';
+import { ShapeError, ValueError, warnOnce } from '../errors.js';
 import { IndexedSlices } from '../indexed-slices.js';
 import { opcodeOf } from '../native.js';
 import { asIndices, asTensor, done, node, register } from '../op.js';
@@ -174,6 +174,10 @@ export function scatterNd(indices: TensorLike, updates: TensorLike, shape: reado
     throw new ShapeError(`scatterNd: updates have shape ${showShape(u.shape)}, expected ${showShape(expected)}`);
   }
   const sizes: Plan['sizes'] = [1, 1, sizeOf(target.slice(0, depth)), rows.size, sizeOf(rest)];
+  // Small integers add up as int32 and wrap around; booleans are or-ed, as in TensorFlow.
+  if (u.dtype === 'uint8' || u.dtype === 'bool') {
+    return cast(scatterRows(cast(u, 'int32'), rows, { sizes, rows: false }, target), u.dtype);
+  }
   return scatterRows(u, rows, { sizes, rows: false }, target);
 }
 
@@ -225,6 +229,13 @@ export function oneHot(indices: TensorLike, depth: number, opts: OneHotOptions =
 /** The dense tensor of a gradient. */
 export function densify(g: Tensor | IndexedSlices): Tensor {
   if (g instanceof Tensor) return g;
+  const size = sizeOf(g.denseShape);
+  if (size >= 1e8) {
+    warnOnce(
+      'GRADTAPE_DENSE_SLICES',
+      `Converting sparse IndexedSlices to a dense Tensor with ${size} elements. This may consume a large amount of memory.`,
+    );
+  }
   const [length = 0, ...rest] = g.denseShape;
   const sizes: Plan['sizes'] = [1, 1, length, g.indices.size, sizeOf(rest)];
   return scatterRows(g.values, g.indices, { sizes, rows: true }, g.denseShape);

@@ -1,10 +1,11 @@
 /** Elementwise functions. Formulas: derivatives as in any table; forms that use the output where that keeps less. */
-import { binary, fromOut, fromX, fromXOut, fromXY, fromY, linear, unary } from '../op.js';
+import { binary, composed, fromOut, fromX, fromXOut, fromXY, fromY, linear, unary } from '../op.js';
+import type { RecordedOp } from '../tape.js';
 import { isOnTape } from '../tape.js';
 import type { Tensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
 import { add, div, equal, greater, logicalAnd, mul, neg, sub, where } from './arithmetic.js';
-import { zeroOf } from './structure.js';
+import { identity, zeroOf } from './structure.js';
 
 type Fn1 = (x: TensorLike) => Tensor;
 type Fn2 = (x: TensorLike, y: TensorLike) => Tensor;
@@ -119,14 +120,29 @@ const finite: Fn1 = unary('isFinite', null);
 export const isInf: Fn1 = unary('isInf', null);
 export { finite as isFinite };
 
+/** t, with a gradient of zeros with respect to x: connected, as TensorFlow's is, at every order. */
+function connect(t: Tensor, x: Tensor): Tensor {
+  return isOnTape(x) ? composed(connectOp, [t, x], null, () => identity(t)) : t;
+}
+const connectOp: RecordedOp = {
+  name: 'connect',
+  vjps: [linear((ct) => ct), fromY((_, x, e) => connect(zeroOf(e, 1) as Tensor, x))],
+};
+
+/** x, whose derivative stays connected to it. */
+function linked(x: Tensor): Tensor {
+  return isOnTape(x) ? composed(linkedOp, [x], null, () => identity(x)) : x;
+}
+const linkedOp: RecordedOp = { name: 'linked', vjps: [fromX((ct, x) => connect(ct, x))] };
+
 /** y x^(y - 1). At x = y = 0 it is 0: the power is taken to be x^0 there, for 0 * inf would be NaN. */
 function powBase(ct: Tensor, x: Tensor, y: Tensor): Tensor {
   // An exponent that a tape knows is no mere number: the rule's own derivative needs it.
   if (y.uniform !== undefined && !isOnTape(y)) {
     const n = y.uniform;
-    if (n === 2) return mul(mul(ct, 2), x);
-    if (n === 1) return mul(ct, 1);
-    if (n === 0) return mul(ct, 0);
+    if (n === 2) return mul(mul(ct, 2), linked(x));
+    if (n === 1) return connect(mul(ct, 1), x);
+    if (n === 0) return connect(mul(ct, 0), x);
     return mul(mul(ct, n), pow(x, n - 1));
   }
   return mul(mul(ct, y), pow(x, where(logicalAnd(equal(y, 0), equal(x, 0)), 0, sub(y, 1))));

@@ -185,12 +185,22 @@ export function biasAdd(x: TensorLike, bias: TensorLike, opts: { dataFormat?: 'N
   );
 }
 
+export interface DropoutOptions {
+  seed?: number;
+  /** Lengths of x, or 1 (null: as x) for axes along which all elements share their fate. */
+  noiseShape?: readonly (number | null)[];
+}
+
 /** Zeroes a fraction `rate` of the elements at random and scales the rest by 1 / (1 - rate). */
-export function dropout(x: TensorLike, rate: number, opts: { seed?: number } = {}): Tensor {
+export function dropout(x: TensorLike, rate: number, opts: DropoutOptions = {}): Tensor {
   const a = floating('dropout', x);
+  const noise = (opts.noiseShape ?? a.shape).map((length, d) => length ?? (a.shape[d] as number));
+  if (noise.length !== a.rank || noise.some((length, d) => length !== 1 && length !== a.shape[d])) {
+    throw new ShapeError(`dropout: noiseShape ${showShape(noise)} does not broadcast to ${showShape(a.shape)}`);
+  }
   if (!(rate >= 0 && rate < 1)) throw new ValueError(`dropout: rate must be in [0, 1), got ${rate}`, 'ERR_OPTION');
   if (rate === 0) return mul(a, 1);
-  const draw = uniform(a.shape, { dtype: a.dtype, ...(opts.seed === undefined ? {} : { seed: opts.seed }) });
+  const draw = uniform(noise, { dtype: a.dtype, ...(opts.seed === undefined ? {} : { seed: opts.seed }) });
   return where(greater(rate, draw), 0, mul(a, 1 / (1 - rate)));
 }
 
@@ -222,21 +232,38 @@ export function relu6(x: TensorLike): Tensor {
   return minimum(6, relu(x));
 }
 
+// From the output, which is exp(x) - 1 below 0: no operand is kept.
+const eluOp: RecordedOp = {
+  name: 'elu',
+  vjps: [fromOut((ct, out) => where(less(out, 0), mul(ct, add(minimum(out, 0), 1)), ct))],
+};
+
 /** x where x > 0, else exp(x) - 1. */
 export function elu(x: TensorLike): Tensor {
   const a = floating('elu', x);
-  return where(less(a, 0), expm1(minimum(a, 0)), a);
+  return done(composed(eluOp, [a], null, () => where(less(a, 0), expm1(minimum(a, 0)), a)));
 }
 
 // Klambauer et al. 2017, Self-Normalizing Neural Networks.
 const seluScale = 1.0507009873554805;
 const seluAlpha = 1.6732632423543772;
 
+const seluOp: RecordedOp = {
+  name: 'selu',
+  vjps: [
+    // At 0 its derivative is the scale, as in TensorFlow.
+    fromOut((ct, out) => where(less(out, 0), mul(ct, add(minimum(out, 0), seluScale * seluAlpha)), mul(ct, seluScale))),
+  ],
+};
+
 /** Scaled exponential linear unit. */
 export function selu(x: TensorLike): Tensor {
   const a = floating('selu', x);
-  // At 0 its derivative is the scale, as in TensorFlow.
-  return where(less(a, 0), mul(expm1(minimum(a, 0)), seluScale * seluAlpha), mul(a, seluScale));
+  return done(
+    composed(seluOp, [a], null, () =>
+      where(less(a, 0), mul(expm1(minimum(a, 0)), seluScale * seluAlpha), mul(a, seluScale)),
+    ),
+  );
 }
 
 const siluOp: RecordedOp = {

@@ -1,14 +1,14 @@
 /** Random tensors from counters (Philox): the same seed gives the same numbers on any machine and number of threads. */
 import { randomBytes } from 'node:crypto';
 import type { DType } from '../dtype.js';
-import { checkDType } from '../dtype.js';
+import { checkDType, numberAs } from '../dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
 import { asTensor, done, node } from '../op.js';
 import { checkShape, type Shape, sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
-import { add, greater, mul, sub, where } from './arithmetic.js';
+import { add, greater, less, mul, sub, where } from './arithmetic.js';
 import { gather } from './indexing.js';
 import { abs, floor, log } from './math.js';
 import { argmax } from './reduce.js';
@@ -60,17 +60,21 @@ function floatingDType(op: string, dtype: DType | undefined): DType {
   return d;
 }
 
+export interface UniformOptions extends RandomOptions {
+  /** The least value (0); with respect to it and to maxval the result is differentiable. */
+  minval?: TensorLike;
+  /** What every value is below (1). */
+  maxval?: TensorLike;
+}
+
 /** Uniform in [minval, maxval); integers too. */
-export function uniform(
-  shape: readonly number[],
-  opts: RandomOptions & { minval?: number; maxval?: number } = {},
-): Tensor {
+export function uniform(shape: readonly number[], opts: UniformOptions = {}): Tensor {
   const dtype = checkDType('random.uniform', opts.dtype ?? 'float32');
   const s = checkShape('random.uniform', shape);
   const low = opts.minval ?? 0;
   if (dtype === 'int32') {
     const high = opts.maxval;
-    if (high === undefined || !Number.isInteger(low) || !Number.isInteger(high) || high <= low) {
+    if (typeof low !== 'number' || typeof high !== 'number' || !isRange(low, high)) {
       throw new ValueError(
         `random.uniform: integers need minval < maxval, got ${show(low)} and ${show(high)}`,
         'ERR_OPTION',
@@ -78,17 +82,34 @@ export function uniform(
     }
     const u = draw('random.uniform', kUniform, 'float64', s, opts.seed);
     // Multiplying a 53-bit fraction: the bias is below 2^-21 for any range of int32.
-    return cast(floor(add(mul(u, high - low), low)), 'int32');
+    // Floored before `low` is added, which might round up to `high`.
+    return cast(add(floor(mul(u, high - low)), low), 'int32');
   }
   const u = draw('random.uniform', kUniform, floatingDType('random.uniform', dtype), s, opts.seed);
   const high = opts.maxval ?? 1;
-  if (!(high >= low)) throw new ValueError(`random.uniform: minval ${low} is above maxval ${high}`, 'ERR_OPTION');
-  return low === 0 && high === 1 ? u : add(mul(u, high - low), low);
+  if (low === 0 && high === 1) return u;
+  if (typeof low === 'number' && typeof high === 'number') {
+    if (!(high >= low)) throw new ValueError(`random.uniform: minval ${low} is above maxval ${high}`, 'ERR_OPTION');
+    if (!Number.isFinite(numberAs('random.uniform', dtype, high - low))) {
+      throw new ValueError(`random.uniform: [${low}, ${high}) is wider than ${dtype} can say`, 'ERR_OPTION');
+    }
+  }
+  const least = asTensor('random.uniform', low, dtype);
+  const limit = asTensor('random.uniform', high, dtype);
+  const x = add(mul(u, sub(limit, least)), least);
+  // The sum may round up to the limit, which does not belong to the interval.
+  return where(less(x, limit), x, least);
+}
+
+function isRange(low: number, high: number): boolean {
+  return Number.isInteger(low) && Number.isInteger(high) && low < high;
 }
 
 export interface NormalOptions extends RandomOptions {
-  mean?: number;
-  stddev?: number;
+  /** Default 0; with respect to it and to stddev the result is differentiable. */
+  mean?: TensorLike;
+  /** Default 1. */
+  stddev?: TensorLike;
 }
 
 /** Normal with the given mean (0) and standard deviation (1). */

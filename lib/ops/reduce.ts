@@ -224,8 +224,8 @@ export const reduceAll: (x: TensorLike, axis?: Axis, opts?: ReduceOptions) => Te
 function position(name: string): (x: TensorLike, axis?: number) => Tensor {
   const opcode = opcodeOf(name);
   return (x, axis = 0) => {
-    const a = asTensor(name, x);
-    if (a.dtype === 'bool') throw new DTypeError(`${name}: expected a numeric dtype, got bool`);
+    const given = asTensor(name, x);
+    const a = given.dtype === 'bool' ? cast(given, 'uint8') : given;
     const d = checkAxis(name, axis, a.rank);
     if (a.shape[d] === 0) throw new ShapeError(`${name}: axis ${d} of shape ${showShape(a.shape)} is empty`);
     const order = [...a.shape.keys()].filter((k) => k !== d);

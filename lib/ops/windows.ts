@@ -1,4 +1,5 @@
 /** Windows into tensors: slices and their transpose, joining, dividing, repeating. Each rule is another op of this file. */
+import { numberAs } from '../dtype.js';
 import { ShapeError, show, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
 import { asTensor, asTensors, done, linear, node, nodeOfMany, register } from '../op.js';
@@ -162,34 +163,73 @@ export function at(x: TensorLike, ...index: (number | string | null)[]): Tensor 
   return sameShape(t.shape, result) ? (isWhole ? identity(t) : t) : reshapeTo(t, guardShape('at', result));
 }
 
-/** Zeros (or `value`) around: paddings[d] = [before, after]. */
-export function pad(
-  x: TensorLike,
-  paddings: readonly (readonly [number, number])[],
-  opts: { value?: number } = {},
-): Tensor {
+type PadMode = 'CONSTANT' | 'REFLECT' | 'SYMMETRIC';
+
+export interface PadOptions {
+  /** What the new elements are: constants, or the tensor mirrored without ('REFLECT') or with ('SYMMETRIC') its border. */
+  mode?: PadMode | Lowercase<PadMode>;
+  /** The constant; default 0. */
+  constantValues?: number;
+}
+
+/**
+ * More elements before and after along each axis: paddings[d] = [before, after].
+ * @throws ShapeError for paddings that do not fit the shape; a mirror holds no more than the axis does
+ */
+export function pad(x: TensorLike, paddings: readonly (readonly [number, number])[], opts: PadOptions = {}): Tensor {
   const a = asTensor('pad', x);
+  const { constantValues: value = 0 } = opts;
+  const mode = String(opts.mode ?? 'CONSTANT').toUpperCase();
+  if (mode !== 'CONSTANT' && mode !== 'REFLECT' && mode !== 'SYMMETRIC') {
+    throw new ValueError(
+      `pad: mode must be 'CONSTANT', 'REFLECT' or 'SYMMETRIC', got ${show(opts.mode)}`,
+      'ERR_OPTION',
+    );
+  }
   if (paddings.length !== a.rank) {
     throw new ShapeError(`pad: paddings need ${a.rank} pairs for shape ${showShape(a.shape)}, got ${paddings.length}`);
   }
   for (const n of paddings.flat()) {
     if (!Number.isInteger(n) || n < 0) throw new ShapeError(`pad: paddings are integers >= 0, got ${show(n)}`);
   }
+  if (mode !== 'CONSTANT') return mirrored(a, paddings, mode === 'REFLECT' ? 1 : 0);
   const shape = guardShape(
     'pad',
     a.shape.map((length, d) => length + (paddings[d]?.[0] ?? 0) + (paddings[d]?.[1] ?? 0)),
   );
-  if (opts.value !== undefined && opts.value !== 0) {
+  if (value !== 0) {
     const lists = paddings.map(([before, after], d) => ({ before, after, d }));
     return lists.reduce((t, { before, after, d }) => {
       const edge = (n: number): Tensor => {
         const lengths = t.shape.map((length, k) => (k === d ? n : length));
-        return uniformTensor(opts.value as number, t.dtype, guardShape('pad', lengths));
+        return uniformTensor(numberAs('pad', t.dtype, value), t.dtype, guardShape('pad', lengths));
       };
       return before + after === 0 ? t : concat([edge(before), t, edge(after)], d);
     }, a);
   }
   return placeIn(a, shape, { begin: paddings.map((p) => p[0]), step: a.shape.map(() => 1) });
+}
+
+/** Each axis between its mirror images, which leave out `border` elements at the mirror. */
+function mirrored(a: Tensor, paddings: readonly (readonly [number, number])[], border: number): Tensor {
+  return paddings.reduce((t, [before, after], d) => {
+    const length = t.shape[d] as number;
+    if (Math.max(before, after) > Math.max(length - border, 0)) {
+      throw new ShapeError(
+        `pad: axis ${d} of length ${length} mirrors at most ${Math.max(length - border, 0)} elements, got ${showShape([before, after])}`,
+      );
+    }
+    const image = (begin: number, count: number): Tensor[] => {
+      if (count === 0) return [];
+      const window = {
+        begin: t.shape.map((_, k) => (k === d ? begin : 0)),
+        step: t.shape.map((_, k) => (k === d ? -1 : 1)),
+      };
+      return [windowOf(t, Object.freeze(t.shape.map((n, k) => (k === d ? count : n))), window)];
+    };
+    const parts = [...image(before - 1 + border, before), t, ...image(length - 1 - border, after)];
+    return parts.length === 1 ? t : concat(parts, d);
+  }, identity(a));
 }
 
 /** Elements in reverse order along the axes. */
@@ -358,7 +398,31 @@ register({
             [1, 0],
             [2, 1],
           ],
-          { value: 3 },
+          { constantValues: 3 },
+        ),
+    },
+    {
+      shapes: [m23],
+      call: (x) =>
+        pad(
+          x,
+          [
+            [1, 0],
+            [2, 1],
+          ],
+          { mode: 'REFLECT' },
+        ),
+    },
+    {
+      shapes: [m23],
+      call: (x) =>
+        pad(
+          x,
+          [
+            [1, 2],
+            [0, 3],
+          ],
+          { mode: 'SYMMETRIC' },
         ),
     },
   ],

@@ -274,6 +274,7 @@ binary("add", tf.add, ints=yes)
 binary("sub", tf.subtract, ints=yes)
 binary("mul", tf.multiply, ints=yes)
 binary("div", tf.divide, low=(-2, 0.5), ints=yes)
+case("div", "bytes", tf.divide, [np.array([7, 255, 3, 0]), np.array([2, 3, 0, 0])], dtypes=["uint8"])
 binary("pow", tf.pow, low=(0.1, -3), high=(3, 3), ints=lambda a, b: 0 <= b < 2**31 - 1)
 binary("maximum", tf.maximum, ints=yes)
 binary("minimum", tf.minimum, ints=yes)
@@ -309,6 +310,9 @@ case("where", "empty", tf.where, [fixed(np.zeros([0, 3]), "bool"), np.zeros([0, 
 case("where", "special", tf.where, [fixed([True, False, True, False], "bool"), [NAN, NAN, INF, 1], [1, 2, NAN, -INF]])
 case("where", "ints", tf.where, [MASK, np.arange(6).reshape(2, 3), np.array(9)], dtypes=["int32"])
 case("where", "bools", tf.where, [MASK, fixed(np.ones([2, 3]), "bool"), fixed(False, "bool")], dtypes=["float32"])
+for label, mask in {"indices": [[True, False], [True, True]], "indices of none": [False, False]}.items():
+    case("where", label, lambda m: tf.cast(tf.where(m), tf.int32), [fixed(mask, "bool")], dtypes=["float32"])
+case("where", "indices of numbers", lambda x: tf.cast(tf.where(x), tf.int32), [np.array([0, 2, -1, NAN, -0.0])])
 case("where", "untaken root", lambda x: tf.where(x > 0, tf.sqrt(x), tf.zeros_like(x)), [[0, 1, 4, -1]], ["!root", "$0"])
 
 for label, x, low, high in [("kinks", [-1, 0, 0.5, 1, 2], 0, 1), ("special", [NAN, INF, -INF, 0.0, -0.0], -1, 1),
@@ -389,6 +393,7 @@ for name, fn in {"argmax": tf.argmax, "argmin": tf.argmin}.items():
     arg("special rows", SPECIALROWS, 1)
     arg("no rows", np.zeros([0, 3]), 1)
     arg("ints", np.array(INTS), 0, ["int32"])
+    arg("bools", fixed([[False, True], [False, False]], "bool"), 1, ["float32"])
 
 # ---- shape ----
 
@@ -468,14 +473,21 @@ for multiples in [[1, 1], [2, 1], [1, 3], [2, 2], [0, 2]]:
 structure("tile", "scalar", lambda x: tf.tile(x, np.zeros([0], "int32")), uniform([]), ["$0", []], kinds=False)
 structure("tile", "3d", lambda x: tf.tile(x, [2, 1, 2]), uniform([1, 3, 2]), ["$0", [2, 1, 2]], kinds=False)
 for paddings, value in [([[1, 2], [0, 1]], None), ([[0, 0], [0, 0]], None), ([[1, 0], [2, 1]], 7), ([[0, 1], [1, 0]], -0.5)]:
-    options = [] if value is None else [{"value": value}]
+    options = [] if value is None else [{"constantValues": value}]
     structure("pad", f"{paddings} {value}", lambda x, p=paddings, v=value: tf.pad(x, p, constant_values=v or 0), x6,
               ["$0", paddings] + options, kinds=False)
 structure("pad", "ints with 7", lambda x: tf.pad(x, [[1, 1], [0, 2]], constant_values=7), fixed([[1, 2]]),
-          ["$0", [[1, 1], [0, 2]], {"value": 7}])
+          ["$0", [[1, 1], [0, 2]], {"constantValues": 7}])
 structure("pad", "vector", lambda x: tf.pad(x, [[1, 2]]), uniform([2]), ["$0", [[1, 2]]])
 structure("pad", "scalar", lambda x: tf.pad(x, np.zeros([0, 2], "int32")), uniform([]), ["$0", []], kinds=False)
 structure("pad", "empty", lambda x: tf.pad(x, [[1, 0], [0, 1]]), empty, ["$0", [[1, 0], [0, 1]]], kinds=False)
+for mode, paddings in [("REFLECT", [[1, 0], [2, 1]]), ("REFLECT", [[0, 1], [0, 2]]), ("SYMMETRIC", [[2, 1], [0, 3]]),
+                       ("SYMMETRIC", [[0, 0], [3, 0]]), ("REFLECT", [[0, 0], [0, 0]])]:
+    structure("pad", f"{paddings} {mode}", lambda x, p=paddings, m=mode: tf.pad(x, p, m), x6, ["$0", paddings, {"mode": mode}],
+              kinds=mode == "SYMMETRIC")
+for mode in ["REFLECT", "SYMMETRIC"]:
+    structure("pad", f"3d {mode}", lambda x, m=mode: tf.pad(x, [[1, 0], [2, 2], [0, 3]], m), x24,
+              ["$0", [[1, 0], [2, 2], [0, 3]], {"mode": mode}], kinds=False)
 for axis in [[0], [1], [-1], [0, 2], []]:
     structure("reverse", f"{axis}", lambda x, a=axis: tf.reverse(x, a) if a else tf.identity(x), x24, ["$0", axis],
               kinds=axis == [0, 2])
@@ -549,6 +561,10 @@ for label, i, u, shape in [
     ("slices", [[[0, 1]], [[1, 0]]], uniform([2, 1, 2]), [2, 3, 2]), ("none", np.zeros([0, 1], "int32"), np.zeros([0, 2]), [3, 2]),
 ]:
     structure("scatterNd", label, lambda j, v, s=shape: tf.scatter_nd(j, v, s), [fixed(i), u], ["$0", "$1", shape])
+case("scatterNd", "bytes", lambda u: tf.scatter_nd([[1], [1], [0]], u, [3]), [np.array([200, 100, 7])],
+     [[[1], [1], [0]], "$0", [3]], ["uint8"])
+case("scatterNd", "bools", lambda u: tf.scatter_nd([[1], [1], [0]], u, [3]), [fixed([True, False, False], "bool")],
+     [[[1], [1], [0]], "$0", [3]], ["float32"])
 case("scatterNd", "ints", lambda u: tf.scatter_nd([[1], [1]], u, [3]), [np.array([5, 6])], [[[1], [1]], "$0", [3]], ["int32"])
 
 # ---- products and norms ----
