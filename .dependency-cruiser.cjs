@@ -3,7 +3,7 @@
 const LADDER = [
   ['errors', 'dtype', 'shape', 'format'], // pure
   ['native', 'config'], // native is the only file that loads the addon
-  ['tensor', 'indexed-slices'],
+  ['memory', 'tensor', 'indexed-slices'],
   ['tape'],
   ['constant', 'variable', 'evaluate'],
   ['op'],

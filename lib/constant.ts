@@ -2,9 +2,10 @@
 import type { DType } from './dtype.js';
 import { numberAs } from './dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError } from './errors.js';
+import { allocate } from './memory.js';
 import type { Shape } from './shape.js';
 import { guardShape, sameShape, scalarShape, showShape, sizeOf } from './shape.js';
-import { allocate, bufferTensor, Tensor, uniformTensor } from './tensor.js';
+import { bufferTensor, Tensor, uniformTensor } from './tensor.js';
 
 export interface ConstantOptions {
   dtype?: DType;

@@ -3,12 +3,13 @@ import type { DType, TypedArray } from './dtype.js';
 import { newArray } from './dtype.js';
 import { GradtapeError, ShapeError, ValueError } from './errors.js';
 import { formatTensor } from './format.js';
+import type { TensorBuffer } from './memory.js';
+import { allocate, unzeroed } from './memory.js';
 import type { RunFailure } from './native.js';
 import * as native from './native.js';
 import type { Shape } from './shape.js';
 import { showShape } from './shape.js';
-import type { TensorBuffer } from './tensor.js';
-import { allocate, isKnown, settle, Tensor, unzeroed } from './tensor.js';
+import { isKnown, settle, Tensor } from './tensor.js';
 
 /** Something that waits for a pending value: a variable after assign. */
 export interface Owner {
@@ -286,7 +287,7 @@ export async function evaluateTensorsAsync(roots: readonly Tensor[]): Promise<vo
   // From here on they are this program's to settle; another program may compute them again meanwhile, with the same bits.
   for (const owner of job.waiting) owners.delete(owner);
   const indices = job.computed.map((t) => t.index); // other programs number them anew meanwhile
-  const { failure, results } = await native.runAsync([job, job.held.map((t) => t.buffer?.elements.buffer)]);
+  const { failure, results } = await native.runAsync([job, job.held.map((t) => t.buffer)]);
   if (failure) fail(job, failure, job.computed[indices.indexOf(failure.value)]);
   put(job, (i) => results[i] as number);
 }

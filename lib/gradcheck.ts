@@ -1,12 +1,13 @@
 /** gradcheck: gradients against central differences, in float64. The entry `gradtape/gradcheck`. */
 import { GradtapeError, show, ValueError } from './errors.js';
 import { GradientTape } from './gradient-tape.js';
+import { allocate } from './memory.js';
 import { asTensor } from './op.js';
 import { mul } from './ops/arithmetic.js';
 import { densify } from './ops/indexing.js';
 import * as random from './ops/random.js';
 import { cast, reduceSum } from './ops/structure.js';
-import { allocate, bufferTensor, Tensor } from './tensor.js';
+import { bufferTensor, Tensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
 
 export interface GradcheckOptions {

@@ -15,8 +15,9 @@ interface Addon {
   run(): void;
   runAsync(held: unknown): Promise<AsyncOutcome> | undefined;
   setMailbox(words: Int32Array, data: Float64Array, results: Float64Array, control: Int32Array): void;
-  track(buffer: ArrayBuffer, bytes: number): number;
-  adviseHugePages(buffer: ArrayBuffer): void;
+  addressOf(buffer: ArrayBuffer): number;
+  track(owner: object, bytes: number, block: number): void;
+  released(): number[] | undefined;
   memory(): MemoryInfo;
   lastError(): string;
   setIsa(name: string): boolean;
@@ -251,14 +252,19 @@ export async function runAsync(held: unknown): Promise<{ failure: RunFailure | n
   return { failure: failureOf(status, failedValue, numbers), results: numbers };
 }
 
-/** Counts the buffer in `memory()` for as long as it lives; returns the address of its data. */
-export function track(buffer: ArrayBuffer, bytes: number): number {
-  return addon.track(buffer, bytes);
+/** Address of a buffer's data. The first write to a large one is made cheap, if the system can. */
+export function addressOf(buffer: ArrayBuffer): number {
+  return addon.addressOf(buffer);
 }
 
-/** A hint that the first write to a large buffer be cheap. */
-export function adviseHugePages(buffer: ArrayBuffer): void {
-  addon.adviseHugePages(buffer);
+/** Counts so many bytes in `memory()` for as long as the owner lives. `released` tells of the block then; -1 for none. */
+export function track(owner: object, bytes: number, block: number): void {
+  addon.track(owner, bytes, block);
+}
+
+/** Blocks whose owners were collected since the last call. */
+export function released(): readonly number[] | undefined {
+  return addon.released();
 }
 
 export function memory(): MemoryInfo {

@@ -1,51 +1,8 @@
 /** Tensor: an immutable value, known or still to be computed. A node of the graph; it has no operations of its own. */
-import type { DType, TypedArray } from './dtype.js';
-import { dtypeBytes, newArray, viewOf } from './dtype.js';
-import { GradtapeError } from './errors.js';
-import { adviseHugePages, track } from './native.js';
+import type { DType } from './dtype.js';
+import type { TensorBuffer } from './memory.js';
 import type { Shape } from './shape.js';
 import { sizeOf } from './shape.js';
-
-/** Elements in memory: V8's own, 64-byte aligned, never handed out. */
-export interface TensorBuffer {
-  readonly address: number;
-  readonly elements: TypedArray;
-}
-
-const align = 64;
-// The first write to fresh memory costs a page fault per 4 KB, 13 times what it costs in huge pages (measured: 2.3 ms
-// against 0.17 ms for 4 MB). So large buffers start on a boundary of one, for which the addon asks the system.
-const hugePage = 2 ** 21;
-
-function memoryFor(dtype: DType, size: number, extra: number): ArrayBuffer {
-  const bytes = size * dtypeBytes[dtype];
-  try {
-    return Buffer.allocUnsafeSlow(bytes + extra).buffer as ArrayBuffer;
-  } catch {
-    throw new GradtapeError(
-      'ERR_OUT_OF_MEMORY',
-      `gradtape: no memory for ${size} elements of ${dtype} (${bytes} bytes)`,
-    );
-  }
-}
-
-/** Unzeroed memory for `size` elements. */
-export function allocate(dtype: DType, size: number): TensorBuffer {
-  const bytes = size * dtypeBytes[dtype];
-  const boundary = bytes >= hugePage ? hugePage : align;
-  const buffer = memoryFor(dtype, size, boundary);
-  const base = track(buffer, bytes);
-  const offset = (boundary - (base % boundary)) % boundary;
-  return { address: base + offset, elements: viewOf(dtype, buffer, offset, size) };
-}
-
-/** An array for a caller to own; its contents are anything. */
-export function unzeroed(dtype: DType, size: number): TypedArray {
-  if (size * dtypeBytes[dtype] < hugePage) return newArray(dtype, size);
-  const buffer = memoryFor(dtype, size, 0);
-  adviseHugePages(buffer);
-  return viewOf(dtype, buffer, 0, size);
-}
 
 let nextId = 1;
 

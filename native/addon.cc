@@ -23,9 +23,10 @@ enum Status { kOk, kBadProgram, kFailedIndex, kFailedDivision, kFailedMemory };
 constexpr size_t kMaxPlans = 512;
 constexpr size_t kSweepBytes = size_t{64} << 20;  // of buffers, before the dead ones are looked for
 
-struct TrackedBuffer {
-  napi_ref ref;
+struct Tracked {
+  napi_ref owner;  // weak
   double bytes;
+  int32_t block;  // of the caller's; negative for none
 };
 
 uint64_t hash_words(const int32_t* words, size_t n) {
@@ -111,32 +112,52 @@ class Environment {
 
   // ---- buffers: made and freed by V8, counted through weak references, which empty at collection time ----
 
-  void track(Napi::Value buffer, double bytes) {
-    if (buffers_.size() >= sweep_at_ || tracked_bytes_ >= sweep_bytes_) {
-      sweep();
-      sweep_at_ = std::max<size_t>(1024, buffers_.size() * 2);
+  void track(Napi::Value owner, double bytes, int32_t block) {
+    if (small_.size() >= sweep_at_ || tracked_bytes_ >= sweep_bytes_) {
+      sweep(small_);
+      sweep_at_ = std::max<size_t>(1024, small_.size() * 2);
       sweep_bytes_ = std::max(double(kSweepBytes), tracked_bytes_ * 1.25);
     }
     napi_ref ref;
-    if (napi_create_reference(env_, buffer, 0, &ref) != napi_ok) return;
-    buffers_.push_back({ref, bytes});
+    if (napi_create_reference(env_, owner, 0, &ref) != napi_ok) throw Napi::Error::New(env_);
+    (block < 0 ? small_ : blocks_).push_back({ref, bytes, block});
     tracked_bytes_ += bytes;
     peak_bytes_ = std::max(peak_bytes_, tracked_bytes_ + double(arena_bytes()));
   }
 
-  void sweep() {
+  // Blocks whose owners are dead. Looks for them only if the collector has been at work since the last time.
+  std::vector<int32_t> take_released() {
+    if (collected()) sweep(blocks_);
+    return std::move(released_);
+  }
+
+  bool collected() {
+    Napi::HandleScope scope(env_);
+    if (canary_) {
+      napi_value value = nullptr;
+      if (napi_get_reference_value(env_, canary_, &value) == napi_ok && value) return false;
+      napi_delete_reference(env_, canary_);
+      canary_ = nullptr;
+    }
+    napi_value object;
+    if (napi_create_object(env_, &object) == napi_ok) napi_create_reference(env_, object, 0, &canary_);
+    return true;
+  }
+
+  void sweep(std::vector<Tracked>& list) {
     size_t kept = 0;
-    for (size_t i = 0; i < buffers_.size(); ++i) {
+    for (size_t i = 0; i < list.size(); ++i) {
       Napi::HandleScope scope(env_);
       napi_value value = nullptr;
-      if (napi_get_reference_value(env_, buffers_[i].ref, &value) == napi_ok && value) {
-        buffers_[kept++] = buffers_[i];
+      if (napi_get_reference_value(env_, list[i].owner, &value) == napi_ok && value) {
+        list[kept++] = list[i];
       } else {
-        napi_delete_reference(env_, buffers_[i].ref);
-        tracked_bytes_ -= buffers_[i].bytes;
+        napi_delete_reference(env_, list[i].owner);
+        tracked_bytes_ -= list[i].bytes;
+        if (list[i].block >= 0) released_.push_back(list[i].block);
       }
     }
-    buffers_.resize(kept);
+    list.resize(kept);
   }
 
   size_t arena_bytes() const {
@@ -146,7 +167,8 @@ class Environment {
   }
 
   Napi::Value memory() {
-    sweep();
+    sweep(small_);
+    sweep(blocks_);
     Napi::Object out = Napi::Object::New(env_);
     uint64_t growths = executor.arena.growths();
     uint64_t faults = executor.arena.absent_pages();
@@ -155,7 +177,7 @@ class Environment {
       faults += e->arena.absent_pages();
     }
     peak_bytes_ = std::max(peak_bytes_, tracked_bytes_ + double(arena_bytes()));
-    out["tensors"] = double(buffers_.size());
+    out["tensors"] = double(small_.size() + blocks_.size());
     out["bytes"] = tracked_bytes_;
     out["arenaBytes"] = double(arena_bytes());
     out["peakBytes"] = peak_bytes_;
@@ -169,7 +191,9 @@ class Environment {
   Napi::Env env_;
   const Kernels* kernels_;
   std::unordered_map<uint64_t, std::shared_ptr<const Plan>> plans_;
-  std::vector<TrackedBuffer> buffers_;
+  std::vector<Tracked> small_, blocks_;
+  std::vector<int32_t> released_;
+  napi_ref canary_ = nullptr;
   size_t sweep_at_ = 1024;
   double tracked_bytes_ = 0, peak_bytes_ = 0, sweep_bytes_ = double(kSweepBytes);
   uint64_t plans_made_ = 0;
@@ -292,8 +316,8 @@ void ask_for_huge_pages(void* address, size_t bytes) {
 #endif
 }
 
-// track(buffer: ArrayBuffer, bytes: number): number, the address of its data
-Napi::Value track(const Napi::CallbackInfo& info) {
+// addressOf(buffer: ArrayBuffer): number, the address of its data
+Napi::Value address_of(const Napi::CallbackInfo& info) {
   Napi::ArrayBuffer buffer = info[0].As<Napi::ArrayBuffer>();
   void* address = buffer.Data();
   ask_for_huge_pages(address, buffer.ByteLength());
@@ -301,14 +325,22 @@ Napi::Value track(const Napi::CallbackInfo& info) {
   if (reinterpret_cast<void*>(uintptr_t(number)) != address) {
     throw Napi::Error::New(info.Env(), "gradtape: a buffer's address does not fit a double");
   }
-  environment(info).track(info[0], info[1].As<Napi::Number>().DoubleValue());
   return Napi::Number::New(info.Env(), number);
 }
 
-Napi::Value advise_huge_pages(const Napi::CallbackInfo& info) {
-  Napi::ArrayBuffer buffer = info[0].As<Napi::ArrayBuffer>();
-  ask_for_huge_pages(buffer.Data(), buffer.ByteLength());
+// track(owner: object, bytes: number, block: number)
+Napi::Value track(const Napi::CallbackInfo& info) {
+  environment(info).track(info[0], info[1].As<Napi::Number>().DoubleValue(), info[2].As<Napi::Number>().Int32Value());
   return info.Env().Undefined();
+}
+
+// released(): number[] | undefined
+Napi::Value released(const Napi::CallbackInfo& info) {
+  const std::vector<int32_t> blocks = environment(info).take_released();
+  if (blocks.empty()) return info.Env().Undefined();
+  Napi::Array list = Napi::Array::New(info.Env(), blocks.size());
+  for (size_t i = 0; i < blocks.size(); ++i) list[uint32_t(i)] = blocks[i];
+  return list;
 }
 
 Napi::Value memory(const Napi::CallbackInfo& info) { return environment(info).memory(); }
@@ -340,7 +372,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports["setMailbox"] = Napi::Function::New(env, set_mailbox, "setMailbox");
   exports["runAsync"] = Napi::Function::New(env, run_async, "runAsync");
   exports["track"] = Napi::Function::New(env, track, "track");
-  exports["adviseHugePages"] = Napi::Function::New(env, advise_huge_pages, "adviseHugePages");
+  exports["addressOf"] = Napi::Function::New(env, address_of, "addressOf");
+  exports["released"] = Napi::Function::New(env, released, "released");
   exports["memory"] = Napi::Function::New(env, memory, "memory");
   exports["lastError"] = Napi::Function::New(env, last_error, "lastError");
   exports["setIsa"] = Napi::Function::New(env, set_isa, "setIsa");

@@ -207,3 +207,29 @@ describe.runIf(plain)('269. dead branches do not accumulate while a tape records
     expect(counts[1] as number).toBeLessThan((counts[0] as number) + 20);
   });
 });
+
+describe.runIf(plain)('memory taken again', () => {
+  it('is never that of a tensor that somebody still has, awaited ones included', { timeout: 60_000 }, async () => {
+    const result = jsonOf<{ wrong: number; external: number; waiting: number }>(
+      await runChild(`
+        let random = 12345;
+        const next = (n) => (random = (random * 1103515245 + 12345) & 0x7fffffff) % n;
+        const base = [20_000, 33_000, 70_000, 262_144, 600_000].map((n) => tf.constant(Float32Array.from({ length: n }, (_, k) => (k === 9 ? 1 : 0))));
+        const kept = [], waiting = [];
+        let wrong = 0;
+        for (let i = 1; i <= 3000; i++) {
+          const t = tf.add(base[next(base.length)], i);
+          tf.evaluate(t);
+          if (next(4) === 0) kept[next(25)] = [t, i];
+          if (next(100) === 0) waiting.push(tf.mul(t, 2).data().then((d) => { if (d[0] !== 2 * i || d.at(-1) !== 2 * i) wrong++; }));
+          const [held, value] = kept[next(25)] ?? [t, i];
+          const sum = tf.reduceSum(held).item();
+          if (sum !== value * held.size && Math.abs(sum / (value * held.size) - 1) > 1e-5) wrong++;
+        }
+        Promise.all(waiting).then(() => done({ wrong, external: process.memoryUsage().arrayBuffers, waiting: waiting.length }));`),
+    );
+    expect(result.wrong).toBe(0);
+    expect(result.waiting).toBeGreaterThan(10);
+    expect(result.external).toBeLessThan(400e6); // written in all: 2.4 GB
+  });
+});

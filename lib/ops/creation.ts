@@ -3,8 +3,9 @@ import { type ConstantOptions, fromValue } from '../constant.js';
 import type { DType } from '../dtype.js';
 import { checkDType, numberAs } from '../dtype.js';
 import { show, ValueError } from '../errors.js';
+import { allocate } from '../memory.js';
 import { checkShape, guardShape, sizeOf } from '../shape.js';
-import { allocate, bufferTensor, type Tensor, uniformTensor } from '../tensor.js';
+import { bufferTensor, type Tensor, uniformTensor } from '../tensor.js';
 import { readVariable, Variable } from '../variable.js';
 
 export interface DTypeOption {
