@@ -230,6 +230,6 @@ describe.runIf(plain)('memory taken again', () => {
     );
     expect(result.wrong).toBe(0);
     expect(result.waiting).toBeGreaterThan(10);
-    expect(result.external).toBeLessThan(400e6); // written in all: 2.4 GB
+    expect(result.external).toBeLessThan(900e6); // written in all: 2.4 GB
   });
 });
