@@ -42,6 +42,11 @@ function isHostArray(value: unknown): value is NumberArray {
   return Array.isArray(value) && value.every((v) => typeof v === 'number' || typeof v === 'boolean' || isHostArray(v));
 }
 
+/** What cannot be a tensor (options, callbacks, defaults) is handed on and is no argument to the gradient. */
+function isAside(value: unknown): boolean {
+  return value === undefined || value === null || typeof value === 'string' || typeof value === 'function';
+}
+
 /** The tensors among the arguments, flattened. Host arrays and numbers are constants, but count as arguments. */
 function operandsOf(args: readonly unknown[]): Tensor[] {
   const operands: Tensor[] = [];
@@ -50,7 +55,7 @@ function operandsOf(args: readonly unknown[]): Tensor[] {
     else if (isHostArray(value)) operands.push(asTensor('customGradient', value));
     else if (Array.isArray(value)) value.forEach(walk);
     else if (isPlainObject(value)) Object.values(value).forEach(walk);
-    else operands.push(asTensor('customGradient', value as TensorLike));
+    else if (!isAside(value)) operands.push(asTensor('customGradient', value as TensorLike));
   };
   args.forEach(walk);
   return operands;
@@ -208,7 +213,7 @@ function replaceOperands(value: unknown, next: () => Tensor): unknown {
   if (isPlainObject(value)) {
     return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, replaceOperands(v, next)]));
   }
-  return next();
+  return isAside(value) ? value : next();
 }
 
 /** f forwards, the identity backwards (straight-through); variables that f reads get no gradient. */

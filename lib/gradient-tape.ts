@@ -4,7 +4,9 @@ import { backpropagate } from './backward.js';
 import { isFloating } from './dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from './errors.js';
 import { accompany } from './evaluate.js';
+import { IndexedSlices } from './indexed-slices.js';
 import { asTensor } from './op.js';
+import { gather } from './ops/indexing.js';
 import { sameShape, showShape } from './shape.js';
 import { bound, type Cotangent, type Entry, markTurn, pop, push, Recording, takes } from './tape.js';
 import { Tensor, uniformTensor } from './tensor.js';
@@ -223,12 +225,16 @@ export class GradientTape {
    * A non-persistent tape is consumed by it.
    */
   gradient<S extends Nested<Leaf>>(
-    target: Nested<Leaf>,
+    target: Nested<Leaf | IndexedSlices>,
     sources: S,
     opts: GradientOptions & { unconnectedGradients: 'zero' | 'throw' },
   ): Mapped<S, Tensor>;
-  gradient<S extends Nested<Leaf>>(target: Nested<Leaf>, sources: S, opts?: GradientOptions): Mapped<S, Tensor | null>;
-  gradient(target: Nested<Leaf>, sources: Nested<Leaf>, opts: GradientOptions = {}): unknown {
+  gradient<S extends Nested<Leaf>>(
+    target: Nested<Leaf | IndexedSlices>,
+    sources: S,
+    opts?: GradientOptions,
+  ): Mapped<S, Tensor | null>;
+  gradient(target: Nested<Leaf | IndexedSlices>, sources: Nested<Leaf>, opts: GradientOptions = {}): unknown {
     const tape = this.ready();
     const unconnected = checkUnconnected(opts.unconnectedGradients);
     if (target === undefined || target === null) {
@@ -332,7 +338,9 @@ function checkUnconnected(value: unknown): UnconnectedGradients {
 function flatten(what: 'target' | 'source', value: unknown): Leaf[] {
   if (isLeaf(value)) return [value];
   const leaves: Leaf[] = [];
-  mapNested(value, (leaf, path) => {
+  mapNested(value, (given, path) => {
+    // A sparse gradient that is differentiated again: its elements are those of its values.
+    const leaf = what === 'target' && given instanceof IndexedSlices ? given.values : given;
     if (!isLeaf(leaf)) {
       throw new GradtapeError(
         'ERR_NOT_A_TENSOR',
@@ -355,6 +363,11 @@ function seedsFor(targets: readonly Leaf[], target: unknown, given: unknown): (T
   const walk = (t: unknown, g: unknown, path: string): void => {
     if (isLeaf(t)) {
       seeds.push(g === null || g === undefined ? null : seedFor(t, g as TensorLike, path));
+      return;
+    }
+    if (t instanceof IndexedSlices) {
+      // It stands for the dense tensor, and so does its cotangent.
+      seeds.push(g === null || g === undefined ? null : gather(seedFor(t, g as TensorLike, path), t.indices));
       return;
     }
     const keys = Array.isArray(t) ? [...t.keys()] : Object.keys(t as object);
@@ -383,7 +396,7 @@ function seedsFor(targets: readonly Leaf[], target: unknown, given: unknown): (T
   return seeds;
 }
 
-function seedFor(t: Leaf, value: TensorLike, path: string): Tensor {
+function seedFor(t: Leaf | IndexedSlices, value: TensorLike, path: string): Tensor {
   const g = asTensor('gradient: outputGradients', value, t.dtype);
   if (g.dtype !== t.dtype) {
     throw new DTypeError(

@@ -120,6 +120,42 @@ describe('tape', () => {
     expect(tape.gradient(y, x)?.item()).toBe(3);
   });
 
+  it('a sparse gradient is a target, and takes a dense cotangent', () => {
+    const rows = new tf.Variable([
+      [1, 2],
+      [3, 4],
+      [5, 6],
+    ]);
+    const outer = new tf.GradientTape({ persistent: true });
+    const first = outer.record(() => {
+      const inner = new tf.GradientTape();
+      const y = inner.record(() => tf.reduceSum(tf.pow(tf.gather(rows, [2, 0, 2]), 3)));
+      return inner.gradient(y, rows) as tf.Tensor | tf.IndexedSlices;
+    });
+    expect(first).toBeInstanceOf(tf.IndexedSlices);
+    const dense = (ct?: number[][]): unknown => {
+      const g = outer.gradient([first], rows, ct ? { outputGradients: [ct] } : {});
+      return tf.convertToTensor(g as tf.Tensor).arraySync();
+    };
+    // 6 x a row, twice where the row was read twice
+    expect(dense()).toEqual([
+      [6, 12],
+      [0, 0],
+      [60, 72],
+    ]);
+    const ct = [
+      [1, 0],
+      [9, 9],
+      [0, 2],
+    ];
+    expect(dense(ct)).toEqual([
+      [6, 0],
+      [0, 0],
+      [0, 144],
+    ]);
+    expect(codeOf(() => dense([[1, 0]])).code).toBe('ERR_SHAPE');
+  });
+
   it('watch in a block that was left open across an await', async () => {
     const tape = new tf.GradientTape();
     const block = tape.enter();
@@ -156,6 +192,22 @@ describe('customGradient', () => {
     const x = tf.constant([[1], [2]]);
     const [tape, y] = tapeOf(x, () => f(x, [[3], [4]]));
     expect(tape.gradient(y, x)?.arraySync()).toEqual([[3], [4]]);
+  });
+
+  it('options and defaults are no arguments', () => {
+    const power = (x: tf.Tensor, opts?: { mode: string }): tf.Tensor => (opts?.mode === 'cube' ? x.pow(3) : x.mul(x));
+    const x = tf.constant(3);
+    const recomputed = tf.recomputeGrad(power);
+    const [a, y] = tapeOf(x, () => recomputed(x, { mode: 'cube' }));
+    expect(a.gradient(y, x)?.item()).toBe(27);
+    const [b, z] = tapeOf(x, () => recomputed(x, undefined));
+    expect(b.gradient(z, x)?.item()).toBe(6);
+    const custom = tf.customGradient((t: tf.Tensor, mode: string) => ({
+      value: power(t, { mode }),
+      gradFn: (ct) => ct.mul(7),
+    }));
+    const [c, w] = tapeOf(x, () => custom(x, 'cube'));
+    expect(c.gradient(w, x)?.item()).toBe(7);
   });
 
   it('recomputeGrad does not warn of its integer arguments', async () => {
