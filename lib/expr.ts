@@ -1,10 +1,13 @@
 /** `expr`: formulas in a tagged template. Each template is parsed once, into closures that call the ops; nothing else is kept. */
+import type { DType } from './dtype.js';
+import { isFloating } from './dtype.js';
 import { ValueError } from './errors.js';
 import type { ExprNode } from './expr-parser.js';
 import { formulaError, parseExpr } from './expr-parser.js';
 import { asTensor, registry } from './op.js';
 import { Tensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
+import { Variable } from './variable.js';
 
 /** What a hole takes: an operand, or an argument of an op call (an axis, a shape, options). */
 export type ExprHole = TensorLike | string | null | undefined | Readonly<Record<string, unknown>>;
@@ -82,7 +85,9 @@ function compile(node: ExprNode, strings: readonly string[]): Formula {
     if (onNumbers && left?.kind === 'number' && right?.kind === 'number') {
       return constantFormula(onNumbers(left.value, right.value));
     }
-    return onNumbers ? operation(fn, onNumbers, x, y) : call2(fn, x, y);
+    // pow makes products of powers that are given as numbers.
+    const exponent = node.op === 'pow' ? number : literalOf(right);
+    return onNumbers ? operation(fn, onNumbers, [x, literalOf(left)], [y, exponent]) : call2(fn, x, y);
   }
   if (x && args.length === 1) return call1(fn, x);
   if (x && y && args.length === 2) return call2(fn, x, y);
@@ -112,11 +117,35 @@ function negation(fn: Fn, x: Formula): Formula {
   };
 }
 
-function operation(fn: Fn, onNumbers: (a: number, b: number) => number | boolean, x: Formula, y: Formula): Formula {
+type Literal = (value: number, beside: unknown) => unknown;
+const number: Literal = (value) => value;
+
+/** What makes an operand of a number. One that stands in the template becomes a tensor once for each dtype beside it. */
+function literalOf(node: ExprNode | undefined): Literal {
+  if (node?.kind !== 'number') return number;
+  const tensors = new Map<DType, Tensor>();
+  return (value, beside) => {
+    if (!(beside instanceof Tensor || beside instanceof Variable) || !isFloating(beside.dtype)) return value;
+    let t = tensors.get(beside.dtype);
+    if (!t) {
+      t = asTensor('expr', value, beside.dtype);
+      tensors.set(beside.dtype, t);
+    }
+    return t;
+  };
+}
+
+function operation(
+  fn: Fn,
+  onNumbers: (a: number, b: number) => number | boolean,
+  [x, ofX]: readonly [Formula, Literal],
+  [y, ofY]: readonly [Formula, Literal],
+): Formula {
   return (holes) => {
     const a = x(holes);
     const b = y(holes);
-    return typeof a === 'number' && typeof b === 'number' ? onNumbers(a, b) : fn(a, b);
+    if (typeof a === 'number') return typeof b === 'number' ? onNumbers(a, b) : fn(ofX(a, b), b);
+    return fn(a, typeof b === 'number' ? ofY(b, a) : b);
   };
 }
 

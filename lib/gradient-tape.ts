@@ -66,6 +66,9 @@ const consumedText =
   'Ask for all gradients in one call (sources may be an array or an object), or create the tape with ' +
   'new GradientTape({ persistent: true }).';
 
+/** Tells that a caller gave no options. */
+const plain: GradientOptions = {};
+
 export class GradientTape {
   private readonly persistent: boolean;
   private readonly watches: boolean;
@@ -73,7 +76,8 @@ export class GradientTape {
   private tape: Recording | null = null;
   private recording = false;
   private consumed = false;
-  private seen: readonly Variable[] = [];
+  /** The variables that it watched before it was consumed. */
+  private seen: Recording['variables'] = null;
 
   constructor(opts: GradientTapeOptions = {}) {
     this.persistent = opts.persistent ?? false;
@@ -188,7 +192,7 @@ export class GradientTape {
 
   /** The variables that the tape watches, in the order of their construction. */
   watchedVariables(): Variable[] {
-    return this.tape ? variablesOf(this.tape) : [...this.seen];
+    return variablesOf(this.tape ? this.tape.variables : this.seen);
   }
 
   /** Runs fn while this tape (and no other) pauses. */
@@ -234,8 +238,13 @@ export class GradientTape {
     sources: S,
     opts?: GradientOptions,
   ): Mapped<S, Tensor | null>;
-  gradient(target: Nested<Leaf | IndexedSlices>, sources: Nested<Leaf>, opts: GradientOptions = {}): unknown {
+  gradient(target: Nested<Leaf | IndexedSlices>, sources: Nested<Leaf>, opts: GradientOptions = plain): unknown {
     const tape = this.ready();
+    if (opts === plain && !this.recording && isLeaf(sources) && target instanceof Tensor) {
+      const entry = isFloating(target.dtype) ? tape.find(target) : null;
+      if (entry)
+        return this.gradientOfOne({ entry, ct: uniformTensor(1, target.dtype, target.shape) }, target, sources);
+    }
     const unconnected = checkUnconnected(opts.unconnectedGradients);
     if (target === undefined || target === null) {
       throw new GradtapeError(
@@ -291,6 +300,17 @@ export class GradientTape {
     });
   }
 
+  /** The usual call, without the rest's ceremony. */
+  private gradientOfOne(seed: Seed, target: Tensor, source: Leaf): Tensor | null {
+    if (source instanceof Variable) accompany(target);
+    try {
+      const [g] = backpropagate([seed], [entryOf(this.tape as Recording, source)], !this.persistent);
+      return (g ?? null) as Tensor | null;
+    } finally {
+      if (!this.persistent) this.consume();
+    }
+  }
+
   private ready(): Recording {
     if (this.consumed) throw new TapeError('ERR_TAPE_CONSUMED', consumedText);
     if (!this.tape) {
@@ -304,7 +324,7 @@ export class GradientTape {
 
   private consume(): void {
     if (!this.tape) return;
-    this.seen = this.tape.variables ? variablesOf(this.tape) : [];
+    this.seen = this.tape.variables;
     this.recording = false;
     pop(this.tape);
     this.tape.release();

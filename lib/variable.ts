@@ -172,9 +172,9 @@ export function readVariable(v: Variable): Tensor {
   return t;
 }
 
-/** The variables that the tape watches, in the order of their construction. */
-export function variablesOf(tape: Recording): Variable[] {
-  return ([...(tape.variables?.values() ?? [])] as Variable[]).sort((a, b) => a.id - b.id);
+/** Watched variables in the order of their construction. */
+export function variablesOf(watched: Recording['variables']): Variable[] {
+  return ([...(watched?.values() ?? [])] as Variable[]).sort((a, b) => a.id - b.id);
 }
 
 /** The same as `new Variable(...)`. */

@@ -1,8 +1,10 @@
 /** Elementwise functions. Formulas: derivatives as in any table; forms that use the output where that keeps less. */
-import { binary, composed, fromOut, fromX, fromXOut, fromXY, fromY, linear, unary } from '../op.js';
-import type { RecordedOp } from '../tape.js';
-import { isOnTape } from '../tape.js';
+import { asTensor, binary, composed, fromOut, fromX, fromXOut, fromXY, fromY, linear, unary } from '../op.js';
+import { scalarShape } from '../shape.js';
+import type { RecordedOp, Vjp } from '../tape.js';
+import { isOnTape, isRecording, keep, record2, suspended } from '../tape.js';
 import type { Tensor } from '../tensor.js';
+import { uniformTensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
 import { add, div, equal, greater, logicalAnd, mul, neg, sub, where } from './arithmetic.js';
 import { identity, zeroOf } from './structure.js';
@@ -148,20 +150,35 @@ function powBase(ct: Tensor, x: Tensor, y: Tensor): Tensor {
   return mul(mul(ct, y), pow(x, where(logicalAnd(equal(y, 0), equal(x, 0)), 0, sub(y, 1))));
 }
 
-/** x^y. Its derivative with respect to the exponent is taken as 0 where the base is not positive. */
-export const pow: Fn2 = binary(
-  'pow',
-  {
-    x: { needs: 3, pull: (ct, e) => powBase(ct, e.x as Tensor, e.y as Tensor) },
-    y: fromXOut((ct, x, out) => {
-      const inside = greater(x, 0);
-      return mul(ct, mul(out, where(inside, log(where(inside, x, 1)), 0)));
-    }),
-  },
-  {
-    domain: [
-      [0.3, 2],
-      [-2, 2],
-    ],
-  },
-);
+const powRules = {
+  x: { needs: keep.x | keep.y, pull: (ct, e) => powBase(ct, e.x as Tensor, e.y as Tensor) } as Vjp,
+  y: fromXOut((ct, x, out) => {
+    const inside = greater(x, 0);
+    return mul(ct, mul(out, where(inside, log(where(inside, x, 1)), 0)));
+  }),
+};
+const powOp: RecordedOp = { name: 'pow', vjps: [powRules.x, powRules.y] };
+const two: Record<string, Tensor> = literals(2);
+const three: Record<string, Tensor> = literals(3);
+
+function literals(n: number): Record<string, Tensor> {
+  return { float32: uniformTensor(n, 'float32', scalarShape), float64: uniformTensor(n, 'float64', scalarShape) };
+}
+
+/** x^y. Its derivative with respect to the exponent is taken as 0 where the base is not positive. The numbers 2 and 3 make products. */
+export function pow(x: TensorLike, y: TensorLike): Tensor {
+  if (y !== 2 && y !== 3) return power(x, y);
+  const base = asTensor('pow', x);
+  const exponent = (y === 2 ? two : three)[base.dtype];
+  if (!exponent) return power(base, y);
+  const t = suspended(() => (y === 2 ? mul(base, base) : mul(mul(base, base), base)));
+  if (isRecording()) record2(powOp, t, base, exponent, null);
+  return t;
+}
+const power: Fn2 = binary('pow', powRules, {
+  fn: pow,
+  domain: [
+    [0.3, 2],
+    [-2, 2],
+  ],
+});
