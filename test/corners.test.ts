@@ -81,6 +81,28 @@ describe('tape', () => {
     expect(outer.gradient(z, x)?.item()).toBe(12);
   });
 
+  it('76: the Hessian of half the sum of x^T x, row by row', () => {
+    const [m, n] = [3, 2];
+    const x = tf.random.normal([m, n], { seed: 1, dtype: 'float64' });
+    const outer = new tf.GradientTape({ persistent: true });
+    const first = outer.record(() => {
+      outer.watch(x);
+      const inner = new tf.GradientTape();
+      const y = inner.record(() => {
+        inner.watch(x);
+        return tf.reduceSum(tf.matmul(tf.transpose(x), x).mul(0.5));
+      });
+      return inner.gradient(y, x) as tf.Tensor;
+    });
+    for (let i = 0; i < m; i++) {
+      for (let a = 0; a < n; a++) {
+        const one = tf.reshape(tf.oneHot(i * n + a, m * n, { dtype: 'float64' }), [m, n]);
+        const row = outer.gradient(first, x, { outputGradients: one })?.arraySync();
+        expect(row).toEqual(Array.from({ length: m }, (_, j) => new Array(n).fill(i === j ? 1 : 0)));
+      }
+    }
+  });
+
   it.each(['float32', 'float64'] as const)('73: derivatives of x^4 at 0 stay connected, %s', (dtype) => {
     let f: F = (x) => tf.pow(x, 4);
     const found: number[] = [];
