@@ -101,26 +101,25 @@ let outputs = 0;
 let outputList: number[] = [];
 addon.setMailbox(words, data, results, control);
 
-function growWords(needed: number): void {
-  let length = words.length;
+/** The array, longer and with the same contents. */
+function grown<A extends Int32Array | Float64Array>(array: A, needed: number, make: (length: number) => A): A {
+  let length = array.length;
   while (length < needed) length *= 2;
-  const wider = new Int32Array(length);
-  wider.set(words);
-  words = wider;
-  addon.setMailbox(words, data, results, control);
+  const longer = make(length);
+  longer.set(array);
+  return longer;
 }
 
-function growData(needed: number): void {
-  let length = data.length;
-  while (length < needed) length *= 2;
-  const wider = new Float64Array(length);
-  wider.set(data);
-  data = wider;
+function growWords(needed: number): void {
+  words = grown(words, needed, (length) => new Int32Array(length));
   addon.setMailbox(words, data, results, control);
 }
 
 function pushData(number: number): void {
-  if (dataAt >= data.length) growData(dataAt + 1);
+  if (dataAt >= data.length) {
+    data = grown(data, dataAt + 1, (length) => new Float64Array(length));
+    addon.setMailbox(words, data, results, control);
+  }
   data[dataAt++] = number;
 }
 
