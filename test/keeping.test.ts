@@ -14,7 +14,6 @@ const kinds: readonly (readonly [call: string, keeps: string])[] = [
   ['tf.tanh(x)', 'out'],
   ['tf.sigmoid(x)', 'out'],
   ['tf.nn.relu(x)', 'out'],
-  ['tf.nn.relu6(x)', 'out'],
   ['tf.nn.elu(x)', 'out'],
   ['tf.nn.selu(x)', 'out'],
   ['tf.nn.softmax(x)', 'out'],
