@@ -1,8 +1,10 @@
 // Numbers that every library is given alike: from a counter, so that no library's generator is needed.
 
-/** n numbers in [-1, 1), the same for the same seed. */
-export function uniform(n, seed, type = Float32Array) {
-  const out = new type(n);
+const arrays = { float32: Float32Array, float64: Float64Array };
+
+/** n numbers in [-1, 1), the same for the same seed; peers/python/inputs.py and peers/native/serve.h make the same ones. */
+export function uniform(n, seed, dtype = 'float32') {
+  const out = new arrays[dtype](n);
   let state = (seed * 2654435761) >>> 0;
   for (let i = 0; i < n; i++) {
     // mulberry32

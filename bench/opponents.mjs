@@ -1,5 +1,5 @@
-// The other libraries: installing and opening them, in this process or in one of their own. A missing one is skipped with a line.
-import { fork, spawnSync } from 'node:child_process';
+// The other libraries: where each lives, how its process is started, and how a missing one is installed.
+import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import process from 'node:process';
@@ -7,99 +7,91 @@ import { fileURLToPath } from 'node:url';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 
-const jax = { folder: 'peers', packages: ['@jax-js/jax'], load: () => import('./peers/jax-js.mjs') };
-const loadTfjs = () => import('./peers/tfjs.mjs');
+/** Python's virtual environment: GRADTAPE_BENCH_VENV, or bench/peers/.venv. */
+export const venv = process.env.GRADTAPE_BENCH_VENV ?? join(here, 'peers/.venv');
+export const python = process.platform === 'win32' ? join(venv, 'Scripts', 'python.exe') : join(venv, 'bin', 'python');
+export const nativeFolder = join(here, 'peers/native/build');
 
-/** Where a library's packages are installed, what they are called, and the module that speaks to it. */
-const homes = {
-  deepbox: { folder: '', packages: ['deepbox'], load: () => import('./peers/deepbox.mjs') },
+/** A package of npm, in bench/ or bench/peers/, and the module that speaks to it. Most of them know one thread. */
+function node(load, folder, packages, more = {}) {
+  return {
+    load,
+    home: join(here, folder),
+    packages,
+    command: (name) => [process.execPath, join(here, 'serve.mjs'), name],
+    ...more,
+  };
+}
+
+/** A package of PyPI; `setup` is the step of setup.mjs that installs it. */
+const inPython = (setup) => ({
+  threads: true,
+  setup,
+  command: (name) => [python, join(here, 'peers/python/serve.py'), name],
+});
+
+/** A C++ program of peers/native/. */
+const native = (setup) => ({ threads: true, setup, command: (name) => [join(nativeFolder, name)] });
+
+const jax = node(() => import('./peers/jax-js.mjs'), 'peers', ['@jax-js/jax']);
+const tfjs = () => import('./peers/tfjs.mjs');
+
+const libraries = {
+  deepbox: node(() => import('./peers/deepbox.mjs'), '.', ['deepbox']),
   'jax-js': jax,
   'jax-js-jit': jax,
-  'tfjs-cpu': { folder: 'peers', packages: ['@tensorflow/tfjs'], load: loadTfjs },
-  'tfjs-wasm': {
-    folder: 'peers',
-    packages: ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm'],
-    load: loadTfjs,
-  },
+  'tfjs-cpu': node(tfjs, 'peers', ['@tensorflow/tfjs']),
+  'tfjs-wasm': node(tfjs, 'peers', ['@tensorflow/tfjs', '@tensorflow/tfjs-backend-wasm']),
+  onnxruntime: node(() => import('./peers/onnxruntime.mjs'), 'peers', ['onnxruntime-node'], {
+    threads: true,
+    setup: 'onnxruntime',
+  }),
+  tensorflow: inPython('tensorflow'),
+  'tensorflow-function': inPython('tensorflow'),
+  torch: inPython('torch'),
+  'torch-compile': inPython('torch'),
+  jax: inPython('jax'),
+  'jax-jit': inPython('jax'),
+  openblas: native('openblas'),
+  onednn: native('onednn'),
 };
 
-export const everyone = Object.keys(homes);
+export const everyone = Object.keys(libraries);
 
-const installed = ({ folder, packages }) =>
-  packages.every((name) => existsSync(join(here, folder, 'node_modules', name, 'package.json')));
+/** Whether a library is worth measuring with so many threads. */
+export const knows = (name, threads) => threads === 1 || libraries[name].threads === true;
 
-/** Installs what is missing for these libraries; returns those that are there now. */
-export function install(names, say) {
-  for (const folder of new Set(names.map((name) => homes[name].folder))) {
-    const missing = names.filter((name) => homes[name].folder === folder && !installed(homes[name]));
-    if (missing.length === 0) continue;
-    const place = join('bench', folder);
-    say(`installing ${missing.join(', ')} into ${place} (npm ci) ...`);
-    spawnSync('npm', ['ci'], { cwd: join(here, folder), stdio: 'ignore', shell: process.platform === 'win32' });
-    for (const name of missing) {
-      if (!installed(homes[name])) say(`skipped ${name}: it did not install. To try again: cd ${place} && npm ci`);
-    }
+/** What setup.mjs has to do for these, beyond packages of npm. */
+export const setupsOf = (names) => new Set(names.map((name) => libraries[name].setup).filter(Boolean));
+
+export const hint = (name) => `npm run bench:setup -- ${name}`;
+
+const installed = ({ home, packages }) =>
+  packages.every((name) => existsSync(join(home, 'node_modules', name, 'package.json')));
+
+/** Installs what is missing of these packages of npm; install scripts, which download, stay out. */
+export function installNode(names, say) {
+  const missing = names.filter((name) => libraries[name].home && !installed(libraries[name]));
+  for (const home of new Set(missing.map((name) => libraries[name].home))) {
+    say(`npm ci for ${missing.filter((name) => libraries[name].home === home).join(', ')} ...`);
+    spawnSync('npm', ['ci', '--ignore-scripts'], { cwd: home, stdio: 'ignore', shell: process.platform === 'win32' });
   }
-  return names.filter((name) => installed(homes[name]));
 }
 
-/** The version and the sides of a library, in this process. */
-export async function open(name) {
-  const { open } = await homes[name].load();
-  return await open(name);
+/** The version and the kinds of a library of npm, in this process. */
+export async function open(name, threads) {
+  const { load, home, packages } = libraries[name];
+  if (!installed(libraries[name])) throw new Error('it is not installed');
+  const { version } = JSON.parse(readFileSync(join(home, 'node_modules', packages[0], 'package.json'), 'utf8'));
+  const module = await load();
+  return { version, kinds: await module.open(name, threads) };
 }
 
-export function versionOf(name) {
-  const { folder, packages } = homes[name];
-  return JSON.parse(readFileSync(join(here, folder, 'node_modules', packages[0], 'package.json'), 'utf8')).version;
-}
-
-/** A library in a process of its own, one case at a time; has the interface of LocalSide. */
-export class Child {
-  constructor(library, threads, cpu = false) {
-    const script = join(here, 'child.mjs');
-    this.process = fork(script, [library, String(threads), cpu ? 'cpu' : 'wall'], {
-      stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
-    });
-    this.ready = this.answer().then(({ ids }) => {
-      this.ids = new Set(ids);
-      return this;
-    });
-  }
-
-  answer() {
-    return new Promise((resolve, reject) => {
-      const gone = (code, signal) => reject(new Error(`its process ended (${signal ?? code})`));
-      this.process.once('exit', gone);
-      this.process.once('message', ({ value, error }) => {
-        this.process.off('exit', gone);
-        if (error === undefined) resolve(value);
-        else reject(new Error(error));
-      });
-    });
-  }
-
-  ask(command, given = {}) {
-    if (!this.process.connected) return Promise.reject(new Error('its process has ended'));
-    const answer = this.answer();
-    this.process.send({ command, ...given });
-    return answer;
-  }
-
-  side(id) {
-    return {
-      open: () => this.ask('open', { id }),
-      warm: (effort) => this.ask('warm', { effort }),
-      sample: () => this.ask('sample'),
-      close: () => this.ask('close'),
-    };
-  }
-
-  growth(id, steps) {
-    return this.ask('growth', { id, steps });
-  }
-
-  end() {
-    this.process.kill();
-  }
+/** The command and the environment of a library's process. */
+export function started(name, threads, clock) {
+  const count = String(threads);
+  const variables = ['OMP_NUM_THREADS', 'MKL_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NPROC'];
+  const program =
+    name === 'gradtape' ? [process.execPath, join(here, 'serve.mjs'), name] : libraries[name].command(name);
+  return [[...program, count, clock], Object.fromEntries(variables.map((variable) => [variable, count]))];
 }

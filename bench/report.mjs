@@ -53,33 +53,49 @@ export function judge(bar, unit, ours, peers) {
 
 const verdict = (judged) => (judged ? `${judged.met ? 'yes' : 'NO '} ${judged.text}` : '');
 
-/** Prints rows of fixed widths; the last column is as long as it likes. */
+/** The fastest opponents of a case and our share of the time of each, for a table too narrow for all. */
+function fastest(unit, ours, peers, count) {
+  return Object.entries(peers)
+    .filter(([, peer]) => peer.median)
+    .map(([name, { median }]) => ({ name, share: ratio(unit, ours.median, median) }))
+    .sort((a, b) => b.share - a.share)
+    .slice(0, count)
+    .map(({ name, share }) => `${name} ${show(share)}x`)
+    .join(', ');
+}
+
+/** Prints rows of fixed widths; the last column is as long as it likes. Beside more than two opponents: only the fastest of each row. */
 export class Table {
   constructor(peers, print) {
     this.peers = peers;
     this.print = print;
-    this.widths = [48, 9, 9, 8, ...peers.flatMap(() => [10, 7])];
+    this.short = peers.length > 2;
+    this.widths = [48, 9, 9, 8, ...(this.short ? [88] : peers.flatMap(() => [10, 7]))];
   }
 
   line(cells) {
     const text = cells.map((cell, i) => {
       const width = this.widths[i];
       if (width === undefined) return cell;
-      return i === 0 || i === 3 ? cell.padEnd(width) : cell.padStart(width);
+      return i === 0 || i === 3 || (i === 4 && this.short) ? cell.padEnd(width) : cell.padStart(width);
     });
     this.print(text.join(' ').trimEnd());
   }
 
   heading(title) {
     this.print('');
-    this.line([title, 'median', 'best', '', ...this.peers.flatMap((peer) => [peer, 'ours/its']), '  target']);
+    const peers = this.short
+      ? ['our share of the time of the fastest']
+      : this.peers.flatMap((peer) => [peer, 'ours/its']);
+    this.line([title, 'median', 'best', '', ...peers, '  target']);
   }
 
   row(test, ours, peers, floor, aim) {
     const cells = [`  ${test.name}`];
     if (ours.failure) cells.push('failed', '', '');
     else cells.push(show(ours.median), show(ours.min), test.unit);
-    for (const name of this.peers) {
+    if (this.short) cells.push(ours.failure ? '' : fastest(test.unit, ours, peers, 4));
+    for (const name of this.short ? [] : this.peers) {
       const peer = peers[name];
       if (!peer) cells.push('-', '');
       else if (peer.failure) cells.push('failed', '');

@@ -1,14 +1,16 @@
 // The groups of the suite, in the order in which they run: small ones first, while the process is fresh.
+// A case: { id, name, unit, count?, rtol?, expect?, kind, given?, parallel?, make(tf) }. `kind` and `given` tell an opponent
+// what to do (peers/ has an entry a kind), `make` is our side; with `of` and `figure` it is about memory (memory.mjs).
+import * as convolution from './convolution.mjs';
 import * as elementwise from './elementwise.mjs';
 import * as matmul from './matmul.mjs';
 import * as memory from './memory.mjs';
+import * as reduction from './reduction.mjs';
 import * as tape from './tape.mjs';
 import * as training from './training.mjs';
 
-export const groups = [tape, elementwise, matmul, training, memory];
+export const groups = [tape, elementwise, reduction, matmul, convolution, training, memory];
 
-/** The side of gradtape in a timed case. */
-export function sideOf(tf, id) {
-  const test = groups.flatMap((group) => group.cases).find((one) => one.id === id);
-  return test?.make?.(tf);
-}
+const all = groups.flatMap(({ cases }) => cases);
+
+export const caseOf = (id) => all.find((one) => one.id === id);

@@ -35,6 +35,9 @@ function single(name, n) {
     unit: n > 1e5 ? 'ms' : 'us',
     // Some libraries add up in float32, one after the other.
     rtol: name === 'sum' ? 1e-3 : 1e-5,
+    parallel: n > 1e5,
+    kind: 'elementwise',
+    given: { op: name, n },
     make: ops[name],
   };
 }
@@ -72,6 +75,9 @@ const fused = [1e6, 1e7].flatMap((n) => [
     name: `sum(tanh(x*w+b)^2), n = ${short(n)}`,
     unit: 'ms',
     rtol: 1e-3,
+    parallel: true,
+    kind: 'fused',
+    given: { n, gradient: false },
     make: (tf) => forward(tf, n),
   },
   {
@@ -79,6 +85,9 @@ const fused = [1e6, 1e7].flatMap((n) => [
     name: `the same and its three gradients, n = ${short(n)}`,
     unit: 'ms',
     rtol: 1e-3,
+    parallel: true,
+    kind: 'fused',
+    given: { n, gradient: true },
     make: (tf) => gradients(tf, n),
   },
 ]);

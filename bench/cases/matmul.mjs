@@ -3,9 +3,9 @@ import { some, uniform } from '../inputs.mjs';
 
 export const title = 'Matrix products';
 
-function product(tf, n, type, flags) {
-  const a = tf.constant(uniform(n * n, 1, type)).reshape([n, n]);
-  const b = tf.constant(uniform(n * n, 2, type)).reshape([n, n]);
+function product(tf, { n, dtype, ...flags }) {
+  const a = tf.constant(uniform(n * n, 1, dtype)).reshape([n, n]);
+  const b = tf.constant(uniform(n * n, 2, dtype)).reshape([n, n]);
   tf.evaluate(a, b);
   const step = () => {
     const c = tf.matmul(a, b, flags);
@@ -32,30 +32,36 @@ function gradient(tf, n) {
   return { step, check: () => step().flatMap((g) => some(g.dataSync())) };
 }
 
-const plain = (n, type = Float32Array, flags = {}) => {
-  const bits = type === Float32Array ? 'float32' : 'float64';
-  const letters = `${flags.transposeA ? 'T' : 'N'}${flags.transposeB ? 'T' : 'N'}`;
+const plain = (n, { dtype = 'float32', transposeA = false, transposeB = false } = {}) => {
+  const given = { n, dtype, transposeA, transposeB };
+  const letters = `${transposeA ? 'T' : 'N'}${transposeB ? 'T' : 'N'}`;
   return {
-    id: `matmul-${n}${bits === 'float64' ? '-f64' : ''}${letters === 'NN' ? '' : `-${letters.toLowerCase()}`}`,
-    name: `matmul ${n}, ${bits}${letters === 'NN' ? '' : `, ${letters}`}`,
+    id: `matmul-${n}${dtype === 'float64' ? '-f64' : ''}${letters === 'NN' ? '' : `-${letters.toLowerCase()}`}`,
+    name: `matmul ${n}, ${dtype}${letters === 'NN' ? '' : `, ${letters}`}`,
     unit: 'GFLOP/s',
     count: 2 * n ** 3,
     // Sums of n products, in whatever order.
-    rtol: bits === 'float32' ? 2e-5 : 1e-12,
-    make: (tf) => product(tf, n, type, flags),
+    rtol: dtype === 'float32' ? 2e-5 : 1e-12,
+    parallel: true,
+    kind: 'matmul',
+    given,
+    make: (tf) => product(tf, given),
   };
 };
 
 export const cases = [
   ...[64, 128, 256, 512, 1024, 2048].map((n) => plain(n)),
-  plain(512, Float64Array),
-  plain(512, Float32Array, { transposeA: true }),
-  plain(512, Float32Array, { transposeB: true }),
+  plain(512, { dtype: 'float64' }),
+  plain(512, { transposeA: true }),
+  plain(512, { transposeB: true }),
   {
     id: 'matmul-gradient-512',
     name: 'sum(matmul^2) and both gradients, 512',
     unit: 'ms',
     rtol: 1e-4,
+    parallel: true,
+    kind: 'matmul-gradient',
+    given: { n: 512 },
     make: (tf) => gradient(tf, 512),
   },
 ];

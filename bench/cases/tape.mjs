@@ -45,7 +45,7 @@ function intermediate(tf) {
   return { step, check: () => [step()] };
 }
 
-function chain(tf, { gradient }) {
+function chain(tf, gradient) {
   const x = tf.constant(1);
   const c = tf.constant(0.001);
   const d = tf.constant(chainFactor);
@@ -83,16 +83,53 @@ function addFour(tf) {
 const perOp = { unit: 'ns', count: chainLength };
 
 export const cases = [
-  { id: 'seed-gradient', name: 'seed dy/dx: record, gradient, item', unit: 'us', expect: [47], make: seed },
-  { id: 'seed-second', name: 'second derivative, nested tapes', unit: 'us', expect: [34], make: second },
-  { id: 'seed-power', name: 'dz/dy of z = y*y*y*y', unit: 'us', expect: [296352], make: intermediate },
-  { id: 'chain', name: 'a recorded scalar op (1000 add, mul, + item)', ...perOp, make: (tf) => chain(tf, {}) },
+  {
+    id: 'seed-gradient',
+    name: 'seed dy/dx: record, gradient, item',
+    unit: 'us',
+    expect: [47],
+    kind: 'seed-gradient',
+    make: seed,
+  },
+  {
+    id: 'seed-second',
+    name: 'second derivative, nested tapes',
+    unit: 'us',
+    expect: [34],
+    kind: 'seed-second',
+    make: second,
+  },
+  {
+    id: 'seed-power',
+    name: 'dz/dy of z = y*y*y*y',
+    unit: 'us',
+    expect: [296352],
+    kind: 'seed-power',
+    make: intermediate,
+  },
+  {
+    id: 'chain',
+    name: 'a recorded scalar op (1000 add, mul, + item)',
+    ...perOp,
+    kind: 'chain',
+    given: { gradient: false },
+    make: (tf) => chain(tf, false),
+  },
   {
     id: 'chain-gradient',
     name: 'the same with the gradient',
     ...perOp,
-    make: (tf) => chain(tf, { gradient: true }),
+    kind: 'chain',
+    given: { gradient: true },
+    make: (tf) => chain(tf, true),
   },
-  { id: 'add-item', name: 'scalar add + item', unit: 'ns', expect: [5], make: addItem },
-  { id: 'add-four', name: 'add of 4 elements, evaluated', unit: 'ns', expect: [6, 8, 10, 12], make: addFour },
+  { id: 'add-item', name: 'scalar add + item', unit: 'ns', expect: [5], kind: 'add-item', make: addItem },
+  {
+    id: 'add-four',
+    name: 'add of 4 elements, evaluated',
+    unit: 'ns',
+    expect: [6, 8, 10, 12],
+    kind: 'add-four',
+    make: addFour,
+  },
 ];

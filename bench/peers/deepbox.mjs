@@ -36,7 +36,7 @@ function power(db) {
   return { step, check: () => [step()] };
 }
 
-function chain(db, gradient) {
+function chain(db, { gradient }) {
   const x = db.parameter(1);
   const c = db.GradTensor.scalar(0.001);
   const d = db.GradTensor.scalar(chainFactor);
@@ -65,7 +65,7 @@ function addFour(db) {
   return { step, check: () => step().data };
 }
 
-function elementwise(db, name, n) {
+function elementwise(db, { op, n }) {
   const x = db.tensor(uniform(n, 1), { dtype: 'float32' });
   const y = db.tensor(uniform(n, 2), { dtype: 'float32' });
   const step = {
@@ -73,11 +73,11 @@ function elementwise(db, name, n) {
     exp: () => db.exp(x),
     tanh: () => db.tanh(x),
     sum: () => db.sum(x).at(),
-  }[name];
-  return { step, check: () => (name === 'sum' ? [step()] : some(step().data)) };
+  }[op];
+  return { step, check: () => (op === 'sum' ? [step()] : some(step().data)) };
 }
 
-function fused(db, n, gradient) {
+function fused(db, { n, gradient }) {
   const sources = [1, 2, 3].map((seed) => leaf(db, uniform(n, seed), [n], gradient));
   const [x, w, b] = sources;
   const value = () => x.mul(w).add(b).tanh().square().sum();
@@ -92,8 +92,9 @@ function fused(db, n, gradient) {
   return { step, check };
 }
 
-function matmul(db, n, type) {
-  const [a, b] = [1, 2].map((seed) => leaf(db, uniform(n * n, seed, type), [n, n], false).tensor);
+function matmul(db, { n, dtype, transposeA, transposeB }) {
+  if (transposeA || transposeB) return null;
+  const [a, b] = [1, 2].map((seed) => leaf(db, uniform(n * n, seed, dtype), [n, n], false).tensor);
   const step = () => db.dot(a, b);
   return { step, check: () => some(step().data) };
 }
@@ -125,28 +126,19 @@ export async function open() {
   const db = await import(`${name}/ndarray`);
   const nn = await import(`${name}/nn`);
   const { SGD, Adam } = await import(`${name}/optim`);
-  const sides = {
+  const optimizers = {
+    sgd: (p) => new SGD(p, { lr: learningRate }),
+    adam: (p) => new Adam(p, { lr: adamRate, eps: 1e-7 }),
+  };
+  return {
     'seed-gradient': () => seed(db),
     'seed-power': () => power(db),
-    chain: () => chain(db, false),
-    'chain-gradient': () => chain(db, true),
+    chain: (given) => chain(db, given),
     'add-item': () => addItem(db),
     'add-four': () => addFour(db),
-    'matmul-512-f64': () => matmul(db, 512, Float64Array),
-    'mlp-sgd': () => training(db, (p) => new SGD(p, { lr: learningRate }), nn),
-    'mlp-adam': () => training(db, (p) => new Adam(p, { lr: adamRate, eps: 1e-7 }), nn),
+    elementwise: (given) => elementwise(db, given),
+    fused: (given) => fused(db, given),
+    matmul: (given) => matmul(db, given),
+    train: ({ optimizer }) => training(db, optimizers[optimizer], nn),
   };
-  for (const [label, n] of [
-    ['1e6', 1e6],
-    ['1e7', 1e7],
-  ]) {
-    sides[`fused-${label}`] = () => fused(db, n, false);
-    sides[`fused-gradient-${label}`] = () => fused(db, n, true);
-  }
-  for (const op of ['add', 'exp', 'tanh', 'sum']) {
-    sides[`${op}-10000`] = () => elementwise(db, op, 1e4);
-    sides[`${op}-1e6`] = () => elementwise(db, op, 1e6);
-  }
-  for (const n of [64, 128, 256, 512]) sides[`matmul-${n}`] = () => matmul(db, n, Float32Array);
-  return { sides };
 }

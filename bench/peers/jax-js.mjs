@@ -24,7 +24,7 @@ const scalarCases = (jax, maybeJit) => {
     'seed-gradient': at(grad(f), 2),
     'seed-second': at(grad(grad(f)), 2),
     'seed-power': at(grad(fourth), 42),
-    'chain-gradient': at(grad(chain), 1),
+    chain: ({ gradient }) => (gradient ? at(grad(chain), 1)() : null),
     'add-item': at((x) => x.add(3), 2),
   };
 };
@@ -42,7 +42,7 @@ function waiting(jax, run, look) {
   return { async: true, step, check };
 }
 
-function elementwise(jax, maybeJit, name, n) {
+function elementwise(jax, maybeJit, { op: name, n }) {
   const { numpy: np } = jax;
   const [x, y] = [1, 2].map((seed) => np.array(uniform(n, seed)));
   if (name === 'sum') {
@@ -55,7 +55,27 @@ function elementwise(jax, maybeJit, name, n) {
   return waiting(jax, run, ([z]) => some(z));
 }
 
-function fused(jax, maybeJit, n, gradient) {
+function rows(jax, maybeJit, { op, size }) {
+  const { numpy: np } = jax;
+  const x = array(np, { data: uniform(size * size, 1), shape: [size, size] });
+  const f = maybeJit(
+    {
+      'sum-rows': (x) => np.sum(x, 1),
+      'sum-columns': (x) => np.sum(x, 0),
+      'max-rows': (x) => np.max(x, 1),
+      'argmax-rows': (x) => np.argmax(x, 1),
+      logsumexp: (x) => jax.nn.logsumexp(x, 1),
+      softmax: (x) => jax.nn.softmax(x, 1),
+    }[op],
+  );
+  return waiting(
+    jax,
+    () => f(x.ref),
+    ([y]) => some(y),
+  );
+}
+
+function fused(jax, maybeJit, { n, gradient }) {
   const { numpy: np } = jax;
   const sources = [1, 2, 3].map((seed) => np.array(uniform(n, seed)));
   const f = (x, w, b) => np.sum(np.square(np.tanh(x.mul(w).add(b))));
@@ -73,10 +93,11 @@ function fused(jax, maybeJit, n, gradient) {
   );
 }
 
-function matmul(jax, maybeJit, n, { gradient = false, tn = false, nt = false, type = Float32Array } = {}) {
+function matmul(jax, maybeJit, { n, dtype = 'float32', transposeA, transposeB }, gradient = false) {
+  if (dtype !== 'float32') return null;
   const { numpy: np } = jax;
-  const [a, b] = [1, 2].map((seed) => array(np, { data: uniform(n * n, seed, type), shape: [n, n] }));
-  const product = (a, b) => np.matmul(tn ? np.transpose(a) : a, nt ? np.transpose(b) : b);
+  const [a, b] = [1, 2].map((seed) => array(np, { data: uniform(n * n, seed), shape: [n, n] }));
+  const product = (a, b) => np.matmul(transposeA ? np.transpose(a) : a, transposeB ? np.transpose(b) : b);
   const f = maybeJit(gradient ? jax.grad((a, b) => np.sum(np.square(product(a, b))), { argnums: [0, 1] }) : product);
   return waiting(
     jax,
@@ -104,7 +125,8 @@ function model(jax) {
   return { loss, parameters: weights.map((w) => array(np, w)) };
 }
 
-function training(jax, maybeJit, adam) {
+function training(jax, maybeJit, { optimizer }) {
+  const adam = optimizer === 'adam';
   const { numpy: np } = jax;
   const { loss, parameters } = model(jax);
   const vg = jax.valueAndGrad((p) => loss(p, jax.nn.relu));
@@ -166,27 +188,17 @@ export async function open(library) {
   await jax.init('wasm');
   jax.defaultDevice('wasm');
   const maybeJit = library === 'jax-js-jit' ? (f) => jax.jit(f) : (f) => f;
-  const sides = {
+  const kinds = {
     ...scalarCases(jax, maybeJit),
-    'matmul-512-tn': () => matmul(jax, maybeJit, 512, { tn: true }),
-    'matmul-512-nt': () => matmul(jax, maybeJit, 512, { nt: true }),
-    'matmul-gradient-512': () => matmul(jax, maybeJit, 512, { gradient: true }),
-    'mlp-sgd': () => training(jax, maybeJit, false),
-    'mlp-adam': () => training(jax, maybeJit, true),
-    'mlp-hvp': () => hessianVector(jax, maybeJit),
+    elementwise: (given) => elementwise(jax, maybeJit, given),
+    rows: (given) => rows(jax, maybeJit, given),
+    fused: (given) => fused(jax, maybeJit, given),
+    matmul: (given) => matmul(jax, maybeJit, given),
+    'matmul-gradient': (given) => matmul(jax, maybeJit, given, true),
+    train: (given) => training(jax, maybeJit, given),
+    hvp: () => hessianVector(jax, maybeJit),
   };
-  for (const [label, n] of [
-    ['1e6', 1e6],
-    ['1e7', 1e7],
-  ]) {
-    sides[`fused-${label}`] = () => fused(jax, maybeJit, n, false);
-    sides[`fused-gradient-${label}`] = () => fused(jax, maybeJit, n, true);
-  }
-  for (const op of ['add', 'exp', 'tanh', 'sum']) {
-    sides[`${op}-10000`] = () => elementwise(jax, maybeJit, op, 1e4);
-    sides[`${op}-1e6`] = () => elementwise(jax, maybeJit, op, 1e6);
-  }
-  for (const n of [64, 128, 256, 512, 1024, 2048]) sides[`matmul-${n}`] = () => matmul(jax, maybeJit, n);
-  if (library === 'jax-js-jit') delete sides['chain-gradient'];
-  return { sides };
+  // Compiled as one, a thousand ops tell nothing about an op.
+  if (library === 'jax-js-jit') delete kinds.chain;
+  return kinds;
 }

@@ -2,6 +2,7 @@
 // Hessian-vector product: its cross entropy cannot be differentiated twice, and its tanh is wrong when it is.
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
+import { convolution } from '../cases/convolution.mjs';
 import { chainFactor, chainLength } from '../cases/tape.mjs';
 import { adamRate, layers, learningRate, network, some, uniform } from '../inputs.mjs';
 
@@ -21,7 +22,8 @@ function scalars(tf) {
   return { 'seed-gradient': at(gradient, 2), 'seed-second': at(second, 2), 'seed-power': at(power, 42) };
 }
 
-function chain(tf) {
+function chain(tf, { gradient }) {
+  if (!gradient) return null;
   const [x, c, d] = [1, 0.001, chainFactor].map((v) => tf.scalar(v));
   const g = tf.grad((x) => {
     let t = x;
@@ -38,7 +40,7 @@ function add(tf, a, b) {
   return { step, check: step };
 }
 
-function elementwise(tf, name, n) {
+function elementwise(tf, { op: name, n }) {
   const [x, y] = [1, 2].map((seed) => tf.tensor1d(uniform(n, seed)));
   const op = { add: () => tf.add(x, y), exp: () => tf.exp(x), tanh: () => tf.tanh(x), sum: () => tf.sum(x) }[name];
   // Both backends compute at the call; only the sum is read, as ours is.
@@ -46,7 +48,40 @@ function elementwise(tf, name, n) {
   return { step, check: () => (name === 'sum' ? [step()] : tf.tidy(() => some(op().dataSync()))) };
 }
 
-function fused(tf, n, gradient) {
+/** Computed at the call, and let go. */
+function computed(tf, op) {
+  return { step: () => op().dispose(), check: () => tf.tidy(() => some(op().dataSync())) };
+}
+
+function rows(tf, { op, size }) {
+  const x = tf.tensor2d(uniform(size * size, 1), [size, size]);
+  const f = {
+    'sum-rows': () => tf.sum(x, 1),
+    'sum-columns': () => tf.sum(x, 0),
+    'max-rows': () => tf.max(x, 1),
+    'argmax-rows': () => tf.argMax(x, 1),
+    logsumexp: () => tf.logSumExp(x, 1),
+    softmax: () => tf.softmax(x),
+  }[op];
+  return computed(tf, f);
+}
+
+function conv(tf, { part, ...given }) {
+  const { x, filter, gradient } = Object.fromEntries(
+    Object.entries(convolution(given)).map(([key, { data, shape }]) => [key, tf.tensor4d(data, shape)]),
+  );
+  if (part === 'forward') return computed(tf, () => tf.conv2d(x, filter, 1, 'same'));
+  // The plain backend takes half a minute.
+  if (tf.getBackend() === 'cpu') return null;
+  // By kernel: the gradients alone are no public function.
+  const attributes = { strides: [1, 1], pad: 'same', dataFormat: 'NHWC' };
+  const run = (name, inputs, more) => () => tf.engine().runKernel(name, inputs, { ...attributes, ...more });
+  return part === 'input'
+    ? computed(tf, run('Conv2DBackpropInput', { dy: gradient, filter }, { inputShape: x.shape }))
+    : computed(tf, run('Conv2DBackpropFilter', { x, dy: gradient }, { filterShape: filter.shape }));
+}
+
+function fused(tf, { n, gradient }) {
   const sources = [1, 2, 3].map((seed) => tf.tensor1d(uniform(n, seed)));
   const f = (x, w, b) => tf.sum(tf.square(tf.tanh(tf.add(tf.mul(x, w), b))));
   if (!gradient) {
@@ -67,13 +102,13 @@ function fused(tf, n, gradient) {
   return { step, check };
 }
 
-function matmul(tf, n, transposeA, transposeB) {
+function matmul(tf, { n, dtype, transposeA, transposeB }) {
+  if (dtype !== 'float32') return null;
   const [a, b] = [1, 2].map((seed) => tf.tensor2d(uniform(n * n, seed), [n, n]));
-  const op = () => tf.matMul(a, b, transposeA, transposeB);
-  return { step: () => op().dispose(), check: () => tf.tidy(() => some(op().dataSync())) };
+  return computed(tf, () => tf.matMul(a, b, transposeA, transposeB));
 }
 
-function matmulGradient(tf, n) {
+function matmulGradient(tf, { n }) {
   const sources = [1, 2].map((seed) => tf.tensor2d(uniform(n * n, seed), [n, n]));
   const g = tf.grads((a, b) => tf.sum(tf.square(tf.matMul(a, b))));
   return {
@@ -122,28 +157,21 @@ async function start(library) {
 
 export async function open(library) {
   const tf = await start(library);
-  const sides = {
+  const optimizers = {
+    sgd: () => tf.train.sgd(learningRate),
+    adam: () => tf.train.adam(adamRate, 0.9, 0.999, 1e-7),
+  };
+  return {
     ...scalars(tf),
-    'chain-gradient': () => chain(tf),
+    chain: (given) => chain(tf, given),
     'add-item': () => add(tf, 2, 3),
     'add-four': () => add(tf, [1, 2, 3, 4], [5, 6, 7, 8]),
-    'matmul-512-tn': () => matmul(tf, 512, true, false),
-    'matmul-512-nt': () => matmul(tf, 512, false, true),
-    'matmul-gradient-512': () => matmulGradient(tf, 512),
-    'mlp-sgd': () => training(tf, tf.train.sgd(learningRate)),
-    'mlp-adam': () => training(tf, tf.train.adam(adamRate, 0.9, 0.999, 1e-7)),
+    elementwise: (given) => elementwise(tf, given),
+    rows: (given) => rows(tf, given),
+    fused: (given) => fused(tf, given),
+    matmul: (given) => matmul(tf, given),
+    'matmul-gradient': (given) => matmulGradient(tf, given),
+    conv: (given) => conv(tf, given),
+    train: ({ optimizer }) => training(tf, optimizers[optimizer]()),
   };
-  for (const [label, n] of [
-    ['1e6', 1e6],
-    ['1e7', 1e7],
-  ]) {
-    sides[`fused-${label}`] = () => fused(tf, n, false);
-    sides[`fused-gradient-${label}`] = () => fused(tf, n, true);
-  }
-  for (const op of ['add', 'exp', 'tanh', 'sum']) {
-    sides[`${op}-10000`] = () => elementwise(tf, op, 1e4);
-    sides[`${op}-1e6`] = () => elementwise(tf, op, 1e6);
-  }
-  for (const n of [64, 128, 256, 512, 1024]) sides[`matmul-${n}`] = () => matmul(tf, n, false, false);
-  return { sides };
 }

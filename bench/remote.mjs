@@ -1,0 +1,76 @@
+// A library in a process of its own, whatever language: asked in lines of JSON on its standard input, it answers on descriptor 3.
+import { spawn } from 'node:child_process';
+import process from 'node:process';
+import { createInterface } from 'node:readline';
+
+export class Remote {
+  /** Starts [command, ...arguments]; await `ready` before anything is asked. */
+  constructor([command, ...args], env = {}) {
+    this.process = spawn(command, args, {
+      env: { ...process.env, ...env },
+      stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
+    });
+    this.lastWords = '';
+    this.process.stderr.on('data', (text) => {
+      this.lastWords = `${this.lastWords}${text}`.slice(-2000);
+    });
+    this.process.on('error', ({ message }) => this.ended(message));
+    this.process.on('close', (code, signal) => {
+      const words = this.lastWords.trim().split('\n').at(-1);
+      this.ended(words || `its process ended (${signal ?? code})`);
+    });
+    this.process.stdin.on('error', () => {});
+    createInterface({ input: this.process.stdio[3] }).on('line', (line) => this.settle(JSON.parse(line)));
+    this.ready = this.answer().then(({ kinds, version }) => {
+      this.kinds = new Set(kinds);
+      this.version = version;
+      return this;
+    });
+  }
+
+  ended(why) {
+    this.gone ??= why;
+    this.settle({ error: this.gone });
+  }
+
+  settle(answer) {
+    const waiting = this.waiting;
+    this.waiting = null;
+    if (answer.error === undefined) waiting?.resolve(answer.value);
+    else waiting?.reject(new Error(answer.error));
+  }
+
+  answer() {
+    return new Promise((resolve, reject) => {
+      this.waiting = { resolve, reject };
+    });
+  }
+
+  ask(command, given = {}) {
+    if (this.gone) return Promise.reject(new Error(this.gone));
+    const answer = this.answer();
+    this.process.stdin.write(`${JSON.stringify({ command, ...given })}\n`);
+    return answer;
+  }
+
+  /** The library's side of a case, with the interface of LocalSide; null if it has none. */
+  side({ id, kind, given }) {
+    if (!this.kinds.has(kind)) return null;
+    return {
+      remote: true,
+      open: () => this.ask('open', { id, kind, given }),
+      warm: (effort) => this.ask('warm', effort),
+      sample: () => this.ask('sample'),
+      close: () => this.ask('close'),
+    };
+  }
+
+  /** { growth, peak } in MB of a loop of so many steps, or of as many as there are seconds for. */
+  memory({ id, kind, given }, steps, seconds) {
+    return this.ask('memory', { id, kind, given, steps, seconds });
+  }
+
+  end() {
+    this.process.kill();
+  }
+}
