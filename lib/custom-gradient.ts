@@ -100,6 +100,33 @@ function checked(g: CustomGradient, like: Tensor, what: string): Cotangent | nul
   return t;
 }
 
+/** One call of a function whose body no tape sees: its tensor arguments, the variables that it read besides, what it returned. */
+interface Body<R> {
+  readonly operands: readonly Tensor[];
+  readonly variables: readonly Variable[];
+  readonly result: R;
+}
+
+function bodyOf<A extends unknown[], R>(f: (...args: A) => R, args: A): Body<R> {
+  const operands = operandsOf(args);
+  const own = new Set<unknown>();
+  mapNested(args, (value) => own.add(value));
+  const [result, read] = readingsOf(() => suspended(() => f(...args)));
+  return { operands, variables: read.filter((v) => !own.has(v)), result };
+}
+
+/** The values as fresh tensors, in ascending order of id, also where one is an argument itself. */
+function freshResults<V>(op: string, values: V): { value: V; outs: readonly Tensor[] } {
+  const outs: Tensor[] = [];
+  const value = mapNested(values, (leaf) => {
+    if (!isLeaf(leaf)) throw fail(`${op}: the value must be made of tensors, got ${show(leaf)}`);
+    const out = aliasOf(leaf instanceof Variable ? leaf.peek() : leaf);
+    outs.push(out);
+    return out;
+  }) as V;
+  return { value, outs };
+}
+
 /**
  * A function whose gradient is given: `f(...args)` returns `{ value, gradFn }`, and gradFn gets one cotangent per flattened value.
  * If the body reads trainable variables that are no arguments, gradFn gets a last argument `{ variables }` and returns
@@ -111,22 +138,11 @@ export function customGradient<A extends unknown[], V extends Nested<Tensor | Va
 ): (...args: A) => V {
   if (typeof f !== 'function') throw fail(`customGradient: expected a function, got ${show(f)}`);
   return (...args) => {
-    const operands = operandsOf(args);
-    const own = new Set<unknown>();
-    mapNested(args, (value) => own.add(value));
-    const [result, read] = readingsOf(() => suspended(() => f(...args)));
+    const { operands, variables, result } = bodyOf(f, args);
     if (!result || typeof result.gradFn !== 'function' || !('value' in result)) {
       throw fail(`customGradient: the function must return { value, gradFn }, got ${show(result)}`);
     }
-    const variables = read.filter((v) => !own.has(v));
-    const outs: Tensor[] = [];
-    // Fresh tensors in ascending order of id, also where the value is an argument itself.
-    const value = mapNested(result.value, (leaf) => {
-      if (!isLeaf(leaf)) throw fail(`customGradient: value must be made of tensors, got ${show(leaf)}`);
-      const out = aliasOf(leaf instanceof Variable ? leaf.peek() : leaf);
-      outs.push(out);
-      return out;
-    }) as V;
+    const { value, outs } = freshResults('customGradient', result.value);
     const { gradFn } = result;
     if (variables.length > 0 && gradFn.length > 0 && gradFn.length <= outs.length) {
       throw fail(
@@ -167,18 +183,8 @@ function pulledArguments(given: unknown, operands: readonly Tensor[]): (Cotangen
 /** The function computed without being kept: its intermediates are computed again when its gradient is asked for. */
 export function recomputeGrad<A extends unknown[], V extends Nested<Tensor>>(f: (...args: A) => V): (...args: A) => V {
   return (...args) => {
-    const operands = operandsOf(args);
-    const [result, read] = readingsOf(() => suspended(() => f(...args)));
-    const own = new Set<unknown>();
-    mapNested(args, (value) => own.add(value));
-    const variables = read.filter((v) => !own.has(v));
-    const outs: Tensor[] = [];
-    const value = mapNested(result, (leaf) => {
-      if (!(leaf instanceof Tensor)) throw fail(`recomputeGrad: the function must return tensors, got ${show(leaf)}`);
-      const out = aliasOf(leaf);
-      outs.push(out);
-      return out;
-    }) as V;
+    const { operands, variables, result } = bodyOf(f, args);
+    const { value, outs } = freshResults('recomputeGrad', result);
     const all = [...operands, ...variables.map(readVariable)];
     const op: RecordedOp = {
       name: f.name || 'recomputeGrad',
@@ -221,15 +227,8 @@ export function gradPassThrough<A extends unknown[], V extends Nested<Tensor | V
   f: (...args: A) => V,
 ): (...args: A) => V {
   return (...args) => {
-    const operands = operandsOf(args);
-    const result = suspended(() => f(...args));
-    const outs: Tensor[] = [];
-    const value = mapNested(result, (leaf) => {
-      if (!isLeaf(leaf)) throw fail(`gradPassThrough: the function must return tensors, got ${show(leaf)}`);
-      const out = aliasOf(leaf instanceof Variable ? leaf.peek() : leaf);
-      outs.push(out);
-      return out;
-    }) as V;
+    const { operands, result } = bodyOf(f, args);
+    const { value, outs } = freshResults('gradPassThrough', result);
     const op: RecordedOp = {
       name: 'gradPassThrough',
       vjps: [],
