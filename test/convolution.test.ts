@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { afterEach, describe, expect, it } from 'vitest';
+import * as native from '../lib/native.js';
 import { conv2dBackpropFilter, conv2dBackpropInput } from '../lib/ops/convolution.js';
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -619,6 +620,40 @@ describe('errors name the op, what was expected and what came', () => {
     expect(error.code).toBe(code);
     expect(error.message).toMatch(message);
   });
+});
+
+describe('the addon refuses windows that do not fit', () => {
+  const pads = [0, 0];
+  const good = [3, 1, 1, ...pads, 2, 1, 1, ...pads];
+  const shapes = { x: [2, 5, 4, 3], f: [3, 2, 3, 7], y: [2, 3, 3, 7] };
+  type Shapes = typeof shapes;
+  const run = (words: readonly number[], { x, f, y }: Shapes, dtype: tf.DType = 'float32'): void => {
+    const buffer = new Float64Array(2000);
+    const address = native.addressOf(buffer.buffer);
+    native.begin();
+    const operands = [native.writeInput(address, dtype, x), native.writeInput(address, dtype, f)];
+    const result = native.write(native.opcodeOf('conv2d'), dtype, y, operands, words);
+    native.writeOutput(result, address + 8000);
+    native.run();
+  };
+  const at = (i: number, value: number): number[] => good.map((n, k) => (k === i ? value : n));
+  const cases: [string, () => void, RegExp][] = [
+    ["taps that are not the filter's", () => run(at(0, 2), { ...shapes, y: [2, 4, 3, 7] }), /filter does not fit/],
+    ['no taps', () => run(at(5, 0), shapes), /attribute out of range/],
+    ['a stride of 0', () => run(at(1, 0), shapes), /attribute out of range/],
+    ['a dilation of 0', () => run(at(7, 0), shapes), /attribute out of range/],
+    ['a negative padding', () => run(at(8, -1), shapes), /attribute out of range/],
+    ['a result that is too tall', () => run(good, { ...shapes, y: [2, 4, 3, 7] }), /length of the result/],
+    ['a result for another stride', () => run(at(6, 2), shapes), /length of the result/],
+    ['another batch', () => run(good, { ...shapes, y: [1, 3, 3, 7] }), /batches differ/],
+    ['other channels', () => run(good, { ...shapes, f: [3, 2, 4, 7] }), /channels differ/],
+    ['other results', () => run(good, { ...shapes, y: [2, 3, 3, 8] }), /channels differ/],
+    ['a rank', () => run(good, { ...shapes, x: [10, 4, 3] }), /wrong rank/],
+    ['too few attributes', () => run(good.slice(1), shapes), /number of attributes/],
+    ['integers', () => run(good, shapes, 'int32'), /dtype has no windows/],
+  ];
+  it('and takes one that does', () => expect(() => run(good, shapes)).not.toThrow());
+  it.each(cases)('%s', (_, fn, message) => expect(fn).toThrow(message));
 });
 
 it('options in every spelling', () => {

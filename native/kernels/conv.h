@@ -292,7 +292,8 @@ struct ConvGather {
   }
 };
 
-// A filter from an image and a result: a unit is the row of taps of some columns.
+// A filter from an image and a result: a unit is the row of taps of some columns. Rows of taps that are computed
+// together share the packed result, and the image while it is in cache.
 template <class T>
 struct ConvFilter : Unprepared {
   using Tile = ConvTile<T>;
@@ -302,60 +303,67 @@ struct ConvFilter : Unprepared {
   static int64_t units(const Window& w) { return w.rows.taps * Panels(w.results).count; }
   static size_t own_bytes(const Window& w) { return size_t(kPixels * Panels(w.results).width) * sizeof(T); }
 
-  static void run(const Window& w, const void* x_, const void* y_, void* out_, int64_t from, int64_t to, const void*,
+  static void run(const Window& w, const void* x, const void* y, void* out, int64_t from, int64_t to, const void*,
                   void* own) {
-    const T *x = static_cast<const T*>(x_), *y = static_cast<const T*>(y_);
-    T *out = static_cast<T*>(out_), *packed = static_cast<T*>(own);
+    for (int64_t unit = from, next; unit < to; unit = next) {
+      const int64_t panel = unit / w.rows.taps, end = (panel + 1) * w.rows.taps;
+      next = end < to ? end : to;
+      rows_of_taps(w, static_cast<const T*>(x), static_cast<const T*>(y), panel, unit - panel * w.rows.taps,
+                   next - panel * w.rows.taps, static_cast<T*>(out), static_cast<T*>(own));
+    }
+  }
+
+ private:
+  static void rows_of_taps(const Window& w, const T* x, const T* y, int64_t panel, int64_t first_tap, int64_t end_tap,
+                           T* out, T* packed) {
     const WindowAxis &rows = w.rows, &columns = w.columns;
-    const Panels panels(w.results);
-    const int64_t image_row = columns.image * w.channels, result_row = columns.result * w.results;
     const Lattice row_lattice = result_lattice(rows, 0), column_lattice = result_lattice(columns, 0);
+    const Panels panels(w.results);
+    const int64_t here = panels.here(panel), taps_size = columns.taps * w.channels * w.results;
+    const size_t vectors = panels.vectors(panel);
+    const int64_t padded = int64_t(vectors * Tile::L);
+    const int64_t image_row = columns.image * w.channels, result_row = columns.result * w.results;
+    T* const filter = out + panel * panels.width;
+    for (int64_t i = first_tap * columns.taps * w.channels; i < end_tap * columns.taps * w.channels; i++)
+      __builtin_memset(filter + i * w.results, 0, size_t(here) * sizeof(T));
     const EvenParts across(columns.result, kPixels);
-    const int64_t height = columns.result > 0 && columns.result < kPixels ? kPixels / columns.result : 1;
-    for (int64_t unit = from; unit < to; unit++) {
-      const int64_t tap = unit / panels.count, panel = unit % panels.count, here = panels.here(panel);
-      const size_t vectors = panels.vectors(panel);
-      const int64_t padded = int64_t(vectors * Tile::L);
-      T* filter = out + tap * columns.taps * w.channels * w.results + panel * panels.width;
-      for (int64_t i = 0; i < columns.taps * w.channels; i++)
-        __builtin_memset(filter + i * w.results, 0, size_t(here) * sizeof(T));
-      const Lattice::Range down = row_lattice.positions_at(tap);
-      for (int64_t n = 0; n < w.batch; n++) {
-        for (int64_t r = down.lo; r < down.hi; r += height) {
-          const int64_t count = height < down.hi - r ? height : down.hi - r;
-          for (int64_t part = 0; part < across.parts; part++) {
-            const int64_t left = across[part], right = across[part + 1];
-            pack(y + (n * rows.result + r) * result_row + left * w.results + panel * panels.width, result_row,
-                 w.results, count, right - left, here, padded, packed);
-            typename Tile::Sum sum;
-            sum.outer = count;
-            sum.middle = 1;
-            sum.a_outer = rows.stride * image_row;
-            sum.a_middle = sum.b_middle = 0;
-            sum.a_depth = columns.stride * w.channels;
-            sum.b_outer = (right - left) * padded;
-            sum.a_row = 1;
-            sum.c_row = w.results;
-            sum.columns = size_t(here);
-            sum.add = true;
-            const T* image = x + (n * rows.image + row_lattice.source(r, tap)) * image_row;
-            for (int64_t k = 0; k < columns.taps; k++) {
-              const Lattice::Range met = column_lattice.positions_at(k);
-              const int64_t q0 = met.lo < left ? left : met.lo, q1 = met.hi < right ? met.hi : right;
-              if (q0 >= q1) continue;
-              sum.depth = q1 - q0;
-              sum.a = image + column_lattice.source(q0, k) * w.channels;
-              sum.b = packed + (q0 - left) * padded;
-              sum.c = filter + k * w.channels * w.results;
-              Tile::rows(sum, w.channels, vectors);
-            }
+    const int64_t most = columns.result > 0 && columns.result < kPixels ? kPixels / columns.result : 1;
+    const EvenParts down(rows.result, most);
+    typename Tile::Sum sum;
+    sum.middle = 1;
+    sum.a_outer = rows.stride * image_row;
+    sum.a_middle = sum.b_middle = 0;
+    sum.a_depth = columns.stride * w.channels;
+    sum.a_row = 1;
+    sum.c_row = w.results;
+    sum.columns = size_t(here);
+    sum.add = true;
+    for (int64_t n = 0; n < w.batch; n++) {
+      for (int64_t block = 0; block < down.parts * across.parts; block++) {
+        const int64_t top = down[block / across.parts], bottom = down[block / across.parts + 1];
+        const int64_t left = across[block % across.parts], right = across[block % across.parts + 1];
+        pack(y + (n * rows.result + top) * result_row + left * w.results + panel * panels.width, result_row, w.results,
+             bottom - top, right - left, here, padded, packed);
+        sum.b_outer = (right - left) * padded;
+        for (int64_t j = first_tap; j < end_tap; j++) {
+          const Lattice::Range t = row_lattice.positions_at(j).within(top, bottom);
+          if (t.lo >= t.hi) continue;
+          const T* image = x + (n * rows.image + row_lattice.source(t.lo, j)) * image_row;
+          sum.outer = t.hi - t.lo;
+          for (int64_t k = 0; k < columns.taps; k++) {
+            const Lattice::Range q = column_lattice.positions_at(k).within(left, right);
+            if (q.lo >= q.hi) continue;
+            sum.depth = q.hi - q.lo;
+            sum.a = image + column_lattice.source(q.lo, k) * w.channels;
+            sum.b = packed + (t.lo - top) * sum.b_outer + (q.lo - left) * padded;
+            sum.c = filter + j * taps_size + k * w.channels * w.results;
+            Tile::rows(sum, w.channels, vectors);
           }
         }
       }
     }
   }
 
- private:
   static void pack(const T* from, int64_t row, int64_t pixel, int64_t rows, int64_t columns, int64_t here,
                    int64_t padded, T* to) {
     for (int64_t r = 0; r < rows; r++) {

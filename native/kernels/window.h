@@ -22,11 +22,13 @@ struct Lattice {
   int64_t tap, tap_step, taps;
   int64_t stride, dilation, offset, length;
 
-  // The taps lo .. hi - 1 of position t that meet an element; all from an image, or none.
+  // lo .. hi - 1.
   struct Range {
     int64_t lo, hi;
     bool operator==(const Range& r) const { return lo == r.lo && hi == r.hi; }
+    Range within(int64_t from, int64_t to) const { return {lo > from ? lo : from, hi < to ? hi : to}; }
   };
+  // The taps of position t that meet an element.
   Range taps_at(int64_t t) const {
     const int64_t at = t * stride + offset;
     int64_t lo, hi;
@@ -45,7 +47,7 @@ struct Lattice {
     while (++t < end && taps_at(t) == range) continue;
     return t;
   }
-  // The positions lo .. hi - 1 at which tap j meets an element; of lattices with a positive dilation.
+  // The positions at which tap j meets an element; of lattices with a positive dilation.
   Range positions_at(int64_t j) const {
     const int64_t at = j * dilation + offset;
     const int64_t lo = at >= 0 ? 0 : (-at - 1) / stride + 1;

@@ -101,7 +101,8 @@ int32_t any_dtype(Bytes& in) {
 // An image [batch, rows, columns, channels].
 std::vector<int32_t> any_image(Bytes& in) {
   static const int32_t channels[] = {1, 2, 3, 8, 17, 40};
-  return {in.below(4), in.below(12), in.below(12), channels[in.below(6)]};
+  const int32_t more = &in.limits() == &kLarge ? 12 : 0;
+  return {in.below(4), more + in.below(12), more + in.below(12), channels[in.below(6)]};
 }
 
 std::vector<int32_t> any_shape(Bytes& in) {
@@ -142,13 +143,16 @@ Made any_window(Bytes& in, const std::vector<Made>& before) {
   const bool makes_image = op == kConvImage || op == kDepthwiseImage || op == kMaxPoolImage;
   const bool makes_filter = op == kConvFilter || op == kDepthwiseFilter, dense = op <= kConvFilter;
   Made v{kFirstWindow + op, kFloat32, {}, {}, {}};
-  // The value of these dimensions (-1: any), or -1.
-  const auto find = [&](const std::vector<int32_t>& dims) {
+  // The value of these dimensions (-1: any; filters have few taps), or -1.
+  const auto find = [&](const std::vector<int32_t>& dims, bool filter = false) {
     int i = in.below(count);
     for (int tries = 0; tries < count; ++tries, i = (i + 1) % count) {
       const std::vector<int32_t>& d = before[i].dims;
       bool fits = before[i].dtype == v.dtype && d.size() == dims.size();
-      for (size_t k = 0; fits && k < dims.size(); ++k) fits = dims[k] < 0 || dims[k] == d[k];
+      for (size_t k = 0; fits && k < dims.size(); ++k) {
+        fits = dims[k] < 0 || dims[k] == d[k];
+        if (filter && k < 2) fits = fits && d[k] > 0 && d[k] < 6;
+      }
       if (fits) return i;
     }
     return -1;
@@ -157,10 +161,24 @@ Made any_window(Bytes& in, const std::vector<Made>& before) {
   const int first = find({-1, -1, -1, -1});
   if (first < 0) return {kInput, v.dtype, any_image(in), {}, {}};
   const std::vector<int32_t>& x = before[first].dims;
-  std::vector<int32_t> other = x, taps;
+  // Most parameters are the usual ones, so that operands are found that fit.
+  const auto unusual = [&](int n) { return in.below(3) == 2 ? in.below(n) : 0; };
+  std::vector<int32_t> other = x, taps = {2 + unusual(3) - unusual(2), 2 + unusual(3) - unusual(2)};
+  int second = -1;
+  if (!makes_filter && op < kMaxPool) {
+    std::vector<int32_t> filter = {-1, -1, dense && makes_image ? -1 : x[3]};
+    if (dense) filter.push_back(makes_image ? x[3] : -1);
+    second = find(filter, true);
+    if (second < 0) {
+      filter[0] = taps[0], filter[1] = taps[1];
+      for (int32_t& d : filter) d = d < 0 ? 1 + in.below(20) : d;
+      return {kInput, v.dtype, filter, {}, {}};
+    }
+    taps.assign(before[second].dims.begin(), before[second].dims.begin() + 2);
+  }
   for (int d = 0; d < 2; ++d) {
-    const int32_t k = 1 + in.below(4), stride = 1 + in.below(3), dilation = 1 + in.below(3), pad = in.below(3);
-    int32_t after = in.below(3);
+    const int32_t k = taps[d], stride = 1 + unusual(3), dilation = 1 + unusual(3), pad = unusual(3);
+    int32_t after = unusual(3);
     const int32_t reach = (k - 1) * dilation + 1, have = x[1 + d];
     if (makes_image) {
       int32_t image = (have - 1) * stride + reach - pad - after + in.below(stride);
@@ -171,33 +189,24 @@ Made any_window(Bytes& in, const std::vector<Made>& before) {
       other[1 + d] = room < 0 ? 0 : room / stride + 1;
     }
     v.attributes.insert(v.attributes.end(), {k, stride, dilation, pad, after});
-    taps.push_back(k);
   }
-  // A second operand: a filter (any number of results), another image or result, or keys.
-  std::vector<int32_t> wanted;
-  if (op >= kMaxPool) {
-    wanted = makes_image ? other : x;
-    v.dims = other;
-  } else if (makes_filter) {
-    wanted = other;
-    if (dense) wanted[3] = -1;
-  } else {
-    wanted = {taps[0], taps[1], dense && makes_image ? -1 : x[3]};
-    if (dense) wanted.push_back(makes_image ? x[3] : -1);
-  }
-  const int second = find(wanted);
-  if (second < 0) {
-    for (int32_t& d : wanted) d = d < 0 ? 1 + in.below(20) : d;
-    return {kInput, v.dtype, wanted, {}, {}};
+  if (second < 0) {  // another image or result, or keys
+    std::vector<int32_t> wanted = op >= kMaxPool && !makes_image ? x : other;
+    if (op == kConvFilter) wanted[3] = -1;
+    second = find(wanted);
+    if (second < 0) {
+      if (wanted[3] < 0) wanted[3] = 1 + in.below(20);
+      return {kInput, v.dtype, wanted, {}, {}};
+    }
   }
   const std::vector<int32_t>& y = before[second].dims;
   v.operands = {first, second};
+  v.dims = other;
   if (makes_filter) {
     v.dims = {taps[0], taps[1], x[3]};
     if (dense) v.dims.push_back(y[3]);
-  } else if (op < kMaxPool) {
-    v.dims = other;
-    if (dense) v.dims[3] = y[makes_image ? 2 : 3];
+  } else if (dense) {
+    v.dims[3] = y[makes_image ? 2 : 3];
   }
   return v;
 }
@@ -255,8 +264,7 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
     v.dims.insert(v.dims.end(), x.dims.begin() + to, x.dims.end());
     return v;
   }
-  // One in seven others is a window.
-  if (in.below(7) == 6) return any_window(in, before);
+  if (in.below(3) == 2) return any_window(in, before);
   v.opcode = others[in.below(sizeof(others) / sizeof(others[0]))];
   switch (v.opcode) {
     case kInput:
