@@ -66,14 +66,15 @@ export const setupsOf = (names) => new Set(names.map((name) => libraries[name].s
 
 export const hint = (name) => `npm run bench:setup -- ${name}`;
 
-const installed = ({ home, packages }) =>
+const inFolder = (home, packages) =>
   packages.every((name) => existsSync(join(home, 'node_modules', name, 'package.json')));
 
-/** Installs what is missing of these packages of npm; install scripts, which download, stay out. */
+/** Installs what is missing in the folders of these libraries; install scripts, which download, stay out. */
 export function installNode(names, say) {
-  const missing = names.filter((name) => libraries[name].home && !installed(libraries[name]));
-  for (const home of new Set(missing.map((name) => libraries[name].home))) {
-    say(`npm ci for ${missing.filter((name) => libraries[name].home === home).join(', ')} ...`);
+  for (const home of new Set(names.map((name) => libraries[name].home).filter(Boolean))) {
+    const { devDependencies } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
+    if (inFolder(home, Object.keys(devDependencies))) continue;
+    say(`npm ci for ${Object.keys(devDependencies).join(', ')} ...`);
     spawnSync('npm', ['ci', '--ignore-scripts'], { cwd: home, stdio: 'ignore', shell: process.platform === 'win32' });
   }
 }
@@ -81,7 +82,7 @@ export function installNode(names, say) {
 /** The version and the kinds of a library of npm, in this process. */
 export async function open(name, threads) {
   const { load, home, packages } = libraries[name];
-  if (!installed(libraries[name])) throw new Error('it is not installed');
+  if (!inFolder(home, packages)) throw new Error('it is not installed');
   const { version } = JSON.parse(readFileSync(join(home, 'node_modules', packages[0], 'package.json'), 'utf8'));
   const module = await load();
   return { version, kinds: await module.open(name, threads) };
