@@ -11,6 +11,7 @@
 #include "kernels/transpose.h"
 #include "simd.h"
 #include "vmath.h"
+#include "vspecial.h"
 
 namespace gradtape {
 namespace GRADTAPE_ISA {
@@ -94,6 +95,17 @@ GRADTAPE_INLINE void copy_few(T* to, const T* from, size_t n) {
   copy_lanes(reinterpret_cast<U*>(to), reinterpret_cast<const U*>(from), n);
 }
 
+// The first n elements of a vector.
+template <class V>
+GRADTAPE_INLINE void store_few(Lane<V>* out, V r, size_t n) {
+  out[0] = r[0];
+  if (n > 1) {
+    alignas(sizeof(V)) Lane<V> lanes[kLanesOf<V>];
+    store(lanes, r);
+    copy_few(out, lanes, n);
+  }
+}
+
 // The operands of a loop of N elements a step: an array, one element for all, or none.
 template <class T, size_t N>
 struct Array {
@@ -129,13 +141,7 @@ struct None {
 template <class F, size_t N, class A, class B, class C, class Out>
 GRADTAPE_INLINE void loop(A a, B b, C c, Out* out, size_t n) {
   if (n < N) {
-    const Vec<Out, N> r = F::apply(a.padded(n), b.padded(n), c.padded(n));
-    out[0] = r[0];
-    if (n > 1) {
-      alignas(sizeof(r)) Out lanes[N];
-      store(lanes, r);
-      copy_few(out, lanes, n);
-    }
+    store_few(out, F::apply(a.padded(n), b.padded(n), c.padded(n)), n);
     return;
   }
   const auto last_a = a.at(n - N);
@@ -144,6 +150,30 @@ GRADTAPE_INLINE void loop(A a, B b, C c, Out* out, size_t n) {
   size_t i = 0;
   for (; i + N <= n; i += N) store(out + i, F::apply(a.at(i), b.at(i), c.at(i)));
   if (i < n) store(out + n - N, F::apply(last_a, last_b, last_c));
+}
+
+// The same for one operand, with one copy of F's code, which is long.
+template <class F, size_t N, class A, class Out>
+GRADTAPE_INLINE void long_loop(A a, Out* out, size_t n) {
+  const bool few = n < N;
+  auto x = few ? a.padded(n) : a.at(0);
+  const auto last = few ? x : a.at(n - N);
+  for (size_t i = 0;;) {
+    const Vec<Out, N> r = F::apply(x, 0, 0);
+    if (few) {
+      store_few(out, r, n);
+      return;
+    }
+    store(out + i, r);
+    i += N;
+    if (i + N <= n) {
+      x = a.at(i);
+    } else {
+      if (i == n) return;
+      x = last;
+      i = n - N;
+    }
+  }
 }
 
 template <class T, size_t N, bool uniform>
@@ -236,7 +266,10 @@ struct UnaryLoop {
   static void run(const void* a, const void*, const void*, void* out, size_t n) {
     using Out = std::conditional_t<Op::to_bool, uint8_t, T>;
     constexpr size_t N = kStep<Op, T>;
-    loop<UnaryLoop, N>(Array<T, N>(a), None(nullptr), None(nullptr), static_cast<Out*>(out), n);
+    if constexpr (Op::domain == floating && !Op::to_bool)
+      long_loop<UnaryLoop, N>(Array<T, N>(a), static_cast<Out*>(out), n);
+    else
+      loop<UnaryLoop, N>(Array<T, N>(a), None(nullptr), None(nullptr), static_cast<Out*>(out), n);
   }
 };
 

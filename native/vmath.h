@@ -23,6 +23,8 @@ struct Format<float> {
   static constexpr float exp_low = -104, exp_high = 89;   // beyond: 0, infinity
   static constexpr float expm1_low = -18;                 // below: -1
   static constexpr float tanh_high = 9.5f;                // above: 1
+  static constexpr float sinh_high = 89.5f;               // above: infinity
+  static constexpr float square_high = 0x1p13f;           // above: x^2 + 1 is x^2, for the logarithm of it
   static constexpr float tiny = 0x1p-26f;                 // below: sin x = expm1 x = log1p x = x
   static constexpr float trig_high = kFma ? 3e5f : 1e6f;  // above: by the C library
   static constexpr float trig_near = 0x1p-17f;            // times trig_high / pi is more than pi / 4
@@ -36,6 +38,8 @@ struct Format<double> {
   static constexpr double exp_low = -746, exp_high = 710;
   static constexpr double expm1_low = -40;
   static constexpr double tanh_high = 20;
+  static constexpr double sinh_high = 710.6;
+  static constexpr double square_high = 0x1p28;
   static constexpr double tiny = 0x1p-55;
   static constexpr double trig_high = kFma ? 0x1p43 : 1e6;
   static constexpr double trig_near = 0x1p-40;
@@ -60,6 +64,8 @@ GRADTAPE_COEFFICIENTS(kCos)
 GRADTAPE_COEFFICIENTS(kPi)
 GRADTAPE_COEFFICIENTS(kErf)
 GRADTAPE_COEFFICIENTS(kErfTail)
+GRADTAPE_COEFFICIENTS(kAsin)
+GRADTAPE_COEFFICIENTS(kAtan)
 #undef GRADTAPE_COEFFICIENTS
 
 // c[first] + c[first + step] z + ..., by Horner's rule.
@@ -141,20 +147,21 @@ GRADTAPE_INLINE V exp(V x) {
   return exp_clamped(clamp(x, Format<T>::exp_low, Format<T>::exp_high));
 }
 
-// (exp(x) - 1) / 2 for x between expm1_low and exp_high. 2^(n - 1) and not 2^n, which may overflow too early.
-template <class V>
-GRADTAPE_INLINE V half_expm1(V x) {
+// (exp(x) - 1) / 2^shift for x between expm1_low and exp_high + (shift - 1) ln(2). 2^(n - shift) and not 2^n, which may
+// overflow too early.
+template <int shift, class V>
+GRADTAPE_INLINE V scaled_expm1(V x) {
   using T = Lane<V>;
-  const auto [r, c, bits] = reduce_exp(x, int(Format<T>::bias) - 1);
+  const auto [r, c, bits] = reduce_exp(x, int(Format<T>::bias) - shift);
   const V q = fma(r * r, poly(r, kExp<V>()), c);
   const V s = bitcast<V>(bits << Format<T>::mantissa);
-  return fma(s, q, fma(s, r, s - T(0.5)));
+  return fma(s, q, fma(s, r, s - T(1) / (1 << shift)));
 }
 
 template <class V>
 GRADTAPE_INLINE V expm1(V x) {
   using T = Lane<V>;
-  const V y = 2 * half_expm1(clamp(x, Format<T>::expm1_low, Format<T>::exp_high));
+  const V y = 2 * scaled_expm1<1>(clamp(x, Format<T>::expm1_low, Format<T>::exp_high));
   return select(abs(x) < Format<T>::tiny, x, y);
 }
 
@@ -162,8 +169,24 @@ template <class V>
 GRADTAPE_INLINE V tanh(V x) {
   using T = Lane<V>;
   const V a = abs(x);
-  const V h = half_expm1(2 * lesser(splat<V>(Format<T>::tanh_high), a));
+  const V h = scaled_expm1<1>(2 * lesser(splat<V>(Format<T>::tanh_high), a));
   return copysign(h / (h + 1), x);
+}
+
+// From e = exp|x| - 1: (e + e / (e + 1)) / 2; a quarter of e, which does not overflow before the result does.
+template <class V>
+GRADTAPE_INLINE V sinh(V x) {
+  using T = Lane<V>;
+  const V a = abs(x);
+  const V q = scaled_expm1<2>(lesser(splat<V>(Format<T>::sinh_high), a));
+  return copysign(select(a < Format<T>::tiny, a, 2 * (q + q / (4 * q + 1))), x);
+}
+template <class V>
+GRADTAPE_INLINE V cosh(V x) {
+  using T = Lane<V>;
+  const auto [r, c, bits] = reduce_exp(lesser(splat<V>(Format<T>::sinh_high), abs(x)), int(Format<T>::bias) - 2);
+  const V quarter = bitcast<V>(bits << Format<T>::mantissa) * (1 + (r + fma(r * r, poly(r, kExp<V>()), c)));
+  return fma(splat<V>(2), quarter, T(0.125) / quarter);
 }
 
 template <class V>

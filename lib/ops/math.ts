@@ -76,6 +76,56 @@ export const tan: Fn1 = unary(
   fromX((ct, x) => div(ct, square(cos(x)))),
   { domain: [-1, 1] },
 );
+export const asin: Fn1 = unary(
+  'asin',
+  fromX((ct, x) => div(ct, sqrt(sub(1, square(x))))),
+  { domain: [-0.8, 0.8] },
+);
+export const acos: Fn1 = unary(
+  'acos',
+  fromX((ct, x) => div(neg(ct), sqrt(sub(1, square(x))))),
+  { domain: [-0.8, 0.8] },
+);
+export const atan: Fn1 = unary(
+  'atan',
+  fromX((ct, x) => div(ct, add(square(x), 1))),
+);
+/** The angle of the point (x, y), between -pi and pi: atan(y / x) in the right quadrant. */
+export const atan2: Fn2 = binary(
+  'atan2',
+  {
+    x: fromXY((ct, y, x) => mul(ct, div(x, add(square(x), square(y))))),
+    y: fromXY((ct, y, x) => mul(ct, div(neg(y), add(square(x), square(y))))),
+  },
+  {
+    domain: [
+      [-2, 2],
+      [0.4, 2],
+    ],
+  },
+);
+export const sinh: Fn1 = unary(
+  'sinh',
+  fromX((ct, x) => mul(ct, cosh(x))),
+);
+export const cosh: Fn1 = unary(
+  'cosh',
+  fromX((ct, x) => mul(ct, sinh(x))),
+);
+export const asinh: Fn1 = unary(
+  'asinh',
+  fromOut((ct, out) => div(ct, cosh(out))),
+);
+export const acosh: Fn1 = unary(
+  'acosh',
+  fromOut((ct, out) => div(ct, sinh(out))),
+  { domain: [1.3, 3] },
+);
+export const atanh: Fn1 = unary(
+  'atanh',
+  fromX((ct, x) => div(ct, sub(1, square(x)))),
+  { domain: [-0.8, 0.8] },
+);
 /** ct (1 - y^2): the pullback of tanh from its output, in one pass. */
 const tanhGrad: Fn2 = binary(
   'tanhGrad',
@@ -111,6 +161,36 @@ export const softplus: Fn1 = unary(
 export const erf: Fn1 = unary(
   'erf',
   fromX((ct, x) => mul(ct, mul(exp(neg(square(x))), 2 / Math.sqrt(Math.PI)))),
+);
+/** 1 - erf(x), right to the last digits where erf(x) is nearly 1. */
+export const erfc: Fn1 = unary(
+  'erfc',
+  fromX((ct, x) => mul(ct, mul(exp(neg(square(x))), -2 / Math.sqrt(Math.PI)))),
+);
+
+/** log|gamma(x)|; infinity at the poles 0, -1, -2, ... */
+export const lgamma: Fn1 = unary(
+  'lgamma',
+  fromX((ct, x) => mul(ct, digamma(x))),
+  { domain: [0.4, 4] },
+);
+/** The derivative of lgamma; NaN at the poles, whose two sides differ in sign. */
+export const digamma: Fn1 = unary(
+  'digamma',
+  fromX((ct, x) => mul(ct, polygamma(1, x))),
+  { domain: [0.4, 4] },
+);
+/**
+ * The derivative of order `a` of digamma at `x`: (-1)^(a + 1) a! zeta(a + 1, x) for a > 0. NaN unless `a` is 0, 1, 2, ...; the
+ * gradient with respect to `a` is unconnected, as in TensorFlow.
+ */
+export const polygamma: Fn2 = binary(
+  'polygamma',
+  { x: null, y: fromXY((ct, a, x) => mul(ct, polygamma(add(a, 1), x))) },
+  {
+    domain: [0.6, 4],
+    cases: [1, 2].map((a) => ({ shapes: [[2, 3]], call: (x: Tensor): Tensor => polygamma(a, x) })),
+  },
 );
 
 export const floor: Fn1 = unary('floor', null);

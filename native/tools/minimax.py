@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fits the polynomials of native/vmath.h and prints native/coefficients.h. Needs mpmath; run by hand:
+"""Fits the polynomials of native/vmath.h and native/vspecial.h and prints native/coefficients.h. Needs mpmath; run by hand:
 minimax.py | clang-format > native/coefficients.h
 
 A fit is a weighted minimax approximation (Remez's exchange on a dense grid). The coefficients are rounded to the
@@ -68,8 +68,21 @@ def remez(f, exponents, a, b, weight, grid_size=601):
     return c, max(abs(e) for e in err)
 
 
+def cached(f):
+    """f, each value computed once: every round of a fit asks for the same points."""
+    known = {}
+
+    def value(x):
+        if x not in known:
+            known[x] = f(x)
+        return known[x]
+
+    return value
+
+
 def fit(f, exponents, a, b, weight, bits):
     fixed = []
+    f, weight = cached(f), cached(weight)
     g = f
     for j in range(len(exponents)):
         c, _ = remez(g, exponents[j:], a, b, weight)
@@ -134,6 +147,67 @@ def erf_part(z):
     return mp.erf(x) / x - 1
 
 
+def asin_part(z):
+    """(asin(x) / x - 1) / z for z = x^2."""
+    if z == 0:
+        return mpf(1) / 6
+    x = mp.sqrt(z)
+    return (mp.asin(x) / x - 1) / z
+
+
+def atan_part(z):
+    """(atan(x) / x - 1) / z for z = x^2."""
+    if z == 0:
+        return -mpf(1) / 3
+    x = mp.sqrt(z)
+    return (mp.atan(x) / x - 1) / z
+
+
+ERFC_CENTRE = 4
+
+
+def erfc_part(t):
+    """(1 + 2 x) exp(x^2) erfc(x) for t = (x - centre) / (x + centre)."""
+    x = ERFC_CENTRE * (1 + t) / (1 - t)
+    return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
+
+
+def lgamma_part(y):
+    """log(gamma(2 + y)) / y."""
+    return 1 - mp.euler if y == 0 else mp.loggamma(2 + y) / y
+
+
+def digamma_part(y):
+    """digamma(x) / (x - x0), x = 3/2 + y, x0 the zero."""
+    x0 = mp.findroot(mp.digamma, mpf('1.46163'))
+    d = mpf(3) / 2 + y - x0
+    return mp.polygamma(1, x0) if d == 0 else mp.digamma(x0 + d) / d
+
+
+def stirling(z):
+    """x (log(gamma(x)) - (x - 1/2) log(x) + x - log(2 pi) / 2) for z = 1 / x^2."""
+    if z == 0:
+        return mpf(1) / 12
+    x = 1 / mp.sqrt(z)
+    return x * (mp.loggamma(x) - (x - mpf(1) / 2) * mp.log(x) + x - mp.log(2 * PI) / 2)
+
+
+def digamma_tail(z):
+    """x^2 (log(x) - 1 / (2 x) - digamma(x)) for z = 1 / x^2."""
+    if z == 0:
+        return mpf(1) / 12
+    x = 1 / mp.sqrt(z)
+    return x * x * (mp.log(x) - 1 / (2 * x) - mp.digamma(x))
+
+
+def trigamma_tail(z):
+    """x^3 (trigamma(x) - 1 / x - 1 / (2 x^2)) for z = 1 / x^2."""
+    if z == 0:
+        return mpf(1) / 6
+    x = 1 / mp.sqrt(z)
+    return x ** 3 * (mp.polygamma(1, x) - 1 / x - 1 / (2 * x * x))
+
+
 def one(_):
     return mpf(1)
 
@@ -144,7 +218,7 @@ def main():
     def wanted(word):
         return not only or word in only
 
-    print('// Coefficients of native/vmath.h. Made by native/tools/minimax.py: change that, not this.')
+    print('// Coefficients of native/vmath.h and native/vspecial.h. Made by native/tools/minimax.py: change that, not this.')
     print('#pragma once')
     print()
     print('namespace gradtape {')
@@ -192,6 +266,32 @@ def main():
                    list(range(8)), 0, s * s, lambda z: z * z,
                    '2 atanh(s) = 2 s + s^3 (2/3 + z (c0 + c1 z + ...)), z = s^2; for the float64 power')
         parts('kTwoThirdsD', 53, mpf(2) / 3, [53, 53], '2/3')
+    if wanted('arc'):
+        for n, bits, k, l in (('F', 24, 5, 9), ('D', 53, 13, 20)):
+            polynomial(f'kAsin{n}', bits, asin_part, list(range(k)), 0, mpf(1) / 4, lambda z: z / (1 + z * asin_part(z)),
+                       'asin(x) = x + x^3 (c0 + c1 z + ...), z = x^2 <= 1/4')
+            polynomial(f'kAtan{n}', bits, atan_part, list(range(l)), 0, 1, lambda z: z / (1 + z * atan_part(z)),
+                       'atan(x) = x + x^3 (c0 + c1 z + ...), z = x^2 <= 1')
+    if wanted('erfc'):
+        low, high = ((mpf(x) - ERFC_CENTRE) / (mpf(x) + ERFC_CENTRE) for x in ('0.5', '27.3'))
+        polynomial('kErfcD', 53, erfc_part, list(range(23)), low, high, inverse(erfc_part),
+                   'exp(x^2) erfc(x) = (c0 + c1 t + ...) / (1 + 2 x), t = (x - 4) / (x + 4), x >= 1/2')
+    if wanted('gamma'):
+        polynomial('kLgammaD', 53, lgamma_part, list(range(22)), mpf(-3) / 4, mpf(1) / 2, inverse(lgamma_part),
+                   'log(gamma(2 + y)) = y (c0 + c1 y + ...), -3/4 <= y <= 1/2')
+        z = 1 / mpf('8.5') ** 2
+        polynomial('kStirlingD', 53, stirling, list(range(7)), 0, z, lambda z: mpf(1) / 4,
+                   'log(gamma(x)) = (x - 1/2) log(x) - x + log(2 pi) / 2 + (c0 + c1 z + ...) / x, z = 1 / x^2, x >= 8.5')
+        polynomial('kDigammaD', 53, digamma_part, list(range(22)), -mpf(1) / 2, mpf(1) / 2, inverse(digamma_part),
+                   'digamma(x) = (x - x0) (c0 + c1 y + ...), y = x - 3/2, 1 <= x <= 2')
+        parts('kDigammaZeroD', 53, mp.findroot(mp.digamma, mpf('1.46163')), [53, 53], 'the zero x0 of digamma')
+        z = mpf(1) / 64
+        polynomial('kDigammaTailD', 53, digamma_tail, list(range(7)), 0, z, lambda z: z / 2,
+                   'digamma(x) = log(x) - 1 / (2 x) - z (c0 + c1 z + ...), z = 1 / x^2, x >= 8')
+        polynomial('kTrigammaTailD', 53, trigamma_tail, list(range(7)), 0, z, lambda z: z,
+                   'trigamma(x) = 1 / x + z / 2 + z (c0 + c1 z + ...) / x, z = 1 / x^2, x >= 8')
+        table('kBernoulliD', 53, [rounded(mp.bernoulli(2 * j) / mp.factorial(2 * j), 53) for j in range(1, 10)],
+              'B_2j / (2 j)!, j >= 1: of Euler and Maclaurin, for the Hurwitz zeta function')
     print('}  // namespace vmath')
     print('}  // namespace')
     print('}  // namespace GRADTAPE_ISA')
