@@ -205,9 +205,9 @@ __attribute__((noinline)) V lgamma_positive(V x) {
   const V b = poly(y, kLgammaD);
   const V near = fma(y, select(one, b - 1, b), select(one, rest, select(below, neg(log), log)));
   // (x - 1/2) (log(x) - 1) + (log(2 pi) - 1) / 2 + ...
-  const V u = x - 0.5, inverse = 1 / x;
+  const V half = 0.5 * x - 0.25, inverse = 1 / x;  // half of it, which does not overflow early
   const V series = fma(inverse, poly(inverse * inverse, kStirlingD), splat<V>(0.41893853320467274));
-  const V large = fma(u, high - 1, fma(u, lower, series));
+  const V large = 2 * fma(half, high - 1, fma(half, lower, 0.5 * series));
   return select(x < infinity(x), select(far, large, near), x);
 }
 template <class V>
@@ -276,12 +276,12 @@ __attribute__((noinline)) V trigamma_positive(V x) {
   return select(far, series, (series + numerator / denominator) + first * first);
 }
 
-// zeta(s, x) for integers s > 2 and x > 0, by Euler's and Maclaurin's formula from 10 or s on.
+// zeta(s, x) for integers s > 2 and x > 0, by Euler's and Maclaurin's formula from s + 12 on.
 template <class V>
 __attribute__((noinline)) V zeta_positive(V s, V x) {
   V sum = V{};
-  const V start = clamp(s, 10, 172);  // beyond 171 the factorial overflows
-  for (int k = 0; k < 172; ++k) {     // not until all are there: lanes that nobody wants never get there
+  const V start = clamp(s + 12, 12, 184);  // beyond 171 the factorial overflows
+  for (int k = 0; k < 184; ++k) {          // not until all are there: lanes that nobody wants never get there
     const auto before = x < start;
     if (!any(before)) break;
     sum += select(before, pow_float(x, neg(s)), V{});
@@ -293,7 +293,7 @@ __attribute__((noinline)) V zeta_positive(V s, V x) {
     series = fma(factor, splat<V>(kBernoulliD[j]), series);
     factor *= (s + (2 * j + 1)) * (s + (2 * j + 2)) * z;
   }
-  return fma(pow_float(x, neg(s)), series, sum);
+  return select(x == infinity(x), V{}, fma(pow_float(x, neg(s)), series, sum));
 }
 
 template <class V>
@@ -301,7 +301,7 @@ GRADTAPE_INLINE V zeta_of(V s, V x, bool two) {
   return two ? trigamma_positive(x) : zeta_positive(s, x);
 }
 
-// (-1)^(n + 1) n! zeta(n + 1, x): by lanes of n = 1, or of any n > 1.
+// (-1)^(n + 1) n! zeta(n + 1, x), 1 <= n <= 171, beyond which n! overflows: all n = 1, or any.
 template <class V>
 __attribute__((noinline)) V polygamma_of(V n, V x, bool one) {
   const V s = n + 1;
@@ -309,8 +309,8 @@ __attribute__((noinline)) V polygamma_of(V n, V x, bool one) {
   const auto even = round(0.5 * n) == 0.5 * n;
   if (__builtin_expect(!all(x > 0), 0)) {
     const auto [pole, f, g, far] = reflect(x);
-    const V back = zeta_of(s, g, one) - zeta_of(s, far, one), front = zeta_of(s, f, one);
-    const V left = select(even, front - back, front + back);
+    const V front = zeta_of(s, f, one), back = zeta_of(s, g, one), rest = zeta_of(s, far, one);
+    const V left = select(even, (front - back) + rest, (front + back) - rest);
     const V nan = splat<V>(__builtin_nan(""));
     y = select(x > 0, y, select(pole, select(even, nan, infinity(x)), left));
   }
@@ -320,7 +320,7 @@ __attribute__((noinline)) V polygamma_of(V n, V x, bool one) {
 template <class V>
 __attribute__((noinline)) V polygamma_double(V n, V x) {
   if (__builtin_expect(all(n == 1), 1)) return polygamma_of(n, x, true);
-  const V larger = select((n > 1) & (round(n) == n), n, splat<V>(2));
+  const V larger = select((n > 1) & (n < 172) & (round(n) == n), n, splat<V>(2));
   V y = select(n == larger, polygamma_of(larger, x, false), splat<V>(__builtin_nan("")));
   y = select(n == 1, polygamma_of(splat<V>(1), x, true), y);
   return select(n == 0, digamma_double(x), y);

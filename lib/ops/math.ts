@@ -181,7 +181,7 @@ export const digamma: Fn1 = unary(
   { domain: [0.4, 4] },
 );
 /**
- * The derivative of order `a` of digamma at `x`: (-1)^(a + 1) a! zeta(a + 1, x) for a > 0. NaN unless `a` is 0, 1, 2, ...; the
+ * The derivative of order `a` of digamma at `x`: (-1)^(a + 1) a! zeta(a + 1, x) for a > 0. NaN unless `a` is 0, 1, ... 171; the
  * gradient with respect to `a` is unconnected, as in TensorFlow.
  */
 export const polygamma: Fn2 = binary(
