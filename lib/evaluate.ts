@@ -19,21 +19,32 @@ export interface Owner {
   commit(): void;
   /** Its value cannot be computed: back to the last one that could. */
   revert(): void;
+  /** Whether it is on the list. */
+  enlisted: boolean;
 }
 
-const owners = new Set<Owner>();
+// No Set: one that is filled and emptied leaves a chain of old tables, by which whatever of it is old keeps all that came after.
+let owners: Owner[] = [];
 let companions: Tensor[] = [];
 let latest: Tensor | null = null;
 let forgetting = false;
 
+function dismiss(waiting: readonly Owner[]): void {
+  if (waiting.length === 0) return;
+  for (const owner of waiting) owner.enlisted = false;
+  owners = owners.filter((owner) => owner.enlisted);
+}
+
 /** Computes the owner's value along with whatever is looked at next. */
 export function enlist(owner: Owner): void {
-  owners.add(owner);
+  owner.enlisted = true;
+  owners.push(owner);
   if (latest && !companions.includes(latest)) companions.push(latest);
 }
 
 export function withdraw(owner: Owner): void {
-  owners.delete(owner);
+  owner.enlisted = false;
+  owners = owners.filter((o) => o.enlisted);
 }
 
 /**
@@ -150,6 +161,8 @@ interface Job {
   /** By output; null where it is one element, or altogether if all are. */
   readonly buffers: readonly (TensorBuffer | null)[] | null;
   readonly computed: readonly Tensor[];
+  /** Values asked for that are mere views of a computed one, and that one: they get its elements. */
+  readonly views: readonly (readonly [Tensor, Tensor])[];
   readonly waiting: readonly Owner[];
   /** Everything whose address is in the program; held over the call. */
   readonly held: readonly Tensor[];
@@ -162,12 +175,19 @@ const nobody: readonly Owner[] = [];
 
 /** Writes the program for the roots and for all waiting variables; null if everything is known. */
 function prepare(roots: readonly Tensor[]): Job | null {
-  const waiting = owners.size > 0 ? [...owners] : nobody;
+  const waiting = owners.length > 0 ? [...owners] : nobody;
   const wanted: Tensor[] = [];
-  for (const t of roots) if (!isKnown(t)) wanted.push(t);
+  const views: [Tensor, Tensor][] = [];
+  const want = (t: Tensor): void => {
+    if (isKnown(t)) return;
+    const base = viewed(t);
+    wanted.push(base);
+    if (base !== t) views.push([t, base]);
+  };
+  for (const t of roots) want(t);
   if (waiting.length > 0) {
-    for (const owner of waiting) if (!isKnown(owner.pendingValue)) wanted.push(owner.pendingValue);
-    for (const t of companions) if (!isKnown(t)) wanted.push(t);
+    for (const owner of waiting) want(owner.pendingValue);
+    for (const t of companions) want(t);
     companions = [];
   } else if (wanted.length === 0) {
     return null;
@@ -195,11 +215,18 @@ function prepare(roots: readonly Tensor[]): Job | null {
     }
     outputs.push(t);
   }
-  const job = { outputs, buffers, computed, waiting, held: order };
+  const job = { outputs, buffers, computed, views, waiting, held: order };
   // Only the job keeps them now: what the last program used must not live until the next.
   order = none;
   computed = none;
   return job;
+}
+
+/** What a pending value is a view of, if that is pending too; else the value itself. */
+function viewed(t: Tensor): Tensor {
+  let base = t;
+  while (base.opcode === kReshape && base.x && !isKnown(base.x)) base = base.x;
+  return base;
 }
 
 const wantedMark = -(2 ** 30);
@@ -226,18 +253,20 @@ function put(job: Job, result: (i: number) => number): void {
       s = below;
     }
   }
-  for (const owner of job.waiting) {
-    owners.delete(owner);
-    owner.commit();
+  for (const [t, base] of job.views) {
+    if (isKnown(t)) continue;
+    t.uniform = base.uniform;
+    t.buffer = base.buffer;
+    settle(t);
   }
+  dismiss(job.waiting);
+  for (const owner of job.waiting) owner.commit();
 }
 
 /** `failed` is the value whose op could not be computed. */
 function fail(job: Job, failure: RunFailure, failed: Tensor | undefined): never {
-  for (const owner of job.waiting) {
-    owners.delete(owner);
-    owner.revert();
-  }
+  dismiss(job.waiting);
+  for (const owner of job.waiting) owner.revert();
   const name = failed?.origin || 'program';
   switch (failure.status) {
     case 'index':
@@ -285,7 +314,7 @@ export async function evaluateTensorsAsync(roots: readonly Tensor[]): Promise<vo
   const job = prepare(roots);
   if (!job) return;
   // From here on they are this program's to settle; another program may compute them again meanwhile, with the same bits.
-  for (const owner of job.waiting) owners.delete(owner);
+  dismiss(job.waiting);
   const indices = job.computed.map((t) => t.index); // other programs number them anew meanwhile
   const { failure, results } = await native.runAsync([job, job.held.map((t) => t.buffer)]);
   if (failure) fail(job, failure, job.computed[indices.indexOf(failure.value)]);

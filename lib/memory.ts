@@ -1,4 +1,6 @@
 /** Memory for elements: V8's buffers, taken again once the tensor that had them is collected. */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import type { DType, TypedArray } from './dtype.js';
 import { dtypeBytes, newArray, viewOf } from './dtype.js';
 import { GradtapeError } from './errors.js';
@@ -28,12 +30,9 @@ const blockBytes = 2 ** 16;
 const idleLimit = 2 ** 26;
 /** After so many bytes of blocks taken, V8 is asked to look for dead ones: soon, while they are still in the cache. */
 const nudgeBytes = 24 * 2 ** 20;
-/** Twice the semi-space that V8 has by default, which is when it collects young objects. */
-const pressure = 2 ** 25;
-
 const blocks: (Block | null)[] = [];
 const vacant: number[] = []; // places in blocks
-const idle = new Map<number, number[]>(); // blocks by their size
+const idle = new Map<number, number[]>(); // blocks by their size, the size asked for latest last
 let idleBytes = 0;
 let taken = 0;
 
@@ -48,46 +47,52 @@ function memoryFor(dtype: DType, size: number, bytes: number): ArrayBuffer {
   }
 }
 
+let collectYoung: (() => void) | null = null;
+
 /**
- * V8 collects its young objects when young buffers have twice its semi-space's bytes, which blocks used again do not add to.
- * A buffer that nobody writes to costs next to nothing and counts all the same: with the next one of it the collector comes.
+ * Asks V8 to collect its young objects (0.2 ms): blocks used again are nothing new to it, so it has no reason of its own. Its function
+ * for that is had for the asking, once. Allocating to make it collect does not do: it then starts its great collections too,
+ * and while it marks for one, what dies young is not found.
  */
 function nudge(): void {
-  try {
-    Buffer.allocUnsafeSlow(pressure);
-  } catch {
-    // No address space for them: then the collector is at work already.
+  if (!collectYoung) {
+    try {
+      setFlagsFromString('--expose-gc');
+      const gc = runInNewContext('gc') as (opts: { type: 'minor' }) => void;
+      collectYoung = () => gc({ type: 'minor' });
+    } catch {
+      collectYoung = () => undefined;
+    } finally {
+      setFlagsFromString('--no-expose-gc');
+    }
   }
+  collectYoung();
 }
 
 /** Takes back the blocks of tensors that were collected. */
 function reclaim(): void {
-  const dead = released();
-  if (!dead) return;
-  for (const place of dead) {
+  for (const place of released() ?? []) {
     const { bytes } = blocks[place] as Block;
-    if (idleBytes + bytes > idleLimit) {
-      blocks[place] = null;
-      vacant.push(place);
-      continue;
-    }
     const list = idle.get(bytes);
     if (list) list.push(place);
     else idle.set(bytes, [place]);
     idleBytes += bytes;
   }
+  while (idleBytes > idleLimit) dropOne();
 }
 
-/** Drops all idle blocks of other sizes than are being asked for. */
-function dropIdle(except: number): void {
+/** Drops a block of the size that nobody has asked for for the longest time. */
+function dropOne(): void {
   for (const [bytes, list] of idle) {
-    if (bytes === except) continue;
-    for (const place of list) {
-      blocks[place] = null;
-      vacant.push(place);
-      idleBytes -= bytes;
+    const place = list.pop();
+    if (place === undefined) {
+      idle.delete(bytes);
+      continue;
     }
-    idle.delete(bytes);
+    blocks[place] = null;
+    vacant.push(place);
+    idleBytes -= bytes;
+    return;
   }
 }
 
@@ -109,22 +114,17 @@ function rounded(bytes: number): number {
 
 function takeBlock(dtype: DType, size: number, bytes: number): TensorBuffer {
   taken += bytes;
-  if (taken > nudgeBytes) {
+  if (taken > Math.max(nudgeBytes, 3 * bytes)) {
     taken = 0;
     nudge();
   }
-  let list = idle.get(bytes);
-  if (!list?.length) {
-    reclaim();
-    list = idle.get(bytes);
-  }
-  let place = list?.pop();
-  if (place === undefined) {
-    if (idleBytes > idleLimit / 2) dropIdle(bytes);
-    place = newBlock(dtype, size, bytes);
-  } else {
-    idleBytes -= bytes;
-  }
+  if (!idle.get(bytes)?.length) reclaim();
+  const list = idle.get(bytes) ?? [];
+  idle.delete(bytes);
+  idle.set(bytes, list); // the last in the map's order is the latest asked for
+  let place = list.pop();
+  if (place === undefined) place = newBlock(dtype, size, bytes);
+  else idleBytes -= bytes;
   const { memory, offset, address } = blocks[place] as Block;
   const buffer = { address, elements: viewOf(dtype, memory, offset, size) };
   track(buffer, size * dtypeBytes[dtype], place);

@@ -117,6 +117,7 @@ export class Variable {
       return this;
     }
     const owner: Owner = {
+      enlisted: false,
       pendingValue: value,
       commit: () => {
         this.good = value;
