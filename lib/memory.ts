@@ -26,15 +26,19 @@ const align = 64;
 const hugePage = 2 ** 21;
 /** From here on the C library's allocator maps fresh pages for each buffer, and gives them back. */
 const blockBytes = 2 ** 16;
-/** What may lie idle; beyond it, V8 gets its buffers back. */
-const idleLimit = 2 ** 26;
+/** What may lie idle; beyond it, V8 gets its buffers back. Clearing fresh pages takes as long as computing what goes into them. */
+const busyLimit = 2 ** 29;
+/** What may lie idle for longer than this many ms. */
+const restLimit = 2 ** 26;
+const restTime = 1000;
 /** After so many bytes of blocks taken, V8 is asked to look for dead ones: soon, while they are still in the cache. */
 const nudgeBytes = 24 * 2 ** 20;
 const blocks: (Block | null)[] = [];
 const vacant: number[] = []; // places in blocks
 const idle = new Map<number, number[]>(); // blocks by their size, the size asked for latest last
 let idleBytes = 0;
-let taken = 0;
+let taken = 0; // bytes since the last nudge
+let takenEver = 0;
 
 function memoryFor(dtype: DType, size: number, bytes: number): ArrayBuffer {
   try {
@@ -78,7 +82,23 @@ function reclaim(): void {
     else idle.set(bytes, [place]);
     idleBytes += bytes;
   }
-  while (idleBytes > idleLimit) dropOne();
+  while (idleBytes > busyLimit) dropOne();
+  if (idleBytes > restLimit) expectRest();
+}
+
+let resting: NodeJS.Timeout | null = null;
+let takenBefore = 0;
+
+/** Sees to it that a program that needed much and now needs little gives most of it back. */
+function expectRest(): void {
+  if (resting) return;
+  takenBefore = takenEver;
+  resting = setTimeout(() => {
+    resting = null;
+    if (takenEver !== takenBefore) return expectRest();
+    while (idleBytes > restLimit) dropOne();
+  }, restTime);
+  resting.unref();
 }
 
 /** Drops a block of the size that nobody has asked for for the longest time. */
@@ -114,6 +134,7 @@ function rounded(bytes: number): number {
 
 function takeBlock(dtype: DType, size: number, bytes: number): TensorBuffer {
   taken += bytes;
+  takenEver += bytes;
   if (taken > Math.max(nudgeBytes, 3 * bytes)) {
     taken = 0;
     nudge();

@@ -424,6 +424,8 @@ class Planner {
       }
       loop.reductions.push_back(r);
     }
+    for (Instruction& in : loop.instructions) in.stored = plan_.places[in.value].kind != Place::kNowhere;
+    loop.streams = bytes_in_memory(loop) > kStreamBytes;
     assign_registers(loop, first_result);
     collapse(loop, g);
     plan_.parallel = plan_.parallel || loop.size >= kParallelLoop;
@@ -439,6 +441,14 @@ class Planner {
       blocks += loop.reductions.size() * size_t(part.levels + 1);
     }
     return blocks * kBlock * 8;
+  }
+
+  // What the loop reads and writes element by element.
+  static int64_t bytes_in_memory(const Loop& loop) {
+    size_t each = 0;
+    for (const Source& s : loop.sources) each += s.kind == Source::kFlat ? s.size : 0;
+    for (const Instruction& in : loop.instructions) each += in.stored && !in.uniform ? in.result_size : 0;
+    return loop.size * int64_t(each);
   }
 
   // A register is free again after the last instruction that reads it; uniform results keep theirs.
@@ -457,8 +467,7 @@ class Planner {
     std::vector<int16_t> free;
     for (int k = 0; k < count; ++k) {
       Instruction& in = loop.instructions[k];
-      const bool stored = plan_.places[in.value].kind != Place::kNowhere;
-      if (!stored || in.uniform) {
+      if (!in.stored || in.uniform || loop.streams) {
         if (free.empty() || in.uniform) {
           in.reg = int16_t(loop.registers++);
         } else {

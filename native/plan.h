@@ -9,6 +9,9 @@
 
 namespace gradtape {
 
+// What a loop over more than this writes has left the caches before anybody reads it (half of a usual last-level
+// cache).
+constexpr int64_t kStreamBytes = int64_t{16} << 20;
 constexpr size_t kBlock = 1024;  // elements of one pass through a loop's instructions: 4-8 KiB a register
 static_assert(kBlock >= kRowChunk, "a block holds a whole chunk of a reduction");
 constexpr size_t kAlign = 64;
@@ -37,7 +40,8 @@ struct Instruction {
   bool divides;         // int32 division: zero divisors are refused
   int16_t operands[3];  // slots: sources first, then results in order
   int32_t value;
-  int16_t reg;  // register of the result, or -1: written straight to the value's place
+  bool stored;  // the result has a place in memory
+  int16_t reg;  // register of the result, or -1: written straight to its place
 };
 
 struct LoopReduction {
@@ -58,6 +62,7 @@ struct Loop {
   std::vector<LoopReduction> reductions;
   int64_t outer = 1, length = 0, inner = 1;  // what the reductions see; length 0: none
   int registers = 0;
+  bool streams = false;  // results go from registers past the caches to memory
 };
 
 // How a reduction over rows (inner > 1) is cut: a function of its shape alone, so its bits are too.

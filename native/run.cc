@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "stream.h"
+
 namespace gradtape {
 namespace {
 
@@ -121,6 +123,7 @@ class LoopRun {
       else
         ok = rows(u);
     }
+    if (loop_.streams) stream_fence();
     return failure_;
   }
 
@@ -270,9 +273,13 @@ class LoopRun {
       return false;
     }
     const bool uniform = variant == (1u << in.arity) - 1;
-    char* out = in.reg >= 0 ? scratch_ + size_t(in.reg) * kBytes : addresses_[in.value] + start * in.result_size;
+    char* to = in.stored ? addresses_[in.value] + start * in.result_size : nullptr;
+    char* out = in.reg >= 0 ? scratch_ + size_t(in.reg) * kBytes : to;
     in.variants[uniform ? 0 : variant](x[0], x[1], x[2], out, uniform ? 1 : size_t(n));
-    if (uniform && in.reg < 0) fill(in.result_size, out, out, n);
+    if (to && uniform)
+      fill(in.result_size, out, to, n);
+    else if (to && in.reg >= 0)
+      stream_copy(to, out, size_t(n) * in.result_size);
     slots_[loop_.sources.size() + k] = {out, uniform && in.reg >= 0};
     return true;
   }
