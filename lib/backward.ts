@@ -46,46 +46,38 @@ function shapedAs(ct: Cotangent, shape: Shape): Cotangent {
   return sumTo(ct, shape);
 }
 
-/** A heap of entries, the latest first. */
-class Latest {
-  private readonly heap: Entry[] = [];
+// Entries still to be met by the pass that is being prepared: a heap, the latest on top. It is empty again before any rule runs.
+const heap: Entry[] = [];
 
-  get size(): number {
-    return this.heap.length;
+function pushEntry(e: Entry): void {
+  let at = heap.length;
+  while (at > 0) {
+    const above = (at - 1) >> 1;
+    const parent = heap[above] as Entry;
+    if (parent.outId > e.outId) break;
+    heap[at] = parent;
+    at = above;
   }
+  heap[at] = e;
+}
 
-  push(e: Entry): void {
-    const { heap } = this;
-    let at = heap.length;
-    while (at > 0) {
-      const above = (at - 1) >> 1;
-      const parent = heap[above] as Entry;
-      if (parent.outId > e.outId) break;
-      heap[at] = parent;
-      at = above;
-    }
-    heap[at] = e;
+function popEntry(): Entry {
+  const top = heap[0] as Entry;
+  const last = heap.pop() as Entry;
+  const size = heap.length;
+  if (size === 0) return top;
+  let at = 0;
+  for (;;) {
+    let below = 2 * at + 1;
+    if (below >= size) break;
+    if (below + 1 < size && (heap[below + 1] as Entry).outId > (heap[below] as Entry).outId) below++;
+    const child = heap[below] as Entry;
+    if (child.outId < last.outId) break;
+    heap[at] = child;
+    at = below;
   }
-
-  pop(): Entry {
-    const { heap } = this;
-    const top = heap[0] as Entry;
-    const last = heap.pop() as Entry;
-    const size = heap.length;
-    if (size === 0) return top;
-    let at = 0;
-    for (;;) {
-      let below = 2 * at + 1;
-      if (below >= size) break;
-      if (below + 1 < size && (heap[below + 1] as Entry).outId > (heap[below] as Entry).outId) below++;
-      const child = heap[below] as Entry;
-      if (child.outId < last.outId) break;
-      heap[at] = child;
-      at = below;
-    }
-    heap[at] = last;
-    return top;
-  }
+  heap[at] = last;
+  return top;
 }
 
 // What an entry is to the pass that its mark belongs to, as an offset of the mark.
@@ -120,22 +112,25 @@ class Pass {
   }
 
   private collect(seeds: readonly Seed[]): void {
-    const next = new Latest();
-    const meet = (e: Entry | null): void => {
-      if (!e || e.mark === this.mark || e.outId < this.earliest) return;
-      e.mark = this.mark;
-      next.push(e);
-    };
-    for (const { entry } of seeds) meet(entry);
-    while (next.size > 0) {
-      const e = next.pop();
+    for (const { entry } of seeds) this.meet(entry);
+    while (heap.length > 0) {
+      const e = popEntry();
       e.at = this.order.length;
       this.order.push(e);
-      meet(e.first);
-      meet(e.ofX);
-      meet(e.ofY);
-      for (let k = 2; k < e.count; k++) meet(e.operand(k));
+      if (e.first) this.meet(e.first);
+      if (e.ofX) this.meet(e.ofX);
+      if (e.ofY) this.meet(e.ofY);
+      for (let k = 2; k < e.count; k++) {
+        const operand = e.operand(k);
+        if (operand) this.meet(operand);
+      }
     }
+  }
+
+  private meet(e: Entry): void {
+    if (e.mark === this.mark || e.outId < this.earliest) return;
+    e.mark = this.mark;
+    pushEntry(e);
   }
 
   private has(e: Entry): boolean {
@@ -198,14 +193,18 @@ class Pass {
   }
 
   private pullEach(e: Entry, given: Cotangent): void {
-    let ct: Tensor | null = null;
-    for (let k = 0; k < e.count; k++) {
+    const ct = densify(given);
+    if (this.isWanted(e.ofX)) this.pullOne(e, ct, 0, e.ofX, e.shapeX);
+    if (this.isWanted(e.ofY)) this.pullOne(e, ct, 1, e.ofY, e.shapeY);
+    for (let k = 2; k < e.count; k++) {
       const operand = e.operand(k);
-      if (!this.isWanted(operand)) continue;
-      ct ??= densify(given);
-      const pulled = ruleOf(e.op, k)?.pull(ct, e, k);
-      if (pulled) this.put(operand, shapedAs(pulled, e.shape(k)));
+      if (this.isWanted(operand)) this.pullOne(e, ct, k, operand, e.shape(k));
     }
+  }
+
+  private pullOne(e: Entry, ct: Tensor, k: number, operand: Entry, shape: Shape): void {
+    const pulled = ruleOf(e.op, k)?.pull(ct, e, k);
+    if (pulled) this.put(operand, shapedAs(pulled, shape));
   }
 
   private pullTogether(e: Entry): void {

@@ -306,6 +306,11 @@ export function composed(
   forward: () => Tensor,
 ): Tensor {
   const t = suspended(forward);
-  if (isRecording()) recordMany(op, [t], operands, attributes);
+  if (!isRecording()) return t;
+  const [x, y] = operands;
+  const each = op.vjps.length === operands.length; // a rule for each operand
+  if (x && !y && each) record1(op, t, x, attributes);
+  else if (x && y && each && operands.length === 2) record2(op, t, x, y, attributes);
+  else recordMany(op, [t], operands, attributes);
   return t;
 }
