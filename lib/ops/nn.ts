@@ -21,7 +21,7 @@ import { isKnown } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
 import { add, div, equal, greater, less, minimum, mul, neg, relu, sub, where } from './arithmetic.js';
 import { range } from './creation.js';
-import { abs, erf, exp, expm1, log, log1p, sigmoid, tanh } from './math.js';
+import { abs, erfc, exp, expm1, log, log1p, sigmoid, tanh } from './math.js';
 import { uniform } from './random.js';
 import { reduceMax } from './reduce.js';
 import { cast, expandDims, reduceSum, reshape, zeroOf } from './structure.js';
@@ -286,7 +286,7 @@ export function silu(x: TensorLike, beta: TensorLike = 1): Tensor {
 /** x Phi(x); by default exact, else its tanh approximation (Hendrycks and Gimpel 2016). */
 export function gelu(x: TensorLike, opts: { approximate?: boolean } = {}): Tensor {
   const a = floating('gelu', x);
-  if (!opts.approximate) return mul(mul(a, 0.5), add(erf(mul(a, Math.SQRT1_2)), 1));
+  if (!opts.approximate) return mul(mul(a, 0.5), erfc(mul(a, -Math.SQRT1_2)));
   const inner = mul(add(a, mul(mul(mul(a, a), a), 0.044715)), Math.sqrt(2 / Math.PI));
   return mul(mul(a, 0.5), add(tanh(inner), 1));
 }
