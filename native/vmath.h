@@ -66,6 +66,7 @@ GRADTAPE_COEFFICIENTS(kErf)
 GRADTAPE_COEFFICIENTS(kErfTail)
 GRADTAPE_COEFFICIENTS(kAsin)
 GRADTAPE_COEFFICIENTS(kAtan)
+GRADTAPE_COEFFICIENTS(kThreeQuartersPi)
 #undef GRADTAPE_COEFFICIENTS
 
 // c[first] + c[first + step] z + ..., by Horner's rule.

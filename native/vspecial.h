@@ -57,22 +57,22 @@ GRADTAPE_INLINE V acos(V x) {
   return sum_from(halves * kPi<V>()[0], halves * kPi<V>()[1], w, more);
 }
 
-// atan(q) = q + t for 0 <= q <= 1.
+// base + low + atan(q) for |q| <= 1/2, rounded about once: the base is a multiple of pi / 4 and no less than 1/2, or 0.
 template <class V>
-GRADTAPE_INLINE V atan_rest(V q) {
+GRADTAPE_INLINE V atan_from(V base, V low, V q) {
   const V z = q * q;
-  return q * z * poly(z, kAtan<V>());
+  return sum_from(base, low, q, q * z * poly(z, kAtan<V>()));
 }
 
+// atan(a) = pi / 4 + atan((a - 1) / (a + 1)) between 1/2 and 2, where a - 1 is exact; pi / 2 - atan(1 / a) beyond.
 template <class V>
 GRADTAPE_INLINE V atan(V x) {
   using T = Lane<V>;
   const V a = abs(x);
-  const auto far = a > 1;
-  const V q = select(far, 1 / a, a), t = atan_rest(q);
-  const V halves = select(far, splat<V>(T(0.5)), V{});
-  return copysign(sum_from(halves * kPi<V>()[0], halves * kPi<V>()[1], select(far, neg(q), q), select(far, neg(t), t)),
-                  x);
+  const auto far = a > 2, middle = (a > T(0.5)) & ~far;
+  const V q = select(far, splat<V>(-1), select(middle, a - 1, a)) / select(far, a, select(middle, a + 1, splat<V>(1)));
+  const V part = select(far, splat<V>(T(0.5)), select(middle, splat<V>(T(0.25)), V{}));
+  return copysign(atan_from(part * kPi<V>()[0], part * kPi<V>()[1], q), x);
 }
 
 // Out of line, as what follows: it is used in several variants.
@@ -83,11 +83,19 @@ __attribute__((noinline)) V atan2(V y, V x) {
   const auto steep = ay > ax;
   const auto left = bitcast<IntVec<V>>(x) < 0;
   const V less = select(steep, ax, ay), more = select(steep, ay, ax);
-  // Of equals 1, also of infinities; of zeros 0.
-  const V q = select(less == more, select(more == 0, V{}, splat<V>(1)), less / more), t = atan_rest(q);
-  const V halves = select(steep, splat<V>(T(0.5)), select(left, splat<V>(1), V{}));
+  // The quotient of equals is 1, also of infinities; of zeros 0.
+  const auto equal = less == more, middle = (less > T(0.5) * more) | (equal & (more > 0));
+  const V scale = select(more > 1, splat<V>(T(0.5)), splat<V>(1));  // so that the sum does not overflow
+  const V top = select(equal, V{}, select(middle, scale * less - scale * more, less));
+  const V bottom = select(equal, splat<V>(1), select(middle, scale * less + scale * more, more));
   const auto back = steep ^ left;
-  const V r = sum_from(halves * kPi<V>()[0], halves * kPi<V>()[1], select(back, neg(q), q), select(back, neg(t), t));
+  const V q = top / bottom;
+  const V whole = select(steep, splat<V>(T(0.5)), select(left, splat<V>(1), V{}));  // parts of pi
+  const V part = select(middle, splat<V>(T(0.25)), whole);
+  const auto three = middle & left;
+  const V base = select(three, splat<V>(kThreeQuartersPi<V>()[0]), part * kPi<V>()[0]);
+  const V low = select(three, splat<V>(kThreeQuartersPi<V>()[1]), part * kPi<V>()[1]);
+  const V r = atan_from(base, low, select(back, neg(q), q));
   return select((x != x) | (y != y), x + y, copysign(r, y));
 }
 

@@ -422,7 +422,7 @@ void test_special(const Kernels& k) {
   odd_through(k_sin, {{inf, nan}});
   odd_through(k_tan, {{inf, nan}});
   odd_through(k_asin, {{one, half_pi}, {one + L::epsilon(), nan}, {inf, nan}});
-  odd_through(k_atan, {{inf, half_pi}, {top, half_pi}});
+  odd_through(k_atan, {{inf, half_pi}, {top, half_pi}, {one, half_pi / 2}});
   odd_through(k_sinh, {{inf, inf}, {top, inf}});
   odd_through(k_tanh, {{inf, one}, {top, one}});
   odd_through(k_asinh, {{inf, inf}});
@@ -491,7 +491,8 @@ void test_special(const Kernels& k) {
     ElementwiseKernel kernel;
     T x, y, want;
   };
-  const T three = T(0.75L * 3.14159265358979323846L);
+  const T three = T(0.75L * 3.14159265358979323846L), quarter = half_pi / 2;
+  const T large = T(0.75) * top, angle = T(0.64350110879328438680L);  // atan(3/4)
   const Pair pairs[] = {
       {k_atan2, zero, zero, zero},    {k_atan2, -zero, zero, -zero},    {k_atan2, zero, -zero, pi},
       {k_atan2, -zero, -zero, -pi},   {k_atan2, zero, -one, pi},        {k_atan2, -zero, one, -zero},
@@ -499,6 +500,8 @@ void test_special(const Kernels& k) {
       {k_atan2, -inf, -inf, -three},  {k_atan2, one, inf, zero},        {k_atan2, -one, -inf, -pi},
       {k_atan2, inf, one, half_pi},   {k_atan2, nan, one, nan},         {k_atan2, one, nan, nan},
       {k_atan2, tiny, one, tiny},     {k_atan2, tiny, top, zero},       {k_atan2, top, tiny, half_pi},
+      {k_atan2, one, one, quarter},   {k_atan2, -top, top, -quarter},   {k_atan2, tiny, tiny, quarter},
+      {k_atan2, one, -one, three},    {k_atan2, top, -top, three},      {k_atan2, large, top, angle},
       {k_pow, zero, zero, one},       {k_pow, nan, zero, one},          {k_pow, one, nan, one},
       {k_pow, -one, inf, one},        {k_pow, zero, -one, inf},         {k_pow, -zero, T(-3), -inf},
       {k_pow, -zero, T(3), -zero},    {k_pow, -inf, T(3), -inf},        {k_pow, -inf, T(2), inf},

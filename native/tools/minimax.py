@@ -267,11 +267,13 @@ def main():
                    '2 atanh(s) = 2 s + s^3 (2/3 + z (c0 + c1 z + ...)), z = s^2; for the float64 power')
         parts('kTwoThirdsD', 53, mpf(2) / 3, [53, 53], '2/3')
     if wanted('arc'):
-        for n, bits, k, l in (('F', 24, 5, 9), ('D', 53, 13, 20)):
+        for n, bits, k, l in (('F', 24, 5, 6), ('D', 53, 13, 12)):
             polynomial(f'kAsin{n}', bits, asin_part, list(range(k)), 0, mpf(1) / 4, lambda z: z / (1 + z * asin_part(z)),
                        'asin(x) = x + x^3 (c0 + c1 z + ...), z = x^2 <= 1/4')
-            polynomial(f'kAtan{n}', bits, atan_part, list(range(l)), 0, 1, lambda z: z / (1 + z * atan_part(z)),
-                       'atan(x) = x + x^3 (c0 + c1 z + ...), z = x^2 <= 1')
+            polynomial(f'kAtan{n}', bits, atan_part, list(range(l)), 0, mpf(1) / 4, lambda z: z / (1 + z * atan_part(z)),
+                       'atan(x) = x + x^3 (c0 + c1 z + ...), z = x^2 <= 1/4')
+        parts('kThreeQuartersPiF', 24, 3 * PI / 4, [24, 24], '3 pi / 4')
+        parts('kThreeQuartersPiD', 53, 3 * PI / 4, [53, 53], 'the same')
     if wanted('erfc'):
         low, high = ((mpf(x) - ERFC_CENTRE) / (mpf(x) + ERFC_CENTRE) for x in ('0.5', '27.3'))
         polynomial('kErfcD', 53, erfc_part, list(range(23)), low, high, inverse(erfc_part),
