@@ -8,6 +8,7 @@
 #include "kernels/gemm.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/softmax.h"
 #include "kernels/transpose.h"
 #include "simd.h"
 #include "vmath.h"
@@ -447,6 +448,8 @@ constexpr void fill_dtype(Kernels& k) {
 template <DType d>
 constexpr void fill_windows(Kernels& k) {
   using T = Type<d>;
+  k.softmax[d] = &Softmax<T, false>::rows;
+  k.log_softmax[d] = &Softmax<T, true>::rows;
   k.window[kConv][d] = window_fns<ConvGather<T, false>>();
   k.window[kConvImage][d] = window_fns<ConvGather<T, true>>();
   k.window[kConvFilter][d] = window_fns<ConvFilter<T>>();

@@ -120,6 +120,9 @@ struct WindowFns {
               void* own);
 };
 
+// softmax (or its logarithm) of each of the rows of n > 0 elements
+using SoftmaxFn = void (*)(const void* x, void* out, size_t rows, size_t n);
+
 struct Kernels {
   const char* isa;
   ElementwiseFn elementwise[kElementwiseKernels][kDTypes][kVariants];  // null: not defined for that dtype
@@ -127,6 +130,8 @@ struct Kernels {
   ReduceFns reduce[kReductions][kDTypes];  // bool: max is any, min is all; sum and prod null
   ArgFn argmax[kDTypes];
   ArgFn argmin[kDTypes];
+  SoftmaxFn softmax[kDTypes];  // float32, float64; others null
+  SoftmaxFn log_softmax[kDTypes];
   TransposeFn transpose[4];               // by log2 of the element size; [1] null
   GemmFns gemm[kDTypes];                  // float32, float64, int32 (wrapping); others null
   WindowFns window[kWindowOps][kDTypes];  // float32, float64; others null

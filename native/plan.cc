@@ -299,7 +299,7 @@ class Planner {
       else if (is_window(values_[g.values[0]].opcode))
         emit_window(g.values[0]);
       else
-        p.steps.push_back({Step::kOther, g.values[0]});
+        emit_other(g.values[0]);
       for (int64_t at : step_workspace_) layout_.give_back(at);
       for (int32_t i : dying[s]) {
         if (p.places[i].kind == Place::kArena) layout_.give_back(p.places[i].at);
@@ -356,6 +356,13 @@ class Planner {
     }
     loop.sources.push_back(s);
     return int16_t(loop.sources.size() - 1);
+  }
+
+  void emit_other(int32_t i) {
+    const Value& v = values_[i];
+    const bool in_parts = v.opcode == kSoftmax || v.opcode == kLogSoftmax;
+    plan_.parallel = plan_.parallel || (in_parts && v.size >= kParallelLoop);
+    plan_.steps.push_back({Step::kOther, i});
   }
 
   void emit_loop(const Group& g) {

@@ -20,6 +20,8 @@ std::vector<OpcodeName> opcode_names() {
       {kScatterAdd, "scatterAdd"},
       {kArgmax, "argmax"},
       {kArgmin, "argmin"},
+      {kSoftmax, "softmax"},
+      {kLogSoftmax, "logSoftmax"},
       {kRandomUniform, "randomUniform"},
       {kRandomNormal, "randomNormal"},
       {kRandomPermutation, "randomPermutation"},
@@ -61,6 +63,8 @@ bool form_of(int32_t opcode, int rank, Form& form) {
     case kCast:
     case kArgmax:
     case kArgmin:
+    case kSoftmax:
+    case kLogSoftmax:
       form = {1, 0, 0};
       return true;
     case kTranspose:
@@ -253,6 +257,10 @@ const char* check_value(const Value& v, const Value* const* x) {
       if (std::memcmp(v.dims, x[0]->dims, sizeof(int32_t) * v.rank) != 0) return "wrong shape";
       return x[0]->dims[v.rank] > 0 || v.size == 0 ? nullptr : "nothing to reduce";
     }
+    case kSoftmax:
+    case kLogSoftmax:
+      if (v.dtype > kFloat64 || x[0]->dtype != v.dtype) return "wrong dtype";
+      return v.rank > 0 && same_shape(v, *x[0]) ? nullptr : "wrong shape";
     case kRandomUniform:
       return v.dtype <= kInt32 ? nullptr : "wrong dtype";
     case kRandomNormal:

@@ -32,6 +32,8 @@ enum Opcode : int32_t {
   kScatterAdd,  // (updates, indices); the same attributes; the transpose of gather
   kArgmax,      // over the last axis; int32
   kArgmin,
+  kSoftmax,     // of rows along the last axis
+  kLogSoftmax,
   kRandomUniform,
   kRandomNormal,
   kRandomPermutation,    // of 0..n-1; int32

@@ -10,6 +10,7 @@ namespace {
 
 // Below this a second thread costs more than it saves, even a spinning one.
 constexpr int64_t kParallelWork = 1 << 17;
+constexpr int64_t kSoftmaxPasses = 8;                // what one is worth in passes over its elements
 constexpr size_t kCountPagesFrom = size_t{1} << 20;  // asking the system costs too much for small programs
 
 char* pointer(double address) { return reinterpret_cast<char*>(uintptr_t(address)); }
@@ -413,13 +414,47 @@ void window_part(void* context, size_t part, size_t) {
 }
 
 void run_window(const WindowStep& step, char* const* addresses, char* arena, Pool& pool) {
-  WindowJob job{&step,           addresses[step.x], addresses[step.y], addresses[step.value], arena + step.shared,
-                arena + step.own};
+  static const char kEmpty[kAlign] = {};
+  // Kernels may point into an operand without elements, if not read it.
+  const auto operand = [&](int32_t i) -> const char* { return addresses[i] ? addresses[i] : kEmpty; };
+  WindowJob job{&step, operand(step.x), operand(step.y), addresses[step.value], arena + step.shared, arena + step.own};
   if (step.fns->prepare) step.fns->prepare(step.window, job.x, job.y, job.shared);
   if (step.parts > 1)
     pool.run(size_t(step.parts), window_part, &job);
   else
     window_part(&job, 0, 0);
+}
+
+// Rows in as many parts as there are threads.
+struct RowsJob {
+  SoftmaxFn fn;
+  const char* x;
+  char* out;
+  int64_t rows, length, row_bytes, parts;
+};
+
+void rows_part(void* context, size_t part, size_t) {
+  const RowsJob& job = *static_cast<const RowsJob*>(context);
+  const int64_t from = job.rows * int64_t(part) / job.parts, to = job.rows * int64_t(part + 1) / job.parts;
+  if (from == to) return;
+  job.fn(job.x + from * job.row_bytes, job.out + from * job.row_bytes, size_t(to - from), size_t(job.length));
+}
+
+void run_softmax(const Value& v, const Kernels& kernels, const char* x, char* out, size_t threads, Pool& pool) {
+  if (v.size == 0) return;
+  const int64_t length = v.dims[v.rank - 1];
+  RowsJob job{(v.opcode == kSoftmax ? kernels.softmax : kernels.log_softmax)[v.dtype],
+              x,
+              out,
+              v.size / length,
+              length,
+              length * int64_t(kDTypeSize[v.dtype]),
+              1};
+  if (v.size * kSoftmaxPasses >= kParallelWork) job.parts = std::min<int64_t>(job.rows, int64_t(threads));
+  if (job.parts > 1)
+    pool.run(size_t(job.parts), rows_part, &job);
+  else
+    rows_part(&job, 0, 0);
 }
 
 // A loop in as many parts as there are threads, each a contiguous range of units.
@@ -512,6 +547,10 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
         break;
       case Step::kOther: {
         const Value& v = values[step.index];
+        if (v.opcode == kSoftmax || v.opcode == kLogSoftmax) {
+          run_softmax(v, *plan.kernels, addresses[plan.base[v.operands[0]]], addresses[step.index], threads, pool);
+          break;
+        }
         executor.pointers.clear();
         for (int o = 0; o < v.arity; ++o) executor.pointers.push_back(addresses[plan.base[v.operands[o]]]);
         failure = run_layout(v, values.data(), *plan.kernels, executor.pointers.data(), addresses[step.index], data);

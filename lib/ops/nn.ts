@@ -19,12 +19,11 @@ import type { Entry, RecordedOp } from '../tape.js';
 import type { Tensor } from '../tensor.js';
 import { isKnown } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
-import { add, div, equal, greater, less, minimum, mul, neg, relu, sub, where } from './arithmetic.js';
+import { add, equal, greater, less, minimum, mul, neg, relu, sub, where } from './arithmetic.js';
 import { range } from './creation.js';
-import { abs, erfc, exp, expm1, log, log1p, sigmoid, tanh } from './math.js';
+import { abs, erfc, exp, expm1, log1p, sigmoid, tanh } from './math.js';
 import { uniform } from './random.js';
-import { reduceMax } from './reduce.js';
-import { cast, expandDims, reduceSum, reshape, zeroOf } from './structure.js';
+import { cast, expandDims, reduceSum, reshape, transpose, zeroOf } from './structure.js';
 
 export {
   avgPool2d,
@@ -51,6 +50,17 @@ function floating(op: string, x: TensorLike): Tensor {
 const axisOf = (e: Entry): number => e.attributes as number;
 const kept = { keepdims: true };
 
+const kSoftmax = opcodeOf('softmax');
+const kLogSoftmax = opcodeOf('logSoftmax');
+
+/** A kernel of rows along the last axis, of another axis by way of a transpose. */
+function alongAxis(name: string, opcode: number, x: Tensor, axis: number): Tensor {
+  const rows = (t: Tensor): Tensor => node(name, opcode, t.dtype, t.shape, t);
+  if (axis === x.rank - 1) return rows(x);
+  const swapped = x.shape.map((_, d) => (d === axis ? x.rank - 1 : d === x.rank - 1 ? axis : d));
+  return transpose(rows(transpose(x, swapped)), swapped);
+}
+
 const softmaxOp: RecordedOp = {
   name: 'softmax',
   vjps: [fromOut((ct, out, e) => mul(sub(ct, reduceSum(mul(ct, out), axisOf(e), kept)), out))],
@@ -60,12 +70,7 @@ const softmaxOp: RecordedOp = {
 export function softmax(x: TensorLike, axis = -1): Tensor {
   const a = floating('softmax', x);
   const d = checkAxis('softmax', axis, a.rank);
-  return done(
-    composed(softmaxOp, [a], d, () => {
-      const e = exp(sub(a, reduceMax(a, d, kept)));
-      return div(e, reduceSum(e, d, kept));
-    }),
-  );
+  return done(composed(softmaxOp, [a], d, () => alongAxis('softmax', kSoftmax, a, d)));
 }
 
 const logSoftmaxOp: RecordedOp = {
@@ -77,12 +82,7 @@ const logSoftmaxOp: RecordedOp = {
 export function logSoftmax(x: TensorLike, axis = -1): Tensor {
   const a = floating('logSoftmax', x);
   const d = checkAxis('logSoftmax', axis, a.rank);
-  return done(
-    composed(logSoftmaxOp, [a], d, () => {
-      const shifted = sub(a, reduceMax(a, d, kept));
-      return sub(shifted, log(reduceSum(exp(shifted), d, kept)));
-    }),
-  );
+  return done(composed(logSoftmaxOp, [a], d, () => alongAxis('logSoftmax', kLogSoftmax, a, d)));
 }
 
 /** -sum(labels * logSoftmax(logits)) along the axis (default the last); labels are probabilities of the logits' shape. */

@@ -898,6 +898,53 @@ void test_arg(const Kernels& k, DType d) {
   check(ok, std::string(k.isa) + " argmax, argmin " + kDTypeNames[d]);
 }
 
+// Against long double; rows from shorter than a vector to longer than a block, also such as exp alone could not do.
+template <class T>
+void test_softmax(const Kernels& k, DType d) {
+  constexpr T kInf = std::numeric_limits<T>::infinity();
+  bool ok = true, special = true;
+  for (size_t n : {1, 2, 3, 5, 8, 10, 15, 16, 17, 31, 64, 100, 1000, 1024, 1025, 2047, 5000, 70001}) {
+    const size_t rows = n > 1024 ? 2 : n > 100 ? 5 : 1000 / n + 3;
+    Buffer<T> x(rows * n), y(rows * n), logs(rows * n), one(n);
+    for (size_t i = 0; i < rows * n; ++i) {
+      x[i] = T(random_bits() % 10000) / T(500) - T(10) + (i / n % 2 ? T(1000) : T(0));
+      if (random_bits() % 50 == 0) x[i] = -kInf;
+    }
+    for (size_t r = 0; r < rows; ++r) x[r * n] = T(r % 2 ? 1000 : 0);
+    k.softmax[d](x.p, y.p, rows, n);
+    k.log_softmax[d](x.p, logs.p, rows, n);
+    for (size_t r = 0; r < rows; ++r) {
+      const T* row = x.p + r * n;
+      const T max = *std::max_element(row, row + n);
+      long double sum = 0;
+      for (size_t j = 0; j < n; ++j) sum += std::exp((long double)(row[j] - max));
+      for (size_t j = 0; j < n; ++j) {
+        const long double log = (long double)(row[j] - max) - std::log(sum),
+                          want = std::exp((long double)(row[j] - max)) / sum;
+        const long double eps = std::numeric_limits<T>::epsilon();
+        ok &= std::abs((long double)y[r * n + j] - want) <= 4 * eps * want + (long double)std::numeric_limits<T>::min();
+        ok &= row[j] == -kInf ? logs[r * n + j] == -kInf
+                              : std::abs((long double)logs[r * n + j] - log) <= 4 * eps * (1 + std::abs(log));
+      }
+      k.softmax[d](row, one.p, 1, n);
+      ok &= std::memcmp(one.p, y.p + r * n, n * sizeof(T)) == 0;
+    }
+    // NaN where IEEE has it: a NaN in the row, an infinity, a row of -infinity. Other rows do not notice.
+    const T bad[] = {std::numeric_limits<T>::quiet_NaN(), kInf};
+    for (T b : bad) {
+      x[n - 1] = b;
+      k.softmax[d](x.p, y.p, rows, n);
+      special &= y[n - 1] != y[n - 1];
+      for (size_t j = n; j < 2 * n; ++j) special &= y[j] == y[j];
+    }
+    std::fill_n(x.p, n, -kInf);
+    k.log_softmax[d](x.p, logs.p, rows, n);
+    for (size_t j = 0; j < n; ++j) special &= logs[j] != logs[j];
+  }
+  check(ok, std::string(k.isa) + " softmax, logSoftmax " + kDTypeNames[d]);
+  check(special, std::string(k.isa) + " softmax, logSoftmax of special values " + kDTypeNames[d]);
+}
+
 template <class T>
 void test_transpose(const Kernels& k, TransposeFn f) {
   bool ok = true;
@@ -1000,6 +1047,8 @@ void test(const Kernels& k) {
   test_arg<int32_t>(k, kInt32);
   test_arg<uint8_t>(k, kUint8);
   test_arg<uint8_t>(k, kBool);
+  test_softmax<float>(k, kFloat32);
+  test_softmax<double>(k, kFloat64);
   test_transpose<uint8_t>(k, k.transpose[0]);
   test_transpose<uint32_t>(k, k.transpose[2]);
   test_transpose<uint64_t>(k, k.transpose[3]);

@@ -216,9 +216,10 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
   const int count = int(before.size());
   // Recent values are likelier, which makes chains.
   const auto pick = [&] { return count - 1 - std::min(in.below(count), in.below(count)); };
-  static const int32_t others[] = {kInput,  kLiteral, kReshape,       kBroadcast,    kTranspose,        kCast,
-                                   kMatmul, kSlice,   kPlace,         kConcat,       kGather,           kScatterAdd,
-                                   kArgmax, kArgmin,  kRandomUniform, kRandomNormal, kRandomPermutation};
+  static const int32_t others[] = {
+      kInput,   kLiteral,    kReshape,       kBroadcast,    kTranspose,        kCast,   kMatmul,
+      kSlice,   kPlace,      kConcat,        kGather,       kScatterAdd,       kArgmax, kArgmin,
+      kSoftmax, kLogSoftmax, kRandomUniform, kRandomNormal, kRandomPermutation};
   const int kind = in.below(8);
   Made v{kInput, any_dtype(in), {}, {}, {}};
   if (count == 0 || kind == 0) {
@@ -361,6 +362,10 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       v.dims[axis] = v.opcode == kGather ? each : length;
       break;
     }
+    case kSoftmax:
+    case kLogSoftmax:
+      v.dims = x.dims;
+      break;
     default:  // argmax, argmin
       v.dtype = kInt32;
       v.dims.assign(x.dims.begin(), x.dims.end() - (rank > 0 ? 1 : 0));

@@ -1,0 +1,115 @@
+// softmax and log softmax of rows: exp(x - max) / sum and x - max - log(sum), a row (or a block of short ones) at a
+// time in the near cache. The bits of a row depend on it alone.
+#pragma once
+
+#include "reduce.h"
+
+namespace gradtape {
+namespace GRADTAPE_ISA {
+namespace {
+
+template <class T, bool logarithm>
+struct Softmax {
+  using V = Vec<T>;
+  static constexpr size_t L = kLanes<T>;
+  static constexpr size_t kBlock = 1024;  // elements
+  using Max = Reduce<MaxOf, T>;
+  using Sum = Reduce<SumOf, T>;
+
+  // to[i] = f(from[i]), also past n up to a whole vector, which both arrays must have room for.
+  template <class F>
+  static GRADTAPE_INLINE void each(const T* from, T* to, size_t n, F f) {
+    for (size_t i = 0; i < n; i += L) store(to + i, f(load(from + i)));
+  }
+
+  // The same of exactly n elements.
+  template <class F>
+  static GRADTAPE_INLINE void each_of(const T* from, T* to, size_t n, F f) {
+    size_t i = 0;
+    for (; i + L <= n; i += L) store(to + i, f(load(from + i)));
+    if (i == n) return;
+    alignas(kVectorBytes) T lanes[L] = {};
+    __builtin_memcpy(lanes, from + i, (n - i) * sizeof(T));
+    store(lanes, f(load(lanes)));
+    __builtin_memcpy(to + i, lanes, (n - i) * sizeof(T));
+  }
+
+  // f(element, of_row[r]) for every element of row r, r < rows. A row's last vector reaches into the next row, which
+  // comes after it.
+  template <class F>
+  static GRADTAPE_INLINE void by_row(const T* from, const T* of_row, T* to, size_t rows, size_t n, F f) {
+    const size_t total = rows * n;
+    for (size_t r = 0, at = 0; r < rows; ++r, at += n) {
+      const V v = splat<V>(of_row[r]);
+      size_t j = 0;
+      for (; j < n && at + j + L <= total; j += L) store(to + at + j, f(load(from + at + j), v));
+      if (j < n) each_of(from + at + j, to + at + j, n - j, [&](V x) GRADTAPE_LAMBDA { return f(x, v); });
+    }
+  }
+
+  // rows * n <= kBlock.
+  static GRADTAPE_INLINE void short_rows(const T* x, T* y, size_t rows, size_t n) {
+    alignas(kVectorBytes) T shifted[kBlock + L], powers[kBlock + L], of_row[kBlock + L];
+    const size_t total = rows * n;
+    Max::rows(x, of_row, rows, n);
+    by_row(x, of_row, shifted, rows, n, [](V v, V max) GRADTAPE_LAMBDA { return v - max; });
+    store(shifted + total, V{});
+    each(shifted, powers, total, [](V v) GRADTAPE_LAMBDA { return vmath::exp(v); });
+    Sum::rows(powers, of_row, rows, n);
+    store(of_row + rows, splat<V>(T(1)));
+    if constexpr (logarithm) {
+      each(of_row, of_row, rows, [](V v) GRADTAPE_LAMBDA { return vmath::log(v); });
+      by_row(shifted, of_row, y, rows, n, [](V v, V log_sum) GRADTAPE_LAMBDA { return v - log_sum; });
+    } else {
+      each(of_row, of_row, rows, [](V v) GRADTAPE_LAMBDA { return T(1) / v; });
+      by_row(powers, of_row, y, rows, n, [](V v, V inverse) GRADTAPE_LAMBDA { return v * inverse; });
+    }
+  }
+
+  // n > kBlock. The sums of the row's blocks are added pairwise, as a binary counter carries.
+  static GRADTAPE_INLINE void long_row(const T* x, T* y, size_t n) {
+    alignas(kVectorBytes) T powers[2 * kBlock];
+    T max[1], partial[64];
+    max[0] = Max::long_row(x, n);
+    const V top = splat<V>(max[0]);
+    size_t counted = 0;
+    for (size_t i = 0, here = 0; i < n; i += here) {
+      here = n - i < 2 * kBlock ? n - i : kBlock;  // the last block is not shorter than a vector
+      T* to = logarithm ? powers : y + i;
+      each_of(x + i, to, here, [&](V v) GRADTAPE_LAMBDA { return vmath::exp(v - top); });
+      T sum = Sum::long_row(to, here);
+      int level = 0;
+      for (; counted >> level & 1; ++level) sum = partial[level] + sum;
+      partial[level] = sum;
+      ++counted;
+    }
+    T sum = T(0);
+    for (int level = 0; counted >> level; ++level) {
+      if (counted >> level & 1) sum = partial[level] + sum;
+    }
+    if constexpr (logarithm) {
+      const V log_sum = vmath::log(splat<V>(sum));
+      each_of(x, y, n, [&](V v) GRADTAPE_LAMBDA { return v - top - log_sum; });
+    } else {
+      const V inverse = T(1) / splat<V>(sum);
+      each_of(y, y, n, [&](V v) GRADTAPE_LAMBDA { return v * inverse; });
+    }
+  }
+
+  static void rows(const void* x, void* y, size_t rows, size_t n) {
+    const T* from = static_cast<const T*>(x);
+    T* to = static_cast<T*>(y);
+    if (n > kBlock) {
+      for (size_t r = 0; r < rows; ++r) long_row(from + r * n, to + r * n, n);
+      return;
+    }
+    const size_t together = kBlock / n;
+    for (size_t r = 0; r < rows; r += together) {
+      short_rows(from + r * n, to + r * n, rows - r < together ? rows - r : together, n);
+    }
+  }
+};
+
+}  // namespace
+}  // namespace GRADTAPE_ISA
+}  // namespace gradtape
