@@ -22,16 +22,19 @@ struct Softmax {
     for (size_t i = 0; i < n; i += L) store(to + i, f(load(from + i)));
   }
 
-  // The same of exactly n elements.
+  // The same of exactly n elements, in place too.
   template <class F>
   static GRADTAPE_INLINE void each_of(const T* from, T* to, size_t n, F f) {
-    size_t i = 0;
-    for (; i + L <= n; i += L) store(to + i, f(load(from + i)));
-    if (i == n) return;
-    alignas(kVectorBytes) T lanes[L] = {};
-    __builtin_memcpy(lanes, from + i, (n - i) * sizeof(T));
-    store(lanes, f(load(lanes)));
-    __builtin_memcpy(to + i, lanes, (n - i) * sizeof(T));
+    if (n < L) {
+      alignas(kVectorBytes) T lanes[L] = {};
+      __builtin_memcpy(lanes, from, n * sizeof(T));
+      store(lanes, f(load(lanes)));
+      __builtin_memcpy(to, lanes, n * sizeof(T));
+      return;
+    }
+    const V last = load(from + n - L);  // what it shares with the vector before, it writes again, the same
+    for (size_t i = 0; i + L <= n; i += L) store(to + i, f(load(from + i)));
+    store(to + n - L, f(last));
   }
 
   // f(element, of_row[r]) for every element of row r, r < rows. A row's last vector reaches into the next row, which
@@ -66,7 +69,7 @@ struct Softmax {
     }
   }
 
-  // n > kBlock. The sums of the row's blocks are added pairwise, as a binary counter carries.
+  // n >= L. The sums of the row's blocks are added pairwise, as a binary counter carries.
   static GRADTAPE_INLINE void long_row(const T* x, T* y, size_t n) {
     alignas(kVectorBytes) T powers[2 * kBlock];
     T max[1], partial[64];
@@ -99,7 +102,7 @@ struct Softmax {
   static void rows(const void* x, void* y, size_t rows, size_t n) {
     const T* from = static_cast<const T*>(x);
     T* to = static_cast<T*>(y);
-    if (n > kBlock) {
+    if (n >= kShortRow<T>) {
       for (size_t r = 0; r < rows; ++r) long_row(from + r * n, to + r * n, n);
       return;
     }
