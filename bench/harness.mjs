@@ -1,6 +1,5 @@
 // Measuring: the sides of a case take turns, round by round, so that a busy moment of the machine hits all of them. Prints nothing.
 import process from 'node:process';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
@@ -137,14 +136,11 @@ export async function measure(test, sides, effort) {
       await side.close().catch(() => {});
     }
   }
-  const others = running.some(([, { remote }]) => remote);
   for (let round = 0; round < effort.rounds; round++) {
     // Who is first changes from round to round.
     for (let k = 0; k < running.length; k++) {
       const [name, side, rounds] = running[(k + round) % running.length];
       if (round >= rounds) continue;
-      // Another process's threads may still spin for more work.
-      if (others) await sleep(2);
       outcome[name].times.push(await side.sample());
     }
   }

@@ -3,6 +3,13 @@ import { spawn } from 'node:child_process';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 
+// Between its turns a library's process stands still: threads that spin for more work would take the CPU from the others.
+const canStop = process.platform !== 'win32';
+const started = new Set();
+process.on('exit', () => {
+  for (const child of started) child.kill('SIGKILL');
+});
+
 export class Remote {
   /** Starts [command, ...arguments]; await `ready` before anything is asked. */
   constructor([command, ...args], env = {}) {
@@ -10,6 +17,7 @@ export class Remote {
       env: { ...process.env, ...env },
       stdio: ['pipe', 'ignore', 'pipe', 'pipe'],
     });
+    started.add(this.process);
     this.lastWords = '';
     this.process.stderr.on('data', (text) => {
       this.lastWords = `${this.lastWords}${text}`.slice(-2000);
@@ -24,11 +32,13 @@ export class Remote {
     this.ready = this.answer().then(({ kinds, version }) => {
       this.kinds = new Set(kinds);
       this.version = version;
+      this.pause();
       return this;
     });
   }
 
   ended(why) {
+    started.delete(this.process);
     this.gone ??= why;
     this.settle({ error: this.gone });
   }
@@ -49,15 +59,19 @@ export class Remote {
   ask(command, given = {}) {
     if (this.gone) return Promise.reject(new Error(this.gone));
     const answer = this.answer();
+    if (canStop) this.process.kill('SIGCONT');
     this.process.stdin.write(`${JSON.stringify({ command, ...given })}\n`);
-    return answer;
+    return answer.finally(() => this.pause());
+  }
+
+  pause() {
+    if (canStop && !this.gone) this.process.kill('SIGSTOP');
   }
 
   /** The library's side of a case, with the interface of LocalSide; null if it has none. */
   side({ id, kind, given }) {
     if (!this.kinds.has(kind)) return null;
     return {
-      remote: true,
       open: () => this.ask('open', { id, kind, given }),
       warm: (effort) => this.ask('warm', effort),
       sample: () => this.ask('sample'),
@@ -71,6 +85,7 @@ export class Remote {
   }
 
   end() {
-    this.process.kill();
+    started.delete(this.process);
+    this.process.kill('SIGKILL'); // also of one that stands still
   }
 }
