@@ -32,7 +32,7 @@ enum Opcode : int32_t {
   kScatterAdd,  // (updates, indices); the same attributes; the transpose of gather
   kArgmax,      // over the last axis; int32
   kArgmin,
-  kSoftmax,     // of rows along the last axis
+  kSoftmax,  // of rows along the last axis
   kLogSoftmax,
   kRandomUniform,
   kRandomNormal,
