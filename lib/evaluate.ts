@@ -43,8 +43,7 @@ export function enlist(owner: Owner): void {
 }
 
 export function withdraw(owner: Owner): void {
-  owner.enlisted = false;
-  owners = owners.filter((o) => o.enlisted);
+  dismiss([owner]);
 }
 
 /**

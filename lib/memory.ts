@@ -40,6 +40,14 @@ let idleBytes = 0;
 let taken = 0; // bytes since the last nudge
 let takenEver = 0;
 
+/** Fresh memory whose first element lies on the boundary. */
+function alignedMemory(dtype: DType, size: number, bytes: number, boundary: number): Block {
+  const memory = memoryFor(dtype, size, bytes + boundary);
+  const base = addressOf(memory);
+  const offset = (boundary - (base % boundary)) % boundary;
+  return { memory, offset, address: base + offset, bytes };
+}
+
 function memoryFor(dtype: DType, size: number, bytes: number): ArrayBuffer {
   try {
     return Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer;
@@ -117,12 +125,9 @@ function dropOne(): void {
 }
 
 function newBlock(dtype: DType, size: number, bytes: number): number {
-  const boundary = bytes >= hugePage ? hugePage : align;
-  const memory = memoryFor(dtype, size, bytes + boundary);
-  const base = addressOf(memory);
-  const offset = (boundary - (base % boundary)) % boundary;
+  const block = alignedMemory(dtype, size, bytes, bytes >= hugePage ? hugePage : align);
   const place = vacant.pop() ?? blocks.length;
-  blocks[place] = { memory, offset, address: base + offset, bytes };
+  blocks[place] = block;
   return place;
 }
 
@@ -146,7 +151,10 @@ function takeBlock(dtype: DType, size: number, bytes: number): TensorBuffer {
   let place = list.pop();
   if (place === undefined) place = newBlock(dtype, size, bytes);
   else idleBytes -= bytes;
-  const { memory, offset, address } = blocks[place] as Block;
+  return tracked(dtype, size, blocks[place] as Block, place);
+}
+
+function tracked(dtype: DType, size: number, { memory, offset, address }: Block, place: number): TensorBuffer {
   const buffer = { address, elements: viewOf(dtype, memory, offset, size) };
   track(buffer, size * dtypeBytes[dtype], place);
   return buffer;
@@ -156,12 +164,7 @@ function takeBlock(dtype: DType, size: number, bytes: number): TensorBuffer {
 export function allocate(dtype: DType, size: number): TensorBuffer {
   const bytes = size * dtypeBytes[dtype];
   if (bytes >= blockBytes) return takeBlock(dtype, size, rounded(bytes));
-  const memory = memoryFor(dtype, size, bytes + align);
-  const base = addressOf(memory);
-  const offset = (align - (base % align)) % align;
-  const buffer = { address: base + offset, elements: viewOf(dtype, memory, offset, size) };
-  track(buffer, bytes, -1);
-  return buffer;
+  return tracked(dtype, size, alignedMemory(dtype, size, bytes, align), -1);
 }
 
 /** An array for a caller to own; its contents are anything. */
