@@ -67,18 +67,22 @@ let collectYoung: (() => void) | null = null;
  * and while it marks for one, what dies young is not found.
  */
 function nudge(): void {
-  if (!collectYoung) {
-    try {
-      setFlagsFromString('--expose-gc');
-      const gc = runInNewContext('gc') as (opts: { type: 'minor' }) => void;
-      collectYoung = () => gc({ type: 'minor' });
-    } catch {
-      collectYoung = () => undefined;
-    } finally {
-      setFlagsFromString('--no-expose-gc');
-    }
-  }
+  collectYoung ??= youngCollector();
   collectYoung();
+}
+
+function youngCollector(): () => void {
+  const given = globalThis.gc; // node --expose-gc, which then stays as it is
+  if (given) return () => given({ type: 'minor' });
+  try {
+    setFlagsFromString('--expose-gc');
+    const gc = runInNewContext('gc') as (opts: { type: 'minor' }) => void;
+    return () => gc({ type: 'minor' });
+  } catch {
+    return () => undefined;
+  } finally {
+    setFlagsFromString('--no-expose-gc');
+  }
 }
 
 /** Takes back the blocks of tensors that were collected. */
