@@ -308,6 +308,13 @@ export function evaluateTensors(roots: readonly Tensor[]): void {
   put(job, native.result);
 }
 
+let flying = 0;
+
+/** Whether no program runs on another thread, which may be reading any buffer. */
+export function mayRecycle(): boolean {
+  return flying === 0;
+}
+
 /** The same on a native thread. */
 export async function evaluateTensorsAsync(roots: readonly Tensor[]): Promise<void> {
   const job = prepare(roots);
@@ -315,7 +322,8 @@ export async function evaluateTensorsAsync(roots: readonly Tensor[]): Promise<vo
   // From here on they are this program's to settle; another program may compute them again meanwhile, with the same bits.
   dismiss(job.waiting);
   const indices = job.computed.map((t) => t.index); // other programs number them anew meanwhile
-  const { failure, results } = await native.runAsync([job, job.held.map((t) => t.buffer)]);
+  flying++;
+  const { failure, results } = await native.runAsync([job, job.held.map((t) => t.buffer)]).finally(() => flying--);
   if (failure) fail(job, failure, job.computed[indices.indexOf(failure.value)]);
   put(job, (i) => results[i] as number);
 }

@@ -56,6 +56,8 @@ export abstract class Optimizer {
     return [...this.slotsOf.values()].flat();
   }
 
+  /** Whether `update` keeps no slot that it gets or returns, so that the memory of old ones serves the next step. */
+  protected readonly keepsNothing: boolean = false;
   /** Names of the slots that each variable has. */
   protected abstract readonly slotNames: readonly string[];
   protected initialSlot(_name: string, v: Variable): Tensor {
@@ -102,7 +104,7 @@ export abstract class Optimizer {
     const step = this.iterations + 1;
     const rate = typeof this.learningRate === 'function' ? this.learningRate(this.iterations) : this.learningRate;
     const grads = this.clipped(pairs.map(([g]) => densify(g)));
-    const updates: [Variable, Tensor][] = [];
+    const updates: [Variable, Tensor, boolean][] = [];
     pairs.forEach(([, v], i) => {
       let x = v.peek();
       if (this.weightDecay) x = sub(x, mul(x, rate * this.weightDecay));
@@ -110,18 +112,18 @@ export abstract class Optimizer {
       const [value, ...state] = this.update(
         x,
         grads[i] as Tensor,
-        slots.map((s) => s.peek()),
+        slots.map((s) => (this.keepsNothing ? s.borrow() : s.peek())),
         rate,
         step,
       );
-      updates.push([v, value as Tensor]);
+      updates.push([v, value as Tensor, false]);
       slots.forEach((s, k) => {
-        updates.push([s, state[k] as Tensor]);
+        updates.push([s, state[k] as Tensor, this.keepsNothing]);
       });
     });
     // Checked before the first is assigned, so that a wrong gradient changes nothing.
     for (const [v, t] of updates) v.checked(`${this.name}.applyGradients`, t);
-    for (const [v, t] of updates) v.replace(`${this.name}.applyGradients`, t);
+    for (const [v, t, sole] of updates) v.replace(`${this.name}.applyGradients`, t, sole);
     this.iterations = step;
   }
 
@@ -173,6 +175,7 @@ export interface SGDOptions extends OptimizerOptions {
 
 /** Stochastic gradient descent, with momentum (Polyak) or Nesterov's. */
 export class SGD extends Optimizer {
+  protected override readonly keepsNothing: boolean = true;
   protected readonly slotNames: readonly string[];
   private readonly momentum: number;
   private readonly nesterov: boolean;
@@ -199,6 +202,7 @@ export interface AdamOptions extends OptimizerOptions {
 
 /** Adam (Kingma and Ba 2015), in the form of its section 2's last paragraph, as Keras does. */
 export class Adam extends Optimizer {
+  protected override readonly keepsNothing: boolean = true;
   protected readonly slotNames: readonly string[] = ['momentum', 'velocity'];
   private readonly beta1: number;
   private readonly beta2: number;

@@ -6,7 +6,8 @@ import type { DType } from './dtype.js';
 import { checkDType } from './dtype.js';
 import { DTypeError, ShapeError } from './errors.js';
 import type { Owner } from './evaluate.js';
-import { enlist, evaluateTensors, withdraw } from './evaluate.js';
+import { enlist, evaluateTensors, mayRecycle, withdraw } from './evaluate.js';
+import { recycle } from './memory.js';
 import { opcodeOf } from './native.js';
 import type { Shape } from './shape.js';
 import { sameShape, showShape } from './shape.js';
@@ -51,11 +52,13 @@ export class Variable {
   /** The last value that could be computed. */
   private good: Tensor;
   private waiting: Owner | null = null;
+  /** Of what `current` shows the elements, if nobody else has them: they may be overwritten once it is replaced. */
+  private sole: Tensor | null = null;
 
   /** @throws ShapeError, DTypeError for an initial value that is no tensor */
   constructor(initialValue: TensorLike, opts: VariableOptions = {}) {
     const dtype = opts.dtype === undefined ? undefined : checkDType('Variable', opts.dtype);
-    const value = initialValue instanceof Variable ? initialValue.current : initialValue;
+    const value = initialValue instanceof Variable ? initialValue.peek() : initialValue;
     const t = fromValue('Variable', value, dtype, undefined);
     if (!isKnown(t)) evaluateTensors([t]);
     this.current = aliasOf(t);
@@ -91,7 +94,7 @@ export class Variable {
 
   /** @internal */
   checked(op: string, x: TensorLike): Tensor {
-    const value = x instanceof Variable ? x.current : x;
+    const value = x instanceof Variable ? x.peek() : x;
     const t = fromValue(op, value, undefined, undefined, this.dtype);
     if (t.dtype !== this.dtype) {
       throw new DTypeError(
@@ -101,8 +104,8 @@ export class Variable {
     return t;
   }
 
-  /** @internal Takes a tensor of this shape and dtype for its value. */
-  replace(op: string, t: Tensor): this {
+  /** @internal Takes a tensor of this shape and dtype for its value; `sole`: nobody else keeps it. */
+  replace(op: string, t: Tensor, sole = false): this {
     if (!sameShape(t.shape, this.shape)) {
       throw new ShapeError(
         `${op}: variable ${this.name} has shape ${showShape(this.shape)}, the value has ${showShape(t.shape)}`,
@@ -111,7 +114,10 @@ export class Variable {
     // A value still waiting is settled first, so that a loop that never looks at anything keeps one step pending, not all.
     if (this.waiting && !isKnown(this.current)) evaluateTensors([this.current]);
     const value = aliasOf(t);
+    const before = this.sole;
+    const seen = this.current;
     this.current = value;
+    this.sole = sole && !isKnown(value) ? t : null;
     if (isKnown(value)) {
       this.good = value;
       return this;
@@ -120,12 +126,14 @@ export class Variable {
       enlisted: false,
       pendingValue: value,
       commit: () => {
-        this.good = value;
+        if (value.id > this.good.id) this.good = value; // one computed on another thread may come late
         if (this.waiting === owner) this.waiting = null;
+        if (before) discard(before, seen);
       },
       revert: () => {
         if (this.waiting !== owner) return;
         this.current = this.good;
+        this.sole = null; // what could not be computed may be tried again, from what came before
         this.waiting = null;
       },
     };
@@ -137,8 +145,24 @@ export class Variable {
 
   /** @internal The present value, unseen by tapes. */
   peek(): Tensor {
+    this.sole = null;
     return this.current;
   }
+
+  /** @internal The same, of which nothing is kept but what replaces it. */
+  borrow(): Tensor {
+    return this.current;
+  }
+}
+
+/** Gives the elements of two tensors that show the same ones back. */
+function discard(t: Tensor, alias: Tensor): void {
+  const { buffer, dtype } = t;
+  if (!buffer || !mayRecycle()) return;
+  // Whoever has them against the promise meets an error, not somebody else's numbers.
+  t.buffer = null;
+  alias.buffer = null;
+  recycle(dtype, buffer);
 }
 
 let listener: ((v: Variable) => void) | null = null;

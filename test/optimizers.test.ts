@@ -1,4 +1,5 @@
 // Optimizers against Keras' formulas, computed by hand over several steps.
+import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { describe, expect, it, vi } from 'vitest';
 
@@ -285,5 +286,128 @@ describe('every optimizer', () => {
     const optimizer = new tf.optimizers.SGD({ learningRate: 0.001 });
     for (let i = 0; i < 1000; i++) optimizer.minimize(() => tf.square(v), [v]);
     expectClose([v.value().item()], [0.998 ** 1000], 1e-12);
+  });
+});
+
+describe('slots in the memory of old ones', () => {
+  /** Adam that gives no memory back. */
+  class Careful extends tf.optimizers.Adam {
+    protected override readonly keepsNothing = false;
+  }
+
+  it('a step makes new memory for the variable alone', () => {
+    const growth = (opts: tf.optimizers.SGDOptions): number => {
+      const v = new tf.Variable(tf.ones([100]));
+      const optimizer = new tf.optimizers.SGD({ learningRate: 0.1, ...opts });
+      const step = (): unknown => optimizer.applyGradients([[tf.ones([100]), v]]) && v.value().dataSync();
+      for (let i = 0; i < 3; i++) step();
+      const before = tf.memory().tensors;
+      for (let i = 0; i < 20; i++) step();
+      return tf.memory().tensors - before;
+    };
+    expect(growth({ momentum: 0.9 })).toBe(growth({}));
+  });
+
+  // What a program may do between steps; each gives numbers that must not change later.
+  type Looker = (v: tf.Variable, slots: tf.Variable[], step: () => void) => (() => unknown) | Promise<() => unknown>;
+  const large = tf.ones([300, 300]);
+  const fails = (like: tf.Tensor): tf.Tensor => tf.gather(like, tf.cast(tf.mul(like, 0).add(99), 'int32'));
+  const lookers: Record<string, Looker> = {
+    nothing: () => () => 0,
+    compute: (v) => {
+      const now = v.value();
+      now.dataSync();
+      return () => now.arraySync();
+    },
+    slot: (_, slots) => {
+      const held = slots.map((s) => s.value());
+      return () => held.map((h) => h.arraySync());
+    },
+    'slot as operand': (_, slots) => {
+      const held = slots.map((s) => tf.mul(s, 2));
+      return () => held.map((h) => h.arraySync());
+    },
+    'slot in a view': (_, slots) => {
+      const held = slots.map((s) => tf.reshape(s, [2, 2]));
+      return () => held.map((h) => h.arraySync());
+    },
+    'slot on a tape': (v, slots) => {
+      const tape = new tf.GradientTape({ persistent: true });
+      const y = tape.record(() => tf.reduceSum(tf.mul(v, slots[0] ?? 1)));
+      return () => tape.gradient(y, v)?.arraySync();
+    },
+    'another variable': (_, slots) => {
+      const copies = slots.map((s) => new tf.Variable(s));
+      return () => copies.map((c) => c.value().arraySync());
+    },
+    assign: (v, slots) => {
+      const was = v.value();
+      v.assign(slots[1] ?? [1, 2, 3, 4]);
+      slots[0]?.assign(tf.mul(v, 0.5));
+      return () => was.arraySync();
+    },
+    'another thread': async (v, slots) => {
+      const was = v.value();
+      const pending = slots.map((s) => tf.exp(s));
+      const [first] = await Promise.all(pending.map((p) => p.data()));
+      return () => [was.arraySync(), [...(first ?? [])]];
+    },
+    'another thread, meanwhile steps': async (v, _, step) => {
+      const was = v.value();
+      const coming = was.data();
+      for (let i = 0; i < 3; i++) {
+        step();
+        v.value().dataSync();
+      }
+      const came = await coming;
+      return () => [...came, was.arraySync()];
+    },
+    'two other threads, one of them slow': async (v, _, step) => {
+      const first = v.value().data();
+      const slow = tf.add(tf.mul(tf.reduceSum(tf.matmul(large, large)), 0), v).data();
+      await first;
+      for (let i = 0; i < 3; i++) {
+        step();
+        v.value().dataSync();
+      }
+      const came = await slow;
+      return () => [...came];
+    },
+    failure: (v) => {
+      const was = v.value();
+      v.assign(fails(tf.mul(v, 2)));
+      expect(() => v.value().dataSync()).toThrow(expect.objectContaining({ code: 'ERR_INDEX' }));
+      return () => was.arraySync();
+    },
+    'failure of something else': (v) => {
+      const was = v.value();
+      new tf.Variable([0, 0, 0, 0]).assign(fails(tf.ones([4])));
+      expect(() => tf.exp([1, 2]).dataSync()).toThrow(expect.objectContaining({ code: 'ERR_INDEX' }));
+      return () => was.arraySync();
+    },
+  };
+
+  it('changes no number that anybody can see', async () => {
+    const names = Object.keys(lookers);
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.constantFrom(...names), { minLength: 1, maxLength: 8 }), async (script) => {
+        const run = async (optimizer: tf.optimizers.Optimizer): Promise<unknown> => {
+          const v = new tf.Variable([1, -2, 3, 4]);
+          const seen: (() => unknown)[] = [];
+          const step = (): void => {
+            optimizer.applyGradients([[tf.mul(v, 0.5).add(1), v]]);
+          };
+          for (const name of script) {
+            step();
+            seen.push(await (lookers[name] as Looker)(v, optimizer.variables, step));
+          }
+          return [v.value().arraySync(), ...seen.map((look) => look())];
+        };
+        const quick = await run(new tf.optimizers.Adam({ learningRate: 0.1 }));
+        const careful = await run(new Careful({ learningRate: 0.1 }));
+        expect(quick).toEqual(careful);
+      }),
+      { numRuns: 300 },
+    );
   });
 });

@@ -750,6 +750,18 @@ describe('Variables', () => {
     expect(v.value().arraySync()).toEqual([1, 2]);
   });
 
+  it('an older value that another thread computed is not the last good one', async () => {
+    const v = new tf.Variable([1, 2]);
+    v.assign(tf.add(v, 1));
+    const coming = v.value().data();
+    v.assign(tf.mul(v, 10));
+    expect(v.value().arraySync()).toEqual([20, 30]);
+    await coming;
+    v.assign(tf.gather([1, 2], pending(tf.constant([0, 7], { dtype: 'int32' }))));
+    expectError(() => v.value().dataSync(), tf.ValueError, 'ERR_INDEX');
+    expect(v.value().arraySync()).toEqual([20, 30]);
+  });
+
   it('a loop that never looks stays bounded', () => {
     const v = new tf.Variable([0, 0]);
     for (let i = 0; i < 20_000; i++) v.assignAdd([1, 2]);
