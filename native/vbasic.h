@@ -79,6 +79,12 @@ GRADTAPE_INLINE V copysign(V x, V sign) {
   return bitcast<V>((bitcast<UintVec<V>>(x) & ~bit) | (bitcast<UintVec<V>>(sign) & bit));
 }
 
+// x with the sign flipped where `sign` is negative.
+template <class V>
+GRADTAPE_INLINE V flip(V x, V sign) {
+  return bitcast<V>(bitcast<UintVec<V>>(x) ^ (bitcast<UintVec<V>>(sign) & sign_bit(x)));
+}
+
 // 1, 0 or -1; zeros and NaN stay what they are.
 template <class V>
 GRADTAPE_INLINE V sign(V x) {

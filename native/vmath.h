@@ -59,6 +59,7 @@ constexpr bool kIsFloat = sizeof(Lane<V>) == 4;
   }
 GRADTAPE_COEFFICIENTS(kExp)
 GRADTAPE_COEFFICIENTS(kLn2)
+GRADTAPE_COEFFICIENTS(kTanh)
 GRADTAPE_COEFFICIENTS(kSin)
 GRADTAPE_COEFFICIENTS(kCos)
 GRADTAPE_COEFFICIENTS(kPi)
@@ -82,7 +83,7 @@ GRADTAPE_INLINE V chain(V z, const T (&c)[N]) {
 // c[0] + c[1] x + ..., in one, two or four chains: the longer, the more its latency counts.
 template <class V, class T, size_t N>
 GRADTAPE_INLINE V poly(V x, const T (&c)[N]) {
-  if constexpr (N < 6) {
+  if constexpr (N <= 6) {
     return chain<0, 1>(x, c);
   } else {
     const V z = x * x;
@@ -113,21 +114,23 @@ GRADTAPE_INLINE V product_error(V a, V b, V p) {
 
 // exp
 
-// x = n ln(2) + r + c, |r| <= ln(2) / 2, where c is what rounding takes from r. The low bits of `bits` are n + offset.
+// x = n u + r + c = n u + high - low, |r| <= u / 2, where u is ln(2), or the half of it; high is exact, r is rounded,
+// and c is what that takes from it. The low bits of `bits` are n + offset.
 template <class V>
 struct Reduced {
-  V r, c;
+  V r, c, high, low;
   UintVec<V> bits;
 };
-template <class V>
+template <bool half = false, class V>
 GRADTAPE_INLINE Reduced<V> reduce_exp(V x, int offset) {
   using T = Lane<V>;
+  constexpr T u = half ? T(0.5) : T(1);
   const T magic = Format<T>::magic + T(offset);
-  const V t = fma(x, splat<V>(T(1.4426950408889634)), splat<V>(magic));
+  const V t = fma(x, splat<V>(T(1.4426950408889634) / u), splat<V>(magic));
   const V n = t - magic;
-  const V high = fma(n, splat<V>(-kLn2<V>()[0]), x);  // exact
-  const V r = fma(n, splat<V>(-kLn2<V>()[1]), high);
-  return {r, (high - r) - n * kLn2<V>()[1], bitcast<UintVec<V>>(t)};
+  const V high = fma(n, splat<V>(-u * kLn2<V>()[0]), x);
+  const V low = n * (u * kLn2<V>()[1]), r = high - low;
+  return {r, (high - r) - low, high, low, bitcast<UintVec<V>>(t)};
 }
 
 // exp(x) for x that needs no clamping but for NaN: 2^n is applied in two halves, so that the result is rounded once
@@ -135,7 +138,7 @@ GRADTAPE_INLINE Reduced<V> reduce_exp(V x, int offset) {
 template <class V>
 GRADTAPE_INLINE V exp_clamped(V x) {
   using T = Lane<V>;
-  const auto [r, c, bits] = reduce_exp(x, 2 * int(Format<T>::bias));
+  const auto [r, c, high, low, bits] = reduce_exp(x, 2 * int(Format<T>::bias));
   const V q = r * r * poly(r, kExp<V>());
   const UintVec<V> half = bits >> 1, rest = bits - half;
   const V p = (q + r) + 1;
@@ -153,10 +156,10 @@ GRADTAPE_INLINE V exp(V x) {
 template <int shift, class V>
 GRADTAPE_INLINE V scaled_expm1(V x) {
   using T = Lane<V>;
-  const auto [r, c, bits] = reduce_exp(x, int(Format<T>::bias) - shift);
-  const V q = fma(r * r, poly(r, kExp<V>()), c);
+  const auto [r, c, high, low, bits] = reduce_exp(x, int(Format<T>::bias) - shift);
+  const V q = fma(r * r, poly(r, kExp<V>()), neg(low));
   const V s = bitcast<V>(bits << Format<T>::mantissa);
-  return fma(s, q, fma(s, r, s - T(1) / (1 << shift)));
+  return fma(s, q, fma(s, high, s - T(1) / (1 << shift)));
 }
 
 template <class V>
@@ -166,12 +169,16 @@ GRADTAPE_INLINE V expm1(V x) {
   return select(abs(x) < Format<T>::tiny, x, y);
 }
 
+// h / (h + 1) for h = (exp(2 a) - 1) / 2.
 template <class V>
 GRADTAPE_INLINE V tanh(V x) {
   using T = Lane<V>;
-  const V a = abs(x);
-  const V h = scaled_expm1<1>(2 * lesser(splat<V>(Format<T>::tanh_high), a));
-  return copysign(h / (h + 1), x);
+  const V a = lesser(splat<V>(Format<T>::tanh_high), abs(x));
+  const auto [r, c, high, low, bits] = reduce_exp<true>(a, int(Format<T>::bias));
+  const V q = fma(r * r, poly(r, kTanh<V>()), neg(low));
+  const V s = bitcast<V>(bits << Format<T>::mantissa);
+  const V h = fma(s, q, fma(s, high, fma(s, splat<V>(T(0.5)), splat<V>(T(-0.5)))));
+  return flip(h / (h + 1), x);
 }
 
 // From e = exp|x| - 1: (e + e / (e + 1)) / 2; a quarter of e, which does not overflow before the result does.
@@ -185,8 +192,9 @@ GRADTAPE_INLINE V sinh(V x) {
 template <class V>
 GRADTAPE_INLINE V cosh(V x) {
   using T = Lane<V>;
-  const auto [r, c, bits] = reduce_exp(lesser(splat<V>(Format<T>::sinh_high), abs(x)), int(Format<T>::bias) - 2);
-  const V quarter = bitcast<V>(bits << Format<T>::mantissa) * (1 + (r + fma(r * r, poly(r, kExp<V>()), c)));
+  const auto [r, c, high, low, bits] =
+      reduce_exp(lesser(splat<V>(Format<T>::sinh_high), abs(x)), int(Format<T>::bias) - 2);
+  const V quarter = bitcast<V>(bits << Format<T>::mantissa) * (1 + (high + fma(r * r, poly(r, kExp<V>()), neg(low))));
   return fma(splat<V>(2), quarter, T(0.125) / quarter);
 }
 
@@ -528,7 +536,7 @@ GRADTAPE_INLINE V pow_double(V x, V y, V k_more) {
   }
   const V p = y * b, p_low = fma(y, b_low, product_error(y, b, p));
   const V e0 = clamp(p, Format<double>::exp_low, Format<double>::exp_high);
-  const auto [r, c, bits] = reduce_exp(e0, 2 * 1023);
+  const auto [r, c, high, low, bits] = reduce_exp(e0, 2 * 1023);
   const V more = c + select(e0 == p, p_low, V{});
   const V tail = r * r * poly(r, kExpD);
   const V e = 1 + (r + (tail + fma(more, r + tail, more)));

@@ -17,12 +17,6 @@ GRADTAPE_INLINE V sum_from(V base, V low, V w, V t) {
   return a + (((base - a) + w) + (low + t));
 }
 
-// x with the sign flipped where `sign` is negative.
-template <class V>
-GRADTAPE_INLINE V flip(V x, V sign) {
-  return bitcast<V>(bitcast<UintVec<V>>(x) ^ (bitcast<UintVec<V>>(sign) & sign_bit(x)));
-}
-
 // asin(u) = u + t, where u is |x| up to 1/2, and beyond, the sine of half the angle to pi / 2. NaN for |x| > 1.
 template <class V>
 struct Arc {
@@ -161,7 +155,7 @@ template <class V>
 __attribute__((noinline)) V erfc_double(V x) {
   const V a = lesser(splat<V>(28), abs(x));
   const V h = a * a;
-  const auto [r, c, bits] = reduce_exp(neg(h), 2 * 1023);
+  const auto [r, c, high, low, bits] = reduce_exp(neg(h), 2 * 1023);
   const V more = c - product_error(a, a, h), tail = r * r * poly(r, kExpD);
   const V scaled = poly((a - 4) / (a + 4), kErfcD) / (1 + 2 * a);
   const V p = fma(scaled, r + (tail + fma(more, r + tail, more)), scaled);

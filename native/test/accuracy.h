@@ -52,47 +52,83 @@ double ulps(T got, Long want, Long unit = 0) {
   return double(std::fabs(Long(got) - want) / ulp);
 }
 
-inline Long sigmoid_l(Long x) { return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x)); }
-inline Long softplus_l(Long x) { return x > 0 ? x + std::log1p(std::exp(-x)) : x <= 0 ? std::log1p(std::exp(x)) : x; }
+// The error of a float32 as ulps() has it, without its care: anything where `got` or `want` is zero or not finite.
+inline double quick_ulps(float got, double want) {
+  uint64_t bits;
+  std::memcpy(&bits, &want, sizeof bits);
+  const uint64_t exponent = std::max<uint64_t>(bits >> 52 & 0x7ff, 1023 - 126);
+  const uint64_t inverse = (2 * 1023 + 23 - exponent) << 52;  // 1 / ULP
+  double scale;
+  std::memcpy(&scale, &inverse, sizeof scale);
+  return std::fabs(double(got) - want) * scale;
+}
+
+template <class T>
+T sigmoid_of(T x) {
+  return x < 0 ? std::exp(x) / (1 + std::exp(x)) : 1 / (1 + std::exp(-x));
+}
+template <class T>
+T softplus_of(T x) {
+  return x > 0 ? x + std::log1p(std::exp(-x)) : x <= 0 ? std::log1p(std::exp(x)) : x;
+}
 
 // B_2, B_4, ...
 constexpr Long kBernoulli[] = {1 / 6.0L,       -1 / 30.0L, 1 / 42.0L,      -1 / 30.0L,     5 / 66.0L,
                                -691 / 2730.0L, 7 / 6.0L,   -3617 / 510.0L, 43867 / 798.0L, -174611 / 330.0L};
 
 // f = x - floor(x) and g = 1 - f, the smaller of them exact.
+template <class T>
 struct Fraction {
-  Long f, g;
+  T f, g;
   bool whole;
 };
-inline Fraction fraction(Long x) {
-  const Long r = x - std::nearbyint(x);
-  return r < 0 ? Fraction{1 + r, -r, false} : Fraction{r, 1 - r, r == 0};
+template <class T>
+Fraction<T> fraction(T x) {
+  const T r = x - std::nearbyint(x);
+  return r < 0 ? Fraction<T>{1 + r, -r, false} : Fraction<T>{r, 1 - r, r == 0};
 }
 
-inline Long digamma_l(Long x) {
-  if (x != x || x == INFINITY) return x;
-  if (x <= 0) {
-    const auto [f, g, whole] = fraction(x);
-    if (whole || x == -INFINITY) return NAN;
-    return digamma_l(1 - x) + (digamma_l(f) - digamma_l(g));
-  }
+// For x > 0; from `start` on the asymptotic series.
+template <class T>
+T digamma_positive(T x, T start) {
   // Around the zero Taylor's series, digamma^(k)(x0) / k!
-  const Long d = (x - 0x1.762d86356be3fp+0L) - 9.54999542996569771518e-17L;
-  if (std::fabs(d) < 0.04L) {
-    const Long c[] = {0.9676722454476211704274448L,   -0.4427631689835921060928653L,  0.2584997609556510106244014L,
-                      -0.1639427054424065275042513L,  0.1078240506912623657571829L,   -0.07219956125645471092612178L,
-                      0.04880428816414310722509253L,  -0.0331611264748473592922584L,  0.02259764823221810465962483L,
-                      -0.01542476590494895913880032L, 0.01053879161661217538812405L,  -0.007204534386356868240970474L,
-                      0.004926781395729853446354266L, -0.003369801655439328082792857L};
-    Long sum = 0;
-    for (int k = 13; k >= 0; --k) sum = sum * d + c[k];
+  const T d = (x - T(0x1.762d86356be3fp+0L)) - T(9.54999542996569771518e-17L);
+  if (std::fabs(d) < T(0.04L)) {
+    constexpr Long c[] = {
+        0.9676722454476211704274448L,   -0.4427631689835921060928653L,  0.2584997609556510106244014L,
+        -0.1639427054424065275042513L,  0.1078240506912623657571829L,   -0.07219956125645471092612178L,
+        0.04880428816414310722509253L,  -0.0331611264748473592922584L,  0.02259764823221810465962483L,
+        -0.01542476590494895913880032L, 0.01053879161661217538812405L,  -0.007204534386356868240970474L,
+        0.004926781395729853446354266L, -0.003369801655439328082792857L};
+    T sum = 0;
+    for (int k = 13; k >= 0; --k) sum = sum * d + T(c[k]);
     return sum * d;
   }
-  Long sum = 0;
-  for (; x < 24; x += 1) sum += 1 / x;
-  Long tail = 0;
-  for (int j = 9; j >= 0; --j) tail = (tail + kBernoulli[j] / (2 * (j + 1))) / (x * x);
+  T sum = 0;
+  for (; x < start; x += 1) sum += 1 / x;
+  const T z = 1 / (x * x);
+  T tail = 0;
+  for (int j = 9; j >= 0; --j) tail = (tail + T(kBernoulli[j] / (2 * (j + 1)))) * z;
   return std::log(x) - 1 / (2 * x) - tail - sum;
+}
+inline Long digamma_l(Long x) {
+  if (x != x || x == INFINITY) return x;
+  if (x > 0) return digamma_positive<Long>(x, 24);
+  const auto [f, g, whole] = fraction(x);
+  if (whole || x == -INFINITY) return NAN;
+  return digamma_positive<Long>(1 - x, 24) + (digamma_positive<Long>(f, 24) - digamma_positive<Long>(g, 24));
+}
+// In double, but for negative x near a zero.
+inline double digamma_d(double x) {
+  if (x > 0 && x < INFINITY) return digamma_positive<double>(x, 10);
+  if (x < 0 && x > -0x1p23) {
+    const auto [f, g, whole] = fraction(x);
+    if (whole) return NAN;
+    const double large = digamma_positive<double>(1 - x, 10);
+    const double y = large + (digamma_positive<double>(f, 10) - digamma_positive<double>(g, 10));
+    if (std::fabs(y) > 0x1p-8 * large) return y;
+  }
+  return double(digamma_l(x));
 }
 
 // (-1)^(n + 1) n! zeta(n + 1, x).
@@ -134,37 +170,41 @@ Long largest_term(Long x) {
   return std::max({std::fabs(f(1 - x)), std::fabs(f(fraction(x).f)), std::fabs(f(fraction(x).g))});
 }
 
+enum Symmetry { kNone, kOdd, kEven };
+
 struct UnaryReference {
   const char* name;
+  Symmetry symmetry;  // of every bit of the kernel
   Long (*reference)(Long);
   double (*reference64)(double);  // good enough for float32, and fast
   Long (*unit)(Long);             // null: the result
 };
-#define GRADTAPE_BOTH(f) [](Long x) -> Long { return f(x); }, [](double x) -> double { return double(f(x)); }
+#define GRADTAPE_BOTH(f) [](Long x) -> Long { return f(x); }, [](double x) -> double { return f(x); }
 constexpr UnaryReference kUnaryReferences[] = {
-    {"rsqrt", GRADTAPE_BOTH(1 / std::sqrt), nullptr},
-    {"exp", GRADTAPE_BOTH(std::exp), nullptr},
-    {"expm1", GRADTAPE_BOTH(std::expm1), nullptr},
-    {"log", GRADTAPE_BOTH(std::log), nullptr},
-    {"log1p", GRADTAPE_BOTH(std::log1p), nullptr},
-    {"sin", GRADTAPE_BOTH(std::sin), nullptr},
-    {"cos", GRADTAPE_BOTH(std::cos), nullptr},
-    {"tan", GRADTAPE_BOTH(std::tan), nullptr},
-    {"asin", GRADTAPE_BOTH(std::asin), nullptr},
-    {"acos", GRADTAPE_BOTH(std::acos), nullptr},
-    {"atan", GRADTAPE_BOTH(std::atan), nullptr},
-    {"sinh", GRADTAPE_BOTH(std::sinh), nullptr},
-    {"cosh", GRADTAPE_BOTH(std::cosh), nullptr},
-    {"tanh", GRADTAPE_BOTH(std::tanh), nullptr},
-    {"asinh", GRADTAPE_BOTH(std::asinh), nullptr},
-    {"acosh", GRADTAPE_BOTH(std::acosh), nullptr},
-    {"atanh", GRADTAPE_BOTH(std::atanh), nullptr},
-    {"sigmoid", GRADTAPE_BOTH(sigmoid_l), nullptr},
-    {"softplus", GRADTAPE_BOTH(softplus_l), nullptr},
-    {"erf", GRADTAPE_BOTH(std::erf), nullptr},
-    {"erfc", GRADTAPE_BOTH(std::erfc), nullptr},
-    {"lgamma", GRADTAPE_BOTH(lgamma_l), largest_term<lgamma_l>},
-    {"digamma", GRADTAPE_BOTH(digamma_l), largest_term<digamma_l>},
+    {"sqrt", kNone, GRADTAPE_BOTH(std::sqrt), nullptr},
+    {"rsqrt", kNone, GRADTAPE_BOTH(1 / std::sqrt), nullptr},
+    {"exp", kNone, GRADTAPE_BOTH(std::exp), nullptr},
+    {"expm1", kNone, GRADTAPE_BOTH(std::expm1), nullptr},
+    {"log", kNone, GRADTAPE_BOTH(std::log), nullptr},
+    {"log1p", kNone, GRADTAPE_BOTH(std::log1p), nullptr},
+    {"sin", kOdd, GRADTAPE_BOTH(std::sin), nullptr},
+    {"cos", kEven, GRADTAPE_BOTH(std::cos), nullptr},
+    {"tan", kOdd, GRADTAPE_BOTH(std::tan), nullptr},
+    {"asin", kOdd, GRADTAPE_BOTH(std::asin), nullptr},
+    {"acos", kNone, GRADTAPE_BOTH(std::acos), nullptr},
+    {"atan", kOdd, GRADTAPE_BOTH(std::atan), nullptr},
+    {"sinh", kOdd, GRADTAPE_BOTH(std::sinh), nullptr},
+    {"cosh", kEven, GRADTAPE_BOTH(std::cosh), nullptr},
+    {"tanh", kOdd, GRADTAPE_BOTH(std::tanh), nullptr},
+    {"asinh", kOdd, GRADTAPE_BOTH(std::asinh), nullptr},
+    {"acosh", kNone, GRADTAPE_BOTH(std::acosh), nullptr},
+    {"atanh", kOdd, GRADTAPE_BOTH(std::atanh), nullptr},
+    {"sigmoid", kNone, GRADTAPE_BOTH(sigmoid_of), nullptr},
+    {"softplus", kNone, GRADTAPE_BOTH(softplus_of), nullptr},
+    {"erf", kOdd, GRADTAPE_BOTH(std::erf), nullptr},
+    {"erfc", kNone, GRADTAPE_BOTH(std::erfc), nullptr},
+    {"lgamma", kNone, GRADTAPE_BOTH(std::lgamma), largest_term<lgamma_l>},
+    {"digamma", kNone, digamma_l, digamma_d, largest_term<digamma_l>},
 };
 #undef GRADTAPE_BOTH
 

@@ -233,6 +233,11 @@ def main():
                        f'exp(r) - 1 - r = r^2 (c0 + c1 r + ...), |r| <= ln(2) / 2')
         parts('kLn2F', 24, LN2, [15, 24], 'ln(2); the first times any exponent is exact')
         parts('kLn2D', 53, LN2, [41, 53], 'the same')
+    if wanted('tanh'):
+        for n, bits, top in (('F', 24, 7), ('D', 53, 11)):
+            polynomial(f'kTanh{n}', bits, lambda r: exp_part(2 * r) / 2, list(range(2, top + 1)), -h / 2, h / 2,
+                       inverse(lambda r: mp.expm1(2 * r)),
+                       '(exp(2 r) - 1) / 2 - r = r^2 (c0 + c1 r + ...), |r| <= ln(2) / 4')
     if wanted('log'):
         a, b = SQRT2 / 2 - 1, SQRT2 - 1
         polynomial('kLogF', 24, lambda f: mp.log1p(f) - f + f * f / 2, list(range(3, 11)), a, b, inverse(mp.log1p),
