@@ -304,8 +304,8 @@ export class GradientTape {
   private gradientOfOne(seed: Seed, target: Tensor, source: Leaf): Tensor | null {
     if (source instanceof Variable) accompany(target);
     try {
-      const [g] = backpropagate([seed], [entryOf(this.tape as Recording, source)], !this.persistent);
-      return (g ?? null) as Tensor | null;
+      const pulled = backpropagate([seed], [entryOf(this.tape as Recording, source)], !this.persistent);
+      return pulled[0] as Tensor | null;
     } finally {
       if (!this.persistent) this.consume();
     }
@@ -325,8 +325,7 @@ export class GradientTape {
   private consume(): void {
     if (!this.tape) return;
     this.seen = this.tape.variables;
-    this.recording = false;
-    pop(this.tape);
+    this.stop();
     this.tape.release();
     this.tape = null;
     this.consumed = true;

@@ -254,7 +254,7 @@ export class Recording {
 
   /** Lets go of everything that the entries kept. */
   release(): void {
-    for (const e of this.entries) releaseEntry(e);
+    for (let i = 0; i < this.entries.length; i++) releaseEntry(this.entries[i] as Entry);
     this.entries = [];
     this.swept = null;
     this.sweptCohorts = null;
@@ -433,7 +433,8 @@ export function record1(op: RecordedOp, out: Tensor, x: Tensor, attributes: unkn
 /** Records an op of two operands. An operand that is not on the tape costs nothing: its rule keeps nothing. */
 export function record2(op: RecordedOp, out: Tensor, x: Tensor, y: Tensor, attributes: unknown): void {
   if (suspensions > 0) return;
-  const [ruleX, ruleY] = op.vjps;
+  const ruleX = op.vjps[0];
+  const ruleY = op.vjps[1];
   const tapes = asyncRecordings === 0 ? active : activeTapes();
   for (let i = 0; i < tapes.length; i++) {
     const tape = tapes[i] as Recording;
