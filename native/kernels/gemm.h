@@ -193,7 +193,10 @@ struct Gemm {
       }
       size_t steps = p < kLine ? p : kLine;
       p -= steps;
-      for (; steps > 0; steps--, a += csa, b += rsb) step<R, N>(a, rsa, b, last_b, acc);
+      for (; steps > 0; steps--, a += csa, b += rsb) {
+        step<R, N>(a, rsa, b, last_b, acc);
+        asm("" : "+r"(a), "+r"(b));  // else gcc makes a second loop for stride one and keeps the pointers in memory
+      }
     }
     T* c = panel.c;
     const ptrdiff_t rsc = panel.rsc, last_c = panel.last_c;
@@ -384,8 +387,10 @@ struct Gemm {
         T* out = to + i * depth;
         for (size_t p = p0; p < p1; p++) {
           const T* in = a + static_cast<ptrdiff_t>(i) * rsa + static_cast<ptrdiff_t>(p) * csa;
-          if (vectors && p + whole * L <= depth) {  // writes past its r elements what later ones overwrite
-            for (size_t v = 0; v < whole; v++) store(out + p * r + v * L, load<T>(in + v * L));
+          if (vectors && (depth - p) * r >= whole * L) {  // writes past its r elements what later ones overwrite
+            T* at = out + p * r;
+            store(at, load<T>(in));
+            for (size_t v = 1; v < whole; v++) store(at + v * L, load<T>(in + v * L));
           } else {
             for (size_t l = 0; l < r; l++) out[p * r + l] = in[static_cast<ptrdiff_t>(l) * rsa];
           }

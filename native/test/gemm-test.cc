@@ -14,6 +14,10 @@
 #include <type_traits>
 #include <vector>
 
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
 #include "../dispatch.h"
 #include "../kernels.h"
 #ifdef GRADTAPE_ISA
@@ -343,15 +347,60 @@ double peak() {
 }
 #endif
 
+// Elements as the addon has them: aligned, in huge pages where whole ones fit.
+template <class T>
+struct Operand {
+  T* memory;
+  size_t size;
+  explicit Operand(size_t n) : size(n) {
+    constexpr size_t kHuge = size_t{2} << 20;
+    const size_t align = n * sizeof(T) < kHuge ? 64 : kHuge, bytes = (n * sizeof(T) + align - 1) / align * align;
+    memory = static_cast<T*>(std::aligned_alloc(align, bytes));
+#ifdef MADV_HUGEPAGE
+    if (align == kHuge) madvise(memory, bytes, MADV_HUGEPAGE);
+#endif
+    for (size_t i = 0; i < n; i++) memory[i] = random_value<T>();
+  }
+  Operand(const Operand&) = delete;
+  Operand& operator=(const Operand&) = delete;
+  ~Operand() { std::free(memory); }
+};
+
+// GB/s of reading the matrix in four streams and doing next to nothing with it.
+template <class T>
+double read_rate(const Operand<T>& matrix) {
+  typedef uint64_t Wide __attribute__((vector_size(32), may_alias));
+  const size_t quarter = matrix.size * sizeof(T) / sizeof(Wide) / 4;
+  const auto* from = reinterpret_cast<const Wide*>(matrix.memory);
+  double best = 0;
+  const double end = seconds() + 0.1;
+  for (int repeat = 0; repeat < 3 || seconds() < end; repeat++) {
+    Wide all[8] = {};
+    const double start = seconds();
+    size_t times = 0;
+    do {
+      for (size_t i = 0; i + 2 <= quarter; i += 2) {
+#pragma GCC unroll 8
+        for (size_t j = 0; j < 8; j++) all[j] |= from[j / 2 * quarter + i + j % 2];
+      }
+      times++;
+    } while (seconds() < start + 1e-3);
+    const double time = seconds() - start;
+    volatile uint64_t sink = 0;
+    for (const Wide& x : all) sink = sink | x[0];
+    best = std::max(best, static_cast<double>(times * matrix.size * sizeof(T)) / time / 1e9);
+  }
+  return best;
+}
+
 template <class T>
 void bench_shape(const char* kind, size_t m, size_t n, size_t k) {
-  const auto a = random_values<T>(m * k), b = random_values<T>(k * n);
-  std::vector<T> c(m * n);
+  const Operand<T> a(m * k), b(k * n), c(m * n);
   const bool ta = kind[0] == 'T', tb = kind[1] == 'T';
   const auto sm = static_cast<ptrdiff_t>(m), sn = static_cast<ptrdiff_t>(n), sk = static_cast<ptrdiff_t>(k);
   Workspace<T> workspace(gemm<T>().workspace(m, n, k));
   const auto once = [&] {
-    gemm<T>().run(m, n, k, a.data(), ta ? 1 : sk, ta ? sm : 1, b.data(), tb ? 1 : sn, tb ? sk : 1, c.data(), sn, false,
+    gemm<T>().run(m, n, k, a.memory, ta ? 1 : sk, ta ? sm : 1, b.memory, tb ? 1 : sn, tb ? sk : 1, c.memory, sn, false,
                   workspace.memory);
   };
   const double flop = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
@@ -367,7 +416,11 @@ void bench_shape(const char* kind, size_t m, size_t n, size_t k) {
   const double top = peak<T>();
   std::printf("f%zu %s %zux%zux%zu  %.1f GFLOP/s", 8 * sizeof(T), kind, m, n, k, flop / best / 1e9);
   if (top > 0) std::printf("  %.2f of peak %.0f", flop / best / 1e9 / top, top);
-  if (m == 1 || n == 1) std::printf("  %.1f GB/s", static_cast<double>((m * k + k * n) * sizeof(T)) / best / 1e9);
+  if (m == 1 || n == 1) {
+    const Operand<T>& matrix = m == 1 ? b : a;
+    const double rate = static_cast<double>((m * k + k * n) * sizeof(T)) / best / 1e9;
+    std::printf("  %.1f GB/s, %.2f of reading", rate, rate / read_rate(matrix));
+  }
   std::printf("\n");
 }
 
@@ -376,17 +429,19 @@ struct Shape {
   size_t m, n, k;
 };
 const Shape kBenchShapes[] = {
-    {"NN", 8, 8, 8},          {"NN", 16, 16, 16},       {"NN", 32, 32, 32},       {"NN", 64, 64, 64},
-    {"NT", 8, 8, 8},          {"NT", 16, 16, 16},       {"NT", 32, 32, 32},       {"NT", 64, 64, 64},
-    {"TN", 64, 64, 64},       {"TT", 64, 64, 64},       {"NN", 128, 128, 128},    {"NN", 256, 256, 256},
-    {"NT", 256, 256, 256},    {"TN", 256, 256, 256},    {"TT", 256, 256, 256},    {"NN", 512, 512, 512},
-    {"NT", 512, 512, 512},    {"TN", 512, 512, 512},    {"TT", 512, 512, 512},    {"NN", 1024, 1024, 1024},
-    {"NT", 1024, 1024, 1024}, {"TN", 1024, 1024, 1024}, {"TT", 1024, 1024, 1024}, {"NN", 128, 512, 784},
-    {"NT", 128, 784, 512},    {"TN", 784, 512, 128},    {"NN", 128, 10, 256},     {"NT", 128, 256, 10},
-    {"TN", 256, 10, 128},     {"NN", 32, 4096, 4096},   {"NT", 32, 4096, 4096},   {"TN", 4096, 4096, 32},
-    {"NN", 4096, 16, 4096},   {"TN", 4096, 16, 4096},   {"NN", 4096, 4096, 16},   {"NN", 1, 4096, 4096},
-    {"NT", 1, 4096, 4096},    {"NN", 4096, 1, 4096},    {"TN", 4096, 1, 4096},    {"NN", 1, 256, 784},
-    {"NT", 1, 256, 784},      {"NN", 1, 1, 100000},     {"NN", 6, 16, 384},       {"NN", 12, 8, 384},
+    {"NN", 8, 8, 8},          {"NT", 8, 8, 8},          {"NN", 16, 16, 16},       {"NT", 16, 16, 16},
+    {"NN", 32, 32, 32},       {"NT", 32, 32, 32},       {"NN", 64, 64, 64},       {"NT", 64, 64, 64},
+    {"TN", 64, 64, 64},       {"TT", 64, 64, 64},       {"NN", 128, 128, 128},    {"NT", 128, 128, 128},
+    {"TN", 128, 128, 128},    {"TT", 128, 128, 128},    {"NN", 256, 256, 256},    {"NT", 256, 256, 256},
+    {"TN", 256, 256, 256},    {"TT", 256, 256, 256},    {"NN", 512, 512, 512},    {"NT", 512, 512, 512},
+    {"TN", 512, 512, 512},    {"TT", 512, 512, 512},    {"NN", 1024, 1024, 1024}, {"NT", 1024, 1024, 1024},
+    {"TN", 1024, 1024, 1024}, {"TT", 1024, 1024, 1024}, {"NN", 2048, 2048, 2048}, {"NT", 2048, 2048, 2048},
+    {"TN", 2048, 2048, 2048}, {"TT", 2048, 2048, 2048}, {"NN", 128, 512, 784},    {"NT", 128, 784, 512},
+    {"TN", 784, 512, 128},    {"NN", 128, 10, 256},     {"NT", 128, 256, 10},     {"TN", 256, 10, 128},
+    {"NN", 32, 4096, 4096},   {"NT", 32, 4096, 4096},   {"TN", 4096, 4096, 32},   {"NN", 4096, 16, 4096},
+    {"TN", 4096, 16, 4096},   {"NN", 4096, 4096, 16},   {"NN", 1, 4096, 4096},    {"NT", 1, 4096, 4096},
+    {"NN", 4096, 1, 4096},    {"TN", 4096, 1, 4096},    {"NN", 1, 256, 784},      {"NT", 1, 256, 784},
+    {"NN", 1, 1, 100000},     {"NN", 6, 16, 384},       {"NN", 12, 8, 384},
 };
 
 template <class T>
