@@ -33,6 +33,9 @@ const restLimit = 2 ** 26;
 const restTime = 1000;
 /** After so many bytes of blocks taken, V8 is asked to look for dead ones: soon, while they are still in the cache. */
 const nudgeBytes = 24 * 2 ** 20;
+/** Up to here tensors made one after another share a buffer of V8, which costs more than to fill it. */
+const smallBytes = 2 ** 9;
+const sharedBytes = 2 ** 13;
 const blocks: (Block | null)[] = [];
 const vacant: number[] = []; // places in blocks
 const idle = new Map<number, number[]>(); // blocks by their size, the size asked for latest last
@@ -177,6 +180,21 @@ function tracked(dtype: DType, size: number, { memory, offset, address }: Block,
   return buffer;
 }
 
+let shared: Block | null = null;
+let sharedUsed = 0;
+
+/** A part of the shared buffer: all of it lives as long as one of its tensors. */
+function takeShare(dtype: DType, size: number, bytes: number): TensorBuffer {
+  if (!shared || sharedUsed + bytes > sharedBytes) {
+    shared = alignedMemory(dtype, size, sharedBytes, align);
+    sharedUsed = 0;
+  }
+  const { memory, offset, address } = shared;
+  const share = { memory, offset: offset + sharedUsed, address: address + sharedUsed, bytes };
+  sharedUsed += Math.ceil(bytes / align) * align;
+  return tracked(dtype, size, share, -1);
+}
+
 /** Unzeroed memory for `size` elements. */
 export function allocate(dtype: DType, size: number): TensorBuffer {
   const bytes = size * dtypeBytes[dtype];
@@ -185,6 +203,7 @@ export function allocate(dtype: DType, size: number): TensorBuffer {
     takenEver += bytes;
     return again;
   }
+  if (bytes <= smallBytes) return takeShare(dtype, size, bytes);
   if (bytes >= blockBytes) return takeBlock(dtype, size, rounded(bytes));
   return tracked(dtype, size, alignedMemory(dtype, size, bytes, align), -1);
 }
