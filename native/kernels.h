@@ -47,15 +47,17 @@ enum Reduction : uint8_t { kSum, kProd, kMax, kMin, kReductions };
 // The kernel that combines two partial results of a reduction.
 constexpr ElementwiseKernel kCombine[kReductions] = {k_add, k_mul, k_maximum, k_minimum};
 
-constexpr size_t kRowChunk = 1024;   // elements of one row that one call of `rows` reduces
-constexpr size_t kColumnChunk = 64;  // rows that one call of `columns` reduces
+constexpr size_t kRowChunk = 1024;    // elements of one row that one call of `rows` reduces
+constexpr size_t kColumnRun = 15;     // rows that one call of `columns` combines in order; more are folded
+constexpr size_t kColumnFold = 4096;  // elements of those
 
 struct ReduceFns {
   // out[r] = reduction of x[r * n .. r * n + n), r < rows; 1 <= n <= kRowChunk. The bits of out[r] depend on that row's
   // n elements only, not on rows.
   void (*rows)(const void* x, void* out, size_t rows, size_t n);
-  // out[j] = reduction over r < rows of x[r * stride + j], j < n; 1 <= rows <= kColumnChunk; stride in elements. The
-  // bits of out[j] depend on column j's elements only. Never reads past x[(rows - 1) * stride + n - 1].
+  // out[j] = reduction over r < rows of x[r * stride + j], j < n; stride in elements. The bits of out[j] depend on
+  // column j's elements only; up to kColumnRun rows are combined in order, by the kernel kCombine; of more, stride is n
+  // and rows * n <= kColumnFold. Never reads past x[(rows - 1) * stride + n - 1].
   void (*columns)(const void* x, size_t stride, void* out, size_t rows, size_t n);
 };
 

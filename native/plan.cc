@@ -428,6 +428,9 @@ class Planner {
       if (loop.inner == 1 && loop.length > int64_t(kRowChunk)) {
         const int64_t chunks = (loop.length + int64_t(kRowChunk) - 1) / int64_t(kRowChunk);
         r.partials = workspace(size_t(loop.outer * chunks) * r.size);
+      } else if (loop.inner > 1 && ColumnPartition(loop).panels > 1) {
+        const ColumnPartition part(loop);
+        r.partials = workspace(size_t(loop.outer * (part.panels * part.inner + part.rest)) * r.size);
       }
       loop.reductions.push_back(r);
     }
@@ -442,12 +445,10 @@ class Planner {
   }
 
   static size_t loop_scratch(const Loop& loop) {
-    size_t blocks = size_t(loop.registers) + loop.sources.size() + 1;
-    if (loop.inner > 1) {
-      const ColumnPartition part(loop);
-      blocks += loop.reductions.size() * size_t(part.levels + 1);
-    }
-    return blocks * kBlock * 8;
+    const size_t blocks = (size_t(loop.registers) + loop.sources.size() + 1) * kBlock * 8;
+    if (loop.inner <= 1) return blocks;
+    const ColumnPartition part(loop);
+    return aligned(blocks + loop.reductions.size() * size_t(part.levels + 3) * size_t(part.width) * 8);
   }
 
   // What the loop reads and writes element by element.

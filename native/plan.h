@@ -50,7 +50,7 @@ struct LoopReduction {
   const ReduceFns* fns;
   const ElementwiseFn* combine;
   int32_t value;
-  int64_t partials;  // offset in the arena of outer * chunks partial results (rows longer than a chunk), or -1
+  int64_t partials;  // offset in the arena of partial results (of rows longer than a chunk, of panels), or -1
 };
 
 struct Loop {
@@ -65,19 +65,33 @@ struct Loop {
   bool streams = false;  // results go from registers past the caches to memory
 };
 
-// How a reduction over rows (inner > 1) is cut: a function of its shape alone, so its bits are too.
+// How a reduction over rows (inner > 1) is cut: a function of its shape alone, so its bits are too. Short rows count
+// many as one long one, whose result is folded in the end. Blocks of a few rows are reduced in order, in strips wide
+// enough to be read as streams, and their results combined pairwise, as a binary counter carries. A panel, a power of
+// two of blocks, is what one unit of work reduces.
 struct ColumnPartition {
-  int64_t width;   // columns of a block
-  int64_t rows;    // rows of a block
-  int64_t chunks;  // blocks down the rows
-  int levels;      // of the pairwise combination
+  static constexpr int64_t kShortRow = 512, kFolded = 2048, kStrip = 4096, kPanel = 1 << 18;
+  int64_t fold;           // rows that count as one
+  int64_t length, inner;  // rows and columns then
+  int64_t rest;           // elements after these
+  int64_t width, across;  // columns of a block, blocks beside each other
+  int64_t rows, chunks;   // rows of a block, blocks down the rows
+  int64_t panel, panels;  // blocks of a panel, panels
+  int64_t piece;          // elements that are computed at once: whole rows of the loop if it has short ones
+  int levels = 1;         // of the combination in a panel
   explicit ColumnPartition(const Loop& loop) {
-    width = loop.inner < int64_t(kBlock) ? loop.inner : int64_t(kBlock);
-    rows = loop.inner < int64_t(kBlock) ? int64_t(kBlock) / loop.inner : 1;
-    if (rows > int64_t(kColumnChunk)) rows = int64_t(kColumnChunk);
-    chunks = (loop.length + rows - 1) / rows;
-    levels = 1;
-    while ((chunks >> levels) > 0) ++levels;
+    fold = loop.inner < kShortRow ? kFolded / loop.inner : 1;
+    if (fold > loop.length) fold = loop.length;
+    length = loop.length / fold;
+    inner = loop.inner * fold;
+    rest = loop.length % fold * loop.inner;
+    width = inner < kStrip ? inner : kStrip;
+    across = (inner + width - 1) / width;
+    piece = loop.inner < kShortRow ? int64_t(kBlock) / loop.inner * loop.inner : int64_t(kBlock);
+    rows = length > int64_t(kColumnRun) ? 8 : length;
+    chunks = (length + rows - 1) / rows;
+    for (panel = 1; panel < chunks && panel * rows * width < kPanel; panel *= 2) ++levels;
+    panels = (chunks + panel - 1) / panel;
   }
 };
 

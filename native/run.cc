@@ -106,7 +106,7 @@ class LoopRun {
       return (loop.outer + together - 1) / together;
     }
     const ColumnPartition part(loop);
-    return loop.outer * ((loop.inner + part.width - 1) / part.width);
+    return loop.outer * part.panels * part.across;
   }
 
   Failure run_units(int64_t from, int64_t to) {
@@ -128,21 +128,46 @@ class LoopRun {
     return failure_;
   }
 
-  // Adds up the partial results of rows longer than a chunk: first half plus second half, and again.
-  static void combine_chunks(const Loop& loop, char* const* addresses, char* arena) {
-    if (loop.length <= int64_t(kRowChunk) || loop.inner != 1) return;
-    const int64_t chunks = chunks_of(loop);
+  // Adds up the partial results of rows longer than a chunk, first half plus second half, and again; and those of
+  // panels, neighbour plus neighbour, and again.
+  static void combine_partials(const Loop& loop, char* const* addresses, char* arena) {
     for (const LoopReduction& red : loop.reductions) {
-      for (int64_t r = 0; r < loop.outer; ++r) {
-        char* p = arena + red.partials + r * chunks * red.size;
-        for (int64_t m = chunks; m > 1;) {
-          const int64_t half = (m + 1) / 2;
-          red.combine[0](p, p + half * red.size, nullptr, p, size_t(m - half));
-          m = half;
+      if (red.partials < 0) continue;
+      char *p = arena + red.partials, *to = addresses[red.value];
+      for (int64_t o = 0; o < loop.outer; ++o, to += loop.inner * red.size) {
+        if (loop.inner == 1) {
+          const int64_t chunks = chunks_of(loop);
+          for (int64_t m = chunks; m > 1;) {
+            const int64_t half = (m + 1) / 2;
+            red.combine[0](p, p + half * red.size, nullptr, p, size_t(m - half));
+            m = half;
+          }
+          std::memcpy(to, p, red.size);
+          p += chunks * red.size;
+        } else {
+          const ColumnPartition part(loop);
+          const int64_t row = part.inner * red.size;
+          for (int64_t step = 1; step < part.panels; step *= 2) {
+            for (int64_t i = 0; i + step < part.panels; i += 2 * step) {
+              red.combine[0](p + i * row, p + (i + step) * row, nullptr, p + i * row, size_t(part.inner));
+            }
+          }
+          // The rest follows the rows; here, the first.
+          std::memmove(p + row, p + part.panels * row, size_t(part.rest) * red.size);
+          unfold(red, part, loop, p, to);
+          p += part.panels * row + part.rest * red.size;
         }
-        std::memcpy(addresses[red.value] + r * red.size, p, red.size);
       }
     }
+  }
+
+  // From one long row and the rest behind it to a row of the result.
+  static void unfold(const LoopReduction& red, const ColumnPartition& part, const Loop& loop, const char* from,
+                     char* to) {
+    if (part.fold == 1)
+      std::memcpy(to, from, size_t(part.inner) * red.size);
+    else
+      red.fns->columns(from, size_t(loop.inner), to, size_t((part.inner + part.rest) / loop.inner), size_t(loop.inner));
   }
 
  private:
@@ -194,43 +219,111 @@ class LoopRun {
     return true;
   }
 
-  // Some columns over all rows. Partial sums of a few rows each are combined as a binary counter carries: pairwise,
-  // whatever the number of rows.
+  // Some columns over the rows of a panel.
   bool columns(int64_t u) {
     const ColumnPartition part(loop_);
-    const int64_t across = (loop_.inner + part.width - 1) / part.width;
-    const int64_t o = u / across, j = u % across * part.width, width = std::min(part.width, loop_.inner - j);
-    for (int64_t c = 0; c < part.chunks; ++c) {
-      const int64_t row = c * part.rows, count = std::min(part.rows, loop_.length - row);
-      const int64_t n = count > 1 ? count * loop_.inner : width;
-      if (!block((o * loop_.length + row) * loop_.inner + j, n)) return false;
+    const int64_t j = u % part.across * part.width, o = u / part.across / part.panels,
+                  panel = u / part.across % part.panels;
+    const int64_t width = std::min(part.width, part.inner - j), begin = panel * part.panel,
+                  chunks = std::min(part.panel, part.chunks - begin);
+    const int64_t origin = o * loop_.length * loop_.inner;
+    for (int64_t c = 0; c < chunks; ++c) {
+      const int64_t row = (begin + c) * part.rows, count = std::min(part.rows, part.length - row);
+      int level = 0;
+      while (c >> level & 1) ++level;
+      const int first = level == 0 ? 0 : part.levels;
+      if (!rows_of_panel(part, origin + row * part.inner + j, count, width, first)) return false;
       for (size_t k = 0; k < loop_.reductions.size(); ++k) {
-        const LoopReduction& red = loop_.reductions[k];
-        int level = 0;
-        while (c >> level & 1) ++level;
-        char* to = level_at(k, part, level == 0 ? 0 : part.levels);
-        red.fns->columns(elements(red, n), size_t(width), to, size_t(count), size_t(width));
+        char* to = level_at(k, part, first);
         for (int l = 0; l < level; ++l) {
-          red.combine[0](level_at(k, part, l), to, nullptr, l + 1 == level ? level_at(k, part, level) : to,
-                         size_t(width));
+          char* sum = l + 1 == level ? level_at(k, part, level) : to;
+          loop_.reductions[k].combine[0](level_at(k, part, l), to, nullptr, sum, size_t(width));
         }
       }
     }
+    const bool ends = panel + 1 == part.panels && part.rest > 0;
+    if (ends && !rest_of_rows(part, origin + part.length * part.inner)) return false;
     for (size_t k = 0; k < loop_.reductions.size(); ++k) {
       const LoopReduction& red = loop_.reductions[k];
       char* sum = nullptr;
-      for (int l = 0; (part.chunks >> l) > 0; ++l) {
-        if (!(part.chunks >> l & 1)) continue;
+      for (int l = 0; (chunks >> l) > 0; ++l) {
+        if (!(chunks >> l & 1)) continue;
         if (sum) red.combine[0](level_at(k, part, l), sum, nullptr, level_at(k, part, l), size_t(width));
         sum = level_at(k, part, l);
       }
-      std::memcpy(addresses_[red.value] + (o * loop_.inner + j) * red.size, sum, size_t(width) * red.size);
+      const size_t bytes = size_t(width) * red.size, rest = ends ? size_t(part.rest) * red.size : 0;
+      char* out = addresses_[red.value] + (o * loop_.inner + j) * red.size;
+      char* partial = arena_ + red.partials + ((o * part.panels + panel) * part.inner + o * part.rest + j) * red.size;
+      char* to = red.partials >= 0 ? partial : part.fold > 1 ? level_at(k, part, part.levels) : out;
+      std::memcpy(to, sum, bytes);
+      std::memcpy(to + bytes, level_at(k, part, part.levels + 2), rest);
+      if (red.partials < 0 && part.fold > 1) unfold(red, part, loop_, to, out);
     }
     return true;
   }
 
+  // A block of some rows, reduced; what is not in memory as a whole, along the way.
+  bool rows_of_panel(const ColumnPartition& part, int64_t start, int64_t rows, int64_t width, int level) {
+    const size_t reductions = loop_.reductions.size();
+    bool needed = !loop_.instructions.empty();
+    for (const LoopReduction& red : loop_.reductions) needed = needed || !whole(red);
+    for (int64_t r = 0; needed && r < rows; ++r) {
+      for (int64_t j = 0, n; j < width; j += n) {
+        n = std::min(part.piece, width - j);
+        if (!block(start + r * part.inner + j, n)) return false;
+        for (size_t k = 0; k < reductions; ++k) {
+          const LoopReduction& red = loop_.reductions[k];
+          if (whole(red)) continue;
+          const Operand& x = slots_[red.slot];
+          char* to = level_at(k, part, level) + j * red.size;
+          if (r == 0)
+            copy_block(to, red, n);
+          else
+            red.combine[x.uniform ? 2 : 0](to, x.at, nullptr, to, size_t(n));
+        }
+      }
+    }
+    for (size_t k = 0; k < reductions; ++k) {
+      const LoopReduction& red = loop_.reductions[k];
+      const char* x = whole(red);
+      if (!x) continue;
+      red.fns->columns(x + start * red.size, size_t(part.inner), level_at(k, part, level), size_t(rows), size_t(width));
+    }
+    return true;
+  }
+
+  // The rows after those that part.fold makes long ones, as they are.
+  bool rest_of_rows(const ColumnPartition& part, int64_t start) {
+    for (int64_t j = 0, n; j < part.rest; j += n) {
+      n = std::min(part.piece, part.rest - j);
+      if (!block(start + j, n)) return false;
+      for (size_t k = 0; k < loop_.reductions.size(); ++k) {
+        const LoopReduction& red = loop_.reductions[k];
+        copy_block(level_at(k, part, part.levels + 2) + j * red.size, red, n);
+      }
+    }
+    return true;
+  }
+
+  // The n elements that a reduction reads in this block.
+  void copy_block(char* to, const LoopReduction& red, int64_t n) {
+    const Operand& x = slots_[red.slot];
+    if (x.uniform)
+      fill(red.size, x.at, to, n);
+    else
+      std::memcpy(to, x.at, size_t(n) * red.size);
+  }
+
+  // The array of all values that a reduction is over, if they are all in memory.
+  const char* whole(const LoopReduction& red) const {
+    const size_t k = size_t(red.slot), sources = loop_.sources.size();
+    if (k < sources) return loop_.sources[k].kind == Source::kFlat ? addresses_[loop_.sources[k].value] : nullptr;
+    const Instruction& in = loop_.instructions[k - sources];
+    return in.stored && in.reg < 0 ? addresses_[in.value] : nullptr;
+  }
+
   char* level_at(size_t reduction, const ColumnPartition& part, int level) {
-    return levels_ + (reduction * size_t(part.levels + 1) + size_t(level)) * kBytes;
+    return levels_ + (reduction * size_t(part.levels + 3) + size_t(level)) * size_t(part.width) * 8;
   }
 
   // The n elements that a reduction reads in this block, real ones even where the value is uniform.
@@ -490,7 +583,7 @@ Failure run_loop(const Loop& loop, Executor& executor, char* arena, char* scratc
   for (size_t part = 0; part < parts; ++part) {
     if (executor.failures[part].code != Failure::kNone) return executor.failures[part];
   }
-  LoopRun::combine_chunks(loop, executor.addresses.data(), arena);
+  LoopRun::combine_partials(loop, executor.addresses.data(), arena);
   return {};
 }
 

@@ -46,6 +46,10 @@ struct MaxOf {
   static GRADTAPE_INLINE V combine(V x, V y) {
     return vmath::maximum(x, y);
   }
+  template <class V>
+  static GRADTAPE_INLINE V quick(V x, V y) {
+    return greater(x, y);
+  }
   template <class T>
   static GRADTAPE_INLINE T combine_one(T x, T y) {
     return ((x >= y) | (x != x)) ? x : y;
@@ -57,6 +61,10 @@ struct MinOf {
   template <class V>
   static GRADTAPE_INLINE V combine(V x, V y) {
     return vmath::minimum(x, y);
+  }
+  template <class V>
+  static GRADTAPE_INLINE V quick(V x, V y) {
+    return lesser(x, y);
   }
   template <class T>
   static GRADTAPE_INLINE T combine_one(T x, T y) {
@@ -99,10 +107,36 @@ GRADTAPE_INLINE void each_column(const T* p, size_t n, F f) {
   }
 }
 
+// What a reduction has so far. Extremes of floats are found the quick way, which loses NaN; a sum along the way notices
+// them (and infinities of both signs), and then all is reduced again carefully.
+template <class Op, class V>
+struct Careful {
+  V value;
+  explicit GRADTAPE_INLINE Careful(V v) : value(v) {}
+  GRADTAPE_INLINE void add(V v) { value = Op::combine(value, v); }
+  GRADTAPE_INLINE void add(const Careful& x) { add(x.value); }
+  GRADTAPE_INLINE bool lost_nan() const { return false; }
+};
+template <class Op, class V>
+struct Quick {
+  V value, sum;
+  explicit GRADTAPE_INLINE Quick(V v) : value(v), sum(v) {}
+  GRADTAPE_INLINE void add(V v) {
+    value = Op::quick(v, value);
+    sum += v;
+  }
+  GRADTAPE_INLINE void add(const Quick& x) {
+    value = Op::quick(x.value, value);
+    sum += x.sum;
+  }
+  GRADTAPE_INLINE bool lost_nan() const { return any(sum != sum); }
+};
+
 template <class Op, class T>
 struct Reduce {
   using V = Vec<T>;
   static constexpr size_t L = kLanes<T>;
+  static constexpr bool kQuick = Op::idempotent && !vmath::kIsInt<V>;
 
   static GRADTAPE_INLINE V combine(V x, V y) { return Op::combine(x, y); }
 
@@ -120,30 +154,49 @@ struct Reduce {
     return a;
   }
 
-  // n >= L.
-  static GRADTAPE_INLINE T long_row(const T* p, size_t n) {
-    V a = load(p);
+  // n >= L. False if NaN may have been lost.
+  template <class Running>
+  static GRADTAPE_INLINE bool row_of(const T* p, size_t n, T& out) {
+    Running a(load(p));
     size_t i = L;
     if (n >= 4 * L) {
-      V b = load(p + L), c = load(p + 2 * L), d = load(p + 3 * L);
+      Running b(load(p + L)), c(load(p + 2 * L)), d(load(p + 3 * L));
       for (i = 4 * L; i + 4 * L <= n; i += 4 * L) {
-        a = combine(a, load(p + i));
-        b = combine(b, load(p + i + L));
-        c = combine(c, load(p + i + 2 * L));
-        d = combine(d, load(p + i + 3 * L));
+        a.add(load(p + i));
+        b.add(load(p + i + L));
+        c.add(load(p + i + 2 * L));
+        d.add(load(p + i + 3 * L));
       }
-      a = combine(combine(a, b), combine(c, d));
+      a.add(b);
+      c.add(d);
+      a.add(c);
     }
-    for (; i + L <= n; i += L) a = combine(a, load(p + i));
+    for (; i + L <= n; i += L) a.add(load(p + i));
     if (i < n) {
       V v = load(p + n - L);
       if constexpr (!Op::idempotent) {
         using I = IntVec<V>;
         v = select(iota<I>() >= splat<I>(Lane<I>(L - (n - i))), v, splat<V>(T(Op::neutral)));
       }
-      a = combine(a, v);
+      a.add(v);
     }
-    return across(a);
+    out = across(a.value);
+    return !a.lost_nan();
+  }
+
+  static GRADTAPE_INLINE T long_row(const T* p, size_t n) {
+    T out;
+    if constexpr (kQuick) {
+      if (row_of<Quick<Op, V>>(p, n, out)) return out;
+      return careful_row(p, n);
+    }
+    row_of<Careful<Op, V>>(p, n, out);
+    return out;
+  }
+  static __attribute__((noinline)) T careful_row(const T* p, size_t n) {
+    T out;
+    row_of<Careful<Op, V>>(p, n, out);
+    return out;
   }
 
   static void rows(const void* x, void* out, size_t rows, size_t n) {
@@ -164,32 +217,36 @@ struct Reduce {
     for (; r < rows; ++r) to[r] = short_row(p + r * n, n);
   }
 
-  // K vectors of columns, in two chains of rows: the even and the odd ones.
+  // K vectors of columns, one row after the other. False if NaN may have been lost.
+  template <class Running, size_t K>
+  static GRADTAPE_INLINE bool vectors_of(const T* p, size_t stride, T* to, size_t rows) {
+    const auto start = [&](size_t k) GRADTAPE_LAMBDA { return Running(load(p + k * L)); };
+    return vectors_of(start, p, stride, to, rows, std::make_index_sequence<K>());
+  }
+  template <class F, size_t... k>
+  static GRADTAPE_INLINE bool vectors_of(F start, const T* p, size_t stride, T* to, size_t rows,
+                                         std::index_sequence<k...>) {
+    decltype(start(0)) a[] = {start(k)...};
+    for (size_t r = 1; r < rows; ++r) {
+      p += stride;
+      (a[k].add(load(p + k * L)), ...);
+    }
+    if ((a[k].lost_nan() | ...)) return false;
+    (store(to + k * L, a[k].value), ...);
+    return true;
+  }
+
   template <size_t K>
   static GRADTAPE_INLINE void column_vectors(const T* p, size_t stride, T* to, size_t rows) {
-    V a[K], b[K];
-#pragma GCC unroll 4
-    for (size_t k = 0; k < K; ++k) a[k] = load(p + k * L);
-    if (rows > 1) {
-#pragma GCC unroll 4
-      for (size_t k = 0; k < K; ++k) b[k] = load(p + stride + k * L);
-      size_t r = 2;
-      for (; r + 2 <= rows; r += 2) {
-        const T* q = p + r * stride;
-#pragma GCC unroll 4
-        for (size_t k = 0; k < K; ++k) a[k] = combine(a[k], load(q + k * L));
-#pragma GCC unroll 4
-        for (size_t k = 0; k < K; ++k) b[k] = combine(b[k], load(q + stride + k * L));
-      }
-      if (r < rows) {
-#pragma GCC unroll 4
-        for (size_t k = 0; k < K; ++k) a[k] = combine(a[k], load(p + r * stride + k * L));
-      }
-#pragma GCC unroll 4
-      for (size_t k = 0; k < K; ++k) a[k] = combine(a[k], b[k]);
+    if constexpr (kQuick) {
+      if (!vectors_of<Quick<Op, V>, K>(p, stride, to, rows)) careful_vectors<K>(p, stride, to, rows);
+    } else {
+      vectors_of<Careful<Op, V>, K>(p, stride, to, rows);
     }
-#pragma GCC unroll 4
-    for (size_t k = 0; k < K; ++k) store(to + k * L, a[k]);
+  }
+  template <size_t K>
+  static __attribute__((noinline)) void careful_vectors(const T* p, size_t stride, T* to, size_t rows) {
+    vectors_of<Careful<Op, V>, K>(p, stride, to, rows);
   }
 
   // The same for fewer columns than a vector has lanes; a row's vector reads into the following rows where there are
@@ -203,28 +260,35 @@ struct Reduce {
       return load(lanes);
     };
     V a = row(0);
-    if (rows > 1) {
-      V b = row(1);
-      size_t r = 2;
-      for (; r + 2 <= rows; r += 2) {
-        a = combine(a, row(r));
-        b = combine(b, row(r + 1));
-      }
-      if (r < rows) a = combine(a, row(r));
-      a = combine(a, b);
-    }
+    for (size_t r = 1; r < rows; ++r) a = combine(a, row(r));
     store(lanes, a);
     for (size_t j = 0; j < n; ++j) to[j] = lanes[j];
   }
 
-  static void columns(const void* x, size_t stride, void* out, size_t rows, size_t n) {
-    const T* p = static_cast<const T*>(x);
-    T* to = static_cast<T*>(out);
+  static GRADTAPE_INLINE void few_rows(const T* p, size_t stride, T* to, size_t rows, size_t n) {
     if (n < L) return narrow_columns(p, stride, to, rows, n);
     size_t j = 0;
     for (; j + 4 * L <= n; j += 4 * L) column_vectors<4>(p + j, stride, to + j, rows);
     for (; j + L <= n; j += L) column_vectors<1>(p + j, stride, to + j, rows);
     if (j < n) column_vectors<1>(p + n - L, stride, to + n - L, rows);
+  }
+
+  static constexpr size_t kFold = kColumnFold / 8 + 7 * kColumnFold / (kColumnRun + 1);
+
+  // Many rows are folded first: an eighth of them beside each other are one wide row.
+  static void columns(const void* x, size_t stride, void* out, size_t rows, size_t n) {
+    const T* p = static_cast<const T*>(x);
+    T* to = static_cast<T*>(out);
+    alignas(kVectorBytes) T folded[2][kFold];
+    for (int side = 0; rows > kColumnRun; side ^= 1) {
+      const size_t eighth = rows / 8, rest = rows % 8;
+      T* f = folded[side];
+      few_rows(p, eighth * n, f, 8, eighth * n);
+      __builtin_memcpy(f + eighth * n, p + 8 * eighth * n, rest * n * sizeof(T));
+      p = f;
+      rows = eighth + rest;
+    }
+    few_rows(p, stride, to, rows, n);
   }
 };
 

@@ -797,9 +797,9 @@ void test_reduce(const Kernels& k, Reduction op, DType d) {
         alone &= same(one, out[r]);
       }
     }
-    if (n > 300) continue;
-    for (size_t rows : {size_t(1), size_t(2), size_t(5), size_t(17), size_t(64)}) {
-      const size_t stride = n + rows % 3;
+    for (size_t rows : {1, 2, 5, 8, 15, 16, 17, 39, 64, 130, 1000}) {
+      if (rows > kColumnRun ? rows * n > kColumnFold : n > 300) continue;
+      const size_t stride = n + (rows > kColumnRun ? 0 : rows % 3);
       Buffer<T> x((rows - 1) * stride + n), out(n + 1);
       for (size_t i = 0; i < (rows - 1) * stride + n; ++i) x[i] = value();
       out[n] = T(77);
@@ -1114,7 +1114,7 @@ void bench(const Kernels& k) {
       std::printf(" %6.2f", double(n) / seconds([&] { k.cast[from][to](a, nullptr, nullptr, out, n); }) * 1e-9);
     }
   }
-  std::printf("\n  reduce, GB/s of input: rows of 1000, rows of 10, columns 64x1000, columns 64x10\n");
+  std::printf("\n  reduce, GB/s of input: rows of 1000, rows of 10, 8 rows of 2000 columns, 200 of 10\n");
   std::vector<double> big(64000, 1.0);
   for (unsigned d = 0; d < kDTypes; ++d) {
     for (unsigned op = 0; op < kReductions; op += 2) {
@@ -1124,8 +1124,8 @@ void bench(const Kernels& k) {
       std::printf("    %-8s %s %7.1f %7.1f %7.1f %7.1f\n", kDTypeNames[d], op == kSum ? "sum" : "max",
                   32000 * s / seconds([&] { r.rows(big.data(), out, 32, 1000); }),
                   32000 * s / seconds([&] { r.rows(big.data(), out, 3200, 10); }),
-                  64000 * s / seconds([&] { r.columns(big.data(), 1000, out, 64, 1000); }),
-                  640 * s / seconds([&] { r.columns(big.data(), 10, out, 64, 10); }));
+                  16000 * s / seconds([&] { r.columns(big.data(), 2000, out, 8, 2000); }),
+                  2000 * s / seconds([&] { r.columns(big.data(), 10, out, 200, 10); }));
     }
     const double s = double(kDTypeSize[d]) * 1e-9;
     std::printf("    %-8s argmax %.1f %.1f\n", kDTypeNames[d],
