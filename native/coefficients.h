@@ -156,6 +156,19 @@ constexpr float kErfF[] = {
     0x1.4771fe0000000p-14f,   // 7.806903886e-5
 };
 
+// erf(x) / x - 1 = c0 + c1 z + ..., z = x^2 <= 0.2304; error 2^-56.0
+constexpr double kErfD[] = {
+    0x1.06eba8214db68p-3,    // 0.1283791671
+    -0x1.812746b037945p-2,   // -0.376126389
+    0x1.ce2f21a033827p-4,    // 0.1128379167
+    -0x1.b82ce309b7bdcp-6,   // -0.02686617061
+    0x1.565bca83a5277p-8,    // 0.005223977034
+    -0x1.c02ce319e7114p-11,  // -0.0008548266226
+    0x1.f97c4a9907967p-14,   // 0.0001205171378
+    -0x1.f0b010661dee4p-17,  // -1.480244846e-5
+    0x1.7ea0b2dcedd83p-20,   // 1.425399368e-6
+};
+
 // -log(erfc(x)) = c0 + c1 x + ..., 1 <= x <= 3.95; error 2^-29.8
 constexpr float kErfTailF[] = {
     0x1.661fa80000000p-12f,   // 0.000341533334
@@ -167,43 +180,200 @@ constexpr float kErfTailF[] = {
     -0x1.86dde80000000p-13f,  // -0.0001863798243
 };
 
-// erf(x) / x - 1 = c0 + c1 z + ..., z = x^2 <= 1; error 2^-56.3
-constexpr double kErfD[] = {
-    0x1.06eba8214db69p-3,    // 0.1283791671
-    -0x1.812746b037a25p-2,   // -0.376126389
-    0x1.ce2f21a0458e3p-4,    // 0.1128379167
-    -0x1.b82ce31355396p-6,   // -0.02686617065
-    0x1.565bcd2c7b3f5p-8,    // 0.005223977653
-    -0x1.c02db938d656ep-11,  // -0.0008548328543
-    0x1.f9a3ba2070606p-14,   // 0.0001205538652
-    -0x1.f4dd037afeb8fp-17,  // -1.492689056e-5
-    0x1.ba6a1eacfb40dp-20,   // 1.648122559e-6
-    -0x1.639aa4e737762p-23,  // -1.655910531e-7
-    0x1.135b33bc83579p-26,   // 1.602784371e-8
-    -0x1.c64402c3f43a5p-30,  // -1.65260887e-9
-    0x1.3ddefd9c233f6p-33,   // 1.445510212e-10
-};
-
-// -log(erfc(x)) = c0 + c1 x + ..., 1 <= x <= 5.95; error 2^-57.0
-constexpr double kErfTailD[] = {
-    0x1.0dfa09f88c022p-21,   // 5.028708179e-7
-    0x1.20dd1fd31c324p+0,    // 1.128374089
-    0x1.45f6275b05b46p-1,    // 0.6366436289
-    0x1.a4ac5c00f2881p-4,    // 0.1027034372
-    -0x1.372290ad8295bp-6,   // -0.01899017457
-    -0x1.ae94ae2a87e98p-12,  // -0.0004106338335
-    0x1.f64134975438cp-10,   // 0.001915949664
-    -0x1.940ab1be1cd84p-11,  // -0.0007706485265
-    0x1.1b3a853938c11p-13,   // 0.0001350539185
-    0x1.53fc94839ff54p-16,   // 2.026478297e-5
-    -0x1.7ee28b2bdc871p-16,  // -2.282172061e-5
-    0x1.22d02fc9344bbp-17,   // 8.66690961e-6
-    -0x1.1ea31d27c562cp-19,  // -2.13561329e-6
-    0x1.90d15569a7d06p-22,   // 3.732905812e-7
-    -0x1.8ec134360453ap-25,  // -4.642115707e-8
-    0x1.0e594a3e07bcbp-28,   // 3.934092661e-9
-    -0x1.c1ab9f44deeecp-33,  // -2.044864227e-10
-    0x1.5acd5cf868bd1p-38,   // 4.928355677e-12
+// erf(c) as the sum of two numbers, and its derivative, for c = 0, 1/32, 2/32, ...
+constexpr double kErfRows[][4] = {
+    {0x0.0p+0, 0x0.0p+0, 0x1.20dd750429b6dp+0},
+    {0x1.20c5645dd2538p-5, -0x1.b1f39547818dcp-63, 0x1.209546ad13ccfp+0},
+    {0x1.207d480e90658p-4, 0x1.4c35c43362a08p-58, 0x1.1fbd27cdc72d3p+0},
+    {0x1.b0081148a873ap-4, -0x1.f00e81462af98p-61, 0x1.1e565bca400d4p+0},
+    {0x1.1f5e1a35c3b89p-3, 0x1.d0b6d6493e0f4p-57, 0x1.1c62fa1e869b6p+0},
+    {0x1.662a0bdf7a89fp-3, -0x1.ef80fee2b133cp-59, 0x1.19e5e92b964abp+0},
+    {0x1.ac45e37fe2526p-3, 0x1.48d48536c61e3p-57, 0x1.16e2d7093cd8cp+0},
+    {0x1.f190aa85540e2p-3, -0x1.e521a09cb1b7dp-57, 0x1.135e3075d076bp+0},
+    {0x1.1af54e232d609p-2, -0x1.bee921fa4172bp-56, 0x1.0f5d1602f7e41p+0},
+    {0x1.3c9aa8b84bedap-2, 0x1.38e845397242dp-58, 0x1.0ae54fa490723p+0},
+    {0x1.5da9f415ff23fp-2, -0x1.a72e51e19194bp-59, 0x1.05fd3ecbec298p+0},
+    {0x1.7e15944d9d3e4p-2, -0x1.95fdc3865d9b7p-57, 0x1.00abcf3e187a9p+0},
+    {0x1.9dd0d2b721f39p-2, -0x1.1671c021d14c4p-56, 0x1.f5f0cdaf15313p-1},
+    {0x1.bccfec24855b8p-2, -0x1.47292aeeaa2fap-56, 0x1.e9d5a8e4c934ep-1},
+    {0x1.db081ce6e2a48p-2, -0x1.7ff0a3296d9ccp-56, 0x1.dd167c4cf9d2ap-1},
+    {0x1.f86faa9428f9dp-2, 0x1.99988b110a612p-56, 0x1.cfc41e36c7df9p-1},
+    {0x1.0a7ef5c18edd2p-1, 0x1.5e809f1a31a28p-56, 0x1.c1efca49a5011p-1},
+    {0x1.1855a5fd3dd50p-1, 0x1.8f68268624501p-55, 0x1.b3aafcc27502ep-1},
+    {0x1.25b8a88b6dd7fp-1, 0x1.9534a3b5bd215p-55, 0x1.a5074e2157620p-1},
+    {0x1.32a54cb8db67bp-1, -0x1.96263537d4d65p-57, 0x1.96164fafd8de3p-1},
+    {0x1.3f196dcd0f135p-1, -0x1.f25f4f6fdf70bp-56, 0x1.86e9694134b9ep-1},
+    {0x1.4b13713ad3513p-1, 0x1.e941d89557082p-57, 0x1.7791b886e7403p-1},
+    {0x1.569243d2b3a9bp-1, 0x1.8eef7012e8df5p-56, 0x1.681ff24b4ab04p-1},
+    {0x1.61955607dd15dp-1, 0x1.98fddd4f54897p-55, 0x1.58a445da7c74cp-1},
+    {0x1.6c1c9759d0e5fp-1, 0x1.b1432f2cbc455p-55, 0x1.492e42d78d2c5p-1},
+    {0x1.762870f720c6fp-1, 0x1.118a1b821cf7cp-55, 0x1.39ccc1b136d5ap-1},
+    {0x1.7fb9bfaed8078p-1, 0x1.66cf14bcad032p-56, 0x1.2a8dcede3673bp-1},
+    {0x1.88d1cd474a2e0p-1, 0x1.6f57a1a45df78p-55, 0x1.1b7e98fe26217p-1},
+    {0x1.91724951b8fc6p-1, -0x1.27912dd352f8bp-55, 0x1.0cab61f084b93p-1},
+    {0x1.999d4192a5715p-1, -0x1.c8871576d5306p-55, 0x1.fc3ee5d1524b0p-2},
+    {0x1.a1551a16aaeafp-1, 0x1.a558a46df5f67p-57, 0x1.dfca26f5bbf88p-2},
+    {0x1.a89c850b7d54dp-1, -0x1.e274069b9af78p-55, 0x1.c40b0729ed548p-2},
+    {0x1.af767a741088bp-1, -0x1.c97f778122797p-56, 0x1.a911f096fbc26p-2},
+    {0x1.b5e62fce16095p-1, 0x1.bc3da0f1d0e78p-56, 0x1.8eed36b886d93p-2},
+    {0x1.bbef0fbde6221p-1, -0x1.322c1148e0d48p-55, 0x1.75a91a7f4d2edp-2},
+    {0x1.c194b1d49a184p-1, -0x1.6776b69476ba6p-57, 0x1.5d4fd33729015p-2},
+    {0x1.c6dad2829ec62p-1, -0x1.ab76d4cba3d05p-57, 0x1.45e99bcbb7915p-2},
+    {0x1.cbc54b476248dp-1, 0x1.1a504adde06a6p-55, 0x1.2f7cc3fe6f423p-2},
+    {0x1.d0580b2cfd249p-1, 0x1.4fca6318dfee9p-55, 0x1.1a0dc51a9934dp-2},
+    {0x1.d4970f9ce00d9p-1, -0x1.56704fcbdd47dp-56, 0x1.059f59af7a906p-2},
+    {0x1.d8865d98abe01p-1, -0x1.fcec4afb974d9p-55, 0x1.e4652fadcb6b2p-3},
+    {0x1.dc29fb60715afp-1, 0x1.ab00e1d243bb7p-55, 0x1.bf8e1b1ca2279p-3},
+    {0x1.df85ea8db188ep-1, -0x1.f71e8254d11a9p-55, 0x1.9cb5bd549b111p-3},
+    {0x1.e29e22a89d766p-1, 0x1.bcc9ef4df6e3fp-55, 0x1.7bd5c7df3fe9cp-3},
+    {0x1.e5768c3b4a3fcp-1, 0x1.8b62674f89890p-57, 0x1.5ce595c455b0ap-3},
+    {0x1.e812fc64db369p-1, 0x1.3c65eda8c4505p-55, 0x1.3fda6bc016994p-3},
+    {0x1.ea7730ed0bbb9p-1, 0x1.2c5bd7ce1388bp-55, 0x1.24a7b84d38971p-3},
+    {0x1.eca6ccd709544p-1, 0x1.f3df164d9badap-57, 0x1.0b3f52ce8c383p-3},
+    {0x1.eea5557137ae0p-1, -0x1.385e445f2c96dp-55, 0x1.e723726b824a9p-4},
+    {0x1.f0762fde45ee6p-1, 0x1.9c3551b59fc73p-55, 0x1.bb1c972f23e50p-4},
+    {0x1.f21c9f12f0677p-1, -0x1.7efe429672266p-58, 0x1.92470a61b6965p-4},
+    {0x1.f39bc242e43e6p-1, -0x1.dbade2f2295e3p-55, 0x1.6c7e64e7281cbp-4},
+    {0x1.f4f693b67bd77p-1, -0x1.3a1ee1406c356p-56, 0x1.499d478bca735p-4},
+    {0x1.f62fe80272419p-1, -0x1.b7c25ec8b416fp-55, 0x1.297db960e4f63p-4},
+    {0x1.f74a6d9a38383p-1, 0x1.c33a329423946p-55, 0x1.0bf97e95f2a64p-4},
+    {0x1.f848acb544e95p-1, -0x1.b27a62d67b274p-55, 0x1.e1d4cf1e2450ap-5},
+    {0x1.f92d077f8d56dp-1, 0x1.8b55ef493fce7p-56, 0x1.b055303221015p-5},
+    {0x1.f9f9ba8d3c733p-1, 0x1.cd57612f5f4f7p-55, 0x1.83298d717210ep-5},
+    {0x1.fab0dd89d1309p-1, -0x1.ae61bd9db1babp-55, 0x1.5a08e85af27e0p-5},
+    {0x1.fb54641aebbc9p-1, -0x1.79972bf893ddbp-55, 0x1.34ac36ad8dafep-5},
+    {0x1.fbe61eef4cf6ap-1, 0x1.15ded88667618p-55, 0x1.12ceb37ff9bc3p-5},
+    {0x1.fc67bcf2d7b8fp-1, -0x1.0d273418771a5p-55, 0x1.e85c449e377f3p-6},
+    {0x1.fcdacca0bfb73p-1, -0x1.2c33d88729e43p-55, 0x1.b1160991ff737p-6},
+    {0x1.fd40bd6d7a785p-1, 0x1.60d428f21fbb8p-55, 0x1.7f5188610ddc8p-6},
+    {0x1.fd9ae142795e3p-1, 0x1.972801904b9a3p-56, 0x1.529b9e8cf9a1ep-6},
+    {0x1.fdea6e062d0c9p-1, -0x1.64c6b684260bcp-56, 0x1.2a875b5ffab56p-6},
+    {0x1.fe307f2b503d0p-1, -0x1.8a555000387f8p-57, 0x1.06ae13b0d3255p-6},
+    {0x1.fe6e1742f7cf6p-1, -0x1.cebcf3e303f16p-55, 0x1.cd5ec93c12432p-7},
+    {0x1.fea4218d6594ap-1, -0x1.e3333d8f7d98cp-58, 0x1.94624e78e0fafp-7},
+    {0x1.fed37386190fbp-1, 0x1.72b16817d4f0fp-55, 0x1.61beae53b72b7p-7},
+    {0x1.fefcce6813974p-1, -0x1.b27cf5025d1c8p-58, 0x1.34d7dbc76d7e5p-7},
+    {0x1.ff20e0a7ba8c2p-1, -0x1.03f8b2fd7d512p-57, 0x1.0d1d69569b82dp-7},
+    {0x1.ff404760319b4p-1, 0x1.f142071432025p-56, 0x1.d4143a9dfe965p-8},
+    {0x1.ff5b8fb26f5f6p-1, -0x1.7e918d19780fdp-55, 0x1.9646f35a76624p-8},
+    {0x1.ff733814af88cp-1, 0x1.0a87238cea4f9p-56, 0x1.5ff2750fe7820p-8},
+    {0x1.ff87b1913e853p-1, -0x1.3ca99c8d2cea5p-56, 0x1.30499b503957fp-8},
+    {0x1.ff9960f3eb327p-1, -0x1.08b1ca6e97f80p-56, 0x1.06918b6355624p-8},
+    {0x1.ffa89fe5b3625p-1, 0x1.934b204fa7706p-55, 0x1.c4412bf4b8f0bp-9},
+    {0x1.ffb5bdf67fe6fp-1, 0x1.4e830346f6e7fp-62, 0x1.84ba3004a50d0p-9},
+    {0x1.ffc10194fcb64p-1, 0x1.ea147ac20184fp-55, 0x1.4d78bba8ca5fdp-9},
+    {0x1.ffcaa8f4c9beap-1, 0x1.b0cee160116f9p-55, 0x1.1d83170fbf6fbp-9},
+    {0x1.ffd2eae369a07p-1, -0x1.83b0b306f73d7p-57, 0x1.e7f232d9e2630p-10},
+    {0x1.ffd9f78c7524ap-1, 0x1.04ed6ff98e45dp-55, 0x1.a024365f771bdp-10},
+    {0x1.ffdff92db56e5p-1, -0x1.8aeef06f8b149p-56, 0x1.6235fbd7a4345p-10},
+    {0x1.ffe514bbdc197p-1, -0x1.cd963345b5c6dp-58, 0x1.2ce898809244ep-10},
+    {0x1.ffe96a78a04a9p-1, -0x1.2816fccca0095p-55, 0x1.fe41cd9bb4eeep-11},
+    {0x1.ffed167b12ac2p-1, -0x1.ddc0ce3ed8fcbp-55, 0x1.afc85e0f82e12p-11},
+    {0x1.fff0312b010b5p-1, 0x1.155deb2d93f68p-55, 0x1.6caa0d3582fe9p-11},
+    {0x1.fff2cfb0453d9p-1, 0x1.9a913686042a3p-55, 0x1.3360ccd23db3ap-11},
+    {0x1.fff50456dab8cp-1, -0x1.a197ab9f52a4fp-58, 0x1.0295ef6591848p-11},
+    {0x1.fff6dee89352ep-1, 0x1.b96c0ba13851dp-55, 0x1.b23a5a23e4210p-12},
+    {0x1.fff86cfd3e657p-1, -0x1.2e06af13b7209p-56, 0x1.6be02102b3520p-12},
+    {0x1.fff9ba420e834p-1, 0x1.1379ec5aa630ep-56, 0x1.30538fbb77ecdp-12},
+    {0x1.fffad0b901755p-1, 0x1.70d5c6bd7b275p-57, 0x1.fc0d55470cf51p-13},
+    {0x1.fffbb8f1049c6p-1, 0x1.d2c6266b51f27p-56, 0x1.a740684026555p-13},
+    {0x1.fffc7a37857d2p-1, -0x1.97b31125dd25ap-56, 0x1.5feada379d8b7p-13},
+    {0x1.fffd1ac4135f9p-1, 0x1.eeafa1ecd6cefp-55, 0x1.2408e9ba3327fp-13},
+    {0x1.fffd9fdeabccep-1, 0x1.0c43c38b1d741p-55, 0x1.e3bcf436a1a95p-14},
+    {0x1.fffe0e0140857p-1, -0x1.6aa36f86c14ddp-57, 0x1.8fdc1b2dcf7b9p-14},
+    {0x1.fffe68f4fa777p-1, 0x1.2f2176070778ep-60, 0x1.49e17724f4d41p-14},
+    {0x1.fffeb3ebb267bp-1, 0x1.e47f697047cbap-57, 0x1.0f9e1b4dd36dfp-14},
+    {0x1.fffef1960d85dp-1, -0x1.f7cc780a237bap-55, 0x1.be6abbb10a5aap-15},
+    {0x1.ffff2436a21dcp-1, -0x1.3607959a29d36p-55, 0x1.6e2367dc27f95p-15},
+    {0x1.ffff4db27f146p-1, 0x1.ddecdd6d729f6p-55, 0x1.2bb5cc22e5db6p-15},
+    {0x1.ffff6f9f67e55p-1, 0x1.e1e4483ba034bp-55, 0x1.e9b5e8d00ce77p-16},
+    {0x1.ffff8b500e77cp-1, -0x1.1014e1f7cc69bp-56, 0x1.8f4ccca7fc90dp-16},
+    {0x1.ffffa1de8c582p-1, 0x1.832540129302ap-55, 0x1.44f21e49054f2p-16},
+    {0x1.ffffb43555b5fp-1, 0x1.c17f83c5c2d0ap-55, 0x1.07ebd2a2d2844p-16},
+    {0x1.ffffc316d9ed0p-1, -0x1.8b32f44f46b3bp-55, 0x1.abe09e9144b5ep-17},
+    {0x1.ffffcf23ff5fcp-1, -0x1.b18a8b1c01178p-55, 0x1.5a2adfa0b4bc4p-17},
+    {0x1.ffffd8e1a2f22p-1, -0x1.c10adf6b19989p-55, 0x1.1783ceac28910p-17},
+    {0x1.ffffe0bd3e852p-1, -0x1.d7ece48eb2a50p-58, 0x1.c282cd3957edap-18},
+    {0x1.ffffe710d565ep-1, 0x1.c9ea52d76dc04p-55, 0x1.6a597219a93dap-18},
+    {0x1.ffffec2641a9ep-1, -0x1.e7ba4fdd8fb93p-55, 0x1.22df298214423p-18},
+    {0x1.fffff039f9e8fp-1, -0x1.9d1bcd6174e99p-55, 0x1.d21397ead99cbp-19},
+    {0x1.fffff37d63a36p-1, -0x1.753e324286e6bp-57, 0x1.74adc8f4064d3p-19},
+    {0x1.fffff618c3da6p-1, -0x1.19309ce23aa3ep-58, 0x1.296a70f414053p-19},
+    {0x1.fffff82cdcf1bp-1, 0x1.046bbe9a11838p-55, 0x1.d9c73698fb1dcp-20},
+    {0x1.fffff9d446cccp-1, -0x1.bb06bab98bc7ep-57, 0x1.789fb715aae95p-20},
+    {0x1.fffffb248c39dp-1, 0x1.9b9a417112087p-55, 0x1.2acee2f5ecdb8p-20},
+    {0x1.fffffc2f171e3p-1, 0x1.85edd0395f475p-55, 0x1.d9371e2ff7c35p-21},
+    {0x1.fffffd01f36afp-1, -0x1.d41915db16d51p-55, 0x1.75fa8dbc84becp-21},
+    {0x1.fffffda86faa9p-1, -0x1.d230252d68f25p-56, 0x1.26f9df8519bd7p-21},
+    {0x1.fffffe2ba0ea5p-1, -0x1.26cd790893493p-55, 0x1.d06ad6ecdf971p-22},
+    {0x1.fffffe92ced93p-1, -0x1.d2db2ecfe14aep-55, 0x1.6ce1aa3fd7bddp-22},
+    {0x1.fffffee3cc32cp-1, 0x1.e429188c25b27p-56, 0x1.1e1e857adc568p-22},
+    {0x1.ffffff233ee1dp-1, 0x1.db123ed17221dp-55, 0x1.bfd7555a3bd68p-23},
+    {0x1.ffffff54dab72p-1, -0x1.a443df641c094p-55, 0x1.5dcd669f2cd34p-23},
+    {0x1.ffffff7b91176p-1, 0x1.0b2865615db40p-56, 0x1.10b1488aeb235p-23},
+    {0x1.ffffff99b79d2p-1, -0x1.58ff1c4273d76p-56, 0x1.a854ea14102a8p-24},
+    {0x1.ffffffb127525p-1, 0x1.504f382db4102p-55, 0x1.4980cb3c80949p-24},
+    {0x1.ffffffc355dfdp-1, 0x1.88cb60fd8541cp-57, 0x1.febc107d5efaap-25},
+    {0x1.ffffffd169d0cp-1, 0x1.70a2bfb068e6fp-55, 0x1.8b0cfce0579e0p-25},
+    {0x1.ffffffdc4ad7ap-1, -0x1.d75de78779663p-55, 0x1.30f93c3699078p-25},
+    {0x1.ffffffe4aed5ep-1, 0x1.389c0f32ad0f4p-59, 0x1.d5f3a8dea7357p-26},
+    {0x1.ffffffeb24467p-1, 0x1.bff89ef337f19p-55, 0x1.6961b8d641d06p-26},
+    {0x1.fffffff01a8b6p-1, 0x1.23370eca5ca6ap-60, 0x1.155a09065d4f7p-26},
+    {0x1.fffffff3e8892p-1, 0x1.befbf8d26e5c1p-58, 0x1.a8e405e651ab6p-27},
+    {0x1.fffffff6d1e56p-1, -0x1.64d969b4be4c4p-55, 0x1.44d26de513197p-27},
+    {0x1.fffffff90b2e3p-1, -0x1.d82d94a90edd4p-56, 0x1.efac5187b2863p-28},
+    {0x1.fffffffabd229p-1, -0x1.4dbe49bec3ef2p-57, 0x1.7974e743dea3dp-28},
+    {0x1.fffffffc0748fp-1, 0x1.6ef7a9caf1ec9p-57, 0x1.1edfa3c5f5ccap-28},
+    {0x1.fffffffd01f89p-1, -0x1.35e8e39884f62p-56, 0x1.b334fac4b9f99p-29},
+    {0x1.fffffffdbff2ap-1, 0x1.49438981074bfp-56, 0x1.4979ac8b28927p-29},
+    {0x1.fffffffe4fa30p-1, 0x1.d166bcb681c7bp-57, 0x1.f1e3523b41d7dp-30},
+    {0x1.fffffffebc1a9p-1, 0x1.e0e5facabea72p-56, 0x1.77756ec9f78fap-30},
+    {0x1.ffffffff0dd2bp-1, 0x1.0df73e7d2fc98p-55, 0x1.1a94ff571654fp-30},
+    {0x1.ffffffff4b453p-1, 0x1.59b25048a5adap-55, 0x1.a887bd2b4404dp-31},
+    {0x1.ffffffff79626p-1, 0x1.5fbc52d650a89p-55, 0x1.3e44e45301b92p-31},
+    {0x1.ffffffff9bec8p-1, -0x1.6755054655a1bp-56, 0x1.dc479de0ef001p-32},
+    {0x1.ffffffffb5be5p-1, -0x1.729d6819c7f34p-56, 0x1.63ac6b4edc88ep-32},
+    {0x1.ffffffffc901cp-1, 0x1.9c951c943881dp-57, 0x1.0916f04b6e18bp-32},
+    {0x1.ffffffffd759dp-1, 0x1.f7bee7eb23420p-55, 0x1.8a61745ec7d1dp-33},
+    {0x1.ffffffffe202dp-1, 0x1.a54841f5667f2p-55, 0x1.24caf2c32af14p-33},
+    {0x1.ffffffffe9eb0p-1, -0x1.ea527e0bef1ecp-58, 0x1.b1e5acf351d87p-34},
+    {0x1.ffffffffefc57p-1, -0x1.8225a9658f48dp-57, 0x1.40dfd87456f4cp-34},
+    {0x1.fffffffff4188p-1, 0x1.7a2cb3d056eacp-55, 0x1.d9a880f306bd8p-35},
+    {0x1.fffffffff748ep-1, 0x1.ae15e3604479fp-57, 0x1.5ce9ab1670dd2p-35},
+    {0x1.fffffffff9a1bp-1, -0x1.6a87270d2450ep-57, 0x1.0084ff125639dp-35},
+    {0x1.fffffffffb5b0p-1, -0x1.50fb1911906e4p-55, 0x1.7872d9fa10aadp-36},
+    {0x1.fffffffffc9e8p-1, -0x1.a759f7738935fp-56, 0x1.13af4f04f9998p-36},
+    {0x1.fffffffffd8b3p-1, -0x1.5182469c21372p-57, 0x1.92ff33023d5bdp-37},
+    {0x1.fffffffffe380p-1, 0x1.7ce07114e4fe0p-55, 0x1.25f9ee0b923dcp-37},
+    {0x1.fffffffffeb60p-1, -0x1.4d3f53e684c68p-56, 0x1.ac0f5f3229372p-38},
+    {0x1.ffffffffff11ap-1, -0x1.3eafccbc6e8b7p-56, 0x1.370ab8327af5ep-38},
+    {0x1.ffffffffff542p-1, 0x1.b57ed63ed8087p-57, 0x1.c324c20e337dcp-39},
+    {0x1.ffffffffff845p-1, 0x1.b0edc5a89ab8fp-56, 0x1.46897d4b69fc6p-39},
+    {0x1.ffffffffffa73p-1, -0x1.6fead614b795fp-56, 0x1.d7c593130dd0bp-40},
+    {0x1.ffffffffffc05p-1, 0x1.07ba96a6b2e1ap-55, 0x1.5422ef5d8949dp-40},
+    {0x1.ffffffffffd27p-1, 0x1.19e1a84064c3cp-56, 0x1.e9810295890ecp-41},
+    {0x1.ffffffffffdf8p-1, -0x1.dcf8b10ff973bp-55, 0x1.5f8b87a31bd85p-41},
+    {0x1.ffffffffffe8dp-1, 0x1.e766e2c80135cp-58, 0x1.f7f338086a86bp-42},
+    {0x1.ffffffffffef8p-1, 0x1.14be6226402c7p-56, 0x1.68823e52970bep-42},
+    {0x1.fffffffffff45p-1, -0x1.5948eec884dfap-55, 0x1.01647ba798745p-42},
+    {0x1.fffffffffff7bp-1, 0x1.00fa07f7fb612p-55, 0x1.6ed2f2515e933p-43},
+    {0x1.fffffffffffa2p-1, 0x1.d07509a1a9433p-57, 0x1.04e15ecc7f3f6p-43},
+    {0x1.fffffffffffbep-1, -0x1.182b326b228dcp-55, 0x1.7258610b3b233p-44},
+    {0x1.fffffffffffd1p-1, 0x1.3b6fc0b729758p-55, 0x1.065b9616170d4p-44},
+    {0x1.fffffffffffdfp-1, 0x1.5669e670f914bp-56, 0x1.72fd93e036cdcp-45},
+    {0x1.fffffffffffe9p-1, -0x1.5fe91226dd51ap-58, 0x1.05ca50205d26ap-45},
+    {0x1.ffffffffffff0p-1, -0x1.20ef3618f2d54p-56, 0x1.70beaf9c7ffb6p-46},
+    {0x1.ffffffffffff5p-1, -0x1.238f8ed17d9b4p-55, 0x1.0330f0fd69921p-46},
+    {0x1.ffffffffffff8p-1, 0x1.0160ef15c497dp-56, 0x1.6ba91ac734786p-47},
+    {0x1.ffffffffffffbp-1, -0x1.efa4d64f59f62p-55, 0x1.fd3de10d62855p-48},
+    {0x1.ffffffffffffcp-1, 0x1.8115fd1b12786p-56, 0x1.63daf8b4b1e0cp-48},
+    {0x1.ffffffffffffdp-1, 0x1.6be96953fe014p-55, 0x1.f05e82aae2bb9p-49},
+    {0x1.ffffffffffffep-1, 0x1.59ab24e589a30p-56, 0x1.5982008db1304p-49},
+    {0x1.fffffffffffffp-1, -0x1.0fecc5ed770dep-55, 0x1.e00e9148a1d25p-50},
+    {0x1.fffffffffffffp-1, 0x1.0439397b5f70ap-56, 0x1.4cd9c04158cd7p-50},
+    {0x1.fffffffffffffp-1, 0x1.989c6c5d51227p-55, 0x1.ccaaea71ab0dfp-51},
+    {0x1.0000000000000p+0, -0x1.a6d7d18831888p-55, 0x1.3e296303b2297p-51},
+    {0x1.0000000000000p+0, -0x1.21fb7a81c5444p-55, 0x1.b69f10b0191b5p-52},
 };
 
 // log2((1 + s) / (1 - s)) = s (c0 + c1 z + ...), z = s^2; for the float32 power; error 2^-45.1
@@ -227,22 +397,67 @@ constexpr double kExp2F[] = {
     0x1.fde3fb008c0dap-17,  // 1.519592252e-5
 };
 
-// 2 atanh(s) = 2 s + s^3 (2/3 + z (c0 + c1 z + ...)), z = s^2; for the float64 power; error 2^-72.5
+// log(1 + r) - r + r^2 / 2 = r^3 (c0 + c1 r + ...), |r| <= 0.0112; for the float64 power; error 2^-69.0
 constexpr double kPowLogD[] = {
-    0x1.9999999999996p-2,  // 0.4
-    0x1.2492492492f51p-2,  // 0.2857142857
-    0x1.c71c71c596903p-3,  // 0.2222222222
-    0x1.745d182955d69p-3,  // 0.1818181884
-    0x1.3b1364c993e33p-3,  // 0.1538455843
-    0x1.11206f1e8df16p-3,  // 0.1333626443
-    0x1.de3d73b6069a2p-4,  // 0.1167578239
-    0x1.eac59ecee73d2p-4,  // 0.1198173717
+    0x1.5555555555555p-2,   // 0.3333333333
+    -0x1.000000000035bp-2,  // -0.25
+    0x1.999999999f5cbp-3,   // 0.2
+    -0x1.5555550ff58dcp-3,  // -0.1666666646
+    0x1.24924807450c8p-3,   // 0.1428571346
+    -0x1.000d633b5d8b5p-3,  // -0.1250255349
+    0x1.c74bf32172b09p-4,   // 0.1111564157
 };
 
-// 2/3
-constexpr double kTwoThirdsD[] = {
-    0x1.5555555555555p-1,   // 0.6666666667
-    0x1.5555555555555p-55,  // 3.700743415e-17
+// 1 / c and log(c) as the sum of two numbers, the first a multiple of 2^-41, for c = 45/64, 46/64, ... and 1 / c
+// rounded, which is the c that is meant
+constexpr double kPowRows[][4] = {
+    {0x1.6c16c16c16c17p+0, -0x1.68ac83e9c6000p-2, -0x1.42994c9d5bae8p-43},
+    {0x1.642c8590b2164p+0, -0x1.522ae0738a000p-2, -0x1.eba708164c759p-45},
+    {0x1.5c9882b931057p+0, -0x1.3c25277334000p-2, 0x1.cf975693f2854p-43},
+    {0x1.5555555555555p+0, -0x1.269621134e000p-2, 0x1.1ba1f10522625p-44},
+    {0x1.4e5e0a72f0539p+0, -0x1.1178e8227e000p-2, -0x1.1e9b8ce2d07f2p-44},
+    {0x1.47ae147ae147bp+0, -0x1.f991c6cb3c000p-3, 0x1.90b84cd7cc834p-44},
+    {0x1.4141414141414p+0, -0x1.d1037f2654000p-3, -0x1.e7ad818a49092p-43},
+    {0x1.3b13b13b13b14p+0, -0x1.a93ed3c8ac000p-3, -0x1.9e56f2bea77a6p-43},
+    {0x1.3521cfb2b78c1p+0, -0x1.823c16551c000p-3, 0x1.c3fa48cb39c30p-43},
+    {0x1.2f684bda12f68p+0, -0x1.5bf406b544000p-3, 0x1.28023eb68981cp-46},
+    {0x1.29e4129e4129ep+0, -0x1.365fcb0158000p-3, -0x1.0146fa8234b73p-43},
+    {0x1.2492492492492p+0, -0x1.1178e82280000p-3, 0x1.b8621cc74be04p-43},
+    {0x1.1f7047dc11f70p+0, -0x1.da72763848000p-4, 0x1.cb0d7fc0b1d1ap-43},
+    {0x1.1a7b9611a7b96p+0, -0x1.9335e5d598000p-4, 0x1.b3c28f150ae0ap-43},
+    {0x1.15b1e5f75270dp+0, -0x1.4d3115d208000p-4, 0x1.53e2582f4e1efp-48},
+    {0x1.1111111111111p+0, -0x1.08598b59e0000p-4, -0x1.d02c451fecdfbp-43},
+    {0x1.0c9714fbcda3bp+0, -0x1.894aa14a00000p-5, 0x1.32d52ba0b44d0p-43},
+    {0x1.0842108421084p+0, -0x1.0415d89e70000p-5, -0x1.1101c05cf1d75p-43},
+    {0x1.0410410410410p+0, -0x1.0205658940000p-6, 0x1.4f916c1b8bdf5p-43},
+    {0x1.0000000000000p+0, 0x0.0p+0, 0x0.0p+0},
+    {0x1.f81f81f81f820p-1, 0x1.fc0a8b0fc0000p-7, 0x1.e1e7cf6d3a69cp-50},
+    {0x1.f07c1f07c1f08p-1, 0x1.f829b0e780000p-6, 0x1.97c267c7e09e4p-45},
+    {0x1.e9131abf0b767p-1, 0x1.77458f6330000p-5, -0x1.1807ce586af09p-44},
+    {0x1.e1e1e1e1e1e1ep-1, 0x1.f0a30c0110000p-5, 0x1.8aa185f325c5cp-43},
+    {0x1.dae6076b981dbp-1, 0x1.341d7961c0000p-4, -0x1.71826b33e44f8p-43},
+    {0x1.d41d41d41d41dp-1, 0x1.6f0d28ae58000p-4, -0x1.4b2241b664613p-44},
+    {0x1.cd85689039b0bp-1, 0x1.a926d3a4b0000p-4, -0x1.54f1d7a16eab2p-43},
+    {0x1.c71c71c71c71cp-1, 0x1.e27076e2b0000p-4, -0x1.a2c2c2af0003cp-45},
+    {0x1.c0e070381c0e0p-1, 0x1.0d77e7cd08000p-3, 0x1.cb6cd2ee2f482p-44},
+    {0x1.bacf914c1bad0p-1, 0x1.29552f8200000p-3, -0x1.5bd67f4471dfcp-44},
+    {0x1.b4e81b4e81b4fp-1, 0x1.44d2b6ccb8000p-3, -0x1.71f416135783cp-46},
+    {0x1.af286bca1af28p-1, 0x1.5ff3070a78000p-3, 0x1.3d5c873e20a07p-43},
+    {0x1.a98ef606a63bep-1, 0x1.7ab890210c000p-3, 0x1.906bbe36b2d6ap-43},
+    {0x1.a41a41a41a41ap-1, 0x1.9525a9cf44000p-3, 0x1.6b5b641307539p-43},
+    {0x1.9ec8e951033d9p-1, 0x1.af3c94e80c000p-3, -0x1.92e633fcd9066p-52},
+    {0x1.999999999999ap-1, 0x1.c8ff7c79a8000p-3, 0x1.a1fac25d81ef3p-43},
+    {0x1.948b0fcd6e9e0p-1, 0x1.e27076e2b0000p-3, -0x1.a302c2af0003cp-44},
+    {0x1.8f9c18f9c18fap-1, 0x1.fb9186d5e4000p-3, -0x1.d6b2aab993c87p-47},
+    {0x1.8acb90f6bf3aap-1, 0x1.0a324e273a000p-2, -0x1.e3b211810bfcfp-43},
+    {0x1.8618618618618p-1, 0x1.1675cababa000p-2, 0x1.83c0e731f55c4p-44},
+    {0x1.8181818181818p-1, 0x1.22941fbcf8000p-2, -0x1.a6876f5eb0963p-44},
+    {0x1.7d05f417d05f4p-1, 0x1.2e8e2bae12000p-2, -0x1.6791e99b72bd8p-45},
+    {0x1.78a4c8178a4c8p-1, 0x1.3a64c55694000p-2, 0x1.7a81cbcd735d0p-44},
+    {0x1.745d1745d1746p-1, 0x1.4618bc21c6000p-2, -0x1.3e02f484c84ccp-46},
+    {0x1.702e05c0b8170p-1, 0x1.51aad872e0000p-2, -0x1.f49d8db0a7cc1p-44},
+    {0x1.6c16c16c16c17p-1, 0x1.5d1bdbf580000p-2, 0x1.393411b1c1ee4p-43},
+    {0x1.6816816816817p-1, 0x1.686c81e9b2000p-2, -0x1.6a5477a83dfd6p-43},
 };
 
 // asin(x) = x + x^3 (c0 + c1 z + ...), z = x^2 <= 1/4; error 2^-27.6
@@ -309,31 +524,46 @@ constexpr double kThreeQuartersPiD[] = {
     0x1.a79394c9e8a0ap-54,  // 9.184850994e-17
 };
 
-// exp(x^2) erfc(x) = (c0 + c1 t + ...) / (1 + 2 x), t = (x - 4) / (x + 4), x >= 1/2; error 2^-54.6
+// exp(x^2) erfc(x) = (1 + c0 + c1 t + ...) / (x + 2), t = (x - 2) / (x + 2), 0.46 <= x <= 10.2; error 2^-28.1
+constexpr float kErfcF[] = {
+    0x1.619c700000000p-6f,    // 0.02158270776
+    -0x1.5fd3860000000p-1f,   // -0.6871606708
+    0x1.1e2dde0000000p-2f,    // 0.2794718444
+    -0x1.2a8ad00000000p-5f,   // -0.03644314408
+    -0x1.6057b20000000p-6f,   // -0.02150528319
+    0x1.a952920000000p-8f,    // 0.006489906926
+    0x1.8fc2420000000p-9f,    // 0.003049917752
+    -0x1.ce35ac0000000p-11f,  // -0.000881594955
+    -0x1.1993020000000p-11f,  // -0.0005370602594
+    0x1.b258680000000p-14f,   // 0.0001035559981
+};
+
+// exp(x^2) erfc(x) = (1 + c0 + c1 t + ...) / (x + 2), t = (x - 2) / (x + 2), 0.46 <= x <= 27.5; error 2^-59.2
 constexpr double kErfcD[] = {
-    0x1.3ba5916e9fd7fp+0,    // 1.232995119
-    -0x1.1df1ad154a290p-3,   // -0.1396211168
-    0x1.f7f5df66fad97p-7,    // 0.0153796521
-    0x1.16ecefcfa55b0p-4,    // 0.06809705425
-    -0x1.9ddb23c3d306fp-4,   // -0.101039066
-    0x1.7fee004e0cb08p-4,    // 0.093732835
-    -0x1.0fb06e0087f28p-4,   // -0.06633036584
-    0x1.3079edf754f7fp-5,    // 0.03716751554
-    -0x1.0962380cedfe0p-6,   // -0.01619773363
-    0x1.49c67245ef5e8p-8,    // 0.005031969928
-    -0x1.8d4b0f1b7bed3p-11,  // -0.0007577766405
-    -0x1.a1def8a6ec4b2p-13,  // -0.0001992564114
-    0x1.3be9259871fabp-13,   // 0.0001506379747
-    -0x1.995dce24fc740p-16,  // -2.440014045e-5
-    -0x1.7a41b5fb75a63p-17,  // -1.127292761e-5
-    0x1.7f48bb07a4c38p-18,   // 5.711378214e-6
-    0x1.a91ad2149eb05p-22,   // 3.959096671e-7
-    -0x1.bbb2d57780cabp-21,  // -8.264529887e-7
-    -0x1.c32aa5993cbd6p-25,  // -5.252270369e-8
-    0x1.d2ff33a13b12ep-24,   // 1.087311845e-7
-    0x1.3349a93624649p-24,   // 7.154600187e-8
-    -0x1.8aa54b1a079b3p-27,  // -1.148570088e-8
-    -0x1.b329bdaaf7f2dp-26,  // -2.532982328e-8
+    0x1.619c6d4b1dd7bp-6,    // 0.02158270524
+    -0x1.5fd386754eff9p-1,   // -0.6871606844
+    0x1.1e2deea6b1179p-2,    // 0.2794720926
+    -0x1.2a88e6107d56ap-5,   // -0.03644223151
+    -0x1.606e41552c164p-6,   // -0.02151066189
+    0x1.a89eaff88546ap-8,    // 0.006479185068
+    0x1.9517bb73523b6p-9,    // 0.003090612061
+    -0x1.b6fbf9b8cccffp-11,  // -0.0008372960648
+    -0x1.5ba4391949f92p-11,  // -0.0006630735326
+    0x1.2054339619d56p-15,   // 3.437148477e-5
+    0x1.2efa493843366p-13,   // 0.0001444710158
+    0x1.1e750ba5caeccp-15,   // 3.414836037e-5
+    -0x1.6c06ef0fb40e5p-16,  // -2.169770511e-5
+    -0x1.0e67970fbd8f8p-16,  // -1.611737304e-5
+    -0x1.2ce8f62efa6bdp-20,  // -1.120977128e-6
+    0x1.e7167f5791476p-19,   // 3.629087512e-6
+    0x1.0bdb160ef843cp-19,   // 1.995681266e-6
+    0x1.5b4dcf718deafp-25,   // 4.043150071e-8
+    -0x1.34ef4ce062c5dp-21,  // -5.754358448e-7
+    -0x1.9dd2f0e16a196p-22,  // -3.85403622e-7
+    0x1.a2e021211181bp-26,   // 2.438176339e-8
+    0x1.61838876daf59p-23,   // 1.646176917e-7
+    0x1.5e7fe7b1ceb52p-26,   // 2.040176356e-8
+    -0x1.17849944b703dp-25,  // -3.25401737e-8
 };
 
 // log(gamma(2 + y)) = y (c0 + c1 y + ...), -3/4 <= y <= 1/2; error 2^-56.2

@@ -355,6 +355,27 @@ GRADTAPE_INLINE void transpose(Vec<T, N> (&rows)[N]) {
     transpose_pass<N / 2>(rows);
 }
 
+// The rows of a table at the indices, by columns.
+template <class V, class I>
+GRADTAPE_INLINE void lookup(const double (*table)[4], I index, V (&column)[4]) {
+  constexpr size_t N = kLanesOf<V>;
+  if constexpr (N == 2) {
+    const double *p = table[index[0]], *q = table[index[1]];
+    const V a = load<double, 2>(p), b = load<double, 2>(q), c = load<double, 2>(p + 2), d = load<double, 2>(q + 2);
+    column[0] = zip_low(a, b), column[1] = zip_high(a, b), column[2] = zip_low(c, d), column[3] = zip_high(c, d);
+  } else if constexpr (N == 4) {
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; ++i) column[i] = load<double, 4>(table[index[i]]);
+    transpose<double, 4>(column);
+  } else {
+    Vec<double, N / 2> low[4], high[4];
+    lookup(table, low_half(index), low);
+    lookup(table, high_half(index), high);
+#pragma GCC unroll 4
+    for (size_t i = 0; i < 4; ++i) column[i] = join(low[i], high[i]);
+  }
+}
+
 // a * b + c, rounded once where kFma. The compilers contract nothing by themselves (-ffp-contract=off), and gcc does
 // not keep a chain of per-lane __builtin_fma in vectors: hence the ISA's own names, here and for sqrt.
 #if defined(__AVX512F__)

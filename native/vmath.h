@@ -64,7 +64,7 @@ GRADTAPE_COEFFICIENTS(kSin)
 GRADTAPE_COEFFICIENTS(kCos)
 GRADTAPE_COEFFICIENTS(kPi)
 GRADTAPE_COEFFICIENTS(kErf)
-GRADTAPE_COEFFICIENTS(kErfTail)
+GRADTAPE_COEFFICIENTS(kErfc)
 GRADTAPE_COEFFICIENTS(kAsin)
 GRADTAPE_COEFFICIENTS(kAtan)
 GRADTAPE_COEFFICIENTS(kThreeQuartersPi)
@@ -435,17 +435,45 @@ GRADTAPE_INLINE void sin_cos_turn(V x, V& sine, V& cosine) {
   cosine = trig_of<kCosine, false>(t, r, V{});
 }
 
+// By a polynomial up to 1 and 1 - exp(-g(x)) beyond.
 template <class V>
-GRADTAPE_INLINE V erf(V x) {
-  using T = Lane<V>;
+GRADTAPE_INLINE V erf_single(V x) {
   const V a = abs(x), z = x * x;
-  V y = fma(a, poly(z, kErf<V>()), a);
+  V y = fma(a, poly(z, kErfF), a);
   const auto near = a <= 1;
   if (!all(near)) {
-    const V g = poly(lesser(splat<V>(kIsFloat<V> ? T(3.95) : T(5.95)), a), kErfTail<V>());
+    const V g = poly(lesser(splat<V>(3.95f), a), kErfTailF);
     y = select(near, y, 1 - exp_clamped(neg(g)));
   }
   return copysign(y, x);
+}
+
+// erf(c + d) = erf(c) + erf'(c) d (1 + s) from a table, c a multiple of 1/32. With w = 2 c d and v = d^2, s is the sum
+// of (-v)^n / n! times the integral of t^(2 n) exp(-w t) over 0 <= t <= 1, less 1, here as Taylor's series.
+template <class V>
+GRADTAPE_INLINE V erf_double(V x) {
+  constexpr double magic = Format<double>::magic / 32;
+  constexpr double s0[] = {-1. / 2, 1. / 6, -1. / 24, 1. / 120, -1. / 720, 1. / 5040, -1. / 40320};
+  constexpr double s1[] = {-1. / 3, 1. / 4, -1. / 10, 1. / 36, -1. / 168, 1. / 960};
+  constexpr double s2[] = {1. / 10, -1. / 12, 1. / 28, -1. / 96};
+  constexpr double s3[] = {-1. / 42, 1. / 48};
+  const V a = abs(x), limit = splat<V>(191. / 32);
+  const V t = lesser(a, limit) + magic, c = t - magic;  // where x is NaN the limit, so that the table has a row
+  const V d = lesser(limit, a) - c, w = 2 * c * d, v = d * d;
+  V row[4];
+  lookup(kErfRows, bitcast<UintVec<V>>(t) & 0xff, row);
+  const V rest = fma(v, fma(v, splat<V>(1. / 216), chain<0, 1>(w, s3)), chain<0, 1>(w, s2));
+  const V s = fma(v, fma(v, rest, chain<0, 1>(w, s1)), w * chain<0, 1>(w, s0));
+  const V slope = row[2] * d;
+  return copysign(row[0] + (slope + fma(slope, s, row[1])), x);
+}
+
+template <class V>
+GRADTAPE_INLINE V erf(V x) {
+  if constexpr (kIsFloat<V>)
+    return erf_single(x);
+  else
+    return erf_double(x);
 }
 
 // floor(x / y) of int32, 0 for y = 0, through float64: no quotient of such integers is nearer to the next integer than
@@ -510,38 +538,34 @@ GRADTAPE_INLINE V pow_single(V x, V y) {
   return fma(r, poly(r, kExp2F), splat<V>(1)) * bitcast<V>(bitcast<UintVec<V>>(t) << 52);
 }
 
-// The same for float64 operands, by a logarithm of some 66 bits as the sum of two numbers.
+// The same for float64 operands, by a logarithm of some 66 bits as the sum of two numbers: that of c, a multiple of
+// 1/64 near m, from a table, and log(1 + r), r + r_low = m / c - 1.
 template <class V>
 GRADTAPE_INLINE V pow_double(V x, V y, V k_more) {
   const auto [k0, m, biased] = scale(x);
   const V k = k0 + k_more;
-  // s = (m - 1) / (m + 1)
-  const V f = m - 1, d = m + 1, d_low = m - (d - 1), rcp = 1 / d;
-  const V s = f * rcp, sd = s * d;
-  const V s_low = (((f - sd) - product_error(s, d, sd)) - s * d_low) * rcp;
-  // log(m) = 2 s + s^3 q, q = 2/3 + z p(z), z = s^2
-  const V z = s * s, z_low = product_error(s, s, z) + 2 * s * s_low;
-  const V u = z * poly(z, kPowLogD);
-  const V q = kTwoThirdsD[0] + u, q_low = ((kTwoThirdsD[0] - q) + u) + kTwoThirdsD[1];
-  const V w = z * q, w_low = product_error(z, q, w) + fma(z, q_low, z_low * q);
-  const V v = s * w, v_low = product_error(s, w, v) + fma(s, w_low, s_low * w);
-  const V a = 2 * s + v, a_low = ((2 * s - a) + v) + fma(splat<V>(2), s_low, v_low);
-  // + k ln(2)
-  const V kh = k * kLn2D[0];  // exact
-  const V b0 = kh + a, b0_low = ((kh - b0) + a) + fma(k, splat<V>(kLn2D[1]), a_low);
-  const V b = b0 + b0_low, b_low = b0_low - (b - b0);
+  V row[4];  // 1 / c, log(c)
+  lookup(kPowRows, (bitcast<UintVec<V>>(m + Format<double>::magic / 64) & 0xff) - 45, row);
+  const V ratio = m * row[0], r = ratio - 1, r_low = product_error(m, row[0], ratio);
+  const V half = -0.5 * r, h = half * r;  // -r^2 / 2
+  // k ln(2) + log(c) is exact, and each of the sums adds something smaller.
+  const V b0 = k * kLn2D[0] + row[1], b1 = b0 + r, b2 = b1 + h;
+  const V lost = ((b0 - b1) + r) + (((b1 - b2) + h) + product_error(half, r, h));
+  const V more = fma(k, splat<V>(kLn2D[1]), row[2]) + fma(neg(r), fma(neg(r), r_low, r_low), r_low);
+  const V b_rest = fma(r * r * r, poly(r, kPowLogD), more + lost);
+  const V b = b2 + b_rest, b_low = b_rest - (b - b2);
   // times y; beyond the clamps the result overflows or vanishes anyway
   if constexpr (!kFma) {  // product_error must not overflow
     y = clamp(y, -0x1p70, 0x1p70);
   }
   const V p = y * b, p_low = fma(y, b_low, product_error(y, b, p));
   const V e0 = clamp(p, Format<double>::exp_low, Format<double>::exp_high);
-  const auto [r, c, high, low, bits] = reduce_exp(e0, 2 * 1023);
-  const V more = c + select(e0 == p, p_low, V{});
-  const V tail = r * r * poly(r, kExpD);
-  const V e = 1 + (r + (tail + fma(more, r + tail, more)));
-  const UintVec<V> half = bits >> 1, rest = bits - half;
-  return e * bitcast<V>(half << 52) * bitcast<V>(rest << 52);
+  const auto [s, c, high, low, bits] = reduce_exp(e0, 2 * 1023);
+  const V correction = c + select(e0 == p, p_low, V{});
+  const V tail = s * s * poly(s, kExpD);
+  const V e = 1 + (s + (tail + fma(correction, s + tail, correction)));
+  const UintVec<V> some = bits >> 1, others = bits - some;
+  return e * bitcast<V>(some << 52) * bitcast<V>(others << 52);
 }
 
 // What IEEE 754 says of pow outside of positive finite x and finite y; r holds |x|^y where those are plain.

@@ -129,6 +129,29 @@ GRADTAPE_INLINE V atanh(V x) {
   return copysign(select(a < 1, r, select(a == 1, infinity(x), splat<V>(T(__builtin_nan(""))))), x);
 }
 
+// erfc
+
+// From 0.47 on, erfc(a) = exp(-a^2) u (1 + s(t)), u = 1 / (a + 2), t = 1 - 4 u, where a^2 is the sum of two numbers,
+// and what rounding takes from u is put right; below, 1 - erf.
+template <class V>
+GRADTAPE_INLINE V erfc(V x) {
+  using T = Lane<V>;
+  const V a = lesser(splat<V>(kIsFloat<V> ? T(10.1) : T(27.4)), abs(x));
+  const V square = a * a;
+  const auto [r, c, high, low, bits] = reduce_exp(neg(square), 2 * int(Format<T>::bias));
+  const V d = a + 2, u = 1 / d, one = d * u;
+  const V lost = ((1 - one) - product_error(d, u, one)) - (a - (d - 2)) * u;
+  const V more = (c - product_error(a, a, square)) + lost, tail = r * r * poly(r, kExp<V>());
+  const V scaled = fma(u, poly(fma(a, u, -2 * u), kErfc<V>()), u);
+  const V p = fma(scaled, r + (tail + fma(more, r + tail, more)), scaled);
+  const UintVec<V> half = bits >> 1, rest = bits - half;
+  const V y = p * bitcast<V>(half << Format<T>::mantissa) * bitcast<V>(rest << Format<T>::mantissa);
+  const V near = 1 - fma(x, poly(x * x, kErf<V>()), x);
+  return select(abs(x) < T(0.47), near, select(x < 0, 2 - y, y));
+}
+
+// lgamma, digamma, polygamma
+
 // Functions that are computed in float64 whatever the dtype: their float32 results are right to half an ULP and a bit.
 
 template <class V, class F>
@@ -148,28 +171,6 @@ GRADTAPE_INLINE V in_double(F f, V x, V y) {
     return f(x, y);
   }
 }
-
-// erfc(a) = exp(-a^2) p(t) / (1 + 2 a) from 1/2 on (the form is Shepherd's and Laframboise's, 1981), where a^2 is the
-// sum of two numbers; below, 1 - erf.
-template <class V>
-__attribute__((noinline)) V erfc_double(V x) {
-  const V a = lesser(splat<V>(28), abs(x));
-  const V h = a * a;
-  const auto [r, c, high, low, bits] = reduce_exp(neg(h), 2 * 1023);
-  const V more = c - product_error(a, a, h), tail = r * r * poly(r, kExpD);
-  const V scaled = poly((a - 4) / (a + 4), kErfcD) / (1 + 2 * a);
-  const V p = fma(scaled, r + (tail + fma(more, r + tail, more)), scaled);
-  const UintVec<V> half = bits >> 1, rest = bits - half;
-  const V y = p * bitcast<V>(half << 52) * bitcast<V>(rest << 52);
-  const V near = sum_from(splat<V>(1), V{}, neg(x), neg(x * poly(x * x, kErfD)));
-  return select(abs(x) < 0.5, near, select(x < 0, 2 - y, y));
-}
-template <class V>
-GRADTAPE_INLINE V erfc(V x) {
-  return in_double([](auto v) GRADTAPE_LAMBDA { return erfc_double(v); }, x);
-}
-
-// lgamma, digamma, polygamma
 
 // For negative x: f = x - floor(x), g = 1 - f and 1 - x, by which the reflection formulas go.
 template <class V>

@@ -156,7 +156,8 @@ const tolerances: Readonly<Record<string, readonly [Tolerance, Tolerance]>> = {
   ],
   norm: [{ ulp: 4 }, { ulp: 6 }],
   'nn.silu': [{ ulp: 4 }, { ulp: 8, one: 32 }],
-  'nn.gelu': [{ ulp: 4 }, { ulp: 4, one: 2 }],
+  // The rounding of x / sqrt(2) counts six times at -2.5.
+  'nn.gelu': [{ ulp: 6 }, { ulp: 4, one: 2 }],
   'nn.gelu approximate': [
     { ulp: 3, one: 6 },
     { ulp: 3, one: 48 },

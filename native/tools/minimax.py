@@ -163,13 +163,10 @@ def atan_part(z):
     return (mp.atan(x) / x - 1) / z
 
 
-ERFC_CENTRE = 4
-
-
-def erfc_part(t):
-    """(1 + 2 x) exp(x^2) erfc(x) for t = (x - centre) / (x + centre)."""
-    x = ERFC_CENTRE * (1 + t) / (1 - t)
-    return (1 + 2 * x) * mp.exp(x * x) * mp.erfc(x)
+def erfc_scaled(t):
+    """(2 + x) exp(x^2) erfc(x) for t = (x - 2) / (x + 2)."""
+    x = 2 * (1 + t) / (1 - t)
+    return (2 + x) * mp.exp(x * x) * mp.erfc(x)
 
 
 def lgamma_part(y):
@@ -256,21 +253,36 @@ def main():
         parts('kPiD', 53, PI, [53, 53, 53], 'the same')
         parts('kPiShortD', 53, PI, [33, 33, 33, 53], 'pi; the first three times an integer below 2^20 are exact')
     if wanted('erf'):
-        for n, bits, k, g, top in (('F', 24, 7, 6, '3.95'), ('D', 53, 13, 17, '5.95')):
-            polynomial(f'kErf{n}', bits, erf_part, list(range(k)), 0, 1, lambda z: 1 / (1 + erf_part(z)),
-                       'erf(x) / x - 1 = c0 + c1 z + ..., z = x^2 <= 1')
-            polynomial(f'kErfTail{n}', bits, lambda t: -mp.log(mp.erfc(t)), list(range(g + 1)), 1, mpf(top),
-                       lambda t: mp.erfc(t) / mp.erf(t), f'-log(erfc(x)) = c0 + c1 x + ..., 1 <= x <= {top}')
+        for n, bits, k, top in (('F', 24, 7, 1), ('D', 53, 9, mpf('0.48') ** 2)):
+            polynomial(f'kErf{n}', bits, erf_part, list(range(k)), 0, top, lambda z: 1 / (1 + erf_part(z)),
+                       f'erf(x) / x - 1 = c0 + c1 z + ..., z = x^2 <= {mp.nstr(top, 4)}')
+        polynomial('kErfTailF', 24, lambda t: -mp.log(mp.erfc(t)), list(range(7)), 1, mpf('3.95'),
+                   lambda t: mp.erfc(t) / mp.erf(t), '-log(erfc(x)) = c0 + c1 x + ..., 1 <= x <= 3.95')
+        print('// erf(c) as the sum of two numbers, and its derivative, for c = 0, 1/32, 2/32, ...')
+        print('constexpr double kErfRows[][4] = {')
+        for c in (mpf(i) / 32 for i in range(192)):
+            high, slope = rounded(mp.erf(c), 53), rounded(2 / mp.sqrt(PI) * mp.exp(-c * c), 53)
+            print(f'    {{{", ".join(literal(x, 53) for x in (high, rounded(mp.erf(c) - high, 53), slope))}}},')
+        print('};')
+        print()
     if wanted('pow'):
         s = (SQRT2 - 1) / (SQRT2 + 1)
         polynomial('kLog2F', 53, lambda z: (atanh2(z) + 2) / LN2, list(range(6)), 0, s * s, lambda z: LN2 / 2,
                    'log2((1 + s) / (1 - s)) = s (c0 + c1 z + ...), z = s^2; for the float32 power')
         polynomial('kExp2F', 53, lambda r: mpf(2) ** r - 1, list(range(1, 8)), -mpf('0.501'), mpf('0.501'), lambda r: 2 ** -r,
                    '2^r - 1 = r (c0 + c1 r + ...), |r| <= 1/2; for the float32 power')
-        polynomial('kPowLogD', 53, lambda z: mpf(2) / 5 if z == 0 else (atanh2(z) / z - mpf(2) / 3) / z,
-                   list(range(8)), 0, s * s, lambda z: z * z,
-                   '2 atanh(s) = 2 s + s^3 (2/3 + z (c0 + c1 z + ...)), z = s^2; for the float64 power')
-        parts('kTwoThirdsD', 53, mpf(2) / 3, [53, 53], '2/3')
+        polynomial('kPowLogD', 53, lambda r: mp.log1p(r) - r + r * r / 2, list(range(3, 10)), -mpf('0.0112'), mpf('0.0112'),
+                   inverse(mp.log1p), 'log(1 + r) - r + r^2 / 2 = r^3 (c0 + c1 r + ...), |r| <= 0.0112; for the float64 power')
+        print('// 1 / c and log(c) as the sum of two numbers, the first a multiple of 2^-41, for c = 45/64, 46/64, ... and 1 / c')
+        print('// rounded, which is the c that is meant')
+        print('constexpr double kPowRows[][4] = {')
+        for i in range(45, 92):
+            inverse_c = rounded(mpf(64) / i, 53)
+            log = -mp.log(inverse_c)
+            high = mp.nint(mp.ldexp(log, 41)) / mpf(2) ** 41
+            print(f'    {{{", ".join(literal(x, 53) for x in (inverse_c, high, rounded(log - high, 53)))}}},')
+        print('};')
+        print()
     if wanted('arc'):
         for n, bits, k, l in (('F', 24, 5, 6), ('D', 53, 13, 12)):
             polynomial(f'kAsin{n}', bits, asin_part, list(range(k)), 0, mpf(1) / 4, lambda z: z / (1 + z * asin_part(z)),
@@ -280,9 +292,10 @@ def main():
         parts('kThreeQuartersPiF', 24, 3 * PI / 4, [24, 24], '3 pi / 4')
         parts('kThreeQuartersPiD', 53, 3 * PI / 4, [53, 53], 'the same')
     if wanted('erfc'):
-        low, high = ((mpf(x) - ERFC_CENTRE) / (mpf(x) + ERFC_CENTRE) for x in ('0.5', '27.3'))
-        polynomial('kErfcD', 53, erfc_part, list(range(23)), low, high, inverse(erfc_part),
-                   'exp(x^2) erfc(x) = (c0 + c1 t + ...) / (1 + 2 x), t = (x - 4) / (x + 4), x >= 1/2')
+        for n, bits, k, top in (('F', 24, 10, '10.2'), ('D', 53, 24, '27.5')):
+            low, high = ((mpf(x) - 2) / (mpf(x) + 2) for x in ('0.46', top))
+            polynomial(f'kErfc{n}', bits, lambda t: erfc_scaled(t) - 1, list(range(k)), low, high, inverse(erfc_scaled),
+                       f'exp(x^2) erfc(x) = (1 + c0 + c1 t + ...) / (x + 2), t = (x - 2) / (x + 2), 0.46 <= x <= {top}')
     if wanted('gamma'):
         polynomial('kLgammaD', 53, lgamma_part, list(range(22)), mpf(-3) / 4, mpf(1) / 2, inverse(lgamma_part),
                    'log(gamma(2 + y)) = y (c0 + c1 y + ...), -3/4 <= y <= 1/2')
