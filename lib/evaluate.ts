@@ -15,6 +15,8 @@ import { isKnown, settle, Tensor } from './tensor.js';
 export interface Owner {
   /** The value that waits. */
   readonly pendingValue: Tensor;
+  /** Those that show its elements so far, if only what computes the next ones reads them: they may be overwritten. */
+  readonly replaces: readonly Tensor[];
   /** Its value is there. */
   commit(): void;
   /** Its value cannot be computed: back to the last one that could. */
@@ -165,15 +167,37 @@ interface Job {
   readonly waiting: readonly Owner[];
   /** Everything whose address is in the program; held over the call. */
   readonly held: readonly Tensor[];
+  /** What has other elements afterwards. */
+  readonly replaced: readonly Tensor[];
 }
+
+/** How many programs run on other threads: each may be reading any buffer. */
+let flying = 0;
 
 // An address keeps nothing alive, and neither does a local that the optimizer sees through.
 let held: Job | null = null;
 
 const nobody: readonly Owner[] = [];
 
-/** Writes the program for the roots and for all waiting variables; null if everything is known. */
-function prepare(roots: readonly Tensor[]): Job | null {
+/** Of the values being computed, those that may be written over an input of the program, and those inputs' owners. */
+function replacements(waiting: readonly Owner[]): Map<Tensor, Owner> | null {
+  let found: Map<Tensor, Owner> | null = null;
+  for (const owner of waiting) {
+    const [input] = owner.replaces;
+    if (!input?.buffer || input.mark !== serial) continue;
+    const { buffer } = input;
+    const t = viewed(owner.pendingValue);
+    const alone = order.every((other) => other === input || other.buffer !== buffer);
+    if (alone && t.opcode >= kFirstElementwise && t.size > 1) {
+      found ??= new Map();
+      found.set(t, owner);
+    }
+  }
+  return found;
+}
+
+/** Writes the program for the roots and for all waiting variables; null if everything is known. `mayReplace`: in place, where it can. */
+function prepare(roots: readonly Tensor[], mayReplace: boolean): Job | null {
   const waiting = owners.length > 0 ? [...owners] : nobody;
   const wanted: Tensor[] = [];
   const views: [Tensor, Tensor][] = [];
@@ -201,20 +225,29 @@ function prepare(roots: readonly Tensor[]): Job | null {
   for (const t of computed) large ||= t.size > 1;
   const outputs: Tensor[] = [];
   let buffers: (TensorBuffer | null)[] | null = null;
+  const replacing = mayReplace && flying === 0 && waiting.length > 0 ? replacements(waiting) : null;
+  let replaced = none;
   for (const t of computed) {
     if (!mustKeep(t, large)) continue;
+    const before = replacing?.get(t)?.replaces;
     if (t.size === 1) {
       native.writeResult(t.index);
       buffers?.push(null);
     } else {
-      const buffer = allocate(t.dtype, t.size);
       buffers ??= outputs.map(() => null);
-      buffers.push(buffer);
-      native.writeOutput(t.index, buffer.address);
+      if (before) {
+        buffers.push(before[0]?.buffer ?? null);
+        native.writeReplacement(t.index, (before[0] as Tensor).index);
+        replaced = replaced.concat(before);
+      } else {
+        const buffer = allocate(t.dtype, t.size);
+        buffers.push(buffer);
+        native.writeOutput(t.index, buffer.address);
+      }
     }
     outputs.push(t);
   }
-  const job = { outputs, buffers, computed, views, waiting, held: order };
+  const job = { outputs, buffers, computed, views, waiting, held: order, replaced };
   // Only the job keeps them now: what the last program used must not live until the next.
   order = none;
   computed = none;
@@ -238,6 +271,8 @@ function mustKeep(t: Tensor, large: boolean): boolean {
 }
 
 function put(job: Job, result: (i: number) => number): void {
+  // Nobody asks for these again; if somebody does, it shall not get another's elements.
+  for (const t of job.replaced) t.buffer = null;
   let results = 0;
   for (let k = 0; k < job.outputs.length; k++) {
     const t = job.outputs[k] as Tensor;
@@ -285,7 +320,7 @@ function fail(job: Job, failure: RunFailure, failed: Tensor | undefined): never 
 
 /** Computes the given tensors, and every variable that waits for its value. */
 export function evaluateTensors(roots: readonly Tensor[]): void {
-  const job = prepare(roots);
+  const job = prepare(roots, true);
   if (!job || job.outputs.length === 0) {
     if (job) put(job, () => 0);
     return;
@@ -308,16 +343,9 @@ export function evaluateTensors(roots: readonly Tensor[]): void {
   put(job, native.result);
 }
 
-let flying = 0;
-
-/** Whether no program runs on another thread, which may be reading any buffer. */
-export function mayRecycle(): boolean {
-  return flying === 0;
-}
-
 /** The same on a native thread. */
 export async function evaluateTensorsAsync(roots: readonly Tensor[]): Promise<void> {
-  const job = prepare(roots);
+  const job = prepare(roots, false);
   if (!job) return;
   // From here on they are this program's to settle; another program may compute them again meanwhile, with the same bits.
   dismiss(job.waiting);

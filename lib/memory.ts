@@ -101,18 +101,6 @@ function reclaim(): void {
   if (idleBytes > restLimit) expectRest();
 }
 
-/** Buffers that nobody has any more, by dtype and size: the next tensor of the kind takes one as it is. */
-const ready = new Map<string, TensorBuffer[]>();
-
-/** Gives a buffer back before V8 finds it; nothing may read it from now on. */
-export function recycle(dtype: DType, buffer: TensorBuffer): void {
-  const kind = `${dtype} ${buffer.elements.length}`;
-  const list = ready.get(kind);
-  if (list) list.push(buffer);
-  else ready.set(kind, [buffer]);
-  expectRest();
-}
-
 let resting: NodeJS.Timeout | null = null;
 let takenBefore = 0;
 
@@ -123,7 +111,6 @@ function expectRest(): void {
   resting = setTimeout(() => {
     resting = null;
     if (takenEver !== takenBefore) return expectRest();
-    ready.clear();
     while (idleBytes > restLimit) dropOne();
   }, restTime);
   resting.unref();
@@ -198,11 +185,6 @@ function takeShare(dtype: DType, size: number, bytes: number): TensorBuffer {
 /** Unzeroed memory for `size` elements. */
 export function allocate(dtype: DType, size: number): TensorBuffer {
   const bytes = size * dtypeBytes[dtype];
-  const again = ready.size > 0 ? ready.get(`${dtype} ${size}`)?.pop() : undefined;
-  if (again) {
-    takenEver += bytes;
-    return again;
-  }
   if (bytes <= smallBytes) return takeShare(dtype, size, bytes);
   if (bytes >= blockBytes) return takeBlock(dtype, size, rounded(bytes));
   return tracked(dtype, size, alignedMemory(dtype, size, bytes, align), -1);

@@ -97,8 +97,7 @@ const control = new Int32Array(4);
 let at = 2;
 let dataAt = 0;
 let values = 0;
-let outputs = 0;
-let outputList: number[] = [];
+let outputList: number[] = []; // pairs: a value, the input that it replaces
 addon.setMailbox(words, data, results, control);
 
 /** The array, longer and with the same contents. */
@@ -128,7 +127,6 @@ export function begin(): void {
   at = 2;
   dataAt = 0;
   values = 0;
-  outputs = 0;
   outputList = [];
 }
 
@@ -192,15 +190,18 @@ export function writeWithData(opcode: number, dtype: DType, shape: Shape, number
 
 /** Asks for a value of several elements, to be written to `address`. Outputs come after all values. */
 export function writeOutput(index: number, address: number): void {
-  outputList.push(index);
-  outputs++;
+  outputList.push(index, -1);
   pushData(address);
+}
+
+/** Asks for the value of an elementwise op, to be written over an input of its size and dtype once that is not needed any more. */
+export function writeReplacement(index: number, input: number): void {
+  outputList.push(index, input);
 }
 
 /** Asks for a value of one element, to be returned as a number. */
 export function writeResult(index: number): void {
-  outputList.push(index);
-  outputs++;
+  outputList.push(index, -1);
 }
 
 /** What went wrong while a program ran; `value` is its index in the program. */
@@ -212,14 +213,15 @@ export interface RunFailure {
 }
 
 function finish(): void {
-  if (at + outputs > words.length) growWords(at + outputs);
-  if (outputs > results.length) {
-    results = new Float64Array(outputs * 2);
+  const { length } = outputList;
+  if (at + length > words.length) growWords(at + length);
+  if (length > results.length) {
+    results = new Float64Array(length);
     addon.setMailbox(words, data, results, control);
   }
   words[0] = values;
-  words[1] = outputs;
-  for (let i = 0; i < outputs; i++) words[at++] = outputList[i] as number;
+  words[1] = length / 2;
+  for (let i = 0; i < length; i++) words[at++] = outputList[i] as number;
   control[0] = at;
 }
 

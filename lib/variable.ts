@@ -6,8 +6,7 @@ import type { DType } from './dtype.js';
 import { checkDType } from './dtype.js';
 import { DTypeError, ShapeError } from './errors.js';
 import type { Owner } from './evaluate.js';
-import { enlist, evaluateTensors, mayRecycle, withdraw } from './evaluate.js';
-import { recycle } from './memory.js';
+import { enlist, evaluateTensors, withdraw } from './evaluate.js';
 import { opcodeOf } from './native.js';
 import type { Shape } from './shape.js';
 import { sameShape, showShape } from './shape.js';
@@ -39,6 +38,7 @@ export function aliasOf(t: Tensor): Tensor {
 const readOp: RecordedOp = { name: 'read', vjps: [{ needs: 0, pull: (ct) => ct }] };
 
 let unnamed = 0;
+const nothing: readonly Tensor[] = [];
 
 /** A value that assign() replaces. Every use as an operand is a reading, which active tapes see if it is trainable. */
 export class Variable {
@@ -114,8 +114,7 @@ export class Variable {
     // A value still waiting is settled first, so that a loop that never looks at anything keeps one step pending, not all.
     if (this.waiting && !isKnown(this.current)) evaluateTensors([this.current]);
     const value = aliasOf(t);
-    const before = this.sole;
-    const seen = this.current;
+    const replaces = this.sole ? [this.current, this.sole] : nothing;
     this.current = value;
     this.sole = sole && !isKnown(value) ? t : null;
     if (isKnown(value)) {
@@ -125,10 +124,10 @@ export class Variable {
     const owner: Owner = {
       enlisted: false,
       pendingValue: value,
+      replaces,
       commit: () => {
         if (value.id > this.good.id) this.good = value; // one computed on another thread may come late
         if (this.waiting === owner) this.waiting = null;
-        if (before) discard(before, seen);
       },
       revert: () => {
         if (this.waiting !== owner) return;
@@ -153,16 +152,6 @@ export class Variable {
   borrow(): Tensor {
     return this.current;
   }
-}
-
-/** Gives the elements of two tensors that show the same ones back. */
-function discard(t: Tensor, alias: Tensor): void {
-  const { buffer, dtype } = t;
-  if (!buffer || !mayRecycle()) return;
-  // Whoever has them against the promise meets an error, not somebody else's numbers.
-  t.buffer = null;
-  alias.buffer = null;
-  recycle(dtype, buffer);
 }
 
 let listener: ((v: Variable) => void) | null = null;

@@ -275,7 +275,7 @@ class Planner {
       else if (v.size == 1)
         p.places[i] = {Place::kSlot, int64_t(p.slots++)};
       else if (is_output_[i])
-        p.places[i] = {Place::kData, p.program.output_data[output_of[i]]};
+        place_output(int32_t(i), output_of[i]);
       else if (redirected_[i] >= 0)
         p.places[i] = {Place::kData, p.program.output_data[output_of[redirected_[i]]]};
     }
@@ -306,6 +306,52 @@ class Planner {
       }
     }
     p.arena_bytes = layout_.peak();
+  }
+
+  // Where the caller wants it; but what replaces an input waits in the arena unless it may be written there at once.
+  void place_output(int32_t i, int32_t k) {
+    const int32_t replaced = plan_.program.replaced[k];
+    if (replaced < 0 || may_replace(i, replaced)) {
+      plan_.places[i] = {Place::kData, plan_.program.output_data[k]};
+      return;
+    }
+    plan_.replacements.push_back({i, replaced});
+    last_use_[i] = int(groups_.size()) - 1;
+    used_outside_[i] = true;
+  }
+
+  // Whether nobody reads the input after value i is written over it, and nothing fails then: a failing program changes
+  // no input. A loop reads a block before it writes it, and each only once.
+  bool may_replace(int32_t i, int32_t input) const {
+    const int s = step_of_[i];
+    if (last_use_[input] > s) return false;
+    for (size_t t = size_t(s); t < groups_.size(); ++t) {
+      if (can_fail(groups_[t])) return false;
+    }
+    const Group& g = groups_[s];
+    bool written = false;
+    Strides strides;
+    for (int32_t j : g.values) {
+      for (int o = 0; o < values_[j].arity; ++o) {
+        const int32_t x = values_[j].operands[o];
+        if (views_[x].base != input) continue;
+        if (written || strides_over(x, values_[j], strides) != Source::kFlat) return false;
+      }
+      written = written || j == i;
+    }
+    for (int32_t j : g.reductions) {
+      if (views_[values_[j].operands[0]].base == input) return false;
+    }
+    return true;
+  }
+
+  bool can_fail(const Group& g) const {
+    for (int32_t i : g.values) {
+      const int32_t opcode = values_[i].opcode;
+      if (opcode == kGather || opcode == kScatterAdd || (opcode >= kFirstElementwise && divides(values_[i])))
+        return true;
+    }
+    return false;
   }
 
   // Gives value i room in the arena, unless it has a place or stays in a register.

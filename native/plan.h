@@ -137,6 +137,11 @@ struct Step {
   int32_t index;  // into loops, scalars, matmuls, windows; kOther: the value
 };
 
+// Elements that go over an input at the end, when nothing can fail and nobody reads it any more.
+struct Replacement {
+  int32_t value, input;
+};
+
 struct Plan {
   Program program;
   const Kernels* kernels = nullptr;
@@ -146,8 +151,9 @@ struct Plan {
   std::vector<std::vector<ScalarCall>> scalars;
   std::vector<MatmulStep> matmuls;
   std::vector<WindowStep> windows;
-  std::vector<Place> places;  // by value: the place of its base
-  std::vector<int32_t> base;  // by value: the value whose elements it shows
+  std::vector<Replacement> replacements;  // those that could not be written in place
+  std::vector<Place> places;              // by value: the place of its base
+  std::vector<int32_t> base;              // by value: the value whose elements it shows
   size_t slots = 0;
   size_t arena_bytes = 0;
   size_t scratch_bytes = 0;  // registers of the largest loop, for one thread

@@ -369,16 +369,27 @@ std::string decode(const int32_t* source, size_t count, const Kernels& kernels, 
     program.data_count += form.data;
     program.values.push_back(v);
   }
-  if (end - w != output_count) return "length differs from the contents";
+  if (end - w != 2 * output_count) return "length differs from the contents";
   std::vector<bool> taken(value_count, false);
-  for (int64_t i = 0; i < output_count; ++i) {
-    if (w[i] < 0 || w[i] >= value_count) return "output index out of range";
-    if (taken[w[i]]) return "output named twice";
-    const Value& v = program.values[w[i]];
+  for (; w < end; w += 2) {
+    const int32_t index = w[0], replaced = w[1];
+    if (index < 0 || index >= value_count) return "output index out of range";
+    if (taken[index]) return "output named twice";
+    const Value& v = program.values[index];
     if (v.opcode == kInput) return "output is an input";
-    taken[w[i]] = true;
-    program.outputs.push_back(w[i]);
-    if (v.size == 1) {
+    taken[index] = true;
+    program.outputs.push_back(index);
+    program.replaced.push_back(replaced);
+    if (replaced != -1) {
+      if (replaced < 0 || replaced >= value_count) return "replaced index out of range";
+      const Value& x = program.values[replaced];
+      if (x.opcode != kInput || taken[replaced]) return "what an output replaces is no input, or replaced twice";
+      if (!is_elementwise(v.opcode) || v.size == 1 || x.size != v.size || x.dtype != v.dtype) {
+        return "an output cannot replace that input";
+      }
+      taken[replaced] = true;
+      program.output_data.push_back(x.data);
+    } else if (v.size == 1) {
       program.output_data.push_back(-1);
       ++program.result_count;
     } else {

@@ -652,6 +652,10 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
     }
     if (failure.code != Failure::kNone) return failure;
   }
+  for (const Replacement& r : plan.replacements) {
+    const Value& v = values[r.value];
+    std::memcpy(addresses[r.input], addresses[r.value], size_t(v.size) * kDTypeSize[v.dtype]);
+  }
   for (size_t k = 0; k < plan.program.outputs.size(); ++k) {
     if (plan.program.output_data[k] >= 0) continue;
     const int32_t v = plan.program.outputs[k];

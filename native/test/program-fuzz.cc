@@ -395,6 +395,17 @@ bool is_valid(Made v, const std::vector<Made>& before) {
   return decode(words.data(), words.size(), *kernels_for(""), program).empty();
 }
 
+// An input of the value's size and dtype that no output replaces yet, or -1.
+int32_t any_input_like(Bytes& in, const std::vector<Made>& values, int32_t i, const std::vector<bool>& replaced) {
+  const int count = int(values.size());
+  int j = in.below(count);
+  for (int tries = 0; tries < count; ++tries, j = (j + 1) % count) {
+    const Made& x = values[j];
+    if (x.opcode == kInput && x.dtype == values[i].dtype && x.size() == values[i].size() && !replaced[j]) return j;
+  }
+  return -1;
+}
+
 std::vector<int32_t> any_program(Bytes& in) {
   std::vector<int32_t> words;
   if (in.below(16) == 15) {  // raw words
@@ -416,7 +427,14 @@ std::vector<int32_t> any_program(Bytes& in) {
   }
   words = {int32_t(values.size()), int32_t(outputs.size())};
   for (const Made& v : values) append(words, v);
-  words.insert(words.end(), outputs.begin(), outputs.end());
+  std::vector<bool> replaced(values.size());
+  for (int32_t i : outputs) {
+    int32_t over = -1;
+    if (is_elementwise(values[i].opcode) && values[i].size() > 1 && in.below(2))
+      over = any_input_like(in, values, i, replaced);
+    if (over >= 0) replaced[over] = true;
+    words.insert(words.end(), {i, over});
+  }
   if (corrupt) {
     for (int i = in.below(4); i >= 0 && !words.empty(); --i) {
       const size_t at = size_t(uint32_t(in.word())) % words.size();
@@ -558,7 +576,7 @@ class OneByOne {
     push_value(words, v, v.opcode, v.arity, attributes);
     for (int o = 0; o < v.arity; ++o) words.push_back(o);
     words.insert(words.end(), v.attributes, v.attributes + attributes);
-    words.push_back(v.arity);
+    words.insert(words.end(), {v.arity, -1});
     if (v.data >= 0) data.insert(data.end(), &data_[v.data], &data_[v.data] + (v.opcode == kLiteral ? 1 : 3));
     double number = 0;
     if (v.size != 1) data.push_back(results_[i].address);
@@ -612,10 +630,24 @@ void check(const std::vector<int32_t>& words, const Limits& limits, uint64_t see
   for (size_t k = 0; k < outputs.size(); ++k) {
     if (program.output_data[k] < 0) continue;
     const Value& v = program.values[program.outputs[k]];
-    outputs[k].make(kDTypeSize[v.dtype] * size_t(v.size));
+    const size_t bytes = kDTypeSize[v.dtype] * size_t(v.size);
+    outputs[k].make(bytes);
+    const int32_t over = program.replaced[k];
+    if (over >= 0) std::memcpy(outputs[k].bytes.get(), buffers[over].bytes.get(), bytes);
     data[program.output_data[k]] = outputs[k].address;
   }
-  if (run(plan, data.data(), results.data(), executor, pool).code != Failure::kNone) return;
+  const bool failed = run(plan, data.data(), results.data(), executor, pool).code != Failure::kNone;
+  // The inputs themselves are as they were, for the values one by one.
+  for (size_t k = 0; k < outputs.size(); ++k) {
+    const int32_t over = program.replaced[k];
+    if (over < 0) continue;
+    const Value& v = program.values[over];
+    data[v.data] = buffers[over].address;
+    if (failed &&
+        std::memcmp(outputs[k].bytes.get(), buffers[over].bytes.get(), kDTypeSize[v.dtype] * size_t(v.size)) != 0)
+      fail(words, "a failing program changed the input", over);
+  }
+  if (failed) return;
   if (program.values.size() > size_t(kSmall.values)) return;
   OneByOne alone(plan, data, words);
   size_t next = 0;
