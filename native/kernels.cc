@@ -441,8 +441,8 @@ constexpr void fill_dtype(Kernels& k) {
   }
   k.reduce[kMax][d] = {&Reduce<MaxOf, T>::rows, &Reduce<MaxOf, T>::columns};
   k.reduce[kMin][d] = {&Reduce<MinOf, T>::rows, &Reduce<MinOf, T>::columns};
-  k.argmax[d] = &Arg<T, true>::rows;
-  k.argmin[d] = &Arg<T, false>::rows;
+  k.argmax[d] = {&Arg<T, true>::rows, &Arg<T, true>::columns};
+  k.argmin[d] = {&Arg<T, false>::rows, &Arg<T, false>::columns};
 }
 
 template <DType d>
@@ -450,6 +450,7 @@ constexpr void fill_windows(Kernels& k) {
   using T = Type<d>;
   k.softmax[d] = &Softmax<T, false>::rows;
   k.log_softmax[d] = &Softmax<T, true>::rows;
+  k.log_sum_exp[d] = &LogSumExp<T>::rows;
   k.window[kConv][d] = window_fns<ConvGather<T, false>>();
   k.window[kConvImage][d] = window_fns<ConvGather<T, true>>();
   k.window[kConvFilter][d] = window_fns<ConvFilter<T>>();

@@ -61,9 +61,15 @@ struct ReduceFns {
   void (*columns)(const void* x, size_t stride, void* out, size_t rows, size_t n);
 };
 
-// out[r] = index of the first largest (smallest) of the n elements of row r; the first NaN counts as largest
-// (smallest).
-using ArgFn = void (*)(const void* x, int32_t* out, size_t rows, size_t n);
+// Computes something of each of the rows of n > 0 elements, whatever the other rows are.
+using RowsFn = void (*)(const void* x, void* out, size_t rows, size_t n);
+
+// Index (int32) of the first largest or smallest element; the first NaN counts as both.
+struct ArgFns {
+  RowsFn rows;  // out[r]: in row r
+  // out[j]: over r < rows of x[r * stride + j], j < n; stride in elements
+  void (*columns)(const void* x, size_t stride, int32_t* out, size_t rows, size_t n);
+};
 
 // dst[j * dst_stride + i] = src[i * src_stride + j], i < rows, j < columns; strides in elements; blocked.
 using TransposeFn = void (*)(const void* src, size_t src_stride, void* dst, size_t dst_stride, size_t rows,
@@ -122,18 +128,16 @@ struct WindowFns {
               void* own);
 };
 
-// softmax (or its logarithm) of each of the rows of n > 0 elements
-using SoftmaxFn = void (*)(const void* x, void* out, size_t rows, size_t n);
-
 struct Kernels {
   const char* isa;
   ElementwiseFn elementwise[kElementwiseKernels][kDTypes][kVariants];  // null: not defined for that dtype
   ElementwiseFn cast[kDTypes][kDTypes];                                // [from][to]; unary
   ReduceFns reduce[kReductions][kDTypes];  // bool: max is any, min is all; sum and prod null
-  ArgFn argmax[kDTypes];
-  ArgFn argmin[kDTypes];
-  SoftmaxFn softmax[kDTypes];  // float32, float64; others null
-  SoftmaxFn log_softmax[kDTypes];
+  ArgFns argmax[kDTypes];
+  ArgFns argmin[kDTypes];
+  RowsFn softmax[kDTypes];  // float32, float64; others null
+  RowsFn log_softmax[kDTypes];
+  RowsFn log_sum_exp[kDTypes];            // one element a row
   TransposeFn transpose[4];               // by log2 of the element size; [1] null
   GemmFns gemm[kDTypes];                  // float32, float64, int32 (wrapping); others null
   WindowFns window[kWindowOps][kDTypes];  // float32, float64; others null

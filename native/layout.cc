@@ -215,12 +215,6 @@ Failure run_layout(const Value& v, const Value* values, const Kernels& kernels, 
     case kGather:
     case kScatterAdd:
       return run_gather(v, int32_t(&v - values), kernels, x[0], reinterpret_cast<const int32_t*>(x[1]), out);
-    case kArgmax:
-    case kArgmin: {
-      const ArgFn arg = (v.opcode == kArgmax ? kernels.argmax : kernels.argmin)[operand->dtype];
-      arg(x[0], reinterpret_cast<int32_t*>(out), size_t(v.size), size_t(operand->dims[operand->rank - 1]));
-      return {};
-    }
     default:
       run_random(v, kernels, data + v.data, out);
       return {};

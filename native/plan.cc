@@ -406,8 +406,7 @@ class Planner {
 
   void emit_other(int32_t i) {
     const Value& v = values_[i];
-    const bool in_parts = v.opcode == kSoftmax || v.opcode == kLogSoftmax;
-    plan_.parallel = plan_.parallel || (in_parts && v.size >= kParallelLoop);
+    plan_.parallel = plan_.parallel || (is_by_rows(v.opcode) && values_[v.operands[0]].size >= kParallelLoop);
     plan_.steps.push_back({Step::kOther, i});
   }
 

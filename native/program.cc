@@ -22,6 +22,7 @@ std::vector<OpcodeName> opcode_names() {
       {kArgmin, "argmin"},
       {kSoftmax, "softmax"},
       {kLogSoftmax, "logSoftmax"},
+      {kLogSumExp, "logSumExp"},
       {kRandomUniform, "randomUniform"},
       {kRandomNormal, "randomNormal"},
       {kRandomPermutation, "randomPermutation"},
@@ -61,11 +62,14 @@ bool form_of(int32_t opcode, int rank, Form& form) {
     case kReshape:
     case kBroadcast:
     case kCast:
-    case kArgmax:
-    case kArgmin:
     case kSoftmax:
     case kLogSoftmax:
+    case kLogSumExp:
       form = {1, 0, 0};
+      return true;
+    case kArgmax:
+    case kArgmin:
+      form = {1, 1, 0};
       return true;
     case kTranspose:
       form = {1, rank, 0};
@@ -153,6 +157,15 @@ const char* check_matmul(const Value& v, const Value& a, const Value& b) {
   batch_v.rank -= 2;
   if (!broadcasts_to(batch_a, batch_v) || !broadcasts_to(batch_b, batch_v)) return "batch shapes do not broadcast";
   return nullptr;
+}
+
+// v has the shape of x without one axis, which has elements.
+const char* without_axis(const Value& v, const Value& x, int32_t axis) {
+  if (axis < 0 || axis >= x.rank || v.rank != x.rank - 1) return "wrong rank";
+  for (int d = 0; d < v.rank; ++d) {
+    if (v.dims[d] != x.dims[d < axis ? d : d + 1]) return "wrong shape";
+  }
+  return x.dims[axis] > 0 || v.size == 0 ? nullptr : "nothing to reduce";
 }
 
 const char* check_gather(const Value& v, const Value& x, const Value& indices) {
@@ -253,10 +266,11 @@ const char* check_value(const Value& v, const Value* const* x) {
     case kArgmax:
     case kArgmin: {
       if (v.dtype != kInt32 || x[0]->dtype == kBool) return "wrong dtype";
-      if (x[0]->rank == 0 || v.rank != x[0]->rank - 1) return "wrong rank";
-      if (std::memcmp(v.dims, x[0]->dims, sizeof(int32_t) * v.rank) != 0) return "wrong shape";
-      return x[0]->dims[v.rank] > 0 || v.size == 0 ? nullptr : "nothing to reduce";
+      return without_axis(v, *x[0], v.attributes[0]);
     }
+    case kLogSumExp:
+      if (v.dtype > kFloat64 || x[0]->dtype != v.dtype) return "wrong dtype";
+      return without_axis(v, *x[0], x[0]->rank - 1);
     case kSoftmax:
     case kLogSoftmax:
       if (v.dtype > kFloat64 || x[0]->dtype != v.dtype) return "wrong dtype";

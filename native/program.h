@@ -31,10 +31,11 @@ enum Opcode : int32_t {
   kConcat,      // attribute: axis
   kGather,      // (params, indices); attributes: batch, outer, length, count, inner
   kScatterAdd,  // (updates, indices); the same attributes; the transpose of gather
-  kArgmax,      // over the last axis; int32
+  kArgmax,      // attribute: axis; int32
   kArgmin,
   kSoftmax,  // of rows along the last axis
   kLogSoftmax,
+  kLogSumExp,  // one element of each row
   kRandomUniform,
   kRandomNormal,
   kRandomPermutation,    // of 0..n-1; int32
@@ -81,6 +82,8 @@ std::string decode(const int32_t* words, size_t count, const Kernels& kernels, P
 
 inline bool is_elementwise(int32_t opcode) { return opcode >= kFirstElementwise || opcode == kCast; }
 inline bool is_reduction(int32_t opcode) { return opcode >= kFirstReduction && opcode < kFirstReduction + kReductions; }
+// Argmax, softmax and their like: each row (or column) for itself.
+inline bool is_by_rows(int32_t opcode) { return opcode >= kArgmax && opcode <= kLogSumExp; }
 inline bool is_window(int32_t opcode) { return opcode >= kFirstWindow && opcode < kFirstWindow + kWindowOps; }
 
 // The window of a value for which is_window holds, over operands x and y. Returns null, or what does not fit.

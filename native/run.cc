@@ -11,6 +11,7 @@ namespace {
 // Below this a second thread costs more than it saves, even a spinning one.
 constexpr int64_t kParallelWork = 1 << 17;
 constexpr int64_t kSoftmaxPasses = 8;                // what one is worth in passes over its elements
+constexpr int64_t kCutColumns = 512;                 // fewer columns than this are not worth a thread of their own
 constexpr size_t kCountPagesFrom = size_t{1} << 20;  // asking the system costs too much for small programs
 
 char* pointer(double address) { return reinterpret_cast<char*>(uintptr_t(address)); }
@@ -518,32 +519,53 @@ void run_window(const WindowStep& step, char* const* addresses, char* arena, Poo
     window_part(&job, 0, 0);
 }
 
-// Rows in as many parts as there are threads.
+// Rows (or columns, of argmax) in as many parts as there are threads.
 struct RowsJob {
-  SoftmaxFn fn;
+  RowsFn fn;
+  const ArgFns* arg;
   const char* x;
   char* out;
-  int64_t rows, length, row_bytes, parts;
+  int64_t outer, length, inner, size, out_size, parts;  // out_size: bytes of a row's result
 };
 
 void rows_part(void* context, size_t part, size_t) {
   const RowsJob& job = *static_cast<const RowsJob*>(context);
-  const int64_t from = job.rows * int64_t(part) / job.parts, to = job.rows * int64_t(part + 1) / job.parts;
+  const int64_t count = job.inner > 1 ? job.inner : job.outer;
+  const int64_t from = count * int64_t(part) / job.parts, to = count * int64_t(part + 1) / job.parts;
   if (from == to) return;
-  job.fn(job.x + from * job.row_bytes, job.out + from * job.row_bytes, size_t(to - from), size_t(job.length));
+  if (job.inner == 1) {
+    job.fn(job.x + from * job.length * job.size, job.out + from * job.out_size, size_t(to - from), size_t(job.length));
+    return;
+  }
+  for (int64_t o = 0; o < job.outer; ++o) {
+    job.arg->columns(job.x + (o * job.length * job.inner + from) * job.size, size_t(job.inner),
+                     reinterpret_cast<int32_t*>(job.out) + o * job.inner + from, size_t(job.length), size_t(to - from));
+  }
 }
 
-void run_softmax(const Value& v, const Kernels& kernels, const char* x, char* out, size_t threads, Pool& pool) {
+void run_rows(const Value& v, const Value& operand, const Kernels& kernels, const char* x, char* out, size_t threads,
+              Pool& pool) {
   if (v.size == 0) return;
-  const int64_t length = v.dims[v.rank - 1];
-  RowsJob job{(v.opcode == kSoftmax ? kernels.softmax : kernels.log_softmax)[v.dtype],
-              x,
-              out,
-              v.size / length,
-              length,
-              length * int64_t(kDTypeSize[v.dtype]),
-              1};
-  if (v.size * kSoftmaxPasses >= kParallelWork) job.parts = std::min<int64_t>(job.rows, int64_t(threads));
+  const DType dtype = operand.dtype;
+  const bool is_arg = v.opcode == kArgmax || v.opcode == kArgmin;
+  const ArgFns& arg = (v.opcode == kArgmax ? kernels.argmax : kernels.argmin)[dtype];
+  RowsJob job{};
+  job.fn = is_arg                    ? arg.rows
+           : v.opcode == kSoftmax    ? kernels.softmax[dtype]
+           : v.opcode == kLogSoftmax ? kernels.log_softmax[dtype]
+                                     : kernels.log_sum_exp[dtype];
+  job.arg = &arg;
+  job.x = x;
+  job.out = out;
+  const int axis = is_arg ? v.attributes[0] : operand.rank - 1;
+  job.outer = job.inner = 1;
+  for (int d = 0; d < axis; ++d) job.outer *= operand.dims[d];
+  job.length = operand.dims[axis];
+  for (int d = axis + 1; d < operand.rank; ++d) job.inner *= operand.dims[d];
+  job.size = int64_t(kDTypeSize[dtype]);
+  job.out_size = int64_t(kDTypeSize[v.dtype]) * (v.rank == operand.rank ? job.length : 1);
+  const int64_t cuts = job.inner == 1 ? job.outer : job.inner / kCutColumns, passes = is_arg ? 1 : kSoftmaxPasses;
+  job.parts = operand.size * passes >= kParallelWork ? std::max<int64_t>(std::min(cuts, int64_t(threads)), 1) : 1;
   if (job.parts > 1)
     pool.run(size_t(job.parts), rows_part, &job);
   else
@@ -640,8 +662,9 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
         break;
       case Step::kOther: {
         const Value& v = values[step.index];
-        if (v.opcode == kSoftmax || v.opcode == kLogSoftmax) {
-          run_softmax(v, *plan.kernels, addresses[plan.base[v.operands[0]]], addresses[step.index], threads, pool);
+        if (is_by_rows(v.opcode)) {
+          run_rows(v, values[v.operands[0]], *plan.kernels, addresses[plan.base[v.operands[0]]], addresses[step.index],
+                   threads, pool);
           break;
         }
         executor.pointers.clear();

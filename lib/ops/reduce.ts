@@ -142,6 +142,7 @@ export function reduceProd(x: TensorLike, axis?: Axis, opts: ReduceOptions = {})
   return done(t);
 }
 
+const kLogSumExp = opcodeOf('logSumExp');
 const lseOp: RecordedOp = {
   name: 'reduceLogsumexp',
   vjps: [
@@ -171,9 +172,15 @@ export function reduceLogsumexp(x: TensorLike, axis?: Axis, opts: ReduceOptions 
   const { axes, kept } = reduced;
   return done(
     composed(lseOp, [a], reduced, () => {
+      const shape = opts.keepdims ? kept : reducedShape(a.shape, axes, false);
+      const count = sizeOf(axes.map((d) => a.shape[d] as number));
+      if (axes.length > 0 && axes[0] === a.rank - axes.length && a.size > 0) {
+        const rows = reshape(a, [a.size / count, count]);
+        return reshape(node('reduceLogsumexp', kLogSumExp, a.dtype, Object.freeze([a.size / count]), rows), shape);
+      }
       const shift = largestFinite(a, axes);
       const t = add(log(reduceSum(exp(sub(a, shift)), axes, { keepdims: true })), shift);
-      return reshape(t, opts.keepdims ? kept : reducedShape(a.shape, axes, false));
+      return reshape(t, shape);
     }),
   );
 }
@@ -228,9 +235,7 @@ function position(name: string): (x: TensorLike, axis?: number) => Tensor {
     const a = given.dtype === 'bool' ? cast(given, 'uint8') : given;
     const d = checkAxis(name, axis, a.rank);
     if (a.shape[d] === 0) throw new ShapeError(`${name}: axis ${d} of shape ${showShape(a.shape)} is empty`);
-    const order = [...a.shape.keys()].filter((k) => k !== d);
-    const last = transpose(a, [...order, d]);
-    return done(node(name, opcode, 'int32', Object.freeze(last.shape.slice(0, -1)), last));
+    return done(node(name, opcode, 'int32', Object.freeze(a.shape.filter((_, k) => k !== d)), a, null, [d]));
   };
 }
 

@@ -1,4 +1,4 @@
-// Index of the first largest or smallest element of each row; the first NaN counts as both.
+// Index of the first largest or smallest element of each row or column; the first NaN counts as both.
 #pragma once
 
 #include "reduce.h"
@@ -12,6 +12,8 @@ struct Arg {
   using V = Vec<T>;
   static constexpr size_t L = kLanes<T>;
   static constexpr size_t kBlock = 1024;
+  static constexpr size_t kMiddleRow = 512;
+  static constexpr size_t kStrip = 2048;  // columns
 
   template <class X>
   static GRADTAPE_INLINE auto better(X x, X best) {
@@ -67,9 +69,52 @@ struct Arg {
     return i;
   }
 
-  static void rows(const void* x, int32_t* out, size_t rows, size_t n) {
+  // The same without looking again: every lane has a best of its own. Out of luck with NaN (or both infinities).
+  // 2 * L <= n.
+  static GRADTAPE_INLINE size_t middle_row(const T* p, size_t n) {
+    using I = IntVec<V>;
+    V best[2] = {load(p), load(p + L)}, sum = best[0] + best[1];
+    I at[2] = {iota<I>(), iota<I>() + Lane<I>(L)}, index = iota<I>();
+    const auto visit = [&](size_t k, V v, I i) GRADTAPE_LAMBDA {
+      const auto take = better(v, best[k]);
+      best[k] = select(take, v, best[k]);
+      at[k] = select(take, i, at[k]);
+      sum += v;
+    };
+    size_t i = 2 * L;
+    for (; i + 2 * L <= n; i += 2 * L) {
+      index += Lane<I>(2 * L);
+      visit(0, load(p + i), index);
+      visit(1, load(p + i + L), index + Lane<I>(L));
+    }
+    if (i + L <= n) visit(0, load(p + i), iota<I>() + Lane<I>(i));
+    visit(1, load(p + n - L), iota<I>() + Lane<I>(n - L));
+    if (any(sum != sum)) return long_row(p, n);
+    const T top = Reduce<std::conditional_t<largest, MaxOf, MinOf>, T>::across(best_of(best[0], best[1]));
+    const I none = splat<I>(Lane<I>(n));
+    return size_t(
+        least(lesser(select(best[0] == splat<V>(top), at[0], none), select(best[1] == splat<V>(top), at[1], none))));
+  }
+  static GRADTAPE_INLINE V best_of(V x, V y) { return largest ? greater(x, y) : lesser(x, y); }
+
+  template <class X>
+  static GRADTAPE_INLINE Lane<X> least(X x) {
+    if constexpr (kLanesOf<X> == 2)
+      return x[0] < x[1] ? x[0] : x[1];
+    else
+      return least(lesser(low_half(x), high_half(x)));
+  }
+
+  static void rows(const void* x, void* to, size_t rows, size_t n) {
     const T* p = static_cast<const T*>(x);
+    int32_t* out = static_cast<int32_t*>(to);
     size_t r = 0;
+    if constexpr (!vmath::kIsInt<V>) {
+      if (n >= kShortRow<T> && n <= kMiddleRow) {
+        for (; r < rows; ++r) out[r] = int32_t(middle_row(p + r * n, n));
+        return;
+      }
+    }
     if (n >= kShortRow<T>) {
       for (; r < rows; ++r) out[r] = int32_t(long_row(p + r * n, n));
       return;
@@ -78,6 +123,88 @@ struct Arg {
       for (; side_by_side<T>(rows - r, n); r += L) short_rows(p + r * n, out + r, n);
     }
     for (; r < rows; ++r) out[r] = int32_t(short_row(p + r * n, n));
+  }
+
+  // The bests of n <= kStrip columns so far, and their rows.
+  struct Strip {
+    using At = Lane<IntVec<Vec<std::conditional_t<sizeof(T) == 1, int32_t, T>>>>;
+    alignas(kVectorBytes) T best[kStrip];
+    alignas(kVectorBytes) At at[kStrip];
+
+    GRADTAPE_INLINE void visit(size_t j, T x, size_t row) {
+      const bool take = better(x, best[j]) | ((x != x) & (best[j] == best[j])) |
+                        (((x == best[j]) | ((x != x) & (best[j] != best[j]))) & (At(row) < at[j]));
+      best[j] = take ? x : best[j];
+      at[j] = take ? At(row) : at[j];
+    }
+  };
+
+  // Eight rows a pass. False if there may be NaN after the first row; then only a careful pass is right.
+  template <bool careful>
+  static GRADTAPE_INLINE bool all_rows(Strip& s, const T* p, size_t stride, size_t rows, size_t n) {
+    for (size_t j = 0; j < n; ++j) s.best[j] = p[j], s.at[j] = 0;
+    if (careful || sizeof(T) == 1 || n < L) {
+      for (size_t r = 1; r < rows; ++r) {
+        for (size_t j = 0; j < n; ++j) s.visit(j, p[r * stride + j], r);
+      }
+      return true;
+    }
+    if constexpr (sizeof(T) > 1) {
+      using I = IntVec<V>;
+      V sum = {};
+      const auto pass = [&](size_t r, size_t count) GRADTAPE_LAMBDA {
+        for (size_t j = 0;; j = j + 2 * L <= n ? j + L : n - L) {
+          V best = load(s.best + j), some = {};
+          I at = load(s.at + j);
+#pragma GCC unroll 8
+          for (size_t k = 0; k < count; ++k) {
+            const V v = load(p + (r + k) * stride + j);
+            const auto take = better(v, best);
+            best = select(take, v, best);
+            at = select(take, splat<I>(Lane<I>(r + k)), at);
+            some += v;
+          }
+          store(s.best + j, best);
+          store(s.at + j, at);
+          sum += some;
+          if (j == n - L) break;
+        }
+      };
+      size_t r = 1;
+      for (; r + 8 <= rows; r += 8) pass(r, 8);
+      for (; r < rows; ++r) pass(r, 1);
+      if constexpr (!vmath::kIsInt<V>) return !any(sum != sum);
+    }
+    return true;
+  }
+  static __attribute__((noinline)) void careful_rows(Strip& s, const T* p, size_t stride, size_t rows, size_t n) {
+    all_rows<true>(s, p, stride, rows, n);
+  }
+  static GRADTAPE_INLINE void find(Strip& s, const T* p, size_t stride, size_t rows, size_t n) {
+    if (!all_rows<false>(s, p, stride, rows, n)) careful_rows(s, p, stride, rows, n);
+  }
+
+  static void columns(const void* x, size_t stride, int32_t* out, size_t rows, size_t n) {
+    const T* p = static_cast<const T*>(x);
+    Strip s;
+    // Many short rows are a few long ones, and what is left.
+    size_t fold = n < kStrip / 4 && stride == n ? kStrip / n : 1;
+    if (fold > rows / 16) fold = rows / 16;
+    if (fold > 1) {
+      find(s, p, fold * n, rows / fold, fold * n);
+      for (size_t i = 0; i < fold * n; ++i) s.at[i] = typename Strip::At(size_t(s.at[i]) * fold + i / n);
+      for (size_t i = n; i < fold * n; ++i) s.visit(i % n, s.best[i], size_t(s.at[i]));
+      for (size_t r = rows / fold * fold; r < rows; ++r) {
+        for (size_t j = 0; j < n; ++j) s.visit(j, p[r * n + j], r);
+      }
+      for (size_t j = 0; j < n; ++j) out[j] = int32_t(s.at[j]);
+      return;
+    }
+    for (size_t from = 0; from < n; from += kStrip) {
+      const size_t width = n - from < kStrip ? n - from : kStrip;
+      find(s, p + from, stride, rows, width);
+      for (size_t j = 0; j < width; ++j) out[from + j] = int32_t(s.at[j]);
+    }
   }
 };
 

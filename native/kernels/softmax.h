@@ -1,5 +1,5 @@
-// softmax and log softmax of rows: exp(x - max) / sum and x - max - log(sum), a row (or a block of short ones) at a
-// time in the near cache. The bits of a row depend on it alone.
+// softmax, log softmax and log-sum-exp of rows: exp(x - max) / sum, x - max - log(sum), log(sum) + max, a row (or a
+// block of short ones) at a time in the near cache. The bits of a row depend on it alone.
 #pragma once
 
 #include "reduce.h"
@@ -69,18 +69,17 @@ struct Softmax {
     }
   }
 
-  // n >= L. The sums of the row's blocks are added pairwise, as a binary counter carries.
-  static GRADTAPE_INLINE void long_row(const T* x, T* y, size_t n) {
-    alignas(kVectorBytes) T powers[2 * kBlock];
-    T max[1], partial[64];
-    max[0] = Max::long_row(x, n);
-    const V top = splat<V>(max[0]);
+  // n >= L. The sum of exp(x - top), which stay in `to` unless it is null. The sums of the row's blocks are added
+  // pairwise, as a binary counter carries.
+  static GRADTAPE_INLINE T sum_of_powers(const T* x, V top, T* to, size_t n) {
+    alignas(kVectorBytes) T here[2 * kBlock];
+    T partial[64];
     size_t counted = 0;
-    for (size_t i = 0, here = 0; i < n; i += here) {
-      here = n - i < 2 * kBlock ? n - i : kBlock;  // the last block is not shorter than a vector
-      T* to = logarithm ? powers : y + i;
-      each_of(x + i, to, here, [&](V v) GRADTAPE_LAMBDA { return vmath::exp(v - top); });
-      T sum = Sum::long_row(to, here);
+    for (size_t i = 0, count = 0; i < n; i += count) {
+      count = n - i < 2 * kBlock ? n - i : kBlock;  // the last block is not shorter than a vector
+      T* powers = to ? to + i : here;
+      each_of(x + i, powers, count, [&](V v) GRADTAPE_LAMBDA { return vmath::exp(v - top); });
+      T sum = Sum::long_row(powers, count);
       int level = 0;
       for (; counted >> level & 1; ++level) sum = partial[level] + sum;
       partial[level] = sum;
@@ -90,11 +89,17 @@ struct Softmax {
     for (int level = 0; counted >> level; ++level) {
       if (counted >> level & 1) sum = partial[level] + sum;
     }
+    return sum;
+  }
+
+  static GRADTAPE_INLINE void long_row(const T* x, T* y, size_t n) {
+    const V top = splat<V>(Max::long_row(x, n));
+    const V sum = splat<V>(sum_of_powers(x, top, logarithm ? nullptr : y, n));
     if constexpr (logarithm) {
-      const V log_sum = vmath::log(splat<V>(sum));
+      const V log_sum = vmath::log(sum);
       each_of(x, y, n, [&](V v) GRADTAPE_LAMBDA { return v - top - log_sum; });
     } else {
-      const V inverse = T(1) / splat<V>(sum);
+      const V inverse = T(1) / sum;
       each_of(y, y, n, [&](V v) GRADTAPE_LAMBDA { return v * inverse; });
     }
   }
@@ -109,6 +114,50 @@ struct Softmax {
     const size_t together = kBlock / n;
     for (size_t r = 0; r < rows; r += together) {
       short_rows(from + r * n, to + r * n, rows - r < together ? rows - r : together, n);
+    }
+  }
+};
+
+template <class T>
+struct LogSumExp {
+  using V = Vec<T>;
+  using Of = Softmax<T, true>;
+  static constexpr size_t L = kLanes<T>;
+
+  // What the elements are reduced by: their maximum, or 0 where that is infinite or NaN.
+  static GRADTAPE_INLINE V finite(V max) { return select(max - max == 0, max, V{}); }
+
+  // rows * n <= kBlock.
+  static GRADTAPE_INLINE void short_rows(const T* x, T* y, size_t rows, size_t n) {
+    constexpr size_t kRoom = Of::kBlock + L;
+    alignas(kVectorBytes) T powers[kRoom], top[kRoom], sum[kRoom];
+    const size_t total = rows * n;
+    Of::Max::rows(x, top, rows, n);
+    store(top + rows, V{});
+    Of::each(top, top, rows, [](V v) GRADTAPE_LAMBDA { return finite(v); });
+    Of::by_row(x, top, powers, rows, n, [](V v, V t) GRADTAPE_LAMBDA { return v - t; });
+    store(powers + total, V{});
+    Of::each(powers, powers, total, [](V v) GRADTAPE_LAMBDA { return vmath::exp(v); });
+    Of::Sum::rows(powers, sum, rows, n);
+    store(sum + rows, splat<V>(T(1)));
+    for (size_t r = 0; r < rows; r += L) store(sum + r, vmath::log(load(sum + r)) + load(top + r));
+    __builtin_memcpy(y, sum, rows * sizeof(T));
+  }
+
+  static void rows(const void* x, void* y, size_t rows, size_t n) {
+    const T* from = static_cast<const T*>(x);
+    T* to = static_cast<T*>(y);
+    if (n < kShortRow<T>) {
+      const size_t together = Of::kBlock / n;
+      for (size_t r = 0; r < rows; r += together) {
+        short_rows(from + r * n, to + r, rows - r < together ? rows - r : together, n);
+      }
+      return;
+    }
+    for (size_t r = 0; r < rows; ++r) {
+      const T* p = from + r * n;
+      const V top = finite(splat<V>(Of::Max::long_row(p, n)));
+      to[r] = (vmath::log(splat<V>(Of::sum_of_powers(p, top, nullptr, n))) + top)[0];
     }
   }
 };

@@ -878,7 +878,8 @@ void test_arg(const Kernels& k, DType d) {
         }
         for (int largest = 0; largest < 2; ++largest) {
           int32_t out[rows];
-          (largest ? k.argmax[d] : k.argmin[d])(x.p, out, rows, n);
+          const ArgFns& fns = largest ? k.argmax[d] : k.argmin[d];
+          fns.rows(x.p, out, rows, n);
           for (size_t r = 0; r < rows; ++r) {
             const T* p = x.p + r * n;
             size_t best = 0;
@@ -887,6 +888,33 @@ void test_arg(const Kernels& k, DType d) {
               if (p[j] != p[j] || (largest ? p[j] > p[best] : p[j] < p[best])) best = j;
             }
             ok &= out[r] == int32_t(best);
+          }
+          // The same elements as columns: more of them than one strip, few, and rows that are folded.
+          for (size_t columns : {size_t(1), size_t(3), size_t(10), size_t(40), size_t(2100)}) {
+            if (columns > n * rows) continue;
+            const size_t length = n * rows / columns, stride = columns + (length * (columns + 1) <= n * rows);
+            std::vector<int32_t> at(columns + 1, 77);
+            fns.columns(x.p, stride, at.data(), length, columns);
+            for (size_t j = 0; j < columns; ++j) {
+              size_t best = 0;
+              for (size_t r = 1; r < length; ++r) {
+                const T v = x[r * stride + j], b = x[best * stride + j];
+                if (b != b) break;
+                if (v != v || (largest ? v > b : v < b)) best = r;
+              }
+              ok &= at[j] == int32_t(best);
+            }
+            ok &= at[columns] == 77;
+            if (stride > columns) {
+              fns.columns(x.p, columns, at.data(), length, columns);
+              for (size_t j = 0; j < columns; ++j) {
+                for (size_t r = 0; r < length; ++r) {
+                  const T v = x[r * columns + j], b = x[size_t(at[j]) * columns + j];
+                  ok &= b != b ? v == v || r >= size_t(at[j])
+                               : v == v && (largest ? v <= b : v >= b) && (v != b || r >= size_t(at[j]));
+                }
+              }
+            }
           }
         }
       }
@@ -910,6 +938,9 @@ void test_softmax(const Kernels& k, DType d) {
     for (size_t r = 0; r < rows; ++r) x[r * n] = T(r % 2 ? 1000 : 0);
     k.softmax[d](x.p, y.p, rows, n);
     k.log_softmax[d](x.p, logs.p, rows, n);
+    std::vector<T> sums(rows + 1, T(77));
+    k.log_sum_exp[d](x.p, sums.data(), rows, n);
+    ok &= sums[rows] == T(77);
     for (size_t r = 0; r < rows; ++r) {
       const T* row = x.p + r * n;
       const T max = *std::max_element(row, row + n);
@@ -923,6 +954,11 @@ void test_softmax(const Kernels& k, DType d) {
         ok &= row[j] == -kInf ? logs[r * n + j] == -kInf
                               : std::abs((long double)logs[r * n + j] - log) <= 4 * eps * (1 + std::abs(log));
       }
+      T lse;
+      k.log_sum_exp[d](row, &lse, 1, n);
+      const long double want = std::log(sum) + (long double)max;
+      ok &= lse == sums[r] &&
+            std::abs((long double)lse - want) <= 4 * std::numeric_limits<T>::epsilon() * (1 + std::abs(want));
       k.softmax[d](row, one.p, 1, n);
       ok &= std::memcmp(one.p, y.p + r * n, n * sizeof(T)) == 0;
     }
@@ -1129,8 +1165,8 @@ void bench(const Kernels& k) {
     }
     const double s = double(kDTypeSize[d]) * 1e-9;
     std::printf("    %-8s argmax %.1f %.1f\n", kDTypeNames[d],
-                32000 * s / seconds([&] { k.argmax[d](big.data(), reinterpret_cast<int32_t*>(out), 32, 1000); }),
-                32000 * s / seconds([&] { k.argmax[d](big.data(), reinterpret_cast<int32_t*>(out), 3200, 10); }));
+                32000 * s / seconds([&] { k.argmax[d].rows(big.data(), reinterpret_cast<int32_t*>(out), 32, 1000); }),
+                32000 * s / seconds([&] { k.argmax[d].rows(big.data(), reinterpret_cast<int32_t*>(out), 3200, 10); }));
   }
   std::printf("  transpose, GB/s read + written: 64x64, 256x256, 1024x1024\n");
   std::vector<uint64_t> x(1 << 20), y(1 << 20);

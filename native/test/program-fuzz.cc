@@ -216,10 +216,10 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
   const int count = int(before.size());
   // Recent values are likelier, which makes chains.
   const auto pick = [&] { return count - 1 - std::min(in.below(count), in.below(count)); };
-  static const int32_t others[] = {
-      kInput,   kLiteral,    kReshape,       kBroadcast,    kTranspose,        kCast,   kMatmul,
-      kSlice,   kPlace,      kConcat,        kGather,       kScatterAdd,       kArgmax, kArgmin,
-      kSoftmax, kLogSoftmax, kRandomUniform, kRandomNormal, kRandomPermutation};
+  static const int32_t others[] = {kInput,      kLiteral,    kReshape,       kBroadcast,    kTranspose,
+                                   kCast,       kMatmul,     kSlice,         kPlace,        kConcat,
+                                   kGather,     kScatterAdd, kArgmax,        kArgmin,       kSoftmax,
+                                   kLogSoftmax, kLogSumExp,  kRandomUniform, kRandomNormal, kRandomPermutation};
   const int kind = in.below(8);
   Made v{kInput, any_dtype(in), {}, {}, {}};
   if (count == 0 || kind == 0) {
@@ -366,9 +366,14 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
     case kLogSoftmax:
       v.dims = x.dims;
       break;
+    case kLogSumExp:
+      v.dims.assign(x.dims.begin(), x.dims.end() - (rank > 0 ? 1 : 0));
+      break;
     default:  // argmax, argmin
       v.dtype = kInt32;
-      v.dims.assign(x.dims.begin(), x.dims.end() - (rank > 0 ? 1 : 0));
+      v.dims = x.dims;
+      v.attributes = {rank > 0 ? in.below(rank) : 0};
+      if (rank > 0) v.dims.erase(v.dims.begin() + v.attributes[0]);
   }
   return v;
 }
