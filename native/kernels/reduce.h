@@ -231,7 +231,7 @@ struct Reduce {
       p += stride;
       (a[k].add(load(p + k * L)), ...);
     }
-    if ((a[k].lost_nan() | ...)) return false;
+    if ((int(a[k].lost_nan()) | ...)) return false;
     (store(to + k * L, a[k].value), ...);
     return true;
   }
