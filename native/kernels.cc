@@ -372,7 +372,7 @@ struct Cast {
 // Integers wrap; a plain loop over rows of b.
 struct IntGemm {
   static void run(size_t m, size_t n, size_t k, const void* a, ptrdiff_t rsa, ptrdiff_t csa, const void* b,
-                  ptrdiff_t rsb, ptrdiff_t csb, void* c, ptrdiff_t rsc, bool accumulate, void*) {
+                  ptrdiff_t rsb, ptrdiff_t csb, void* c, ptrdiff_t rsc, bool accumulate, void*, const GemmDone* done) {
     const uint32_t* pa = static_cast<const uint32_t*>(a);
     const uint32_t* pb = static_cast<const uint32_t*>(b);
     for (size_t i = 0; i < m; ++i) {
@@ -390,6 +390,7 @@ struct IntGemm {
         }
       }
     }
+    if (done) done->fn(done->context, 0, m, 0, n);
   }
   static size_t workspace(size_t, size_t, size_t) { return 0; }
 };

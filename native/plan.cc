@@ -4,12 +4,15 @@
 #include <cassert>
 #include <map>
 
+#include "allocation.h"
+
 namespace gradtape {
 namespace {
 
 constexpr size_t kMaxLoopInstructions = 64;
 constexpr int64_t kParallelProduct = 96 * 96 * 96;  // multiplications; below, one thread is faster
 constexpr int64_t kParallelLoop = 1 << 15;          // elements
+constexpr int64_t kFollowedProduct = 1 << 20;       // bytes: more of C than this has left L2 when the product is done
 constexpr int kHorizontalReach = 16;                // how many steps back an independent value looks for a loop to join
 
 using Strides = std::array<int64_t, kMaxRank>;
@@ -27,30 +30,6 @@ struct Group {
   std::vector<int32_t> values, reductions;
 };
 
-size_t aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
-
-// First fit over the gaps between live blocks; used while planning only.
-class ArenaLayout {
- public:
-  int64_t take(size_t bytes) {
-    bytes = std::max(aligned(bytes), kAlign);
-    size_t at = 0;
-    for (const auto& [begin, end] : live_) {
-      if (begin - at >= bytes) break;
-      at = end;
-    }
-    live_[at] = at + bytes;
-    peak_ = std::max(peak_, at + bytes);
-    return int64_t(at);
-  }
-  void give_back(int64_t at) { live_.erase(size_t(at)); }
-  size_t peak() const { return peak_; }
-
- private:
-  std::map<size_t, size_t> live_;
-  size_t peak_ = 0;
-};
-
 class Planner {
  public:
   explicit Planner(Plan& plan) : plan_(plan), values_(plan.program.values), kernels_(*plan.kernels) {}
@@ -65,6 +44,7 @@ class Planner {
     step_of_.assign(n, -1);
     is_reduced_.assign(n, false);
     used_outside_.assign(n, false);
+    replaces_.assign(n, false);
     last_use_.assign(n, -1);
     redirected_.assign(n, -1);
     views_.resize(n);
@@ -287,7 +267,13 @@ class Planner {
     }
     for (int s = 0; s < int(groups_.size()); ++s) {
       const Group& g = groups_[s];
-      for (int32_t i : g.values) claim(i, g.size > 1 && !used_outside_[i]);
+      const bool follows = followed_;  // this loop is done with the product before it
+      followed_ = is_followed(s);
+      if (followed_) {
+        claim_values(groups_[s + 1]);
+        overwrite(s);
+      }
+      claim_values(g);
       for (int32_t i : g.reductions) claim(i, false);
       step_workspace_.clear();
       if (g.size == 1)
@@ -300,9 +286,10 @@ class Planner {
         emit_window(g.values[0]);
       else
         emit_other(g.values[0]);
+      if (follows) p.steps.pop_back();
       for (int64_t at : step_workspace_) layout_.give_back(at);
       for (int32_t i : dying[s]) {
-        if (p.places[i].kind == Place::kArena) layout_.give_back(p.places[i].at);
+        if (p.places[i].kind == Place::kArena && i != overwritten_) layout_.give_back(p.places[i].at);
       }
     }
     p.arena_bytes = layout_.peak();
@@ -312,6 +299,7 @@ class Planner {
   void place_output(int32_t i, int32_t k) {
     const int32_t replaced = plan_.program.replaced[k];
     if (replaced < 0 || may_replace(i, replaced)) {
+      replaces_[i] = replaced >= 0;
       plan_.places[i] = {Place::kData, plan_.program.output_data[k]};
       return;
     }
@@ -352,6 +340,54 @@ class Planner {
         return true;
     }
     return false;
+  }
+
+  // Whether step s is a product too large for L2 and the next one a loop over its elements: then they are computed
+  // part by part.
+  bool is_followed(int s) const {
+    const int32_t c = groups_[s].values.empty() ? -1 : groups_[s].values[0];
+    if (c < 0 || values_[c].opcode != kMatmul || s + 1 == int(groups_.size())) return false;
+    const Value& v = values_[c];
+    const Group& next = groups_[s + 1];
+    const int64_t rows = v.dims[v.rank - 2], columns = v.dims[v.rank - 1];
+    if (next.size != v.size || !next.reductions.empty() || rows * columns < int64_t(kBlock)) return false;
+    if (v.size * int64_t(kDTypeSize[v.dtype]) < kFollowedProduct) return false;
+    bool reads = false;
+    for (int32_t i : next.values) {
+      if (replaces_[i]) return false;  // the product may read what it replaces
+      for (int o = 0; o < values_[i].arity; ++o) {
+        const int32_t x = values_[i].operands[o];
+        Strides strides;
+        if (views_[x].base != c) continue;
+        if (strides_over(x, values_[i], strides) != Source::kFlat) return false;
+        reads = true;
+      }
+    }
+    return reads;
+  }
+
+  // If only the loop after it reads product s, then it needs no memory of its own: the first result that the loop
+  // makes of it after the last reading is written over it.
+  void overwrite(int s) {
+    const int32_t c = groups_[s].values[0];
+    if (plan_.places[c].kind != Place::kNowhere || last_use_[c] != s + 1) return;
+    int32_t from = -1;
+    for (int32_t i : groups_[s + 1].values) {
+      if (reads(i, c) || (from >= 0 && plan_.places[from].kind == Place::kNowhere && reads(i, from))) from = i;
+    }
+    if (plan_.places[from].kind == Place::kNowhere) return;
+    if (kDTypeSize[values_[from].dtype] != kDTypeSize[values_[c].dtype]) return;
+    plan_.places[c] = plan_.places[from];
+    overwritten_ = c;
+  }
+
+  bool reads(int32_t i, int32_t base) const {
+    const Value& v = values_[i];
+    return std::any_of(v.operands, v.operands + v.arity, [&](int32_t x) { return views_[x].base == base; });
+  }
+
+  void claim_values(const Group& g) {
+    for (int32_t i : g.values) claim(i, g.size > 1 && !used_outside_[i]);
   }
 
   // Gives value i room in the arena, unless it has a place or stays in a register.
@@ -480,7 +516,9 @@ class Planner {
       loop.reductions.push_back(r);
     }
     for (Instruction& in : loop.instructions) in.stored = plan_.places[in.value].kind != Place::kNowhere;
-    loop.streams = bytes_in_memory(loop) > kStreamBytes;
+    const bool in_place = std::any_of(loop.sources.begin(), loop.sources.end(),
+                                      [&](const Source& source) { return source.value == overwritten_; });
+    loop.streams = !in_place && bytes_in_memory(loop) > kStreamBytes;
     assign_registers(loop, first_result);
     collapse(loop, g);
     plan_.parallel = plan_.parallel || loop.size >= kParallelLoop;
@@ -502,38 +540,6 @@ class Planner {
     for (const Source& s : loop.sources) each += s.kind == Source::kFlat ? s.size : 0;
     for (const Instruction& in : loop.instructions) each += in.stored && !in.uniform ? in.result_size : 0;
     return loop.size * int64_t(each);
-  }
-
-  // A register is free again after the last instruction that reads it; uniform results keep theirs.
-  void assign_registers(Loop& loop, int first_result) {
-    const int count = int(loop.instructions.size());
-    std::vector<int> last(count, -1);
-    for (int k = 0; k < count; ++k) {
-      for (int o = 0; o < loop.instructions[k].arity; ++o) {
-        const int r = loop.instructions[k].operands[o] - first_result;
-        if (r >= 0) last[r] = k;
-      }
-    }
-    for (const LoopReduction& r : loop.reductions) {
-      if (r.slot >= first_result) last[r.slot - first_result] = count;
-    }
-    std::vector<int16_t> free;
-    for (int k = 0; k < count; ++k) {
-      Instruction& in = loop.instructions[k];
-      if (!in.stored || in.uniform || loop.streams) {
-        if (free.empty() || in.uniform) {
-          in.reg = int16_t(loop.registers++);
-        } else {
-          in.reg = free.back();
-          free.pop_back();
-        }
-      }
-      for (int j = 0; j < k; ++j) {
-        const Instruction& done = loop.instructions[j];
-        if (last[j] == k && done.reg >= 0 && !done.uniform) free.push_back(done.reg);
-      }
-      if (last[k] < 0 && in.reg >= 0 && !in.uniform) free.push_back(in.reg);
-    }
   }
 
   // Merges neighbouring axes that every strided source walks as one; drops axes of length 1.
@@ -608,6 +614,7 @@ class Planner {
       step.batch_b.pop_back();
     }
     step.value = i;
+    step.loop = followed_ ? int32_t(plan_.loops.size()) : -1;
     const bool cut = step.m * step.n >= kParallelProduct / std::max<int64_t>(step.k, 1);
     step.parts = cut ? int64_t(std::min(plan_.threads, kMaxParts)) : 1;
     // The need of a strip can exceed that of the whole: blocks are cut evenly.
@@ -652,12 +659,15 @@ class Planner {
   Plan& plan_;
   const std::vector<Value>& values_;
   const Kernels& kernels_;
-  std::vector<bool> needed_, want_contiguous_, want_loop_, is_output_, materialize_, is_reduced_, used_outside_;
+  std::vector<bool> needed_, want_contiguous_, want_loop_, is_output_, materialize_, is_reduced_, used_outside_,
+      replaces_;
   std::vector<int> step_of_, last_use_;
   std::vector<int32_t> redirected_;
   std::vector<View> views_;
   std::vector<Group> groups_;  // one a step, in order; size -1: not a loop
   std::vector<int64_t> step_workspace_;
+  bool followed_ = false;     // the product being emitted, by the next loop
+  int32_t overwritten_ = -1;  // the latest product whose elements are where the result of the loop after it comes
   ArenaLayout layout_;
 };
 

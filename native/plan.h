@@ -111,6 +111,7 @@ struct MatmulStep {
   int64_t workspace;                             // offset in the arena, of `parts` workspaces
   int64_t workspace_bytes;                       // of one
   int64_t parts;                                 // into which the product may be cut
+  int32_t loop;                                  // one over C, done to each part of it while it is in the cache; or -1
 
   // The rows (or columns, whichever are more) of C that a part computes: a multiple of kStrip, so that a strip has the
   // bits that the whole would have, in tiles as whole ones.

@@ -298,6 +298,61 @@ describe('a value has the same bits however it was grouped', () => {
     }
   });
 
+  // More than 1 MB of a product: the loop after it is done part by part (MatmulStep::loop).
+  it.each([
+    ['shallow', [1100, 260], 7],
+    ['deep', [700, 450], 500],
+    ['wide', [90, 4200], 30],
+    ['narrow', [90_000, 3], 5],
+    ['batched', [3, 310, 300], 20],
+    ['batched, small', [70, 65, 64], 9],
+    ['a column', [300_000, 1], 4],
+  ])('what follows a large product: %s', (_, shape, depth) => {
+    const [rows, columns] = shape.slice(-2) as [number, number];
+    const batch = shape.slice(0, -2);
+    const chains: Record<string, (c: tf.Tensor, row: tf.Tensor, column: tf.Tensor, same: tf.Tensor) => tf.Tensor[]> = {
+      'bias and activation': (c, row) => [tf.nn.relu(tf.add(c, row))],
+      'read twice': (c, row) => [tf.mul(tf.tanh(c), tf.sub(c, row))],
+      'read again after a result': (c, row, column) => {
+        const y = tf.add(c, column);
+        return [y, tf.mul(c, y), tf.mul(y, row)];
+      },
+      'also wanted itself': (c, row, _, same) => [c, tf.add(tf.mul(c, row), same)],
+      'of other types': (c) => [tf.greater(c, 0.25), tf.cast(c, 'float64'), tf.cast(tf.mul(c, 2), 'int32')],
+      'beside a uniform value': (c, row) => [tf.broadcastTo(tf.exp(tf.slice(row, [0], [1])), c.shape), tf.add(c, row)],
+      reduced: (c, row) => [tf.reduceSum(tf.tanh(tf.add(c, row)), -1), tf.reduceSum(tf.tanh(c))],
+      reshaped: (c) => [tf.neg(tf.reshape(c, [-1])), tf.add(tf.reshape(c, [-1]), 1)],
+    };
+    const run = (dtype: tf.DType, chain: string, ta: boolean, tb: boolean): Uint8Array[] => {
+      const leaf = (dims: number[], seed: number): tf.Tensor =>
+        tf.cast(tf.constant(leafValues(dims, seed), { shape: dims }), dtype);
+      const a = leaf([...batch, ...(ta ? [depth, rows] : [rows, depth])], 1);
+      const b = leaf([...batch, ...(tb ? [columns, depth] : [depth, columns])], 2);
+      const others = [leaf([columns], 3), leaf([rows, 1], 4), leaf(shape, 5)] as const;
+      const results = (chains[chain] as (typeof chains)[string])(
+        tf.matmul(a, b, { transposeA: ta, transposeB: tb }),
+        ...others,
+      );
+      tf.evaluate(results);
+      return results.map((t) => bytes(t.dataSync()));
+    };
+    for (const [k, chain] of Object.keys(chains).entries()) {
+      const dtype = k % 3 === 2 ? 'float64' : 'float32';
+      const operands = [dtype, chain, k % 2 === 1, k % 4 > 1] as const;
+      tf.config.threads = 1;
+      const got = run(...operands);
+      tf.config.threads = 3;
+      const parts = run(...operands);
+      tf.config.eager = true;
+      const want = run(...operands);
+      tf.config.eager = false;
+      for (const [i, expected] of want.entries()) {
+        expect(Buffer.compare(got[i] as Uint8Array, expected), `${chain}, result ${i}`).toBe(0);
+        expect(Buffer.compare(parts[i] as Uint8Array, expected), `${chain}, result ${i}, three threads`).toBe(0);
+      }
+    }
+  });
+
   it('a gradient has the same bits too', () => {
     const gradient = (): string[] => {
       const w = new tf.Variable(tf.constant(leafValues([30, 20], 1), { shape: [30, 20] }));

@@ -6,6 +6,7 @@
 // separate calls, at the same time too if each has a workspace: a call touches no c but its own.
 #pragma once
 
+#include "../kernels.h"
 #include "../simd.h"
 
 namespace gradtape {
@@ -35,6 +36,7 @@ struct Gemm {
   static constexpr size_t kColumnsReused = 8192 / sizeof(T);  // most columns of b, if several blocks of rows use them
   static constexpr size_t kPackedOnce = (192 << 10) / sizeof(T);  // else: so much of b, which stays in L2
   static constexpr size_t kShallow = 64;  // blocks with k up to this are computed row by row, for the sake of c
+  static constexpr size_t kTold = 32768 / sizeof(T);        // so much of c is finished before it is told of
   static constexpr size_t kStrip = 8192 / sizeof(T);        // sums of a product with a vector that stay in L1
   static constexpr size_t kCached = (4 << 20) / sizeof(T);  // larger operands come from memory
   static constexpr double kSmall = 64.0 * 64 * 80;          // products this small are computed without packing
@@ -90,17 +92,20 @@ struct Gemm {
   }
 
   static void run(size_t m, size_t n, size_t k, const void* a_, ptrdiff_t rsa, ptrdiff_t csa, const void* b_,
-                  ptrdiff_t rsb, ptrdiff_t csb, void* c_, ptrdiff_t rsc, bool accumulate, void* workspace) {
+                  ptrdiff_t rsb, ptrdiff_t csb, void* c_, ptrdiff_t rsc, bool accumulate, void* workspace,
+                  const GemmDone* done) {
     if (m == 0 || n == 0) return;
     const T *a = static_cast<const T*>(a_), *b = static_cast<const T*>(b_);
     T *c = static_cast<T*>(c_), *room = static_cast<T*>(workspace);
     if (k == 0) {
-      if (accumulate) return;
-      for (size_t i = 0; i < m; i++) __builtin_memset(c + static_cast<ptrdiff_t>(i) * rsc, 0, n * sizeof(T));
+      for (size_t i = 0; i < m && !accumulate; i++)
+        __builtin_memset(c + static_cast<ptrdiff_t>(i) * rsc, 0, n * sizeof(T));
+    }
+    if (k == 0 || (n == 1 && matrix_vector(m, k, a, rsa, csa, b, rsb, c, rsc, accumulate, room)) ||
+        (m == 1 && matrix_vector(n, k, b, csb, rsb, a, csa, c, 1, accumulate, room))) {
+      if (done) done->fn(done->context, 0, m, 0, n);
       return;
     }
-    if (n == 1 && matrix_vector(m, k, a, rsa, csa, b, rsb, c, rsc, accumulate, room)) return;
-    if (m == 1 && matrix_vector(n, k, b, csb, rsb, a, csa, c, 1, accumulate, room)) return;
 
     const Plan p = plan(m, n, k);
     const Cut blocks(k, kDepth);
@@ -121,9 +126,10 @@ struct Gemm {
           const size_t rows = m - i0 < p.block_rows ? m - i0 : p.block_rows;
           const T* ai = ad + static_cast<ptrdiff_t>(i0) * rsa;
           if (pack_a && m != p.block_rows) pack_rows(rows, m - i0, depth, ai, rsa, csa, p.rows, packed_a);
+          const Finished finished{block + 1 == blocks.parts ? done : nullptr, i0};
           block_product(p, rows, j0, columns, n, depth, pack_a ? packed_a : nullptr, ai, rsa, csa,
                         pack_b ? packed_b : nullptr, bd, rsb, c + static_cast<ptrdiff_t>(i0) * rsc, rsc,
-                        accumulate || block > 0, a_size > kCached, !small && depth <= kShallow);
+                        accumulate || block > 0, a_size > kCached, !small && depth <= kShallow, finished);
         }
       }
       p0 += depth;
@@ -252,11 +258,21 @@ struct Gemm {
     return vectors == 2 ? tile_of<2>(rows) : tile_of<1>(rows);
   }
 
+  // What there is to tell of a block of rows that starts at row `first` of c.
+  struct Finished {
+    const GemmDone* done;
+    size_t first;
+    void tell(size_t row, size_t rows, size_t column, size_t columns) const {
+      if (done) done->fn(done->context, first + row, rows, column, columns);
+    }
+  };
+
   // The product of a block of rows of a and a block of columns of b. A null packed_* says that the operand is used
   // where it is.
   static void block_product(const Plan& plan, size_t rows, size_t j0, size_t columns, size_t n, size_t depth,
                             const T* packed_a, const T* a, ptrdiff_t rsa, ptrdiff_t csa, const T* packed_b, const T* b,
-                            ptrdiff_t rsb, T* c, ptrdiff_t rsc, bool add, bool from_memory, bool by_rows) {
+                            ptrdiff_t rsb, T* c, ptrdiff_t rsc, bool add, bool from_memory, bool by_rows,
+                            const Finished& finished) {
     const Cut panels(rows, plan.rows);
     const size_t width = plan.vectors * L;
     const bool fetch = !packed_a && csa == 1 && from_memory;
@@ -293,7 +309,7 @@ struct Gemm {
       panel.next = fetch ? panel.a + static_cast<ptrdiff_t>(r) * rsa : nullptr;
     };
     if (by_rows) {
-      for (size_t q = 0, i = 0; q < panels.parts; q++) {
+      for (size_t q = 0, i = 0, told = 0; q < panels.parts; q++) {
         const size_t r = panels[q];
         set_rows(i, r);
         const Tile wide = tile_of(r, plan.vectors);
@@ -307,6 +323,10 @@ struct Gemm {
           }
         }
         i += r;
+        if ((i - told) * columns >= kTold || q + 1 == panels.parts) {
+          finished.tell(told, i - told, j0, columns);
+          told = i;
+        }
       }
       return;
     }
@@ -322,6 +342,7 @@ struct Gemm {
         }
       }
     }
+    finished.tell(0, rows, j0, columns);
   }
 
   static constexpr size_t E = 16 / sizeof(T);  // lanes that a shuffle reaches cheaply

@@ -148,7 +148,8 @@ std::vector<T> product(size_t m, size_t n, size_t k, const T* a, ptrdiff_t rsa, 
   for (size_t i = 0; i < m; i++)
     for (size_t j = 0; j < n; j++) c[i * rsc + j] = c0[i * n + j];
   Workspace<T> workspace(gemm<T>().workspace(m, n, k));
-  gemm<T>().run(m, n, k, a, rsa, csa, b, rsb, csb, c, static_cast<ptrdiff_t>(rsc), accumulate, workspace.memory);
+  gemm<T>().run(m, n, k, a, rsa, csa, b, rsb, csb, c, static_cast<ptrdiff_t>(rsc), accumulate, workspace.memory,
+                nullptr);
   check(workspace.intact(), what + ": wrote past the workspace");
   std::vector<T> result(m * n);
   for (size_t i = 0; i < m; i++)
@@ -401,7 +402,7 @@ void bench_shape(const char* kind, size_t m, size_t n, size_t k) {
   Workspace<T> workspace(gemm<T>().workspace(m, n, k));
   const auto once = [&] {
     gemm<T>().run(m, n, k, a.memory, ta ? 1 : sk, ta ? sm : 1, b.memory, tb ? 1 : sn, tb ? sk : 1, c.memory, sn, false,
-                  workspace.memory);
+                  workspace.memory, nullptr);
   };
   const double flop = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
   once();

@@ -1049,7 +1049,7 @@ void test_int_gemm(const Kernels& k) {
   bool ok = true;
   for (int transposed = 0; transposed < 2; ++transposed) {
     k.gemm[kInt32].run(m, n, p, a.data(), p, 1, b.data(), transposed ? 1 : n, transposed ? p : 1, c.data(), n, false,
-                       nullptr);
+                       nullptr, nullptr);
     for (size_t i = 0; i < m; ++i) {
       for (size_t j = 0; j < n; ++j) {
         uint32_t sum = 0;
