@@ -49,6 +49,9 @@ class Planner {
     redirected_.assign(n, -1);
     views_.resize(n);
     for (int32_t v : plan_.program.outputs) is_output_[v] = needed_[v] = true;
+    for (int32_t v : plan_.program.replaced) {
+      if (v >= 0) needed_[v] = true;  // has an address, though nobody may read it
+    }
     mark_demands();
     for (size_t v = 0; v < n; ++v) {
       if (needed_[v]) place_in_steps(int32_t(v));
