@@ -8,7 +8,9 @@
 namespace gradtape {
 namespace {
 
-// Below this a second thread costs more than it saves, even a spinning one.
+// Elements times passes from which there are more threads. A worker that still spins pays from 1 us of work on (4,096
+// elements of add), one that sleeps from 60-80 us (1 << 18): between the two, as a program has many steps, of which
+// only the first wakes anybody (bench/results/*-threads.txt).
 constexpr int64_t kParallelWork = 1 << 17;
 constexpr int64_t kSoftmaxPasses = 8;                // what one is worth in passes over its elements
 constexpr int64_t kCutColumns = 512;                 // fewer columns than this are not worth a thread of their own
