@@ -12,7 +12,6 @@ namespace {
 constexpr size_t kMaxLoopInstructions = 64;
 constexpr int64_t kParallelProduct = 96 * 96 * 96;  // multiplications; below, one thread is faster
 constexpr int64_t kParallelLoop = 1 << 15;          // elements
-constexpr int64_t kFollowedProduct = 1 << 20;       // bytes: more of C than this has left L2 when the product is done
 constexpr int kHorizontalReach = 16;                // how many steps back an independent value looks for a loop to join
 
 using Strides = std::array<int64_t, kMaxRank>;
@@ -354,7 +353,7 @@ class Planner {
     const Group& next = groups_[s + 1];
     const int64_t rows = v.dims[v.rank - 2], columns = v.dims[v.rank - 1];
     if (next.size != v.size || !next.reductions.empty() || rows * columns < int64_t(kBlock)) return false;
-    if (v.size * int64_t(kDTypeSize[v.dtype]) < kFollowedProduct) return false;
+    if (v.size * int64_t(kDTypeSize[v.dtype]) < plan_.followed_product) return false;
     bool reads = false;
     for (int32_t i : next.values) {
       if (replaces_[i]) return false;  // the product may read what it replaces

@@ -147,6 +147,8 @@ struct Plan {
   Program program;
   const Kernels* kernels = nullptr;
   size_t threads = 1;
+  // In bytes: more of a product than this has left L2 when it is done, so the loop after it goes part by part with it.
+  int64_t followed_product = 1 << 20;
   std::vector<Step> steps;
   std::vector<Loop> loops;
   std::vector<std::vector<ScalarCall>> scalars;

@@ -610,6 +610,7 @@ void check(const std::vector<int32_t>& words, const Limits& limits, uint64_t see
   std::copy(words.begin(), words.end(), exact.get());
   const Kernels* kernels = kernels_for("");
   Plan plan;
+  plan.followed_product = 4096;  // of a size that these programs reach
   if (!make_plan(exact.get(), words.size(), *kernels, threads, plan).empty()) return;
   const Program& program = plan.program;
   if (!within(limits, program)) return;
