@@ -803,6 +803,26 @@ describe('other threads', () => {
     });
   });
 
+  it.runIf(plain)('spin for a moment and then sleep while no program runs', async () => {
+    const busy = jsonOf<number>(
+      await runChild(
+        `
+        const a = tf.ones([512, 512]);
+        for (let i = 0; i < 20; i++) tf.matmul(a, a).dataSync();
+        setTimeout(() => {
+          const before = process.cpuUsage();
+          setTimeout(() => {
+            const { user, system } = process.cpuUsage(before);
+            done((user + system) / 1000);
+          }, 500);
+        }, 100);`,
+        { GRADTAPE_THREADS: '2' },
+      ),
+    );
+    // In ms of 500; a worker that spins takes all of them.
+    expect(busy).toBeLessThan(100);
+  });
+
   it.runIf(plain)(
     'the event loop goes on during a 2048 x 2048 product',
     async () => {
