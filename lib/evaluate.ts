@@ -179,19 +179,17 @@ let held: Job | null = null;
 
 const nobody: readonly Owner[] = [];
 
-/** Of the values being computed, those that may be written over an input of the program, and those inputs' owners. */
-function replacements(waiting: readonly Owner[]): Map<Tensor, Owner> | null {
-  let found: Map<Tensor, Owner> | null = null;
-  for (const owner of waiting) {
-    const [input] = owner.replaces;
-    if (!input?.buffer || input.mark !== serial) continue;
-    const { buffer } = input;
-    const t = viewed(owner.pendingValue);
-    const alone = order.every((other) => other === input || other.buffer !== buffer);
-    if (alone && t.opcode >= kFirstElementwise && t.size > 1) {
-      found ??= new Map();
-      found.set(t, owner);
-    }
+/** Of the values being computed, those that may be written over an input of the program, and the tensors that show that input. */
+function replacements(waiting: readonly Owner[]): Map<Tensor, readonly Tensor[]> | null {
+  if (!waiting.some((owner) => owner.replaces.length > 0)) return null;
+  const readers = new Map<TensorBuffer | null, number>(); // how many inputs have the same elements
+  for (const { buffer } of order) readers.set(buffer, (readers.get(buffer) ?? 0) + 1);
+  const found = new Map<Tensor, readonly Tensor[]>();
+  for (const { replaces, pendingValue } of waiting) {
+    const [input] = replaces;
+    if (!input?.buffer || input.mark !== serial || readers.get(input.buffer) !== 1) continue;
+    const t = viewed(pendingValue);
+    if (t.opcode >= kFirstElementwise && t.size > 1) found.set(t, replaces);
   }
   return found;
 }
@@ -229,7 +227,7 @@ function prepare(roots: readonly Tensor[], mayReplace: boolean): Job | null {
   let replaced = none;
   for (const t of computed) {
     if (!mustKeep(t, large)) continue;
-    const before = replacing?.get(t)?.replaces;
+    const before = replacing?.get(t);
     if (t.size === 1) {
       native.writeResult(t.index);
       buffers?.push(null);
