@@ -77,7 +77,7 @@ export class GradientTape {
   private recording = false;
   private consumed = false;
   /** The variables that it watched before it was consumed. */
-  private seen: Recording['variables'] = null;
+  private seen: Recording['variables'] = [];
 
   constructor(opts: GradientTapeOptions = {}) {
     this.persistent = opts.persistent ?? false;

@@ -32,6 +32,22 @@ export function asTensor(op: string, x: TensorLike, like?: DType): Tensor {
   return fromValue(op, x, undefined, undefined, like);
 }
 
+// Whole numbers that formulas and rules are full of, made once. Nobody but an op and its rule sees them: no tape ever watches one.
+const kLiterals = 16;
+const literals = {
+  float32: Array.from({ length: kLiterals + 1 }, (_, n) => uniformTensor(n, 'float32', scalarShape)),
+  float64: Array.from({ length: kLiterals + 1 }, (_, n) => uniformTensor(n, 'float64', scalarShape)),
+};
+
+/** The operand that stands beside one of this dtype. */
+export function beside(op: string, x: TensorLike, like: DType): Tensor {
+  if (typeof x === 'number' && x >= 1 && x <= kLiterals && Math.trunc(x) === x) {
+    if (like === 'float32') return literals.float32[x] as Tensor;
+    if (like === 'float64') return literals.float64[x] as Tensor;
+  }
+  return asTensor(op, x, like);
+}
+
 /** Operands of one dtype: numbers and nested arrays take that of the first tensor among them. */
 export function asTensors(op: string, values: readonly TensorLike[]): Tensor[] {
   let like: DType | undefined;
@@ -269,7 +285,7 @@ export function binary(name: string, rules: { x: Vjp | null; y: Vjp | null } | n
   const only = dtypes.length === 1 ? dtypes[0] : undefined;
   const fn: Fn2 = (left, right) => {
     const x = left instanceof Tensor ? left : asTensor(name, left, dtypeOf(right) ?? likeOf(right) ?? only);
-    const y = right instanceof Tensor ? right : asTensor(name, right, x.dtype);
+    const y = right instanceof Tensor ? right : beside(name, right, x.dtype);
     if (x.dtype !== y.dtype) throw mixed(name, x, y);
     if (!(takesFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) throw unsupported(name, x.dtype, dtypes);
     const shape = x.shape === y.shape ? x.shape : broadcastShapes(name, x.shape, y.shape);

@@ -81,6 +81,7 @@ interface Further {
 }
 
 const leafOp: RecordedOp = { name: 'leaf', vjps: [] };
+const variableOp: RecordedOp = { name: 'variable', vjps: [] };
 
 let nextSerial = 1;
 // A sweep is due after so many elements of results, an entry itself counting for some.
@@ -118,8 +119,8 @@ export class Recording {
   private leafIds: number[] = [];
   private leaves: Entry[] = [];
   private leafMap: Map<number, number> | null = null;
-  /** Variables watched, by id. */
-  variables: Map<number, { readonly id: number }> | null = null;
+  /** Variables watched. */
+  variables: { readonly id: number }[] = [];
   constructor(persistent: boolean, watchesVariables: boolean) {
     this.persistent = persistent;
     this.watchesVariables = watchesVariables;
@@ -156,10 +157,10 @@ export class Recording {
 
   /** Makes the variable a leaf, unless it is one already. */
   watchVariable(v: { readonly id: number; readonly shape: Shape; readonly dtype: DType }): void {
-    this.variables ??= new Map();
-    if (this.variables.has(v.id)) return;
-    this.variables.set(v.id, v);
-    if (this.leafAt(v.id) < 0) this.addLeaf(v.id, new Entry(leafOp, v.id, v.shape, v.dtype, null));
+    const known = this.leaf(v.id);
+    if (known?.op === variableOp) return;
+    this.variables.push(v);
+    if (!known) this.addLeaf(v.id, new Entry(variableOp, v.id, v.shape, v.dtype, null));
   }
 
   /** Says that a tensor is a reading of the variable of this id, if that is a leaf. */
@@ -249,7 +250,7 @@ export class Recording {
     this.leafIds = [];
     this.leaves = [];
     this.leafMap = null;
-    this.variables = null;
+    this.variables = [];
   }
 
   /** Lets go of everything that the entries kept. */

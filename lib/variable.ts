@@ -188,7 +188,7 @@ export function readVariable(v: Variable): Tensor {
 
 /** Watched variables in the order of their construction. */
 export function variablesOf(watched: Recording['variables']): Variable[] {
-  return ([...(watched?.values() ?? [])] as Variable[]).sort((a, b) => a.id - b.id);
+  return ([...new Set(watched)] as Variable[]).sort((a, b) => a.id - b.id);
 }
 
 /** The same as `new Variable(...)`. */

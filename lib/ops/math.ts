@@ -1,10 +1,9 @@
 /** Elementwise functions. Formulas: derivatives as in any table; forms that use the output where that keeps less. */
-import { asTensor, binary, composed, fromOut, fromX, fromXOut, fromXY, fromY, linear, unary } from '../op.js';
-import { scalarShape } from '../shape.js';
+import { isFloating } from '../dtype.js';
+import { asTensor, beside, binary, composed, fromOut, fromX, fromXOut, fromXY, fromY, linear, unary } from '../op.js';
 import type { RecordedOp, Vjp } from '../tape.js';
 import { isOnTape, isRecording, keep, record2, suspended } from '../tape.js';
 import type { Tensor } from '../tensor.js';
-import { uniformTensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
 import { add, div, equal, greater, logicalAnd, mul, neg, sub, where } from './arithmetic.js';
 import { identity, zeroOf } from './structure.js';
@@ -238,21 +237,13 @@ const powRules = {
   }),
 };
 const powOp: RecordedOp = { name: 'pow', vjps: [powRules.x, powRules.y] };
-const two: Record<string, Tensor> = literals(2);
-const three: Record<string, Tensor> = literals(3);
-
-function literals(n: number): Record<string, Tensor> {
-  return { float32: uniformTensor(n, 'float32', scalarShape), float64: uniformTensor(n, 'float64', scalarShape) };
-}
-
 /** x^y. Its derivative with respect to the exponent is taken as 0 where the base is not positive. The numbers 2 and 3 make products. */
 export function pow(x: TensorLike, y: TensorLike): Tensor {
   if (y !== 2 && y !== 3) return power(x, y);
   const base = asTensor('pow', x);
-  const exponent = (y === 2 ? two : three)[base.dtype];
-  if (!exponent) return power(base, y);
+  if (!isFloating(base.dtype)) return power(base, y);
   const t = suspended(() => (y === 2 ? mul(base, base) : mul(mul(base, base), base)));
-  if (isRecording()) record2(powOp, t, base, exponent, null);
+  if (isRecording()) record2(powOp, t, base, beside('pow', y, base.dtype), null);
   return t;
 }
 const power: Fn2 = binary('pow', powRules, {
