@@ -172,6 +172,18 @@ GRADTAPE_INLINE bool all(M mask) {
 #endif
 }
 
+// Says that v is in use until here, so that gcc does not compute into its register, which costs moves in long loops.
+template <class V>
+GRADTAPE_INLINE void hold(V v) {
+#if defined(__AVX512F__)
+  asm("" ::"v"(v));
+#elif defined(__SSE2__)
+  asm("" ::"x"(v));
+#else
+  asm("" ::"w"(v));
+#endif
+}
+
 // Whether any lane of the mask is set.
 template <class M>
 GRADTAPE_INLINE bool any(M mask) {

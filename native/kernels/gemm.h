@@ -30,6 +30,7 @@ struct Gemm {
   static constexpr size_t max_rows(size_t vectors) { return vectors > 1 ? 6 : 12; }
 #endif
   static constexpr size_t kDepth = 384;                       // most of k in one block: decides bits
+  static constexpr size_t kSteps = 4;                         // along k, of a tile over packed operands
   static constexpr size_t kLine = 64 / sizeof(T);             // of a cache
   static constexpr size_t kAhead = 8 * kLine;                 // how far ahead rows are fetched
   static constexpr size_t kRows = 768 / sizeof(T);            // most rows of a in one block
@@ -149,7 +150,10 @@ struct Gemm {
       const V x = splat<V>(*reinterpret_cast<const T*>(a + static_cast<ptrdiff_t>(i) * rsa));
 #pragma GCC unroll 4
       for (size_t j = 0; j < N; j++) acc[i][j] = mul_add(x, row[j], acc[i][j]);
+      hold(x);
     }
+#pragma GCC unroll 4
+    for (size_t j = 0; j < N; j++) hold(row[j]);
   }
 
  private:
@@ -164,6 +168,7 @@ struct Gemm {
     size_t shift;   // so many lanes of the last vector are columns of its neighbour: leave them
     size_t narrow;  // n, if n < L
     bool add;
+    bool packed;    // both operands are
     const T* next;  // rows of a (row-major, from memory) to fetch meanwhile: those of the next tile; or null
   };
   using Tile = void (*)(const Panel&);
@@ -191,7 +196,15 @@ struct Gemm {
       for (size_t j = 0; j < N; j++) acc[i][j] = V{};
     }
     const char* next = reinterpret_cast<const char*>(panel.next);
-    for (size_t p = panel.depth; p > 0;) {
+    size_t p = panel.depth;
+    // Constant strides, 21 instructions a step for 25: they count when another thread shares the core.
+    for (; panel.packed && p >= kSteps; p -= kSteps, a += kSteps * R * kSize, b += kSteps * N * L * kSize) {
+#pragma GCC unroll 4
+      for (size_t q = 0; q < kSteps; q++)
+        step<R, N>(a + q * R * kSize, kSize, b + q * N * L * kSize, (N - 1) * L * kSize, acc);
+      asm("" : "+r"(a), "+r"(b));
+    }
+    while (p > 0) {
       if (next) {
 #pragma GCC unroll 16
         for (size_t i = 0; i < R; i++) __builtin_prefetch(next + static_cast<ptrdiff_t>(i) * rsa);
@@ -281,6 +294,7 @@ struct Gemm {
     panel.rsc = rsc;
     panel.narrow = n < L ? n : 0;
     panel.add = add;
+    panel.packed = packed_a && packed_b;
     const auto set_columns = [&](size_t j) {
       const size_t here = columns - j < width ? columns - j : width, vectors = (here - 1) / L + 1;
       panel.shift = n < L ? 0 : vectors * L - here;
@@ -299,8 +313,8 @@ struct Gemm {
     const auto set_rows = [&](size_t i, size_t r) {
       if (packed_a) {
         panel.a = packed_a + i * depth;
-        panel.rsa = csa == 1 ? static_cast<ptrdiff_t>(depth) : 1;
-        panel.csa = csa == 1 ? 1 : static_cast<ptrdiff_t>(r);
+        panel.rsa = 1;
+        panel.csa = static_cast<ptrdiff_t>(r);
       } else {
         panel.a = a + static_cast<ptrdiff_t>(i) * rsa;
         panel.rsa = rsa;
@@ -345,15 +359,16 @@ struct Gemm {
     finished.tell(0, rows, j0, columns);
   }
 
-  static constexpr size_t E = 16 / sizeof(T);  // lanes that a shuffle reaches cheaply
+  static constexpr size_t E = 16 / sizeof(T);     // lanes that a shuffle reaches cheaply
+  static constexpr size_t kTurn = L < 8 ? L : 8;  // of rows and of steps that are packed at once
 
-  template <size_t... I>
-  static GRADTAPE_INLINE V interleave_low(V x, V y, std::index_sequence<I...>) {
-    return __builtin_shufflevector(x, y, (I / E * E + I % E / 2 + I % 2 * L)...);
+  template <class W, size_t... I>
+  static GRADTAPE_INLINE W interleave_low(W x, W y, std::index_sequence<I...>) {
+    return __builtin_shufflevector(x, y, (I / E * E + I % E / 2 + I % 2 * kLanesOf<W>)...);
   }
-  template <size_t... I>
-  static GRADTAPE_INLINE V interleave_high(V x, V y, std::index_sequence<I...>) {
-    return __builtin_shufflevector(x, y, (I / E * E + I % E / 2 + E / 2 + I % 2 * L)...);
+  template <class W, size_t... I>
+  static GRADTAPE_INLINE W interleave_high(W x, W y, std::index_sequence<I...>) {
+    return __builtin_shufflevector(x, y, (I / E * E + I % E / 2 + E / 2 + I % 2 * kLanesOf<W>)...);
   }
   template <size_t N>
   static GRADTAPE_INLINE Vec<T, N> load_apart(const T* from, ptrdiff_t stride) {
@@ -365,17 +380,18 @@ struct Gemm {
     }
   }
 
-  // out[p] lane i = from[i * stride + p], i, p < L. Loads 16 bytes at a time, so that no shuffle crosses them.
-  static GRADTAPE_INLINE void load_transposed(const T* from, ptrdiff_t stride, V (&out)[L]) {
-    constexpr auto all = std::make_index_sequence<L>();
+  // out[p] lane i = from[i * stride + p], i, p < N. Loads 16 bytes at a time, so that no shuffle crosses them.
+  template <size_t N>
+  static GRADTAPE_INLINE void load_transposed(const T* from, ptrdiff_t stride, Vec<T, N> (&out)[N]) {
+    constexpr auto all = std::make_index_sequence<N>();
 #pragma GCC unroll 4
-    for (size_t q = 0; q < L; q += E) {
-      V x[E];
+    for (size_t q = 0; q < N; q += E) {
+      Vec<T, N> x[E];
 #pragma GCC unroll 4
-      for (size_t e = 0; e < E; e++) x[e] = load_apart<L>(from + static_cast<ptrdiff_t>(e) * stride + q, stride);
+      for (size_t e = 0; e < E; e++) x[e] = load_apart<N>(from + static_cast<ptrdiff_t>(e) * stride + q, stride);
       if constexpr (E == 4) {
-        const V a = interleave_low(x[0], x[2], all), b = interleave_low(x[1], x[3], all);
-        const V c = interleave_high(x[0], x[2], all), d = interleave_high(x[1], x[3], all);
+        const Vec<T, N> a = interleave_low(x[0], x[2], all), b = interleave_low(x[1], x[3], all);
+        const Vec<T, N> c = interleave_high(x[0], x[2], all), d = interleave_high(x[1], x[3], all);
         out[q] = interleave_low(a, b, all);
         out[q + 1] = interleave_high(a, b, all);
         out[q + 2] = interleave_low(c, d, all);
@@ -387,25 +403,39 @@ struct Gemm {
     }
   }
 
+  // One panel of r rows that are contiguous along k, kTurn of them at a time, the last first: what it writes past its
+  // rows is overwritten. As many whole kTurn rows may be read, and depth >= kTurn.
+  static void turn_rows(size_t r, size_t depth, const T* from, ptrdiff_t rsa, T* to) {
+    for (size_t v = (r + kTurn - 1) / kTurn; v-- > 0;) {
+      const T* in = from + static_cast<ptrdiff_t>(v * kTurn) * rsa;
+      for (size_t p = 0;;) {
+        Vec<T, kTurn> x[kTurn];
+        load_transposed(in + p, rsa, x);
+#pragma GCC unroll 8
+        for (size_t l = 0; l < kTurn; l++) store(to + (p + l) * r + v * kTurn, x[l]);
+        if (p + kTurn == depth) break;
+        p = p + 2 * kTurn <= depth ? p + kTurn : depth - kTurn;
+      }
+    }
+  }
+
   // Packs rows x depth of a into panels of as many rows as a tile has: element (i, p) of a panel is at p * its rows +
-  // i, or at i * depth + p if a is row-major (tiles read a number at a time: any order serves, if it has no large
-  // strides). `readable` is how many rows may be read.
+  // i. `readable` is how many rows may be read.
   static void pack_rows(size_t rows, size_t readable, size_t depth, const T* a, ptrdiff_t rsa, ptrdiff_t csa,
                         size_t most, T* to) {
-    if (csa == 1) {
-      for (size_t i = 0; i < rows; i++)
-        __builtin_memcpy(to + i * depth, a + static_cast<ptrdiff_t>(i) * rsa, depth * sizeof(T));
-      return;
-    }
     const Cut panels(rows, most);
-    constexpr size_t kStep = 8;
-    for (size_t p0 = 0; p0 < depth; p0 += kStep) {
-      const size_t p1 = depth - p0 < kStep ? depth : p0 + kStep;
+    const size_t step = csa == 1 ? depth : 8;
+    for (size_t p0 = 0; p0 < depth; p0 += step) {
+      const size_t p1 = depth - p0 < step ? depth : p0 + step;
       size_t i = 0;
-      for (size_t q = 0; q < panels.parts; q++) {
+      for (size_t q = 0; q < panels.parts; i += panels[q++]) {
         const size_t r = panels[q], whole = (r - 1) / L + 1;
         const bool vectors = rsa == 1 && i + whole * L <= readable;
         T* out = to + i * depth;
+        if (csa == 1 && depth >= kTurn && i + (r + kTurn - 1) / kTurn * kTurn <= readable) {
+          turn_rows(r, depth, a + static_cast<ptrdiff_t>(i) * rsa, rsa, out);
+          continue;
+        }
         for (size_t p = p0; p < p1; p++) {
           const T* in = a + static_cast<ptrdiff_t>(i) * rsa + static_cast<ptrdiff_t>(p) * csa;
           if (vectors && (depth - p) * r >= whole * L) {  // writes past its r elements what later ones overwrite
@@ -416,7 +446,6 @@ struct Gemm {
             for (size_t l = 0; l < r; l++) out[p * r + l] = in[static_cast<ptrdiff_t>(l) * rsa];
           }
         }
-        i += r;
       }
     }
   }
