@@ -50,7 +50,8 @@ function load(): Addon {
   const root = join(__dirname, '..');
   const path = process.env['GRADTAPE_ADDON'];
   try {
-    return (path ? require(path) : require('node-gyp-build')(root)) as Addon;
+    const loaded = (path ? require(path) : require('node-gyp-build')(root)) as { open(): Addon };
+    return loaded.open();
   } catch (error) {
     throw new GradtapeError(
       'ERR_ADDON',

@@ -1,5 +1,7 @@
-// The boundary: the only file that knows Node-API. One hot entry without arguments (run the program in the mailbox) and
-// a few cold ones. All state belongs to the environment, so every worker thread has its own.
+// The boundary: the only file that knows Node-API. Its one export, open(), gives a copy of the library its entries: a
+// hot one without arguments (run the program in the mailbox) and a few cold ones. All state belongs to that copy: worker
+// threads have their own, and so has a copy that is loaded beside another (test runners do), though Node loads the
+// addon once.
 #include <napi.h>
 
 #include <cstring>
@@ -35,9 +37,10 @@ uint64_t hash_words(const int32_t* words, size_t n) {
   return h;
 }
 
-class Environment {
+// What belongs to one copy of the library.
+class Instance {
  public:
-  explicit Environment(Napi::Env env) : env_(env), kernels_(kernels_for("")) {}
+  explicit Instance(Napi::Env env) : env_(env), kernels_(kernels_for("")) {}
 
   // ---- mailbox ----
   int32_t *words = nullptr, *control = nullptr;
@@ -199,18 +202,22 @@ class Environment {
   uint64_t plans_made_ = 0;
 };
 
+// All that one environment of Node opened; they end with it.
+using Instances = std::vector<std::unique_ptr<Instance>>;
+
 napi_value run_mailbox(napi_env env, napi_callback_info info) {
   void* state = nullptr;
   napi_get_cb_info(env, info, nullptr, nullptr, nullptr, &state);
-  static_cast<Environment*>(state)->run_mailbox();
+  static_cast<Instance*>(state)->run_mailbox();
   return nullptr;
 }
 
 // One program on a thread of the pool. Owns copies of everything but the buffers, which `held` keeps alive.
 class AsyncRun : public Napi::AsyncWorker {
  public:
-  AsyncRun(Napi::Env env, Environment& home, std::shared_ptr<const Plan> plan, Napi::Value held)
+  AsyncRun(Napi::Env env, Instance& home, std::shared_ptr<const Plan> plan, Napi::Value held)
       : Napi::AsyncWorker(env, "gradtape"),
+        home_(home),
         plan_(std::move(plan)),
         pool_(home.pool),
         data_(home.data, home.data + plan_->program.data_count),
@@ -237,9 +244,9 @@ class AsyncRun : public Napi::AsyncWorker {
   // Without exceptions: in a worker that is being ended every call fails, and there is nobody left to tell.
   void OnOK() override {
     Napi::Env env = Env();
-    if (auto* home = env.GetInstanceData<Environment>()) home->idle.push_back(executor_);
+    if (env.GetInstanceData<Instances>()) home_.idle.push_back(executor_);
     int32_t control[kControls] = {};
-    Environment::report(failure_, control, results_.data());
+    Instance::report(failure_, control, results_.data());
     napi_value out = nullptr, numbers = nullptr;
     bool ok = napi_create_object(env, &out) == napi_ok &&
               napi_create_array_with_length(env, results_.size(), &numbers) == napi_ok;
@@ -260,6 +267,7 @@ class AsyncRun : public Napi::AsyncWorker {
   }
 
  private:
+  Instance& home_;
   napi_deferred deferred_ = nullptr;
   std::shared_ptr<const Plan> plan_;
   std::shared_ptr<Pool> pool_;
@@ -269,11 +277,11 @@ class AsyncRun : public Napi::AsyncWorker {
   Failure failure_;
 };
 
-Environment& environment(const Napi::CallbackInfo& info) { return *info.Env().GetInstanceData<Environment>(); }
+Instance& instance(const Napi::CallbackInfo& info) { return *static_cast<Instance*>(info.Data()); }
 
 // setMailbox(words: Int32Array, data: Float64Array, results: Float64Array, control: Int32Array)
 Napi::Value set_mailbox(const Napi::CallbackInfo& info) {
-  Environment& e = environment(info);
+  Instance& e = instance(info);
   auto words = info[0].As<Napi::Int32Array>(), control = info[3].As<Napi::Int32Array>();
   auto data = info[1].As<Napi::Float64Array>(), results = info[2].As<Napi::Float64Array>();
   Napi::Object kept = Napi::Object::New(info.Env());
@@ -291,7 +299,7 @@ Napi::Value set_mailbox(const Napi::CallbackInfo& info) {
 
 // runAsync(held): Promise<{status, failedValue, results}>; `held` is kept alive until it settles
 Napi::Value run_async(const Napi::CallbackInfo& info) {
-  Environment& e = environment(info);
+  Instance& e = instance(info);
   const std::shared_ptr<const Plan>* plan = e.find_plan();
   if (!plan) {
     e.control[kStatus] = kBadProgram;
@@ -330,61 +338,61 @@ Napi::Value address_of(const Napi::CallbackInfo& info) {
 
 // track(owner: object, bytes: number, block: number)
 Napi::Value track(const Napi::CallbackInfo& info) {
-  environment(info).track(info[0], info[1].As<Napi::Number>().DoubleValue(), info[2].As<Napi::Number>().Int32Value());
+  instance(info).track(info[0], info[1].As<Napi::Number>().DoubleValue(), info[2].As<Napi::Number>().Int32Value());
   return info.Env().Undefined();
 }
 
 // released(): number[] | undefined
 Napi::Value released(const Napi::CallbackInfo& info) {
-  const std::vector<int32_t> blocks = environment(info).take_released();
+  const std::vector<int32_t> blocks = instance(info).take_released();
   if (blocks.empty()) return info.Env().Undefined();
   Napi::Array list = Napi::Array::New(info.Env(), blocks.size());
   for (size_t i = 0; i < blocks.size(); ++i) list[uint32_t(i)] = blocks[i];
   return list;
 }
 
-Napi::Value memory(const Napi::CallbackInfo& info) { return environment(info).memory(); }
+Napi::Value memory(const Napi::CallbackInfo& info) { return instance(info).memory(); }
 
 Napi::Value last_error(const Napi::CallbackInfo& info) {
-  return Napi::String::New(info.Env(), environment(info).error);
+  return Napi::String::New(info.Env(), instance(info).error);
 }
 
 // setIsa(name): boolean; '' takes the best one
 Napi::Value set_isa(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), environment(info).choose_isa(info[0].As<Napi::String>().Utf8Value()));
+  return Napi::Boolean::New(info.Env(), instance(info).choose_isa(info[0].As<Napi::String>().Utf8Value()));
 }
 
 // setThreads(count)
 Napi::Value set_threads(const Napi::CallbackInfo& info) {
-  environment(info).choose_threads(info[0].As<Napi::Number>().Uint32Value());
+  instance(info).choose_threads(info[0].As<Napi::Number>().Uint32Value());
   return info.Env().Undefined();
 }
 
-Napi::Value isa(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), environment(info).isa()); }
+Napi::Value isa(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), instance(info).isa()); }
 
-// The alignment of a buffer's data asks for its address once, at allocation; everything after is a number.
-Napi::Object init(Napi::Env env, Napi::Object exports) {
-  auto* e = new Environment(env);
-  env.SetInstanceData(e);
+// open(): the entries for one copy of the library. A buffer's address is asked for once, at allocation; everything after
+// is a number.
+Napi::Value open(const Napi::CallbackInfo& info) {
+  Napi::Env env = info.Env();
+  auto& instances = *env.GetInstanceData<Instances>();
+  Instance* e = instances.emplace_back(std::make_unique<Instance>(env)).get();
+  Napi::Object entries = Napi::Object::New(env);
   napi_value hot;
   napi_create_function(env, "run", NAPI_AUTO_LENGTH, run_mailbox, e, &hot);
-  exports.Set("run", Napi::Value(env, hot));
-  exports["setMailbox"] = Napi::Function::New(env, set_mailbox, "setMailbox");
-  exports["runAsync"] = Napi::Function::New(env, run_async, "runAsync");
-  exports["track"] = Napi::Function::New(env, track, "track");
-  exports["addressOf"] = Napi::Function::New(env, address_of, "addressOf");
-  exports["released"] = Napi::Function::New(env, released, "released");
-  exports["memory"] = Napi::Function::New(env, memory, "memory");
-  exports["lastError"] = Napi::Function::New(env, last_error, "lastError");
-  exports["setIsa"] = Napi::Function::New(env, set_isa, "setIsa");
-  exports["setThreads"] = Napi::Function::New(env, set_threads, "setThreads");
-  exports["isa"] = Napi::Function::New(env, isa, "isa");
+  entries["run"] = Napi::Value(env, hot);
+  const std::pair<const char*, Napi::Value (*)(const Napi::CallbackInfo&)> cold[] = {
+      {"setMailbox", set_mailbox}, {"runAsync", run_async}, {"track", track},
+      {"addressOf", address_of},   {"released", released},  {"memory", memory},
+      {"lastError", last_error},   {"setIsa", set_isa},     {"setThreads", set_threads},
+      {"isa", isa},
+  };
+  for (const auto& [name, entry] : cold) entries[name] = Napi::Function::New(env, entry, name, e);
   Napi::Array isas = Napi::Array::New(env);
   for (const std::string& name : available_isas()) isas[isas.Length()] = Napi::String::New(env, name);
-  exports["isas"] = isas;
+  entries["isas"] = isas;
   Napi::Object opcodes = Napi::Object::New(env);
   for (const OpcodeName& op : opcode_names()) opcodes.Set(op.name, op.opcode);
-  exports["opcodes"] = opcodes;
+  entries["opcodes"] = opcodes;
   Napi::Array elementwise = Napi::Array::New(env);
   for (const ElementwiseInfo& k : kElementwiseInfo) {
     Napi::Object o = Napi::Object::New(env);
@@ -399,7 +407,13 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
     o["dtypes"] = dtypes;
     elementwise[elementwise.Length()] = o;
   }
-  exports["elementwise"] = elementwise;
+  entries["elementwise"] = elementwise;
+  return entries;
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  env.SetInstanceData(new Instances);
+  exports["open"] = Napi::Function::New(env, open, "open");
   return exports;
 }
 

@@ -892,6 +892,28 @@ describe('other threads', () => {
     for (const n of results.tensors) expect(n).toBeLessThan(400);
   });
 
+  it.runIf(plain)('copies of the library beside each other, of which Node loads the addon once', async () => {
+    // What test runners do that give each file its own modules. Blocks of memory and programs are each copy's own.
+    const totals = await runChild(`
+      const copies = [tf];
+      for (let k = 0; k < 2; k++) {
+        for (const path of Object.keys(require.cache)) if (!path.endsWith('.node')) delete require.cache[path];
+        copies.push(require('./dist/index.cjs'));
+      }
+      const ones = copies.map((tf) => tf.constant(new Float32Array(1 << 16).fill(1)));
+      const kept = copies.map(() => []);
+      const wrong = [];
+      for (let i = 0; i < 3000; i++) {
+        const k = i % copies.length;
+        const t = copies[k].add(ones[k], i);
+        copies[k].evaluate(t);
+        if (i % 100 < 3) kept[k].push([t, i + 1]);
+      }
+      for (const list of kept) for (const [t, value] of list) if (!t.dataSync().every((x) => x === value)) wrong.push(value);
+      done([copies.length, new Set(copies).size, kept.flat().length, wrong]);`);
+    expect(jsonOf(totals)).toEqual([3, 3, 90, []]);
+  });
+
   it.runIf(plain)('a worker that is ended while it computes takes nobody with it', async () => {
     const outcome = await runChild(`
       const { Worker } = require('node:worker_threads');
