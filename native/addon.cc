@@ -1,7 +1,7 @@
 // The boundary: the only file that knows Node-API. Its one export, open(), gives a copy of the library its entries: a
-// hot one without arguments (run the program in the mailbox) and a few cold ones. All state belongs to that copy: worker
-// threads have their own, and so has a copy that is loaded beside another (test runners do), though Node loads the
-// addon once.
+// hot one without arguments (run the program in the mailbox) and a few cold ones. All state belongs to that copy:
+// worker threads have their own, and so has a copy that is loaded beside another (test runners do), though Node loads
+// the addon once.
 #include <napi.h>
 
 #include <cstring>
@@ -23,6 +23,7 @@ enum Control { kWordCount, kStatus, kFailedValue, kControls };
 enum Status { kOk, kBadProgram, kFailedIndex, kFailedDivision, kFailedMemory };
 
 constexpr size_t kMaxPlans = 512;
+constexpr size_t kLookBytes = 256;                // in new blocks, for a look at a live one (10 ns)
 constexpr size_t kSweepBytes = size_t{64} << 20;  // of buffers, before the dead ones are looked for
 
 struct Tracked {
@@ -125,12 +126,19 @@ class Instance {
     if (napi_create_reference(env_, owner, 0, &ref) != napi_ok) throw Napi::Error::New(env_);
     (block < 0 ? small_ : blocks_).push_back({ref, bytes, block});
     tracked_bytes_ += bytes;
+    if (block >= 0) new_bytes_ += bytes;
     peak_bytes_ = std::max(peak_bytes_, tracked_bytes_ + double(arena_bytes()));
   }
 
-  // Blocks whose owners are dead. Looks for them only if the collector has been at work since the last time.
+  // Blocks whose owners are dead. Looks for them only if the collector has been at work since the last time, and not at
+  // very many live ones for the sake of a little.
   std::vector<int32_t> take_released() {
-    if (collected()) sweep(blocks_);
+    unseen_ = collected() || unseen_;
+    if (unseen_ && new_bytes_ >= kLookBytes * blocks_.size()) {
+      sweep(blocks_);
+      unseen_ = false;
+      new_bytes_ = 0;
+    }
     return std::move(released_);
   }
 
@@ -197,8 +205,9 @@ class Instance {
   std::vector<Tracked> small_, blocks_;
   std::vector<int32_t> released_;
   napi_ref canary_ = nullptr;
+  bool unseen_ = true;  // the collector has been at work since the last look at blocks_
   size_t sweep_at_ = 1024;
-  double tracked_bytes_ = 0, peak_bytes_ = 0, sweep_bytes_ = double(kSweepBytes);
+  double tracked_bytes_ = 0, new_bytes_ = 0, peak_bytes_ = 0, sweep_bytes_ = double(kSweepBytes);
   uint64_t plans_made_ = 0;
 };
 
@@ -353,9 +362,7 @@ Napi::Value released(const Napi::CallbackInfo& info) {
 
 Napi::Value memory(const Napi::CallbackInfo& info) { return instance(info).memory(); }
 
-Napi::Value last_error(const Napi::CallbackInfo& info) {
-  return Napi::String::New(info.Env(), instance(info).error);
-}
+Napi::Value last_error(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), instance(info).error); }
 
 // setIsa(name): boolean; '' takes the best one
 Napi::Value set_isa(const Napi::CallbackInfo& info) {
@@ -370,8 +377,8 @@ Napi::Value set_threads(const Napi::CallbackInfo& info) {
 
 Napi::Value isa(const Napi::CallbackInfo& info) { return Napi::String::New(info.Env(), instance(info).isa()); }
 
-// open(): the entries for one copy of the library. A buffer's address is asked for once, at allocation; everything after
-// is a number.
+// open(): the entries for one copy of the library. A buffer's address is asked for once, at allocation; everything
+// after is a number.
 Napi::Value open(const Napi::CallbackInfo& info) {
   Napi::Env env = info.Env();
   auto& instances = *env.GetInstanceData<Instances>();
@@ -381,9 +388,15 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   napi_create_function(env, "run", NAPI_AUTO_LENGTH, run_mailbox, e, &hot);
   entries["run"] = Napi::Value(env, hot);
   const std::pair<const char*, Napi::Value (*)(const Napi::CallbackInfo&)> cold[] = {
-      {"setMailbox", set_mailbox}, {"runAsync", run_async}, {"track", track},
-      {"addressOf", address_of},   {"released", released},  {"memory", memory},
-      {"lastError", last_error},   {"setIsa", set_isa},     {"setThreads", set_threads},
+      {"setMailbox", set_mailbox},
+      {"runAsync", run_async},
+      {"track", track},
+      {"addressOf", address_of},
+      {"released", released},
+      {"memory", memory},
+      {"lastError", last_error},
+      {"setIsa", set_isa},
+      {"setThreads", set_threads},
       {"isa", isa},
   };
   for (const auto& [name, entry] : cold) entries[name] = Napi::Function::New(env, entry, name, e);
