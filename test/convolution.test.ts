@@ -247,7 +247,7 @@ function products(
 
 const anyAxis = fc.record({
   length: fc.integer({ min: 1, max: 15 }),
-  taps: fc.integer({ min: 1, max: 4 }),
+  taps: fc.integer({ min: 1, max: 5 }),
   stride: fc.integer({ min: 1, max: 4 }),
   dilation: fc.integer({ min: 1, max: 3 }),
   pads: fc.tuple(fc.integer({ min: 0, max: 5 }), fc.integer({ min: 0, max: 5 })),
@@ -256,7 +256,7 @@ const anyWindow = fc
   .record({
     batch: fc.integer({ min: 1, max: 3 }),
     channels: fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constantFrom(16, 33, 50)),
-    results: fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constantFrom(16, 17, 33, 70)),
+    results: fc.oneof(fc.integer({ min: 1, max: 9 }), fc.constantFrom(16, 17, 32, 33, 70)),
     rows: anyAxis,
     columns: anyAxis,
     padding: fc.constantFrom('SAME', 'VALID', 'pads'),
@@ -452,7 +452,11 @@ describe('bits', () => {
     const run = (n: number): number[][] => {
       tf.config.threads = n;
       const y = tf.nn.conv2d(x, f, opts);
-      return [...all(x), conv2dBackpropFilter(x, f.shape, y, opts)].map(list);
+      const few = tf.slice(x, [0, 0, 0, 0], [5, 23, 19, 2]);
+      const each = tf.slice(f, [0, 0, 0, 0], [3, 3, 37, 1]);
+      const deep = gradients((w) => tf.nn.depthwiseConv2d(x, w as tf.Tensor, opts), [each])[0] as tf.Tensor;
+      const dense = [conv2dBackpropFilter(x, f.shape, y, opts), conv2dBackpropFilter(few, [3, 3, 2, 41], y, opts)];
+      return [...all(x), deep, ...dense].map(list);
     };
     expect(run(threads)).toEqual(run(1));
   });

@@ -24,14 +24,15 @@ GRADTAPE_INLINE void store_lanes(T* p, Vec<T> v, int64_t n) {
   for (int64_t i = 0; i < n; i++) p[i] = lanes[i];
 }
 
-// Calls f(channel, vectors as a constant, lanes of each): four vectors at a time, then one, then what is left.
-template <class T, class F>
-GRADTAPE_INLINE void each_channel(int64_t channels, F f) {
-  constexpr int64_t L = int64_t(kLanes<T>);
-  int64_t c = 0;
-  for (; c + 4 * L <= channels; c += 4 * L) f(c, std::integral_constant<size_t, 4>(), L);
-  for (; c + L <= channels; c += L) f(c, std::integral_constant<size_t, 1>(), L);
-  if (c < channels) f(c, std::integral_constant<size_t, 1>(), channels - c);
+// Calls f(channel, vectors as a constant, lanes of each) for channels from .. to - 1: `most` vectors at a time, then
+// one, then what is left.
+template <class T, size_t most = 4, class F>
+GRADTAPE_INLINE void each_channel(int64_t from, int64_t to, F f) {
+  constexpr int64_t L = int64_t(kLanes<T>), kWide = int64_t(most) * L;
+  int64_t c = from;
+  for (; c + kWide <= to; c += kWide) f(c, std::integral_constant<size_t, most>(), L);
+  for (; c + L <= to; c += L) f(c, std::integral_constant<size_t, 1>(), L);
+  if (c < to) f(c, std::integral_constant<size_t, 1>(), to - c);
 }
 
 // Results from an image and a filter [row taps, column taps, channels] (back: an image from a result and a filter). A
@@ -40,8 +41,67 @@ template <class T, bool back>
 struct DepthwiseGather : Unprepared {
   using V = Vec<T>;
   static constexpr int64_t L = int64_t(kLanes<T>);
+  static constexpr size_t kPixels = 3, kVectors = 4;  // a tile, whose pixels share what is read of the filter
 
   static int64_t units(const Window& w) { return w.batch * (back ? w.rows.image : w.rows.result); }
+
+  // Neighbouring pixels that meet the same taps: where the first is, and how far it is to the next row of taps, the
+  // next tap and the next pixel.
+  struct Pixels {
+    const T *x, *filter;
+    T* out;
+    int64_t row_taps = 0, column_taps = 0;
+    int64_t x_row = 0, x_column = 0, x_next = 0, filter_row = 0, filter_column = 0, out_next = 0;
+  };
+
+  template <size_t P, size_t N>
+  static GRADTAPE_INLINE void tile(const Pixels& p, int64_t q, int64_t c, int64_t lanes) {
+    V acc[P][N];
+#pragma GCC unroll 4
+    for (size_t i = 0; i < P; i++) {
+#pragma GCC unroll 4
+      for (size_t v = 0; v < N; v++) acc[i][v] = V{};
+    }
+    const T *x_row = p.x + q * p.x_next + c, *filter_row = p.filter + c;
+    T* out = p.out + q * p.out_next + c;
+#pragma GCC unroll 4
+    for (size_t i = 0; i < P; i++) {
+#pragma GCC unroll 4
+      for (size_t v = 0; v < N; v += 64 / kVectorBytes)
+        __builtin_prefetch(out + int64_t(P + i) * p.out_next + v * L, 1);
+    }
+    for (int64_t j = p.row_taps; j > 0; j--, x_row += p.x_row, filter_row += p.filter_row) {
+      const T *x = x_row, *filter = filter_row;
+      for (int64_t k = p.column_taps; k > 0; k--, x += p.x_column, filter += p.filter_column) {
+        V f[N];
+#pragma GCC unroll 4
+        for (size_t v = 0; v < N; v++) f[v] = load_lanes(filter + v * L, lanes);
+#pragma GCC unroll 4
+        for (size_t i = 0; i < P; i++) {
+#pragma GCC unroll 4
+          for (size_t v = 0; v < N; v++)
+            acc[i][v] = fma(load_lanes(x + int64_t(i) * p.x_next + v * L, lanes), f[v], acc[i][v]);
+        }
+      }
+    }
+#pragma GCC unroll 4
+    for (size_t i = 0; i < P; i++) {
+#pragma GCC unroll 4
+      for (size_t v = 0; v < N; v++) store_lanes(out + int64_t(i) * p.out_next + v * L, acc[i][v], lanes);
+    }
+  }
+
+  static void pixels(const Pixels& p, int64_t count, int64_t channels) {
+    int64_t q = 0;
+    for (; q + int64_t(kPixels) <= count; q += kPixels)
+      each_channel<T, kVectors>(0, channels, [&](int64_t c, auto vectors, int64_t lanes) GRADTAPE_LAMBDA {
+        tile<kPixels, decltype(vectors)::value>(p, q, c, lanes);
+      });
+    for (; q < count; q++)
+      each_channel<T, kVectors>(0, channels, [&](int64_t c, auto vectors, int64_t lanes) GRADTAPE_LAMBDA {
+        tile<1, decltype(vectors)::value>(p, q, c, lanes);
+      });
+  }
 
   static void run(const Window& w, const void* x_, const void* y_, void* out_, int64_t from, int64_t to, const void*,
                   void*) {
@@ -59,77 +119,140 @@ struct DepthwiseGather : Unprepared {
       const Lattice::Range row_taps = rows.taps_at(t);
       for (int64_t i = 0; i < (back ? image_lattices(w.columns) : 1); i++) {
         const Lattice columns = back ? image_lattice(w.columns, i) : result_lattice(w.columns, 0);
-        for (int64_t q = 0; q < columns.count; q++) {
+        for (int64_t q = 0, end; q < columns.count; q = end) {
           const Lattice::Range column_taps = columns.taps_at(q);
-          T* at = out + (columns.first + q * columns.step) * channels;
-          each_channel<T>(channels, [&](int64_t c, auto vectors, int64_t lanes) GRADTAPE_LAMBDA {
-            constexpr size_t N = decltype(vectors)::value;
-            V acc[N];
-#pragma GCC unroll 4
-            for (size_t v = 0; v < N; v++) acc[v] = V{};
-            for (int64_t j = row_taps.lo; j < row_taps.hi; j++) {
-              const T* line = x + rows.source(t, j) * from_row + c;
-              const T* taps = filter + (rows.tap + j * rows.tap_step) * w.columns.taps * channels + c;
-              for (int64_t k = column_taps.lo; k < column_taps.hi; k++) {
-                const T* p = line + columns.source(q, k) * channels;
-                const T* f = taps + (columns.tap + k * columns.tap_step) * channels;
-#pragma GCC unroll 4
-                for (size_t v = 0; v < N; v++)
-                  acc[v] = fma(load_lanes(p + v * L, lanes), load_lanes(f + v * L, lanes), acc[v]);
-              }
-            }
-#pragma GCC unroll 4
-            for (size_t v = 0; v < N; v++) store_lanes(at + c + v * L, acc[v], lanes);
-          });
+          end = columns.run_end(q, columns.count, column_taps);
+          Pixels p{x, filter, out + (columns.first + q * columns.step) * channels};
+          p.out_next = columns.step * channels;
+          if (row_taps.lo < row_taps.hi && column_taps.lo < column_taps.hi) {
+            const int64_t tap = (rows.tap + row_taps.lo * rows.tap_step) * w.columns.taps + columns.tap +
+                                column_taps.lo * columns.tap_step;
+            p.x += rows.source(t, row_taps.lo) * from_row + columns.source(q, column_taps.lo) * channels;
+            p.filter += tap * channels;
+            p.row_taps = row_taps.hi - row_taps.lo, p.column_taps = column_taps.hi - column_taps.lo;
+            p.x_row = rows.dilation * from_row, p.x_column = columns.dilation * channels;
+            p.x_next = columns.stride * channels;
+            p.filter_row = rows.tap_step * w.columns.taps * channels, p.filter_column = columns.tap_step * channels;
+          }
+          pixels(p, end - q, channels);
         }
       }
     }
   }
 };
 
-// A filter from an image and a result. A unit is a tap.
+// A filter from an image and a result. A unit is some taps of a row and some channels; units that are computed together
+// share the image and the result while these are in cache.
 template <class T>
 struct DepthwiseFilter : Unprepared {
   using V = Vec<T>;
-  static constexpr int64_t L = int64_t(kLanes<T>);
+  static constexpr int64_t L = int64_t(kLanes<T>), kTaps = 3, kChannels = 4 * L;
 
-  static int64_t units(const Window& w) { return w.rows.taps * w.columns.taps; }
+  static int64_t parts(const Window& w) { return (w.columns.taps + kTaps - 1) / kTaps; }
+  static int64_t units(const Window& w) { return (w.channels + kChannels - 1) / kChannels * w.rows.taps * parts(w); }
 
   static void run(const Window& w, const void* x_, const void* y_, void* out_, int64_t from, int64_t to, const void*,
                   void*) {
     const T *x = static_cast<const T*>(x_), *y = static_cast<const T*>(y_);
     T* out = static_cast<T*>(out_);
-    const Lattice rows = result_lattice(w.rows, 0), columns = result_lattice(w.columns, 0);
-    const int64_t channels = w.channels;
-    for (int64_t unit = from; unit < to; unit++) {
-      const int64_t j = unit / w.columns.taps, k = unit % w.columns.taps;
-      const Lattice::Range down = rows.positions_at(j), across = columns.positions_at(k);
-      each_channel<T>(channels, [&](int64_t c, auto vectors, int64_t lanes) GRADTAPE_LAMBDA {
-        constexpr size_t N = decltype(vectors)::value;
-        V total[N];
-#pragma GCC unroll 4
-        for (size_t v = 0; v < N; v++) total[v] = V{};
-        for (int64_t n = 0; n < w.batch; n++) {
-          for (int64_t t = down.lo; t < down.hi; t++) {
-            // Rows are summed, then their sums: shorter chains.
-            V acc[N];
-#pragma GCC unroll 4
-            for (size_t v = 0; v < N; v++) acc[v] = V{};
-            const T* p = x + ((n * w.rows.image + rows.source(t, j)) * w.columns.image + columns.source(across.lo, k)) *
-                                 channels;
-            const T* g = y + ((n * w.rows.result + t) * w.columns.result + across.lo) * channels;
-            for (int64_t q = across.lo; q < across.hi; q++, p += columns.stride * channels, g += channels) {
-#pragma GCC unroll 4
-              for (size_t v = 0; v < N; v++)
-                acc[v] = fma(load_lanes(p + c + v * L, lanes), load_lanes(g + c + v * L, lanes), acc[v]);
-            }
-#pragma GCC unroll 4
-            for (size_t v = 0; v < N; v++) total[v] += acc[v];
-          }
+    const int64_t image_row = w.columns.image * w.channels, result_row = w.columns.result * w.channels;
+    const Lattice rows = result_lattice(w.rows, 0);
+    for (int64_t unit = from; unit < to; unit++) zeros(w, taps_of(w, unit), out);
+    for (int64_t n = 0; n < w.batch; n++) {
+      for (int64_t t = 0; t < w.rows.result; t++) {
+        const Lattice::Range down = rows.taps_at(t);
+        const T* g = y + (n * w.rows.result + t) * result_row;
+        for (int64_t unit = from; unit < to; unit++) {
+          const Taps taps = taps_of(w, unit);
+          if (taps.j < down.lo || taps.j >= down.hi) continue;
+          add_row(w, taps, x + (n * w.rows.image + rows.source(t, taps.j)) * image_row, g, out);
         }
+      }
+    }
+  }
+
+ private:
+  struct Taps {
+    int64_t j, k0, k1;  // row; columns k0 .. k1 - 1
+    int64_t from, to;   // channels
+  };
+  static GRADTAPE_INLINE Taps taps_of(const Window& w, int64_t unit) {
+    const int64_t part = unit % parts(w), j = unit / parts(w) % w.rows.taps,
+                  c = unit / parts(w) / w.rows.taps * kChannels;
+    const int64_t k0 = part * kTaps, k1 = k0 + kTaps, end = c + kChannels;
+    return {j, k0, k1 < w.columns.taps ? k1 : w.columns.taps, c, end < w.channels ? end : w.channels};
+  }
+
+  static void zeros(const Window& w, const Taps& taps, T* out) {
+    for (int64_t k = taps.k0; k < taps.k1; k++)
+      __builtin_memset(out + (taps.j * w.columns.taps + k) * w.channels + taps.from, 0,
+                       size_t(taps.to - taps.from) * sizeof(T));
+  }
+
+  // Adds the sums over one row of the result, a chain each.
+  static void add_row(const Window& w, const Taps& taps, const T* x, const T* g, T* out) {
+    const Lattice columns = result_lattice(w.columns, 0);
+    T* filter = out + (taps.j * w.columns.taps + taps.k0) * w.channels;
+    Lattice::Range q[kTaps];
+    for (int64_t k = taps.k0; k < taps.k1; k++) q[k - taps.k0] = columns.positions_at(k);
+    const int64_t column = columns.source(0, taps.k0);
+    each_channel<T>(taps.from, taps.to, [&](int64_t c, auto vectors, int64_t lanes) GRADTAPE_LAMBDA {
+      constexpr size_t N = decltype(vectors)::value;
+      if (taps.k1 - taps.k0 == 3)
+        add<3, N>(w, q, column, x + c, g + c, filter + c, lanes);
+      else if (taps.k1 - taps.k0 == 2)
+        add<2, N>(w, q, column, x + c, g + c, filter + c, lanes);
+      else
+        add<1, N>(w, q, column, x + c, g + c, filter + c, lanes);
+    });
+  }
+
+  // Of K taps, the first of which meets `column` of the image at position 0; where not all meet it, one by one.
+  template <size_t K, size_t N>
+  static GRADTAPE_INLINE void add(const Window& w, const Lattice::Range* q, int64_t column, const T* x, const T* g,
+                                  T* filter, int64_t lanes) {
+    const int64_t channels = w.channels, next = w.columns.stride * channels, tap = w.columns.dilation * channels;
+    const int64_t first = column * channels;
+    int64_t lo = q[0].lo, hi = q[0].hi;
 #pragma GCC unroll 4
-        for (size_t v = 0; v < N; v++) store_lanes(out + unit * channels + c + v * L, total[v], lanes);
-      });
+    for (size_t k = 1; k < K; k++) {
+      lo = q[k].lo > lo ? q[k].lo : lo;
+      hi = q[k].hi < hi ? q[k].hi : hi;
+    }
+    if (hi < lo) hi = lo;
+    V acc[K][N];
+    const auto alone = [&](size_t k, int64_t from, int64_t to) GRADTAPE_LAMBDA {
+      for (int64_t i = from; i < to; i++) {
+        const T *p = x + (first + i * next + int64_t(k) * tap), *r = g + i * channels;
+#pragma GCC unroll 4
+        for (size_t v = 0; v < N; v++)
+          acc[k][v] = fma(load_lanes(p + v * L, lanes), load_lanes(r + v * L, lanes), acc[k][v]);
+      }
+    };
+#pragma GCC unroll 4
+    for (size_t k = 0; k < K; k++) {
+#pragma GCC unroll 4
+      for (size_t v = 0; v < N; v++) acc[k][v] = V{};
+      alone(k, q[k].lo, lo < q[k].hi ? lo : q[k].hi);
+    }
+    for (int64_t i = lo; i < hi; i++) {
+      const T *p = x + (first + i * next), *r = g + i * channels;
+      V ct[N];
+#pragma GCC unroll 4
+      for (size_t v = 0; v < N; v++) ct[v] = load_lanes(r + v * L, lanes);
+#pragma GCC unroll 4
+      for (size_t k = 0; k < K; k++) {
+#pragma GCC unroll 4
+        for (size_t v = 0; v < N; v++)
+          acc[k][v] = fma(load_lanes(p + int64_t(k) * tap + v * L, lanes), ct[v], acc[k][v]);
+      }
+    }
+#pragma GCC unroll 4
+    for (size_t k = 0; k < K; k++) {
+      alone(k, hi, q[k].hi);
+      T* to = filter + int64_t(k) * channels;
+#pragma GCC unroll 4
+      for (size_t v = 0; v < N; v++) store_lanes(to + v * L, load_lanes<T>(to + v * L, lanes) + acc[k][v], lanes);
     }
   }
 };
@@ -158,7 +281,7 @@ struct MaxPool : Unprepared {
       const Lattice::Range row_taps = rows.taps_at(t);
       for (int64_t q = 0; q < columns.count; q++, out += channels) {
         const Lattice::Range column_taps = columns.taps_at(q);
-        each_channel<T>(channels, [&](int64_t c, auto vectors, int64_t lanes) GRADTAPE_LAMBDA {
+        each_channel<T>(0, channels, [&](int64_t c, auto vectors, int64_t lanes) GRADTAPE_LAMBDA {
           constexpr size_t N = decltype(vectors)::value;
           constexpr int64_t L = int64_t(kLanes<T>);
           V best[N], picked[N];

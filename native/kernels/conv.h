@@ -23,6 +23,12 @@ struct ConvTile {
   static constexpr size_t L = kLanes<T>;
   static constexpr size_t kDepth = 384;  // about as many steps in a chain: their b stays in L1. Decides bits
 
+  // Few steps are computed in tiles of four vectors, which write longer pieces of c.
+  static constexpr int64_t kFewSteps = 6144 / (4 * L);
+  static constexpr size_t max_rows(size_t vectors) {
+    return vectors > G::kVectors ? 12 / vectors : G::max_rows(vectors);
+  }
+
   struct Sum {
     const T *a, *b;
     T* c;
@@ -41,6 +47,9 @@ struct ConvTile {
     V acc[R][N];
 #pragma GCC unroll 16
     for (size_t i = 0; i < R; i++) {
+#pragma GCC unroll 4
+      for (size_t j = 0; j < N * L; j += 64 / sizeof(T))
+        __builtin_prefetch(s.c + int64_t(R + i) * s.c_row + j, 1);  // of the next tile
 #pragma GCC unroll 4
       for (size_t j = 0; j < N; j++) acc[i][j] = V{};
     }
@@ -89,7 +98,7 @@ struct ConvTile {
   }
 
   using Fn = void (*)(const Sum&);
-  template <size_t N, size_t R = G::max_rows(N)>
+  template <size_t N, size_t R = max_rows(N)>
   static Fn of(size_t rows) {
     if constexpr (R == 1) {
       return run<1, N>;
@@ -98,16 +107,14 @@ struct ConvTile {
     }
   }
   static Fn of(size_t rows, size_t vectors) {
-    if constexpr (G::kVectors > 2) {
-      if (vectors == 4) return of<4>(rows);
-      if (vectors == 3) return of<3>(rows);
-    }
+    if (vectors == 4) return of<4>(rows);
+    if (vectors == 3) return of<3>(rows);
     return vectors == 2 ? of<2>(rows) : of<1>(rows);
   }
 
   // `rows` rows of one sum, in tiles.
   static void rows(Sum& s, int64_t rows, size_t vectors) {
-    const EvenParts parts(rows, int64_t(G::max_rows(vectors)));
+    const EvenParts parts(rows, int64_t(max_rows(vectors)));
     const T* a = s.a;
     T* c = s.c;
     for (int64_t part = 0; part < parts.parts; part++) {
@@ -121,9 +128,9 @@ struct ConvTile {
   // Columns of c in panels as wide as a tile.
   struct Panels {
     int64_t columns, width, count;
-    explicit Panels(int64_t columns) : columns(columns) {
+    Panels(int64_t columns, int64_t steps) : columns(columns) {
       const size_t n = size_t(columns);
-      width = int64_t((n <= L ? 1 : n <= 2 * L ? 2 : G::kVectors) * L);
+      width = int64_t((n <= L ? 1 : n <= 2 * L ? 2 : steps <= kFewSteps ? 4 : G::kVectors) * L);
       count = (columns + width - 1) / width;
     }
     int64_t here(int64_t panel) const { return panel + 1 < count ? width : columns - panel * width; }
@@ -170,14 +177,18 @@ struct ConvGather {
     return (w.batch + s.images - 1) / s.images * s.blocks;
   }
 
+  static Panels panels_of(const Window& w, const Shape& s) {
+    return {s.channels, w.rows.taps * w.columns.taps * s.from_channels};
+  }
+
   // The filter by panels of columns; in a panel by row taps, column taps, channels that are summed over.
   static size_t shared_bytes(const Window& w) {
     const Shape s(w);
-    return size_t(w.rows.taps * w.columns.taps * s.from_channels * Panels(s.channels).padded()) * sizeof(T);
+    return size_t(w.rows.taps * w.columns.taps * s.from_channels * panels_of(w, s).padded()) * sizeof(T);
   }
   static void prepare(const Window& w, const void*, const void* y, void* shared) {
     const Shape s(w);
-    const Panels panels(s.channels);
+    const Panels panels = panels_of(w, s);
     const T* filter = static_cast<const T*>(y);
     T* to = static_cast<T*>(shared);
     const int64_t taps = w.rows.taps * w.columns.taps, depth = s.from_channels;
@@ -219,7 +230,7 @@ struct ConvGather {
     // Chains as long as in gemm.h, but no shorter runs of channels than this.
     const int64_t most = Tile::kDepth / taps;
     const EvenParts blocks(depth, most > 32 ? most : 32);
-    const Panels panels(s.channels);
+    const Panels panels = panels_of(w, s);
     const int64_t height = r.t1 - r.t0, width = r.q1 - r.q0;
     const bool across = width >= 6 || width >= height;
     typename Tile::Sum sum;
@@ -292,44 +303,78 @@ struct ConvGather {
   }
 };
 
-// A filter from an image and a result: a unit is the row of taps of some columns. Rows of taps that are computed
-// together share the packed result, and the image while it is in cache.
+// A filter from an image and a result: a unit is a row of taps of some columns. Rows of taps that are computed
+// together share the packed result; they and neighbouring columns the image and the result while these are in cache.
 template <class T>
 struct ConvFilter : Unprepared {
   using Tile = ConvTile<T>;
   using Panels = typename Tile::Panels;
   static constexpr int64_t kPixels = 192;  // at most as many steps in a chain: their b stays in L1. Decides bits
+  static constexpr int64_t kSums = 131072 / sizeof(T);  // about as much of the filter is computed together
 
-  static int64_t units(const Window& w) { return w.rows.taps * Panels(w.results).count; }
-  static size_t own_bytes(const Window& w) { return size_t(kPixels * Panels(w.results).width) * sizeof(T); }
+  static Panels panels_of(const Window& w) { return {w.results, kPixels}; }
+  static int64_t units(const Window& w) { return w.rows.taps * panels_of(w).count; }
+  static size_t own_bytes(const Window& w) { return size_t(kPixels * panels_of(w).width) * sizeof(T); }
 
   static void run(const Window& w, const void* x, const void* y, void* out, int64_t from, int64_t to, const void*,
                   void* own) {
+    const int64_t size = w.rows.taps * w.columns.taps * w.channels * panels_of(w).width;
+    const int64_t most = w.rows.taps * (size < kSums ? kSums / size : 1);
     for (int64_t unit = from, next; unit < to; unit = next) {
-      const int64_t panel = unit / w.rows.taps, end = (panel + 1) * w.rows.taps;
-      next = end < to ? end : to;
-      rows_of_taps(w, static_cast<const T*>(x), static_cast<const T*>(y), panel, unit - panel * w.rows.taps,
-                   next - panel * w.rows.taps, static_cast<T*>(out), static_cast<T*>(own));
+      next = to - unit < most ? to : unit + most;
+      some(w, static_cast<const T*>(x), static_cast<const T*>(y), unit, next, static_cast<T*>(out),
+           static_cast<T*>(own));
     }
   }
 
  private:
-  static void rows_of_taps(const Window& w, const T* x, const T* y, int64_t panel, int64_t first_tap, int64_t end_tap,
-                           T* out, T* packed) {
+  static void some(const Window& w, const T* x, const T* y, int64_t from, int64_t to, T* out, T* packed) {
     const WindowAxis &rows = w.rows, &columns = w.columns;
-    const Lattice row_lattice = result_lattice(rows, 0), column_lattice = result_lattice(columns, 0);
-    const Panels panels(w.results);
-    const int64_t here = panels.here(panel), taps_size = columns.taps * w.channels * w.results;
-    const size_t vectors = panels.vectors(panel);
-    const int64_t padded = int64_t(vectors * Tile::L);
-    const int64_t image_row = columns.image * w.channels, result_row = columns.result * w.results;
-    T* const filter = out + panel * panels.width;
-    for (int64_t i = first_tap * columns.taps * w.channels; i < end_tap * columns.taps * w.channels; i++)
-      __builtin_memset(filter + i * w.results, 0, size_t(here) * sizeof(T));
+    const Panels panels = panels_of(w);
+    const int64_t taps_size = columns.taps * w.channels;
+    for (int64_t unit = from; unit < to; unit++) {
+      const int64_t panel = unit / rows.taps;
+      T* at = out + unit % rows.taps * taps_size * w.results + panel * panels.width;
+      for (int64_t i = 0; i < taps_size; i++, at += w.results)
+        __builtin_memset(at, 0, size_t(panels.here(panel)) * sizeof(T));
+    }
     const EvenParts across(columns.result, kPixels);
     const int64_t most = columns.result > 0 && columns.result < kPixels ? kPixels / columns.result : 1;
     const EvenParts down(rows.result, most);
+    for (int64_t n = 0; n < w.batch; n++) {
+      for (int64_t block = 0; block < down.parts * across.parts; block++) {
+        const int64_t top = down[block / across.parts], left = across[block % across.parts];
+        const Block b{n, top, down[block / across.parts + 1], left, across[block % across.parts + 1]};
+        for (int64_t unit = from, end; unit < to; unit = end) {
+          const int64_t panel = unit / rows.taps;
+          end = (panel + 1) * rows.taps < to ? (panel + 1) * rows.taps : to;
+          add_block(w, x, y, panel, unit - panel * rows.taps, end - panel * rows.taps, b, out, packed);
+        }
+      }
+    }
+  }
+
+  // Of an image's result.
+  struct Block {
+    int64_t n, top, bottom, left, right;
+  };
+
+  static void add_block(const Window& w, const T* x, const T* y, int64_t panel, int64_t first_tap, int64_t end_tap,
+                        const Block& b, T* out, T* packed) {
+    const WindowAxis &rows = w.rows, &columns = w.columns;
+    const Lattice row_lattice = result_lattice(rows, 0), column_lattice = result_lattice(columns, 0);
+    const Panels panels = panels_of(w);
+    const int64_t here = panels.here(panel), image_row = columns.image * w.channels;
+    const size_t vectors = panels.vectors(panel);
+    const int64_t padded = int64_t(vectors * Tile::L);
+    const T* result = y + ((b.n * rows.result + b.top) * columns.result + b.left) * w.results + panel * panels.width;
     typename Tile::Sum sum;
+    sum.b_outer = columns.result * w.results;
+    if (padded != w.results) {
+      pack(result, sum.b_outer, w.results, b.bottom - b.top, b.right - b.left, here, padded, packed);
+      result = packed;
+      sum.b_outer = (b.right - b.left) * padded;
+    }
     sum.middle = 1;
     sum.a_outer = rows.stride * image_row;
     sum.a_middle = sum.b_middle = 0;
@@ -338,29 +383,27 @@ struct ConvFilter : Unprepared {
     sum.c_row = w.results;
     sum.columns = size_t(here);
     sum.add = true;
-    for (int64_t n = 0; n < w.batch; n++) {
-      for (int64_t block = 0; block < down.parts * across.parts; block++) {
-        const int64_t top = down[block / across.parts], bottom = down[block / across.parts + 1];
-        const int64_t left = across[block % across.parts], right = across[block % across.parts + 1];
-        pack(y + (n * rows.result + top) * result_row + left * w.results + panel * panels.width, result_row, w.results,
-             bottom - top, right - left, here, padded, packed);
-        sum.b_outer = (right - left) * padded;
-        for (int64_t j = first_tap; j < end_tap; j++) {
-          const Lattice::Range t = row_lattice.positions_at(j).within(top, bottom);
-          if (t.lo >= t.hi) continue;
-          const T* image = x + (n * rows.image + row_lattice.source(t.lo, j)) * image_row;
-          sum.outer = t.hi - t.lo;
-          for (int64_t k = 0; k < columns.taps; k++) {
-            const Lattice::Range q = column_lattice.positions_at(k).within(left, right);
-            if (q.lo >= q.hi) continue;
-            sum.depth = q.hi - q.lo;
-            sum.a = image + column_lattice.source(q.lo, k) * w.channels;
-            sum.b = packed + (t.lo - top) * sum.b_outer + (q.lo - left) * padded;
-            sum.c = filter + j * taps_size + k * w.channels * w.results;
-            Tile::rows(sum, w.channels, vectors);
-          }
-        }
+    // Neighbouring taps of few channels fill a tile, where the same ones meet the image. Decides bits
+    const bool together = columns.dilation == 1 && w.channels < int64_t(Tile::max_rows(vectors));
+    for (int64_t j = first_tap; j < end_tap; j++) {
+      const Lattice::Range t = row_lattice.positions_at(j).within(b.top, b.bottom);
+      if (t.lo >= t.hi) continue;
+      const T* image = x + (b.n * rows.image + row_lattice.source(t.lo, j)) * image_row;
+      sum.outer = t.hi - t.lo;
+      const auto add = [&](const Lattice::Range& q, const Lattice::Range& taps) {
+        sum.depth = q.hi - q.lo;
+        sum.a = image + column_lattice.source(q.lo, taps.lo) * w.channels;
+        sum.b = result + (t.lo - b.top) * sum.b_outer + (q.lo - b.left) * padded;
+        sum.c = out + (j * columns.taps + taps.lo) * w.channels * w.results + panel * panels.width;
+        if (q.lo < q.hi) Tile::rows(sum, (taps.hi - taps.lo) * w.channels, vectors);
+      };
+      for (int64_t q = b.left, end; together && q < b.right; q = end) {
+        const Lattice::Range taps = column_lattice.taps_at(q);
+        end = column_lattice.run_end(q, b.right, taps);
+        add({q, end}, taps);
       }
+      for (int64_t k = 0; !together && k < columns.taps; k++)
+        add(column_lattice.positions_at(k).within(b.left, b.right), {k, k + 1});
     }
   }
 

@@ -42,10 +42,17 @@ struct Lattice {
     if (hi > taps) hi = taps;
     return lo < hi ? Range{lo, hi} : Range{0, 0};
   }
-  // The end of the positions from t on that have the same taps.
+  // The end of the positions from t on that have the same taps. Those that meet some are neighbours.
   int64_t run_end(int64_t t, int64_t end, const Range& range) const {
-    while (++t < end && taps_at(t) == range) continue;
-    return t;
+    if (range.lo == range.hi) {
+      while (++t < end && taps_at(t) == range) continue;
+      return t;
+    }
+    while (end - t > 1) {
+      const int64_t middle = t + (end - t) / 2;
+      (taps_at(middle) == range ? t : end) = middle;
+    }
+    return end;
   }
   // The positions at which tap j meets an element; of lattices with a positive dilation.
   Range positions_at(int64_t j) const {
