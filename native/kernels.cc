@@ -436,7 +436,7 @@ constexpr void fill_dtype(Kernels& k) {
   k.cast[d][kInt32] = &Cast<d, kInt32>::run;
   k.cast[d][kUint8] = &Cast<d, kUint8>::run;
   k.cast[d][kBool] = &Cast<d, kBool>::run;
-  if constexpr (d != kBool) {
+  if constexpr (sizeof(T) > 1) {
     k.reduce[kSum][d] = {&Reduce<SumOf, T>::rows, &Reduce<SumOf, T>::columns};
     k.reduce[kProd][d] = {&Reduce<ProdOf, T>::rows, &Reduce<ProdOf, T>::columns};
   }

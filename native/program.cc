@@ -204,7 +204,7 @@ const char* check_concat(const Value& v, const Value* const* x) {
 const char* check_reduction(const Value& v, const Value& x) {
   const int reduction = v.opcode - kFirstReduction;
   if (x.dtype != v.dtype) return "wrong result dtype";
-  if (v.dtype == kBool && reduction != kMax && reduction != kMin) return "dtype has no such reduction";
+  if (kDTypeSize[v.dtype] == 1 && reduction != kMax && reduction != kMin) return "dtype has no such reduction";
   const int64_t outer = v.attributes[0], length = v.attributes[1], inner = v.attributes[2];
   if (outer < 0 || length < 0 || inner < 0) return "negative attribute";
   int64_t kept, all;

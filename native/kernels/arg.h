@@ -180,7 +180,7 @@ struct Arg {
   static __attribute__((noinline)) void careful_rows(Strip& s, const T* p, size_t stride, size_t rows, size_t n) {
     all_rows<true>(s, p, stride, rows, n);
   }
-  static GRADTAPE_INLINE void find(Strip& s, const T* p, size_t stride, size_t rows, size_t n) {
+  static __attribute__((noinline)) void find(Strip& s, const T* p, size_t stride, size_t rows, size_t n) {
     if (!all_rows<false>(s, p, stride, rows, n)) careful_rows(s, p, stride, rows, n);
   }
 

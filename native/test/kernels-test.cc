@@ -761,7 +761,7 @@ void test_reduce(const Kernels& k, Reduction op, DType d) {
   const ReduceFns& fns = k.reduce[op][d];
   const std::string what = std::string(k.isa) + " reduce " + std::to_string(op) + " " + kDTypeNames[d];
   if (!fns.rows) {
-    check(d == kBool && (op == kSum || op == kProd), what + " exists");
+    check(kDTypeSize[d] == 1 && (op == kSum || op == kProd), what + " exists");
     return;
   }
   const auto value = [&]() -> T {
