@@ -8,15 +8,24 @@
 
 #include "../kernels.h"
 #include "../simd.h"
+#include "gemv.h"
 
 namespace gradtape {
 namespace GRADTAPE_ISA {
 namespace {
 
 template <class T>
-struct Gemm {
-  using V = Vec<T>;
-  static constexpr size_t L = kLanes<T>;
+struct Gemm : Gemv<T> {
+  using typename Gemv<T>::V;
+  using typename Gemv<T>::Cut;
+  using Gemv<T>::L;
+  using Gemv<T>::kDepth;
+  using Gemv<T>::kLine;
+  using Gemv<T>::kCached;
+  using Gemv<T>::kStrip;
+  using Gemv<T>::mul_add;
+  using Gemv<T>::load_transposed;
+  using Gemv<T>::matrix_vector;
 
 // A tile is rows x vectors accumulators, as many as gcc keeps in registers. kVectors is a power of two.
 #if defined(__AVX512F__)
@@ -29,40 +38,15 @@ struct Gemm {
   static constexpr size_t kVectors = 2;
   static constexpr size_t max_rows(size_t vectors) { return vectors > 1 ? 6 : 12; }
 #endif
-  static constexpr size_t kDepth = 384;                       // most of k in one block: decides bits
   static constexpr size_t kSteps = 4;                         // along k, of a tile over packed operands
-  static constexpr size_t kLine = 64 / sizeof(T);             // of a cache
-  static constexpr size_t kAhead = 8 * kLine;                 // how far ahead rows are fetched
+  static constexpr size_t kTurn = L < 8 ? L : 8;              // rows and steps of a that are packed at once
   static constexpr size_t kRows = 768 / sizeof(T);            // most rows of a in one block
   static constexpr size_t kColumnsReused = 8192 / sizeof(T);  // most columns of b, if several blocks of rows use them
   static constexpr size_t kPackedOnce = (192 << 10) / sizeof(T);  // else: so much of b, which stays in L2
+  static constexpr size_t kFetched = (128 << 10) / sizeof(T);     // more of b than that is fetched before it is packed
   static constexpr size_t kShallow = 64;  // blocks with k up to this are computed row by row, for the sake of c
-  static constexpr size_t kTold = 32768 / sizeof(T);        // so much of c is finished before it is told of
-  static constexpr size_t kStrip = 8192 / sizeof(T);        // sums of a product with a vector that stay in L1
-  static constexpr size_t kCached = (4 << 20) / sizeof(T);  // larger operands come from memory
-  static constexpr double kSmall = 64.0 * 64 * 80;          // products this small are computed without packing
-
-  static GRADTAPE_INLINE V mul_add(V x, V y, V z) {
-    if constexpr (std::is_integral_v<T>) {
-      return x * y + z;
-    } else {
-      return fma(x, y, z);
-    }
-  }
-
-  // n cut into so few even parts that none is longer than `most`; a part is base or base + 1 long, the longer ones
-  // first.
-  struct Cut {
-    size_t parts = 1, base, longer = 0;
-    Cut(size_t n, size_t most) : base(n) {
-      if (n <= most) return;  // no divisions: they are what small products would spend their time in
-      parts = (n - 1) / most + 1;
-      base = n / parts;
-      longer = n % parts;
-    }
-    size_t operator[](size_t part) const { return base + (part < longer); }
-    size_t longest() const { return base + (longer > 0); }
-  };
+  static constexpr size_t kTold = 32768 / sizeof(T);  // so much of c is finished before it is told of
+  static constexpr double kSmall = 64.0 * 64 * 80;    // products this small are computed without packing
 
   struct Plan {
     size_t vectors, rows;        // the tile
@@ -73,7 +57,7 @@ struct Gemm {
     Plan p;
     p.vectors = n <= L ? 1 : n <= 2 * L || m <= 42 ? 2 : kVectors;
     p.rows = max_rows(p.vectors);
-    p.block_rows = Cut(m, kRows).longest();
+    p.block_rows = m <= kRows ? m : (Cut(m, kRows).longest() + p.rows - 1) / p.rows * p.rows;
     size_t most = kColumnsReused;
     if (m <= kRows) most = n <= kPackedOnce / kDepth ? n : kPackedOnce / Cut(k, kDepth).longest();
     const size_t width = p.vectors * L;  // a power of two
@@ -114,37 +98,59 @@ struct Gemm {
     const bool small = a_size * static_cast<double>(n) <= kSmall;
     const bool pack_b = n < L || csb != 1 || !(small || m <= p.rows);
     const bool pack_a = !small && (csa != 1 ? n > p.vectors * L : n >= 256);
-    T *packed_b = room, *packed_a = room + aligned(p.columns * blocks.longest());
-    size_t p0 = 0;
+    T* packed_a = room + aligned(p.columns * blocks.longest());
+    Block part;
+    part.n = n;
+    part.packed_a = pack_a ? packed_a : nullptr;
+    part.rsa = rsa;
+    part.csa = csa;
+    part.a_from_memory = a_size > kCached;
+    part.b = b;
+    part.packed_b = pack_b ? room : nullptr;
+    part.rsb = rsb;
+    part.csb = csb;
+    part.rsc = rsc;
     for (size_t block = 0; block < blocks.parts; block++) {
       const size_t depth = blocks[block];
-      const T *ad = a + static_cast<ptrdiff_t>(p0) * csa, *bd = b + static_cast<ptrdiff_t>(p0) * rsb;
-      if (pack_a && m == p.block_rows) pack_rows(m, m, depth, ad, rsa, csa, p.rows, packed_a);
+      const bool by_rows = !small && depth <= kShallow;
+      part.depth = depth;
+      part.only_use = m == p.block_rows && !by_rows;
+      part.add = accumulate || block > 0;
+      if (pack_a && m == p.block_rows) pack_rows(m, m, depth, a, rsa, csa, p.rows, packed_a);
       for (size_t j0 = 0; j0 < n; j0 += p.columns) {
-        const size_t columns = n - j0 < p.columns ? n - j0 : p.columns;
-        if (pack_b) pack_columns(j0, columns, n, depth, bd, rsb, csb, p.vectors, packed_b);
+        part.j0 = j0;
+        part.columns = n - j0 < p.columns ? n - j0 : p.columns;
         for (size_t i0 = 0; i0 < m; i0 += p.block_rows) {
-          const size_t rows = m - i0 < p.block_rows ? m - i0 : p.block_rows;
-          const T* ai = ad + static_cast<ptrdiff_t>(i0) * rsa;
-          if (pack_a && m != p.block_rows) pack_rows(rows, m - i0, depth, ai, rsa, csa, p.rows, packed_a);
+          part.rows = m - i0 < p.block_rows ? m - i0 : p.block_rows;
+          part.a = a + static_cast<ptrdiff_t>(i0) * rsa;
+          part.c = c + static_cast<ptrdiff_t>(i0) * rsc;
+          part.first_use = i0 == 0;
+          if (pack_a && m != p.block_rows) pack_rows(part.rows, m - i0, depth, part.a, rsa, csa, p.rows, packed_a);
           const Finished finished{block + 1 == blocks.parts ? done : nullptr, i0};
-          block_product(p, rows, j0, columns, n, depth, pack_a ? packed_a : nullptr, ai, rsa, csa,
-                        pack_b ? packed_b : nullptr, bd, rsb, c + static_cast<ptrdiff_t>(i0) * rsc, rsc,
-                        accumulate || block > 0, a_size > kCached, !small && depth <= kShallow, finished);
+          if (by_rows) {
+            product_by_rows(p, part, finished);
+          } else {
+            product_by_columns(p, part, finished);
+          }
         }
       }
-      p0 += depth;
+      a += static_cast<ptrdiff_t>(depth) * csa;
+      part.b += static_cast<ptrdiff_t>(depth) * rsb;
     }
   }
 
   // One step of a tile along k. Strides in bytes: then gcc makes no second version of the loop for stride one.
-  template <size_t R, size_t N>
-  static GRADTAPE_INLINE void step(const char* a, ptrdiff_t rsa, const char* b, ptrdiff_t last_b, V (&acc)[R][N]) {
+  // `keep`: where to store the row of b, if kKeeps.
+  template <size_t R, size_t N, bool kKeeps = false>
+  static GRADTAPE_INLINE void step(const char* a, ptrdiff_t rsa, const char* b, ptrdiff_t last_b, V (&acc)[R][N],
+                                   T* keep = nullptr) {
     V row[N];
 #pragma GCC unroll 4
-    for (size_t j = 0; j < N; j++)
+    for (size_t j = 0; j < N; j++) {
       row[j] =
           load<T>(reinterpret_cast<const T*>(b + (j + 1 < N ? static_cast<ptrdiff_t>(j * L * sizeof(T)) : last_b)));
+      if constexpr (kKeeps) store(keep + j * L, row[j]);
+    }
 #pragma GCC unroll 16
     for (size_t i = 0; i < R; i++) {
       const V x = splat<V>(*reinterpret_cast<const T*>(a + static_cast<ptrdiff_t>(i) * rsa));
@@ -168,10 +174,14 @@ struct Gemm {
     size_t shift;   // so many lanes of the last vector are columns of its neighbour: leave them
     size_t narrow;  // n, if n < L
     bool add;
-    bool packed;    // both operands are
-    const T* next;  // rows of a (row-major, from memory) to fetch meanwhile: those of the next tile; or null
+    bool packed;  // both operands are
+    T* keep;      // where a tile that packs its b does so
+    // What to fetch into the cache meanwhile: every kLine steps so many lines apart, and a step further each time.
+    size_t fetches;
+    const char* fetch;
+    ptrdiff_t fetch_apart, fetch_step;
   };
-  using Tile = void (*)(const Panel&);
+  using Tile = void (*)(Panel&);
 
   // A vector from mask + L - s has its first s lanes off.
   struct LaneMasks {
@@ -182,8 +192,8 @@ struct Gemm {
   };
   static constexpr LaneMasks kLaneMasks{};
 
-  template <size_t R, size_t N>
-  [[gnu::noinline]] static void tile(const Panel& panel) {
+  template <size_t R, size_t N, bool kPacks>
+  [[gnu::noinline]] static void tile(Panel& panel) {
     constexpr ptrdiff_t kSize = sizeof(T);
     const char *a = reinterpret_cast<const char*>(panel.a), *b = reinterpret_cast<const char*>(panel.b);
     const ptrdiff_t rsa = panel.rsa * kSize, csa = panel.csa * kSize, rsb = panel.rsb * kSize;
@@ -195,25 +205,31 @@ struct Gemm {
 #pragma GCC unroll 4
       for (size_t j = 0; j < N; j++) acc[i][j] = V{};
     }
-    const char* next = reinterpret_cast<const char*>(panel.next);
-    size_t p = panel.depth;
-    // Constant strides, 21 instructions a step for 25: they count when another thread shares the core.
-    for (; panel.packed && p >= kSteps; p -= kSteps, a += kSteps * R * kSize, b += kSteps * N * L * kSize) {
-#pragma GCC unroll 4
-      for (size_t q = 0; q < kSteps; q++)
-        step<R, N>(a + q * R * kSize, kSize, b + q * N * L * kSize, (N - 1) * L * kSize, acc);
-      asm("" : "+r"(a), "+r"(b));
-    }
-    while (p > 0) {
-      if (next) {
-#pragma GCC unroll 16
-        for (size_t i = 0; i < R; i++) __builtin_prefetch(next + static_cast<ptrdiff_t>(i) * rsa);
-        next += 64;
+    [[maybe_unused]] T* keep = panel.keep;
+    for (size_t p = panel.depth; p > 0;) {
+      if (panel.fetches > 0) {
+        const char* line = panel.fetch;
+        for (size_t i = panel.fetches; i > 0; i--, line += panel.fetch_apart) __builtin_prefetch(line, 0, 2);
+        panel.fetch += panel.fetch_step;  // in memory: registers are short here
       }
-      size_t steps = p < kLine ? p : kLine;
+      size_t steps = p < kLine || panel.fetches == 0 ? p : kLine;
       p -= steps;
+      // Constant strides, 21 instructions a step for 25: they count when another thread shares the core.
+      for (; !kPacks && panel.packed && steps >= kSteps; steps -= kSteps) {
+#pragma GCC unroll 4
+        for (size_t q = 0; q < kSteps; q++)
+          step<R, N>(a + q * R * kSize, kSize, b + q * N * L * kSize, (N - 1) * L * kSize, acc);
+        a += kSteps * R * kSize;
+        b += kSteps * N * L * kSize;
+        asm("" : "+r"(a), "+r"(b));
+      }
       for (; steps > 0; steps--, a += csa, b += rsb) {
-        step<R, N>(a, rsa, b, last_b, acc);
+        if constexpr (kPacks) {
+          step<R, N, true>(a, rsa, b, last_b, acc, keep);
+          keep += N * L;
+        } else {
+          step<R, N>(a, rsa, b, last_b, acc);
+        }
         asm("" : "+r"(a), "+r"(b));  // else gcc makes a second loop for stride one and keeps the pointers in memory
       }
     }
@@ -258,9 +274,9 @@ struct Gemm {
   template <size_t N, size_t R = max_rows(N)>
   static Tile tile_of(size_t rows) {
     if constexpr (R == 1) {
-      return tile<1, N>;
+      return tile<1, N, false>;
     } else {
-      return rows == R ? tile<R, N> : tile_of<N, R - 1>(rows);
+      return rows == R ? tile<R, N, false> : tile_of<N, R - 1>(rows);
     }
   }
   static Tile tile_of(size_t rows, size_t vectors) {
@@ -269,6 +285,12 @@ struct Gemm {
       if (vectors == 3) return tile_of<3>(rows);
     }
     return vectors == 2 ? tile_of<2>(rows) : tile_of<1>(rows);
+  }
+  // A tile that also packs its columns of b, if there is one: for tall tiles, which hide the stores.
+  static Tile packing_tile_of(size_t rows, size_t vectors) {
+    constexpr size_t R = max_rows(kVectors);
+    if (vectors != kVectors || rows > R || rows + 1 < R) return nullptr;
+    return rows == R ? tile<R, kVectors, true> : tile<R - 1, kVectors, true>;
   }
 
   // What there is to tell of a block of rows that starts at row `first` of c.
@@ -280,125 +302,169 @@ struct Gemm {
     }
   };
 
-  // The product of a block of rows of a and a block of columns of b. A null packed_* says that the operand is used
-  // where it is.
-  static void block_product(const Plan& plan, size_t rows, size_t j0, size_t columns, size_t n, size_t depth,
-                            const T* packed_a, const T* a, ptrdiff_t rsa, ptrdiff_t csa, const T* packed_b, const T* b,
-                            ptrdiff_t rsb, T* c, ptrdiff_t rsc, bool add, bool from_memory, bool by_rows,
-                            const Finished& finished) {
-    const Cut panels(rows, plan.rows);
-    const size_t width = plan.vectors * L;
-    const bool fetch = !packed_a && csa == 1 && from_memory;
+  // A block of rows of a and a block of columns of b. A null packed_* says that the operand is used where it is.
+  struct Block {
+    size_t rows, j0, columns, n, depth;
+    const T *a, *packed_a;
+    ptrdiff_t rsa, csa;
+    bool a_from_memory;
+    const T* b;
+    T* packed_b;
+    ptrdiff_t rsb, csb;
+    bool first_use, only_use;  // of these columns of b: they have to be packed; need not be kept
+    T* c;
+    ptrdiff_t rsc;
+    bool add;
+  };
+
+  static Panel start(const Block& block) {
     Panel panel;
-    panel.depth = depth;
-    panel.rsc = rsc;
-    panel.narrow = n < L ? n : 0;
-    panel.add = add;
-    panel.packed = packed_a && packed_b;
-    const auto set_columns = [&](size_t j) {
-      const size_t here = columns - j < width ? columns - j : width, vectors = (here - 1) / L + 1;
-      panel.shift = n < L ? 0 : vectors * L - here;
-      panel.last_c = static_cast<ptrdiff_t>((vectors - 1) * L) - static_cast<ptrdiff_t>(panel.shift);
-      if (packed_b) {
-        panel.b = packed_b + j * depth;
-        panel.rsb = static_cast<ptrdiff_t>(vectors * L);
-        panel.last_b = static_cast<ptrdiff_t>((vectors - 1) * L);
-      } else {
-        panel.b = b + j0 + j;
-        panel.rsb = rsb;
-        panel.last_b = panel.last_c;
-      }
-      return vectors;
-    };
-    const auto set_rows = [&](size_t i, size_t r) {
-      if (packed_a) {
-        panel.a = packed_a + i * depth;
-        panel.rsa = 1;
-        panel.csa = static_cast<ptrdiff_t>(r);
-      } else {
-        panel.a = a + static_cast<ptrdiff_t>(i) * rsa;
-        panel.rsa = rsa;
-        panel.csa = csa;
-      }
-      panel.next = fetch ? panel.a + static_cast<ptrdiff_t>(r) * rsa : nullptr;
-    };
-    if (by_rows) {
-      for (size_t q = 0, i = 0, told = 0; q < panels.parts; q++) {
-        const size_t r = panels[q];
-        set_rows(i, r);
-        const Tile wide = tile_of(r, plan.vectors);
-        for (size_t j = 0; j < columns; j += width) {
-          const size_t vectors = set_columns(j);
-          panel.c = c + static_cast<ptrdiff_t>(i) * rsc + j0 + j;
-          if (vectors == plan.vectors) {
-            wide(panel);
-          } else {
-            tile_of(r, vectors)(panel);
-          }
-        }
-        i += r;
-        if ((i - told) * columns >= kTold || q + 1 == panels.parts) {
-          finished.tell(told, i - told, j0, columns);
-          told = i;
-        }
-      }
+    panel.depth = block.depth;
+    panel.rsc = block.rsc;
+    panel.narrow = block.n < L ? block.n : 0;
+    panel.add = block.add;
+    panel.packed = block.packed_a && block.packed_b;
+    panel.keep = nullptr;
+    panel.fetches = 0;
+    panel.fetch = nullptr;
+    panel.fetch_apart = panel.fetch_step = 0;
+    return panel;
+  }
+
+  static void set_rows(const Block& block, size_t i, size_t r, Panel& panel) {
+    if (block.packed_a) {
+      panel.a = block.packed_a + i * block.depth;
+      panel.rsa = 1;
+      panel.csa = static_cast<ptrdiff_t>(r);
       return;
     }
-    for (size_t j = 0; j < columns; j += width) {
-      const size_t vectors = set_columns(j);
-      for (size_t q = 0, i = 0; q < panels.parts;) {
-        const size_t r = panels[q], end = q < panels.longer ? panels.longer : panels.parts;
-        const Tile run_tile = tile_of(r, vectors);
-        for (; q < end; q++, i += r) {
-          set_rows(i, r);
-          panel.c = c + static_cast<ptrdiff_t>(i) * rsc + j0 + j;
+    panel.a = block.a + static_cast<ptrdiff_t>(i) * block.rsa;
+    panel.rsa = block.rsa;
+    panel.csa = block.csa;
+    if (block.csa != 1 || !block.a_from_memory) return;
+    panel.fetch = reinterpret_cast<const char*>(panel.a + static_cast<ptrdiff_t>(r) * block.rsa);
+    panel.fetches = r;
+    panel.fetch_apart = block.rsa * static_cast<ptrdiff_t>(sizeof(T));
+    panel.fetch_step = 64;
+  }
+
+  // Columns j .. of the block, where they are packed if they are; how many vectors that is.
+  static size_t set_columns(const Block& block, size_t width, size_t j, Panel& panel) {
+    const size_t here = block.columns - j < width ? block.columns - j : width, vectors = (here - 1) / L + 1;
+    panel.shift = block.n < L ? 0 : vectors * L - here;
+    panel.last_c = static_cast<ptrdiff_t>((vectors - 1) * L) - static_cast<ptrdiff_t>(panel.shift);
+    if (block.packed_b) {
+      panel.b = block.packed_b + (block.only_use ? 0 : j * block.depth);
+      panel.rsb = static_cast<ptrdiff_t>(vectors * L);
+      panel.last_b = static_cast<ptrdiff_t>((vectors - 1) * L);
+    } else {
+      panel.b = block.b + block.j0 + j;
+      panel.rsb = block.rsb;
+      panel.last_b = panel.last_c;
+    }
+    return vectors;
+  }
+
+  // Fetches the columns of b that are packed next, while so many tiles of the present ones are computed.
+  struct Ahead {
+    size_t extent = 0, lines = 1;  // fetches one line in each of `extent` rows (csb == 1) or columns, then the next one
+    size_t each, a_tile;           // so many of them at a time; in a tile
+    ptrdiff_t apart, step;
+    size_t at, line;
+    const char* from;
+
+    void plan(const Block& block, size_t width, size_t tiles) {
+      constexpr ptrdiff_t kSize = sizeof(T);
+      const size_t chunks = (block.depth - 1) / kLine + 1;  // of a tile
+      if (block.csb == 1 && block.depth * block.n > kFetched) {
+        extent = block.depth;
+        lines = (width - 1) / kLine + 1;
+        each = (lines * extent - 1) / (tiles * chunks) + 1;
+        a_tile = chunks * each;
+        apart = block.rsb * kSize;
+        step = apart * static_cast<ptrdiff_t>(each);
+      } else if (block.rsb == 1) {
+        extent = width;
+        each = a_tile = (width - 1) / tiles + 1;
+        apart = block.csb * kSize;
+        step = 64;
+      }
+    }
+    void start(const Block& block, size_t column) {
+      const T* b = block.b + static_cast<ptrdiff_t>(column) * block.csb;
+      from = reinterpret_cast<const char*>(block.csb == 1 ? b + kLine - 1 : b);  // what is before its line is there
+      at = line = 0;
+    }
+    void next_tile(Panel& panel) {
+      panel.fetches = 0;
+      if (line == lines) return;
+      panel.fetches = each;
+      panel.fetch = from + static_cast<ptrdiff_t>(at) * apart + line * 64;
+      panel.fetch_apart = apart;
+      panel.fetch_step = step;
+      at += a_tile;
+      if (at >= extent) at = 0, line++;
+    }
+  };
+
+  // Columns as wide as a tile, one after the other, each with all rows; they are packed as it comes to them.
+  static void product_by_columns(const Plan& plan, const Block& block, const Finished& finished) {
+    const Cut panels(block.rows, plan.rows);
+    const size_t width = plan.vectors * L;
+    const bool pack = block.packed_b && block.first_use;
+    Ahead ahead;
+    if (pack) ahead.plan(block, width, panels.parts);
+    Panel panel = start(block);
+    for (size_t j = 0; j < block.columns; j += width) {
+      const size_t vectors = set_columns(block, width, j, panel), next = block.j0 + j + width;
+      const bool fetch = pack && ahead.extent > 0 && next + width <= block.n;
+      const Tile packing_tile = pack && block.csb == 1 && block.n >= L ? packing_tile_of(panels[0], vectors) : nullptr;
+      if (pack && !packing_tile) pack_columns(block, j, vectors, const_cast<T*>(panel.b));
+      if (fetch) ahead.start(block, next);
+      Tile run_tile = nullptr;
+      for (size_t q = 0, i = 0; q < panels.parts; i += panels[q++]) {
+        if (q == 0 || q == panels.longer) run_tile = tile_of(panels[q], vectors);
+        set_rows(block, i, panels[q], panel);
+        if (fetch) ahead.next_tile(panel);
+        panel.c = block.c + static_cast<ptrdiff_t>(i) * block.rsc + block.j0 + j;
+        if (q == 0 && packing_tile) {
+          Panel packing = panel;
+          packing.keep = const_cast<T*>(panel.b);
+          packing.b = block.b + block.j0 + j;
+          packing.rsb = block.rsb;
+          packing.last_b = panel.last_c;
+          packing_tile(packing);
+        } else {
           run_tile(panel);
         }
       }
     }
-    finished.tell(0, rows, j0, columns);
+    finished.tell(0, block.rows, block.j0, block.columns);
   }
 
-  static constexpr size_t E = 16 / sizeof(T);     // lanes that a shuffle reaches cheaply
-  static constexpr size_t kTurn = L < 8 ? L : 8;  // of rows and of steps that are packed at once
-
-  template <class W, size_t... I>
-  static GRADTAPE_INLINE W interleave_low(W x, W y, std::index_sequence<I...>) {
-    return __builtin_shufflevector(x, y, (I / E * E + I % E / 2 + I % 2 * kLanesOf<W>)...);
-  }
-  template <class W, size_t... I>
-  static GRADTAPE_INLINE W interleave_high(W x, W y, std::index_sequence<I...>) {
-    return __builtin_shufflevector(x, y, (I / E * E + I % E / 2 + E / 2 + I % 2 * kLanesOf<W>)...);
-  }
-  template <size_t N>
-  static GRADTAPE_INLINE Vec<T, N> load_apart(const T* from, ptrdiff_t stride) {
-    if constexpr (N == E) {
-      return load<T, E>(from);
-    } else {
-      return join(load_apart<N / 2>(from, stride),
-                  load_apart<N / 2>(from + static_cast<ptrdiff_t>(N / 2) * stride, stride));
-    }
-  }
-
-  // out[p] lane i = from[i * stride + p], i, p < N. Loads 16 bytes at a time, so that no shuffle crosses them.
-  template <size_t N>
-  static GRADTAPE_INLINE void load_transposed(const T* from, ptrdiff_t stride, Vec<T, N> (&out)[N]) {
-    constexpr auto all = std::make_index_sequence<N>();
-#pragma GCC unroll 4
-    for (size_t q = 0; q < N; q += E) {
-      Vec<T, N> x[E];
-#pragma GCC unroll 4
-      for (size_t e = 0; e < E; e++) x[e] = load_apart<N>(from + static_cast<ptrdiff_t>(e) * stride + q, stride);
-      if constexpr (E == 4) {
-        const Vec<T, N> a = interleave_low(x[0], x[2], all), b = interleave_low(x[1], x[3], all);
-        const Vec<T, N> c = interleave_high(x[0], x[2], all), d = interleave_high(x[1], x[3], all);
-        out[q] = interleave_low(a, b, all);
-        out[q + 1] = interleave_high(a, b, all);
-        out[q + 2] = interleave_low(c, d, all);
-        out[q + 3] = interleave_high(c, d, all);
-      } else {
-        out[q] = interleave_low(x[0], x[1], all);
-        out[q + 1] = interleave_high(x[0], x[1], all);
+  // Rows as many as a tile has, one after the other, each with all columns.
+  static void product_by_rows(const Plan& plan, const Block& block, const Finished& finished) {
+    const Cut panels(block.rows, plan.rows);
+    const size_t width = plan.vectors * L;
+    Panel panel = start(block);
+    for (size_t q = 0, i = 0, told = 0; q < panels.parts; q++) {
+      const size_t r = panels[q];
+      set_rows(block, i, r, panel);
+      const Tile wide = tile_of(r, plan.vectors);
+      for (size_t j = 0; j < block.columns; j += width) {
+        const size_t vectors = set_columns(block, width, j, panel);
+        if (q == 0 && block.packed_b && block.first_use) pack_columns(block, j, vectors, const_cast<T*>(panel.b));
+        panel.c = block.c + static_cast<ptrdiff_t>(i) * block.rsc + block.j0 + j;
+        if (vectors == plan.vectors) {
+          wide(panel);
+        } else {
+          tile_of(r, vectors)(panel);
+        }
+      }
+      i += r;
+      if ((i - told) * block.columns >= kTold || q + 1 == panels.parts) {
+        finished.tell(told, i - told, block.j0, block.columns);
+        told = i;
       }
     }
   }
@@ -427,266 +493,71 @@ struct Gemm {
     const size_t step = csa == 1 ? depth : 8;
     for (size_t p0 = 0; p0 < depth; p0 += step) {
       const size_t p1 = depth - p0 < step ? depth : p0 + step;
-      size_t i = 0;
-      for (size_t q = 0; q < panels.parts; i += panels[q++]) {
-        const size_t r = panels[q], whole = (r - 1) / L + 1;
-        const bool vectors = rsa == 1 && i + whole * L <= readable;
+      for (size_t q = 0, i = 0; q < panels.parts; i += panels[q++]) {
+        const size_t r = panels[q], vectors = (r - 1) / L + 1;
+        const T* in = a + static_cast<ptrdiff_t>(i) * rsa;
         T* out = to + i * depth;
         if (csa == 1 && depth >= kTurn && i + (r + kTurn - 1) / kTurn * kTurn <= readable) {
-          turn_rows(r, depth, a + static_cast<ptrdiff_t>(i) * rsa, rsa, out);
+          turn_rows(r, depth, in, rsa, out);
           continue;
         }
-        for (size_t p = p0; p < p1; p++) {
-          const T* in = a + static_cast<ptrdiff_t>(i) * rsa + static_cast<ptrdiff_t>(p) * csa;
-          if (vectors && (depth - p) * r >= whole * L) {  // writes past its r elements what later ones overwrite
-            T* at = out + p * r;
-            store(at, load<T>(in));
-            for (size_t v = 1; v < whole; v++) store(at + v * L, load<T>(in + v * L));
+        size_t p = p0;
+        if (rsa == 1 && i + vectors * L <= readable) {  // writes past its r elements what later ones overwrite
+          const size_t end = p1 + L <= depth ? p1 : depth < L ? 0 : depth - L;
+          if (vectors == 1) {
+            for (; p < end; p++) store(out + p * r, load<T>(in + static_cast<ptrdiff_t>(p) * csa));
+          } else if (vectors == 2) {
+            for (; p < end; p++) {
+              store(out + p * r, load<T>(in + static_cast<ptrdiff_t>(p) * csa));
+              store(out + p * r + L, load<T>(in + static_cast<ptrdiff_t>(p) * csa + L));
+            }
           } else {
-            for (size_t l = 0; l < r; l++) out[p * r + l] = in[static_cast<ptrdiff_t>(l) * rsa];
+            for (; p < end; p++)
+              for (size_t v = 0; v < vectors; v++)
+                store(out + p * r + v * L, load<T>(in + static_cast<ptrdiff_t>(p) * csa + v * L));
           }
         }
+        for (; p < p1; p++)
+          for (size_t l = 0; l < r; l++)
+            out[p * r + l] = in[static_cast<ptrdiff_t>(p) * csa + static_cast<ptrdiff_t>(l) * rsa];
       }
     }
   }
 
-  // Packs depth x columns of b, from column j0, into panels as wide as a tile. The last vector of the last panel is
-  // shifted to end at column n, so it holds columns of its neighbour too; if n < L it is padded with zeros.
-  static void pack_columns(size_t j0, size_t columns, size_t n, size_t depth, const T* b, ptrdiff_t rsb, ptrdiff_t csb,
-                           size_t most, T* to) {
-    const size_t width = most * L;
+  // Packs columns j .. of the block, as many vectors as a tile takes. The last vector of the last ones is shifted to
+  // end at column n, so it holds columns of its neighbour too; if n < L it is padded with zeros.
+  static void pack_columns(const Block& block, size_t j, size_t vectors, T* to) {
+    const size_t n = block.n, depth = block.depth, stride = vectors * L;
+    const ptrdiff_t rsb = block.rsb, csb = block.csb;
+    const T* b = block.b + static_cast<ptrdiff_t>(block.j0 + j) * csb;
     if (n < L) {
       for (size_t p = 0; p < depth; p++)
         for (size_t l = 0; l < L; l++)
           to[p * L + l] = l < n ? b[static_cast<ptrdiff_t>(p) * rsb + static_cast<ptrdiff_t>(l) * csb] : T(0);
       return;
     }
-    if (csb == 1) {
-      constexpr size_t kStep = 8;
-      for (size_t p0 = 0; p0 < depth; p0 += kStep) {
-        const size_t p1 = depth - p0 < kStep ? depth : p0 + kStep;
-        for (size_t p = p0 + kStep; p < p0 + 2 * kStep && p < depth; p++) {
-          for (size_t j = 0; j < columns; j += kLine) __builtin_prefetch(b + static_cast<ptrdiff_t>(p) * rsb + j0 + j);
-        }
-        for (size_t j = 0; j < columns; j += width) {
-          const size_t here = columns - j < width ? columns - j : width, vectors = (here - 1) / L + 1;
-          const size_t last = here - L;  // wraps when here < L: only ever added to j0 + j
-          for (size_t p = p0; p < p1; p++) {
-            const T* in = b + static_cast<ptrdiff_t>(p) * rsb;
-            T* out = to + j * depth + p * vectors * L;
-            for (size_t v = 0; v + 1 < vectors; v++) store(out + v * L, load<T>(in + j0 + j + v * L));
-            store(out + (vectors - 1) * L, load<T>(in + (j0 + j + last)));
-          }
-        }
-      }
-      return;
-    }
-    for (size_t j = 0; j < columns; j += width) {
-      const size_t here = columns - j < width ? columns - j : width, vectors = (here - 1) / L + 1;
-      for (size_t v = 0; v < vectors; v++) {
-        const size_t column = v + 1 < vectors ? j0 + j + v * L : j0 + j + here - L;
-        const T* in = b + static_cast<ptrdiff_t>(column) * csb;
-        T* out = to + j * depth + v * L;
-        const size_t stride = vectors * L;
-        if (rsb == 1 && depth >= L) {
-          for (size_t p0 = 0;;) {
-            V x[L];
-            if (p0 % kLine < L) {
-              const T* next =
-                  p0 + kAhead < depth ? in + p0 + kAhead : in + static_cast<ptrdiff_t>(L) * csb + (p0 + kAhead - depth);
-              for (size_t l = 0; l < L; l++) __builtin_prefetch(next + static_cast<ptrdiff_t>(l) * csb);
-            }
-            load_transposed(in + p0, csb, x);
-#pragma GCC unroll 16
-            for (size_t l = 0; l < L; l++) store(out + (p0 + l) * stride, x[l]);
-            if (p0 + L == depth) break;
-            p0 = p0 + 2 * L <= depth ? p0 + L : depth - L;
-          }
-        } else {
-          for (size_t p = 0; p < depth; p++)
-            for (size_t l = 0; l < L; l++)
-              out[p * stride + l] = in[static_cast<ptrdiff_t>(p) * rsb + static_cast<ptrdiff_t>(l) * csb];
-        }
-      }
-    }
-  }
-
-  // c[i * sc] = sum over p of x[p * sx] mat[i * so + p * sk], i < length. False: these strides are not for this path.
-  static bool matrix_vector(size_t length, size_t k, const T* mat, ptrdiff_t so, ptrdiff_t sk, const T* x, ptrdiff_t sx,
-                            T* c, ptrdiff_t sc, bool accumulate, T* strip) {
-    if (length < L) {
-      dots(length, k, mat, so, sk, x, sx, c, sc, accumulate);
-    } else if (so == 1) {
-      for (size_t i = 0; i < length; i += kStrip)
-        add_columns(length - i < kStrip ? length - i : kStrip, k, mat + i, sk, x, sx,
-                    c + static_cast<ptrdiff_t>(i) * sc, sc, accumulate, strip);
-    } else if (sk == 1) {
-      // Rows side by side hide each other's latency in cache; from memory more than eight streams are slower.
-      constexpr size_t kFew = L < 8 ? 8 / L : 1, kMore = L < 8 ? 8 / L : 2;
-      size_t i = 0;
-      const bool fetch = k > kCached / length;
-      if (!fetch) {
-        for (; i + kMore * L <= length; i += kMore * L)
-          dot_rows<kMore>(k, mat + static_cast<ptrdiff_t>(i) * so, so, x, sx, c + static_cast<ptrdiff_t>(i) * sc, sc,
-                          accumulate, 0, false);
-      }
-      for (; i + kFew * L <= length; i += kFew * L)
-        dot_rows<kFew>(k, mat + static_cast<ptrdiff_t>(i) * so, so, x, sx, c + static_cast<ptrdiff_t>(i) * sc, sc,
-                       accumulate, 0, fetch);
-      for (size_t next; i < length; i = next + L) {
-        next = i + L <= length ? i : length - L;
-        dot_rows<1>(k, mat + static_cast<ptrdiff_t>(next) * so, so, x, sx, c + static_cast<ptrdiff_t>(next) * sc, sc,
-                    accumulate, i - next, fetch);
-      }
-    } else {
-      return false;
-    }
-    return true;
-  }
-
-  // c[l * sc] (+)= sum[l] for the lanes from keep.
-  static GRADTAPE_INLINE void put(T* c, ptrdiff_t sc, V sum, bool add, size_t keep) {
-    if (keep == 0 && sc == 1) {
-      store(c, add ? load<T>(c) + sum : sum);
-      return;
-    }
-    T lanes[L];
-    store(lanes, sum);
-    for (size_t l = keep; l < L; l++) {
-      T* at = c + static_cast<ptrdiff_t>(l) * sc;
-      *at = add ? *at + lanes[l] : lanes[l];
-    }
-  }
-
-  // N chains at once, of depth multiply-adds each.
-  template <size_t N>
-  static GRADTAPE_INLINE void chains(size_t depth, const T* const* mat, ptrdiff_t sk, const T* const* x, ptrdiff_t sx,
-                                     T* sums) {
-    const T *m[N], *v[N];
-    V acc[N];
-#pragma GCC unroll 16
-    for (size_t i = 0; i < N; i++) m[i] = mat[i], v[i] = x[i], acc[i] = V{};
-    for (size_t p = 0; p < depth; p++) {
-#pragma GCC unroll 16
-      for (size_t i = 0; i < N; i++) {
-        acc[i] = mul_add(splat<V>(*v[i]), splat<V>(*m[i]), acc[i]);
-        m[i] += sk;
-        v[i] += sx;
-      }
-    }
-#pragma GCC unroll 16
-    for (size_t i = 0; i < N; i++) sums[i] = acc[i][0];
-  }
-
-  static void dots(size_t length, size_t k, const T* mat, ptrdiff_t so, ptrdiff_t sk, const T* x, ptrdiff_t sx, T* c,
-                   ptrdiff_t sc, bool accumulate) {
-    const Cut blocks(k, kDepth);
-    for (size_t i = 0; i < length; i++) {
-      const T* row = mat + static_cast<ptrdiff_t>(i) * so;
-      T* at = c + static_cast<ptrdiff_t>(i) * sc;
-      size_t p = 0;
-      for (size_t block = 0; block < blocks.parts;) {
-        const size_t depth = blocks[block], end = block < blocks.longer ? blocks.longer : blocks.parts;
-        T sums[8];
-        const T *m[8], *v[8];
-        const size_t together = end - block < 8 ? 1 : 8;
-        for (size_t q = 0; q < together; q++, p += depth) {
-          m[q] = row + static_cast<ptrdiff_t>(p) * sk;
-          v[q] = x + static_cast<ptrdiff_t>(p) * sx;
-        }
-        if (together == 8) {
-          chains<8>(depth, m, sk, v, sx, sums);
-        } else {
-          chains<1>(depth, m, sk, v, sx, sums);
-        }
-        for (size_t q = 0; q < together; q++, block++) *at = accumulate || block > 0 ? *at + sums[q] : sums[q];
-      }
-    }
-  }
-
-  // The rows of the matrix are contiguous along the result: adds R of them at a time, each times its x, to a strip of
-  // sums.
-  template <size_t R>
-  static GRADTAPE_INLINE void add_rows(size_t vectors, ptrdiff_t last, const T* mat, ptrdiff_t sk, const T* x,
-                                       ptrdiff_t sx, bool first, T* strip) {
-    V xs[R];
-#pragma GCC unroll 8
-    for (size_t r = 0; r < R; r++) xs[r] = splat<V>(x[static_cast<ptrdiff_t>(r) * sx]);
+    const size_t here = block.columns - j < stride ? block.columns - j : stride;
     for (size_t v = 0; v < vectors; v++) {
-      const T* in = mat + (v + 1 < vectors ? static_cast<ptrdiff_t>(v * L) : last);
-      V sum = first ? V{} : load<T>(strip + v * L);
-#pragma GCC unroll 8
-      for (size_t r = 0; r < R; r++) sum = mul_add(xs[r], load<T>(in + static_cast<ptrdiff_t>(r) * sk), sum);
-      store(strip + v * L, sum);
-    }
-  }
-
-  static void add_columns(size_t length, size_t k, const T* mat, ptrdiff_t sk, const T* x, ptrdiff_t sx, T* c,
-                          ptrdiff_t sc, bool accumulate, T* strip) {
-    const size_t vectors = (length - 1) / L + 1, shift = vectors * L - length;
-    const ptrdiff_t last = static_cast<ptrdiff_t>(length) - static_cast<ptrdiff_t>(L);
-    const Cut blocks(k, kDepth);
-    for (size_t block = 0; block < blocks.parts; block++) {
-      const size_t depth = blocks[block];
-      size_t p = 0;
-      for (; p + 8 <= depth; p += 8, mat += 8 * sk, x += 8 * sx)
-        add_rows<8>(vectors, last, mat, sk, x, sx, p == 0, strip);
-      for (; p < depth; p++, mat += sk, x += sx) add_rows<1>(vectors, last, mat, sk, x, sx, p == 0, strip);
-      const bool add = accumulate || block > 0;
-      for (size_t v = 0; v + 1 < vectors; v++)
-        put(c + static_cast<ptrdiff_t>(v * L) * sc, sc, load<T>(strip + v * L), add, 0);
-      put(c + last * sc, sc, load<T>(strip + (vectors - 1) * L), add, shift);
-    }
-  }
-
-  static GRADTAPE_INLINE V gather(const T* from, ptrdiff_t stride) {
-    T lanes[L];
-    for (size_t l = 0; l < L; l++) lanes[l] = from[static_cast<ptrdiff_t>(l) * stride];
-    return load<T>(lanes);
-  }
-
-  // The rows of the matrix are contiguous along k: L of them are turned in registers, so that a lane is a row; G such
-  // groups side by side.
-  template <size_t G>
-  static void dot_rows(size_t k, const T* mat, ptrdiff_t so, const T* x, ptrdiff_t sx, T* c, ptrdiff_t sc,
-                       bool accumulate, size_t keep, bool fetch) {
-    const Cut blocks(k, kDepth);
-    V total[G];
-#pragma GCC unroll 4
-    for (size_t g = 0; g < G; g++) total[g] = accumulate ? gather(c + static_cast<ptrdiff_t>(g * L) * sc, sc) : V{};
-    for (size_t block = 0; block < blocks.parts; block++) {
-      const size_t depth = blocks[block];
-      V sum[G];
-#pragma GCC unroll 4
-      for (size_t g = 0; g < G; g++) sum[g] = V{};
-      size_t p = 0;
-      for (; p + L <= depth; p += L) {
-        if (fetch && p % kLine == 0) {
-          for (size_t l = 0; l < G * L; l++) __builtin_prefetch(mat + static_cast<ptrdiff_t>(l) * so + p + kAhead);
-        }
-#pragma GCC unroll 4
-        for (size_t g = 0; g < G; g++) {
-          V rows[L];
-          load_transposed(mat + static_cast<ptrdiff_t>(g * L) * so + p, so, rows);
+      const ptrdiff_t column = static_cast<ptrdiff_t>(v + 1 < vectors ? v * L : here - L);  // may be negative
+      const T* in = b + column * csb;
+      T* out = to + v * L;
+      if (csb == 1) {
+        for (size_t p = 0; p < depth; p++) store(out + p * stride, load<T>(in + static_cast<ptrdiff_t>(p) * rsb));
+      } else if (rsb == 1 && depth >= L) {
+        for (size_t p0 = 0;;) {
+          V x[L];
+          load_transposed(in + p0, csb, x);
 #pragma GCC unroll 16
-          for (size_t l = 0; l < L; l++)
-            sum[g] = mul_add(splat<V>(x[static_cast<ptrdiff_t>(p + l) * sx]), rows[l], sum[g]);
+          for (size_t l = 0; l < L; l++) store(out + (p0 + l) * stride, x[l]);
+          if (p0 + L == depth) break;
+          p0 = p0 + 2 * L <= depth ? p0 + L : depth - L;
         }
+      } else {
+        for (size_t p = 0; p < depth; p++)
+          for (size_t l = 0; l < L; l++)
+            out[p * stride + l] = in[static_cast<ptrdiff_t>(p) * rsb + static_cast<ptrdiff_t>(l) * csb];
       }
-      for (; p < depth; p++) {
-        const V xs = splat<V>(x[static_cast<ptrdiff_t>(p) * sx]);
-#pragma GCC unroll 4
-        for (size_t g = 0; g < G; g++)
-          sum[g] = mul_add(xs, gather(mat + static_cast<ptrdiff_t>(g * L) * so + p, so), sum[g]);
-      }
-#pragma GCC unroll 4
-      for (size_t g = 0; g < G; g++) total[g] = accumulate || block > 0 ? total[g] + sum[g] : sum[g];
-      mat += depth;
-      x += static_cast<ptrdiff_t>(depth) * sx;
     }
-#pragma GCC unroll 4
-    for (size_t g = 0; g < G; g++)
-      put(c + static_cast<ptrdiff_t>(g * L) * sc, sc, total[g], false, g + 1 < G ? 0 : keep);
   }
 };
 

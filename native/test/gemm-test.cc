@@ -291,6 +291,8 @@ void test_all(bool small) {
   test_size<T>(100, 90, 50, true);  // past the size below which nothing is packed
   test_size<T>(61, 131, 129, true);
   test_size<T>(5, 300, 400, true);
+  test_size<T>(23, 41, 385, true);   // packed while it is first used, by tiles of 6 and of 5 rows
+  test_size<T>(24, 602, 70, false);  // so wide that the columns packed next are fetched
   for (int i = 0; i < (small ? 2 : 20); i++)
     test_zero_strides<T>(1 + random_below(limit), 1 + random_below(limit), 1 + random_below(limit));
   for (int i = 0; i < (small ? 2 : 20); i++)
