@@ -10,9 +10,7 @@ namespace gradtape {
 namespace {
 
 constexpr size_t kMaxLoopInstructions = 64;
-constexpr int64_t kParallelProduct = 96 * 96 * 96;  // multiplications; below, one thread is faster
-constexpr int64_t kParallelLoop = 1 << 15;          // elements
-constexpr int kHorizontalReach = 16;                // how many steps back an independent value looks for a loop to join
+constexpr int kHorizontalReach = 16;  // how many steps back an independent value looks for a loop to join
 
 using Strides = std::array<int64_t, kMaxRank>;
 
@@ -442,9 +440,16 @@ class Planner {
     return int16_t(loop.sources.size() - 1);
   }
 
+  // Into how many parts a step may be cut that costs so much.
+  int64_t share(double work) {
+    if (work < kSharedAwake) return 1;
+    plan_.shared_work += work;
+    return int64_t(std::min(plan_.threads, kMaxParts));
+  }
+
   void emit_other(int32_t i) {
     const Value& v = values_[i];
-    plan_.parallel = plan_.parallel || (is_by_rows(v.opcode) && values_[v.operands[0]].size >= kParallelLoop);
+    if (is_by_rows(v.opcode)) share(work_by_rows(v.opcode, values_[v.operands[0]].size));
     plan_.steps.push_back({Step::kOther, i});
   }
 
@@ -523,7 +528,7 @@ class Planner {
     loop.streams = !in_place && bytes_in_memory(loop) > kStreamBytes;
     assign_registers(loop, first_result);
     collapse(loop, g);
-    plan_.parallel = plan_.parallel || loop.size >= kParallelLoop;
+    share(loop.work());
     plan_.scratch_bytes = std::max(plan_.scratch_bytes, loop_scratch(loop));
     plan_.steps.push_back({Step::kLoop, int32_t(plan_.loops.size())});
     plan_.loops.push_back(std::move(loop));
@@ -617,20 +622,20 @@ class Planner {
     }
     step.value = i;
     step.loop = followed_ ? int32_t(plan_.loops.size()) : -1;
-    const bool cut = step.m * step.n >= kParallelProduct / std::max<int64_t>(step.k, 1);
-    step.parts = cut ? int64_t(std::min(plan_.threads, kMaxParts)) : 1;
+    step.work = double(step.m) * double(step.n) * double(step.k) / kMultiplications;
+    step.parts = share(step.work);
     // The need of a strip can exceed that of the whole: blocks are cut evenly.
-    step.workspace_bytes = 0;
+    const auto need = [&](int64_t m, int64_t n) {
+      const size_t bytes = aligned(kernels_.gemm[v.dtype].workspace(size_t(m), size_t(n), size_t(step.k)));
+      step.workspace_bytes = std::max(step.workspace_bytes, int64_t(bytes));
+    };
+    need(step.m, step.n);
     for (int64_t part = 0; part < step.parts; ++part) {
       int64_t from, to;
-      step.strip(part, from, to);
-      if (from >= to) continue;
-      const int64_t m = step.by_rows() ? to - from : step.m, n = step.by_rows() ? step.n : to - from;
-      const size_t need = kernels_.gemm[v.dtype].workspace(size_t(m), size_t(n), size_t(step.k));
-      step.workspace_bytes = std::max(step.workspace_bytes, int64_t(aligned(need)));
+      step.strip(part, step.parts, from, to);
+      need(step.by_rows() ? to - from : step.m, step.by_rows() ? step.n : to - from);
     }
     step.workspace = workspace(size_t(step.workspace_bytes * step.parts));
-    plan_.parallel = plan_.parallel || step.parts > 1;
     plan_.steps.push_back({Step::kMatmul, int32_t(plan_.matmuls.size())});
     plan_.matmuls.push_back(std::move(step));
   }
@@ -648,12 +653,11 @@ class Planner {
     double work = double(w.batch) * double(w.rows.result) * double(w.columns.result) * double(w.results);
     work *= double(w.rows.taps) * double(w.columns.taps);
     if (v.opcode <= kFirstWindow + kConvFilter) work *= double(w.channels);
-    step.parts = work >= double(kParallelProduct) ? int64_t(std::min(plan_.threads, kMaxParts)) : 1;
-    step.parts = std::max<int64_t>(std::min(step.parts, step.units), 1);
+    step.work = work / kMultiplications;
+    step.parts = std::max<int64_t>(std::min(share(step.work), step.units), 1);
     step.own_bytes = int64_t(aligned(step.fns->own_bytes(w)));
     step.shared = workspace(step.fns->prepare ? step.fns->shared_bytes(w) : 0);
     step.own = workspace(size_t(step.own_bytes * step.parts));
-    plan_.parallel = plan_.parallel || step.parts > 1;
     plan_.steps.push_back({Step::kWindow, int32_t(plan_.windows.size())});
     plan_.windows.push_back(step);
   }

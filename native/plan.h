@@ -9,6 +9,13 @@
 
 namespace gradtape {
 
+// What a step costs is told in elements times passes over them, about 0.15 ns each. From so much on it is shared with a
+// worker that spins, or with one that sleeps. A spinning one pays from 1 us of work on, a sleeping one, which is woken
+// for it, from 40 us (bench/results/*-threads.txt).
+constexpr double kSharedAwake = 1 << 14, kSharedAsleep = 1 << 18;
+constexpr double kMultiplications = 8;  // as many of a product are worth one element
+constexpr double kSoftmaxPasses = 8;    // what softmax and its like are worth
+
 // What a loop over more than this writes has left the caches before anybody reads it (half of a usual last-level
 // cache).
 constexpr int64_t kStreamBytes = int64_t{16} << 20;
@@ -63,6 +70,7 @@ struct Loop {
   int64_t outer = 1, length = 0, inner = 1;  // what the reductions see; length 0: none
   int registers = 0;
   bool streams = false;  // results go from registers past the caches to memory
+  double work() const { return double(size) * double(instructions.size() + reductions.size() + 1); }
 };
 
 // How a reduction over rows (inner > 1) is cut: a function of its shape alone, so its bits are too. Short rows count
@@ -108,16 +116,17 @@ struct MatmulStep {
   int32_t a, b, value;  // a and b: base values
   int64_t rsa, csa, rsb, csb;
   std::vector<int64_t> batch, batch_a, batch_b;  // dims and strides of the leading axes
-  int64_t workspace;                             // offset in the arena, of `parts` workspaces
+  int64_t workspace;                             // offset in the arena, of a workspace for each thread
   int64_t workspace_bytes;                       // of one
-  int64_t parts;                                 // into which the product may be cut
-  int32_t loop;                                  // one over C, done to each part of it while it is in the cache; or -1
+  int64_t parts;                                 // into which the product is cut if it is shared
+  double work;
+  int32_t loop;  // one over C, done to each part of it while it is in the cache; or -1
 
-  // The rows (or columns, whichever are more) of C that a part computes: a multiple of kStrip, so that a strip has the
-  // bits that the whole would have, in tiles as whole ones.
-  static constexpr int64_t kStrip = 48;
-  bool by_rows() const { return m >= n; }
-  void strip(int64_t part, int64_t& from, int64_t& to) const {
+  // The rows (or columns, whichever are more) of C that a part computes: whole vectors, and even. A strip has the bits
+  // that the whole would have. Columns of a square: each part packs its own of b, and seldom all of a.
+  static constexpr int64_t kStrip = 16;
+  bool by_rows() const { return m > n; }
+  void strip(int64_t part, int64_t parts, int64_t& from, int64_t& to) const {
     const int64_t whole = by_rows() ? m : n, strips = (whole + kStrip - 1) / kStrip;
     from = strips * part / parts * kStrip;
     to = strips * (part + 1) / parts * kStrip;
@@ -130,6 +139,7 @@ struct WindowStep {
   const WindowFns* fns;
   int32_t x, y, value;  // x and y: base values
   int64_t units, parts;
+  double work;
   int64_t shared, own, own_bytes;  // offsets in the arena of the prepared bytes and of `parts` workspaces; size of one
 };
 
@@ -160,8 +170,14 @@ struct Plan {
   size_t slots = 0;
   size_t arena_bytes = 0;
   size_t scratch_bytes = 0;  // registers of the largest loop, for one thread
-  bool parallel = false;     // whether anything in it is worth a second thread
+  double shared_work = 0;    // of the steps that are worth a second thread
 };
+
+// What argmax, softmax and their like cost over so many elements.
+inline double work_by_rows(int32_t opcode, int64_t elements) {
+  const bool is_arg = opcode == kArgmax || opcode == kArgmin;
+  return double(elements) * (is_arg ? 1 : kSoftmaxPasses);
+}
 
 // Builds the plan of program.words. Returns an empty string, or what is wrong with the program.
 // `threads`: how many its matrix products may be cut for.

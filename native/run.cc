@@ -8,13 +8,10 @@
 namespace gradtape {
 namespace {
 
-// Elements times passes from which there are more threads. A worker that still spins pays from 1 us of work on (4,096
-// elements of add), one that sleeps from 60-80 us (1 << 18): between the two, as a program has many steps, of which
-// only the first wakes anybody (bench/results/*-threads.txt).
-constexpr int64_t kParallelWork = 1 << 17;
-constexpr int64_t kSoftmaxPasses = 8;                // what one is worth in passes over its elements
 constexpr int64_t kCutColumns = 512;                 // fewer columns than this are not worth a thread of their own
 constexpr size_t kCountPagesFrom = size_t{1} << 20;  // asking the system costs too much for small programs
+
+bool shared(const Pool& pool, double work) { return work >= (pool.awake() ? kSharedAwake : kSharedAsleep); }
 
 char* pointer(double address) { return reinterpret_cast<char*>(uintptr_t(address)); }
 
@@ -78,6 +75,7 @@ struct MatmulJob {
   const char *a, *b;
   char *c, *workspace;
   int64_t size;
+  int64_t parts;
   int64_t start;  // of this product's elements in C
   // Of the loop over C, if there is one:
   const Loop* loop;
@@ -105,23 +103,23 @@ void follow(void* context, size_t row, size_t rows, size_t column, size_t column
     f.ok = f.run->run_elements(from + i * f.n, from + i * f.n + int64_t(columns));
 }
 
-void matmul_part(void* context, size_t part, size_t) {
+void matmul_part(void* context, size_t part, size_t thread) {
   const MatmulJob& job = *static_cast<const MatmulJob*>(context);
   const MatmulStep& s = *job.step;
   const bool by_rows = s.by_rows();
   int64_t from, to;
-  s.strip(int64_t(part), from, to);
+  s.strip(int64_t(part), job.parts, from, to);
   if (from >= to) return;
   const int64_t m = by_rows ? to - from : s.m, n = by_rows ? s.n : to - from;
   const int64_t first = by_rows ? from * s.n : from;
   const auto product = [&](const GemmDone* done) {
     job.gemm->run(size_t(m), size_t(n), size_t(s.k), job.a + (by_rows ? from * s.rsa * job.size : 0), s.rsa, s.csa,
                   job.b + (by_rows ? 0 : from * s.csb * job.size), s.rsb, s.csb, job.c + first * job.size, s.n, false,
-                  job.workspace + int64_t(part) * s.workspace_bytes, done);
+                  job.workspace + int64_t(thread) * s.workspace_bytes, done);
   };
   if (!job.loop) return product(nullptr);
-  LoopRun run(*job.loop, job.executor->addresses.data(), job.arena, job.scratch + part * job.scratch_bytes,
-              job.executor->threads[part]);
+  LoopRun run(*job.loop, job.executor->addresses.data(), job.arena, job.scratch + thread * job.scratch_bytes,
+              job.executor->threads[thread]);
   Follower follower{&run, job.start + first, s.n, run.run_uniform()};
   const GemmDone done{follow, &follower};
   product(&done);
@@ -140,17 +138,18 @@ Failure run_matmul(const Plan& plan, const MatmulStep& step, Executor& executor,
                 addresses[step.value],
                 arena + step.workspace,
                 size,
+                shared(pool, step.work) ? step.parts : 1,
                 0,
                 step.loop >= 0 ? &plan.loops[step.loop] : nullptr,
                 &executor,
                 arena,
                 scratch,
                 plan.scratch_bytes};
-  std::fill_n(executor.failures.begin(), step.parts, Failure{});
+  executor.failures.assign(size_t(job.parts), {});
   int64_t index[kMaxRank] = {};
   for (;;) {
-    if (step.parts > 1)
-      pool.run(size_t(step.parts), matmul_part, &job);
+    if (job.parts > 1)
+      pool.run(size_t(job.parts), executor.threads.size(), matmul_part, &job);
     else
       matmul_part(&job, 0, 0);
     job.c += step.m * step.n * size;
@@ -166,7 +165,7 @@ Failure run_matmul(const Plan& plan, const MatmulStep& step, Executor& executor,
     }
     if (d < 0) break;
   }
-  for (int64_t part = 0; part < step.parts; ++part) {
+  for (int64_t part = 0; part < job.parts; ++part) {
     if (executor.failures[part].code != Failure::kNone) return executor.failures[part];
   }
   return {};
@@ -174,6 +173,7 @@ Failure run_matmul(const Plan& plan, const MatmulStep& step, Executor& executor,
 
 struct WindowJob {
   const WindowStep* step;
+  int64_t parts;
   const char *x, *y;
   char *out, *shared, *own;
 };
@@ -181,18 +181,24 @@ struct WindowJob {
 void window_part(void* context, size_t part, size_t) {
   const WindowJob& job = *static_cast<const WindowJob*>(context);
   const WindowStep& s = *job.step;
-  s.fns->run(s.window, job.x, job.y, job.out, s.units * int64_t(part) / s.parts, s.units * int64_t(part + 1) / s.parts,
-             job.shared, job.own + int64_t(part) * s.own_bytes);
+  s.fns->run(s.window, job.x, job.y, job.out, s.units * int64_t(part) / job.parts,
+             s.units * int64_t(part + 1) / job.parts, job.shared, job.own + int64_t(part) * s.own_bytes);
 }
 
 void run_window(const WindowStep& step, char* const* addresses, char* arena, Pool& pool) {
   static const char kEmpty[kAlign] = {};
   // Kernels may point into an operand without elements, if not read it.
   const auto operand = [&](int32_t i) -> const char* { return addresses[i] ? addresses[i] : kEmpty; };
-  WindowJob job{&step, operand(step.x), operand(step.y), addresses[step.value], arena + step.shared, arena + step.own};
+  WindowJob job{&step,
+                shared(pool, step.work) ? step.parts : 1,
+                operand(step.x),
+                operand(step.y),
+                addresses[step.value],
+                arena + step.shared,
+                arena + step.own};
   if (step.fns->prepare) step.fns->prepare(step.window, job.x, job.y, job.shared);
-  if (step.parts > 1)
-    pool.run(size_t(step.parts), window_part, &job);
+  if (job.parts > 1)
+    pool.run(size_t(job.parts), size_t(job.parts), window_part, &job);
   else
     window_part(&job, 0, 0);
 }
@@ -242,10 +248,12 @@ void run_rows(const Value& v, const Value& operand, const Kernels& kernels, cons
   for (int d = axis + 1; d < operand.rank; ++d) job.inner *= operand.dims[d];
   job.size = int64_t(kDTypeSize[dtype]);
   job.out_size = int64_t(kDTypeSize[v.dtype]) * (v.rank == operand.rank ? job.length : 1);
-  const int64_t cuts = job.inner == 1 ? job.outer : job.inner / kCutColumns, passes = is_arg ? 1 : kSoftmaxPasses;
-  job.parts = operand.size * passes >= kParallelWork ? std::max<int64_t>(std::min(cuts, int64_t(threads)), 1) : 1;
+  const int64_t cuts = job.inner == 1 ? job.outer : job.inner / kCutColumns;
+  job.parts = 1;
+  if (shared(pool, work_by_rows(v.opcode, operand.size)))
+    job.parts = std::max<int64_t>(std::min(cuts, int64_t(threads)), 1);
   if (job.parts > 1)
-    pool.run(size_t(job.parts), rows_part, &job);
+    pool.run(size_t(job.parts), threads, rows_part, &job);
   else
     rows_part(&job, 0, 0);
 }
@@ -260,10 +268,10 @@ struct LoopJob {
   size_t parts;
 };
 
-void loop_part(void* context, size_t part, size_t) {
+void loop_part(void* context, size_t part, size_t thread) {
   const LoopJob& job = *static_cast<const LoopJob*>(context);
-  LoopRun run(*job.loop, job.executor->addresses.data(), job.arena, job.scratch + part * job.scratch_bytes,
-              job.executor->threads[part]);
+  LoopRun run(*job.loop, job.executor->addresses.data(), job.arena, job.scratch + thread * job.scratch_bytes,
+              job.executor->threads[thread]);
   const int64_t from = job.units * int64_t(part) / int64_t(job.parts),
                 to = job.units * int64_t(part + 1) / int64_t(job.parts);
   job.executor->failures[part] = run.run_units(from, to);
@@ -271,13 +279,12 @@ void loop_part(void* context, size_t part, size_t) {
 
 Failure run_loop(const Loop& loop, Executor& executor, char* arena, char* scratch, size_t scratch_bytes, Pool& pool) {
   const int64_t units = LoopRun::units(loop);
-  // Elements times passes over them: what a loop's time goes by.
-  const int64_t work = loop.size * int64_t(loop.instructions.size() + loop.reductions.size() + 1);
   const size_t threads = executor.threads.size();
-  const size_t parts = work >= kParallelWork ? size_t(std::min<int64_t>(units, int64_t(threads))) : 1;
+  const size_t parts = shared(pool, loop.work()) ? size_t(std::min<int64_t>(units, int64_t(threads))) : 1;
   LoopJob job{&loop, &executor, arena, scratch, scratch_bytes, units, parts};
+  executor.failures.assign(parts, {});
   if (parts > 1)
-    pool.run(parts, loop_part, &job);
+    pool.run(parts, threads, loop_part, &job);
   else
     loop_part(&job, 0, 0);
   for (size_t part = 0; part < parts; ++part) {
@@ -292,7 +299,8 @@ Failure run_loop(const Loop& loop, Executor& executor, char* arena, char* scratc
 Failure run(const Plan& plan, const double* data, double* results, Executor& executor, Pool& pool) {
   const std::vector<Value>& values = plan.program.values;
   char* arena = nullptr;
-  const size_t threads = plan.parallel ? std::min(pool.threads(), kMaxParts) : 1;
+  const size_t threads = plan.shared_work > 0 ? std::min({pool.threads(), plan.threads, kMaxParts}) : 1;
+  if (threads > 1 && plan.shared_work >= kSharedAsleep) pool.wake();
   const size_t scratch_at = (plan.arena_bytes + kAlign - 1) / kAlign * kAlign;
   const size_t bytes = scratch_at + plan.scratch_bytes * threads;
   if (bytes > 0) {
@@ -301,7 +309,6 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
     if (bytes >= kCountPagesFrom) executor.arena.count_absent_pages(bytes);
   }
   executor.threads.resize(threads);
-  executor.failures.resize(threads);
   if (executor.addresses.size() < values.size()) executor.addresses.resize(values.size());
   if (executor.slots.size() < plan.slots) executor.slots.resize(plan.slots);
   char** addresses = executor.addresses.data();

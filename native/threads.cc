@@ -24,15 +24,18 @@ Pool::~Pool() {
   resize();
 }
 
+void Pool::next_generation() {
+  ++generation_;
+  if (parked_ == 0) return;  // who parks after this sees the new generation
+  { std::lock_guard<std::mutex> lock(park_); }
+  wake_.notify_all();
+}
+
 void Pool::resize() {
   const size_t workers = wanted_ - 1;
   if (workers == workers_.size()) return;
-  {
-    std::lock_guard<std::mutex> lock(park_);
-    stop_ = true;
-    ++generation_;
-  }
-  wake_.notify_all();
+  stop_ = true;
+  next_generation();
   for (std::thread& t : workers_) t.join();
   workers_.clear();
   stop_ = false;
@@ -43,6 +46,7 @@ void Pool::resize() {
     // The system gives no more threads: what there is has to do.
     wanted_ = workers_.size() + 1;
   }
+  spawned_ = workers_.size();
 }
 
 void Pool::take_parts(size_t thread) {
@@ -57,17 +61,25 @@ void Pool::work(size_t thread, uint64_t seen) {
       if (std::chrono::steady_clock::now() < until) continue;
       std::unique_lock<std::mutex> lock(park_);
       ++parked_;
-      wake_.wait(lock, [&] { return generation_.load(std::memory_order_acquire) != seen; });
+      wake_.wait(lock, [&] { return generation_ != seen; });
       --parked_;
     }
     seen = generation_.load(std::memory_order_acquire);
     if (stop_) return;
-    take_parts(thread);
-    unfinished_.fetch_sub(1, std::memory_order_release);
+    const bool open = !(inside_.fetch_add(1, std::memory_order_acquire) & kClosed);
+    if (open && thread < threads_) take_parts(thread);
+    inside_.fetch_sub(1, std::memory_order_release);
   }
 }
 
-void Pool::run(size_t parts, Job job, void* context) {
+void Pool::wake() {
+  std::unique_lock<std::mutex> mine(busy_, std::try_to_lock);
+  if (!mine.owns_lock() || wanted_ < 2) return;
+  resize();
+  if (parked_ > 0) next_generation();
+}
+
+void Pool::run(size_t parts, size_t threads, Job job, void* context) {
   std::unique_lock<std::mutex> mine(busy_, std::defer_lock);
   if (parts > 1 && wanted_ > 1 && mine.try_lock()) resize();
   if (!mine.owns_lock() || workers_.empty()) {
@@ -77,15 +89,15 @@ void Pool::run(size_t parts, Job job, void* context) {
   job_ = job;
   context_ = context;
   parts_ = parts;
+  threads_ = threads;
   next_.store(0, std::memory_order_relaxed);
-  unfinished_.store(workers_.size(), std::memory_order_relaxed);
-  {
-    std::lock_guard<std::mutex> lock(park_);
-    generation_.fetch_add(1, std::memory_order_release);
-  }
-  if (parked_ > 0) wake_.notify_all();
+  inside_.fetch_sub(kClosed, std::memory_order_release);
+  next_generation();
   take_parts(0);
-  while (unfinished_.load(std::memory_order_acquire) > 0) pause();
+  for (size_t inside = inside_.fetch_add(kClosed, std::memory_order_acquire); inside % kClosed > 0;
+       inside = inside_.load(std::memory_order_acquire)) {
+    pause();
+  }
 }
 
 }  // namespace gradtape

@@ -1,6 +1,6 @@
 // A pool of threads for one environment. Work comes in numbered parts; which thread takes which part is left open, so
 // parts must not depend on each other. Workers spin briefly after a job, then park: nothing spins while no program
-// runs.
+// runs. A worker that comes too late is not waited for: the caller has done its parts by then.
 #pragma once
 
 #include <atomic>
@@ -27,17 +27,25 @@ class Pool {
   void set_threads(size_t threads) { wanted_ = threads < 1 ? 1 : threads; }
   size_t threads() const { return wanted_; }
 
-  // Runs every part, returns when all are done. If the pool serves somebody else, the caller does all itself.
-  void run(size_t parts, Job job, void* context);
+  // Whether a worker spins, so that a job finds it at once.
+  bool awake() const { return parked_.load(std::memory_order_relaxed) < spawned_.load(std::memory_order_relaxed); }
+  // Wakes the workers for a job that comes soon.
+  void wake();
+
+  // Runs every part on so many threads at most, returns when all are done; wakes who is parked. If the pool serves
+  // somebody else, the caller does all itself.
+  void run(size_t parts, size_t threads, Job job, void* context);
 
  private:
   void work(size_t thread, uint64_t seen);  // seen: the generation at its birth
   void resize();
+  void next_generation();
   void take_parts(size_t thread);
 
   std::atomic<size_t> wanted_{1};
   std::mutex busy_;  // held by whoever runs a job
   std::vector<std::thread> workers_;
+  std::atomic<size_t> spawned_{0};
 
   std::mutex park_;
   std::condition_variable wake_;
@@ -45,11 +53,13 @@ class Pool {
   std::atomic<bool> stop_{false};
   std::atomic<size_t> parked_{0};
 
+  // Written while no job is open and nobody is inside.
   Job job_ = nullptr;
   void* context_ = nullptr;
-  size_t parts_ = 0;
+  size_t parts_ = 0, threads_ = 0;
   std::atomic<size_t> next_{0};
-  std::atomic<size_t> unfinished_{0};  // workers that have not left the current job
+  static constexpr size_t kClosed = size_t{1} << 32;
+  std::atomic<size_t> inside_{kClosed};  // how many workers are in the job; kClosed: nobody may enter
 };
 
 }  // namespace gradtape

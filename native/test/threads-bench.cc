@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
     for (size_t n = work.multiple * 2; n <= kMost / 2; n *= 2) {
       Job job{&kernels, &work, x.data(), y.data(), out.data(), n, threads};
       const auto alone = [&] { work.run(kernels, x.data(), y.data(), out.data(), n); };
-      const auto shared = [&] { pool.run(threads, part, &job); };
+      const auto shared = [&] { pool.run(threads, threads, part, &job); };
       const std::chrono::microseconds none{0}, nap{300};
       const double one = median(alone, none), spinning = median(shared, none);
       const double woken = median(alone, nap), asleep = median(shared, nap);
