@@ -28,6 +28,34 @@ inline void fill(size_t size, const char* from, char* to, int64_t n) {
     std::memset(to, *from, size_t(n));
 }
 
+// Each element, `stride` bytes apart, n times in a row.
+template <class T>
+inline void repeat_as(const char* from, int64_t stride, char* to, int64_t rows, int64_t n) {
+  typedef T Lanes __attribute__((vector_size(16)));
+  constexpr int64_t kLanes = 16 / sizeof(T);
+  const int64_t whole = (n + kLanes - 1) / kLanes * kLanes;
+  for (int64_t left = rows * n; left > 0; left -= n, from += stride, to += n * int64_t(sizeof(T))) {
+    if (left < whole) {
+      fill_as<T>(from, to, n);
+      continue;
+    }
+    T v;
+    std::memcpy(&v, from, sizeof(T));
+    const Lanes lanes = v - Lanes{};
+    // Beyond the row's end too: the next row comes over it.
+    for (int64_t j = 0; j < n; j += kLanes) std::memcpy(to + j * int64_t(sizeof(T)), &lanes, sizeof(lanes));
+  }
+}
+
+inline void repeat(size_t size, const char* from, int64_t stride, char* to, int64_t rows, int64_t n) {
+  if (size == 4)
+    repeat_as<int32_t>(from, stride, to, rows, n);
+  else if (size == 8)
+    repeat_as<int64_t>(from, stride, to, rows, n);
+  else
+    repeat_as<char>(from, stride, to, rows, n);
+}
+
 // One loop on one thread: the current block's operands and the registers they live in.
 class LoopRun {
  public:
@@ -378,14 +406,23 @@ class LoopRun {
     }
     expanded_[k] = start % row == 0 ? n : 0;
     for (int64_t done = 0; done < n;) {
-      const int64_t count = std::min(row - column, n - done);
+      int64_t count = std::min(row - column, n - done);
       const char* source = base + from * s.size;
-      if (step == 0)
-        fill(s.size, source, to + done * s.size, count);
-      else
-        std::memcpy(to + done * s.size, source, size_t(count) * s.size);
-      done += count;
       from -= column * step;
+      if (step != 0) {
+        std::memcpy(to + done * s.size, source, size_t(count) * s.size);
+      } else {
+        // Whole rows together, as far as one stride leads from each to the next.
+        const int64_t rows = count < row || last == 0
+                                 ? 1
+                                 : std::min(loop_.dims[last - 1] - index[last - 1], (n - done) / row),
+                      stride = last == 0 ? 0 : s.strides[last - 1];
+        repeat(s.size, source, stride * s.size, to + done * s.size, rows, count);
+        from += (rows - 1) * stride;
+        if (last > 0) index[last - 1] += rows - 1;
+        count *= rows;
+      }
+      done += count;
       column = 0;
       for (int d = last - 1; d >= 0; --d) {
         from += s.strides[d];
