@@ -69,6 +69,32 @@ struct Softmax {
     }
   }
 
+  // L rows of L <= n < kShortRow elements, a lane each: the same bits as by short_rows, where a NaN comes through the
+  // maximum, and here through the sum.
+  static GRADTAPE_INLINE void side_by_side(const T* x, T* y, size_t n) {
+    V v[kShortRow<T>];
+    each_column(x, n, [&](size_t j, V column) GRADTAPE_LAMBDA { v[j] = column; });
+    V max = v[0];
+    for (size_t j = 1; j < n; ++j) max = greater(v[j], max);
+    V sum = splat<V>(T(SumOf::neutral));
+    for (size_t j = 0; j < n; ++j) {
+      v[j] -= max;
+      const V power = vmath::exp(v[j]);
+      sum += power;
+      if constexpr (!logarithm) v[j] = power;
+    }
+    const V last = logarithm ? vmath::log(sum) : T(1) / sum;
+    for (size_t j = 0; j < n; j += L) {
+      const size_t from = j + L <= n ? j : n - L;
+      V rows[L];
+#pragma GCC unroll 16
+      for (size_t i = 0; i < L; ++i) rows[i] = logarithm ? v[from + i] - last : v[from + i] * last;
+      transpose<T>(rows);
+#pragma GCC unroll 16
+      for (size_t r = 0; r < L; ++r) store(y + r * n + from, rows[r]);
+    }
+  }
+
   // n >= L. The sum of exp(x - top), which stay in `to` unless it is null. The sums of the row's blocks are added
   // pairwise, as a binary counter carries.
   static GRADTAPE_INLINE T sum_of_powers(const T* x, V top, T* to, size_t n) {
@@ -111,8 +137,10 @@ struct Softmax {
       for (size_t r = 0; r < rows; ++r) long_row(from + r * n, to + r * n, n);
       return;
     }
+    size_t r = 0;
+    for (; n >= L && r + L <= rows; r += L) side_by_side(from + r * n, to + r * n, n);
     const size_t together = kBlock / n;
-    for (size_t r = 0; r < rows; r += together) {
+    for (; r < rows; r += together) {
       short_rows(from + r * n, to + r * n, rows - r < together ? rows - r : together, n);
     }
   }
