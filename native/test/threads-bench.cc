@@ -9,6 +9,7 @@
 
 #include "../dispatch.h"
 #include "../kernels.h"
+#include "../plan.h"
 #include "../threads.h"
 
 namespace {
@@ -38,15 +39,22 @@ double median(F step, std::chrono::microseconds pause) {
 struct Work {
   const char* name;
   size_t multiple;  // of elements in a part
+  double passes;    // what an element costs by the planner's reckoning (plan.h)
   void (*run)(const Kernels& kernels, const float* x, const float* y, float* out, size_t n);
 };
 
+constexpr size_t kColumns = 1 << 14;
 void softmax(const Kernels& k, const float* x, const float*, float* out, size_t n) {
   k.softmax[kFloat32](x, out, n / 64, 64);
 }
+template <size_t side>
 void product(const Kernels& k, const float* x, const float* y, float* out, size_t n) {
-  alignas(64) static thread_local char workspace[1 << 22];
-  k.gemm[kFloat32].run(n / 96, 96, 96, x, 96, 1, y, 96, 1, out, 96, false, workspace, nullptr);
+  alignas(64) static thread_local char workspace[1 << 20];
+  k.gemm[kFloat32].run(n / side, side, side, x, side, 1, y, side, 1, out, side, false, workspace, nullptr);
+}
+// An element is a column of 64 rows.
+void argmax(const Kernels& k, const float* x, const float*, float* out, size_t n) {
+  k.argmax[kFloat32].columns(x, kColumns, reinterpret_cast<int32_t*>(out), 64, n);
 }
 template <ElementwiseKernel kernel>
 void elementwise(const Kernels& k, const float* x, const float* y, float* out, size_t n) {
@@ -82,23 +90,26 @@ int main(int argc, char** argv) {
   pool.set_threads(threads);
   constexpr size_t kMost = 1 << 22;
   std::vector<float> x(kMost, 0.5f), y(kMost, 0.25f), out(kMost);
-  const Work works[] = {{"add", 1024, elementwise<k_add>},
-                        {"tanh", 1024, elementwise<k_tanh>},
-                        {"sum", 1024, sum},
-                        {"softmax, rows of 64", 1024, softmax},
-                        {"product by 96 x 96", 48 * 96, product}};
-  std::printf("%s, %zu threads; one thread's time over theirs\n", kernels.isa, threads);
-  std::printf("%-20s %9s %9s | %8s %8s\n", "", "elements", "us alone", "spinning", "asleep");
+  const Work works[] = {{"add", 1024, 2, elementwise<k_add>},
+                        {"tanh", 1024, 2, elementwise<k_tanh>},
+                        {"sum", 1024, 2, sum},
+                        {"softmax, rows of 64", 1024, kSoftmaxPasses, softmax},
+                        {"product by 32 x 32", 16 * 32, 32 / kMultiplications, product<32>},
+                        {"product by 96 x 96", 12 * 96, 96 / kMultiplications, product<96>},
+                        {"argmax down 64 rows", 32, 64, argmax}};
+  std::printf("%s, %zu threads; one thread's time over theirs; work as the planner reckons it\n", kernels.isa, threads);
+  std::printf("%-20s %9s %9s %9s | %8s %8s\n", "", "elements", "work", "us alone", "spinning", "asleep");
   for (const Work& work : works) {
-    for (size_t n = work.multiple * 2; n <= kMost / 2; n *= 2) {
+    for (size_t n = work.multiple * 2; n <= (work.run == argmax ? kColumns : kMost / 2); n *= 2) {
       Job job{&kernels, &work, x.data(), y.data(), out.data(), n, threads};
       const auto alone = [&] { work.run(kernels, x.data(), y.data(), out.data(), n); };
       const auto shared = [&] { pool.run(threads, threads, part, &job); };
       const std::chrono::microseconds none{0}, nap{300};
       const double one = median(alone, none), spinning = median(shared, none);
       const double woken = median(alone, nap), asleep = median(shared, nap);
-      std::printf("%-20s %9zu %9.1f | %8.2f %8.2f\n", work.name, n, one, one / spinning, woken / asleep);
-      if (one > 2000) break;
+      std::printf("%-20s %9zu %9.0f %9.1f | %8.2f %8.2f\n", work.name, n, double(n) * work.passes, one, one / spinning,
+                  woken / asleep);
+      if (one > 500) break;
     }
   }
 }
