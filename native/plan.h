@@ -10,8 +10,9 @@
 namespace gradtape {
 
 // What a step costs is told in elements times passes over them, about 0.15 ns each. From so much on it is shared with a
-// worker that spins, or with one that sleeps. A spinning one pays from 1 us of work on, a sleeping one, which is woken
-// for it, from 40 us (bench/results/*-threads.txt).
+// worker that spins, or with one that sleeps. A spinning one pays from 2 to 8 us of work on, a sleeping one, which is
+// woken for it, from 50 to 100 us: a little more than these, but a program seldom is one step, and only its first wakes
+// anybody (bench/results/*-threads.txt).
 constexpr double kSharedAwake = 1 << 14, kSharedAsleep = 1 << 18;
 constexpr double kMultiplications = 8;  // as many of a product are worth one element
 constexpr double kSoftmaxPasses = 8;    // what softmax and its like are worth
