@@ -23,8 +23,7 @@ enum Control { kWordCount, kStatus, kFailedValue, kControls };
 enum Status { kOk, kBadProgram, kFailedIndex, kFailedDivision, kFailedMemory };
 
 constexpr size_t kMaxPlans = 512;
-constexpr size_t kLookBytes = 256;                // in new blocks, for a look at a live one (10 ns)
-constexpr size_t kSweepBytes = size_t{64} << 20;  // of buffers, before the dead ones are looked for
+constexpr size_t kLookBytes = 256;  // in new blocks, for a look at a live one (10 ns)
 
 struct Tracked {
   napi_ref owner;  // weak
@@ -117,10 +116,9 @@ class Instance {
   // ---- buffers: made and freed by V8, counted through weak references, which empty at collection time ----
 
   void track(Napi::Value owner, double bytes, int32_t block) {
-    if (small_.size() >= sweep_at_ || tracked_bytes_ >= sweep_bytes_) {
+    if (small_.size() >= sweep_at_) {
       sweep(small_);
       sweep_at_ = std::max<size_t>(1024, small_.size() * 2);
-      sweep_bytes_ = std::max(double(kSweepBytes), tracked_bytes_ * 1.25);
     }
     napi_ref ref;
     if (napi_create_reference(env_, owner, 0, &ref) != napi_ok) throw Napi::Error::New(env_);
@@ -207,7 +205,7 @@ class Instance {
   napi_ref canary_ = nullptr;
   bool unseen_ = true;  // the collector has been at work since the last look at blocks_
   size_t sweep_at_ = 1024;
-  double tracked_bytes_ = 0, new_bytes_ = 0, peak_bytes_ = 0, sweep_bytes_ = double(kSweepBytes);
+  double tracked_bytes_ = 0, new_bytes_ = 0, peak_bytes_ = 0;
   uint64_t plans_made_ = 0;
 };
 

@@ -19,15 +19,6 @@ inline void fill_as(const char* from, char* to, int64_t n) {
   std::fill_n(reinterpret_cast<T*>(to), n, v);
 }
 
-inline void fill(size_t size, const char* from, char* to, int64_t n) {
-  if (size == 4)
-    fill_as<int32_t>(from, to, n);
-  else if (size == 8)
-    fill_as<int64_t>(from, to, n);
-  else
-    std::memset(to, *from, size_t(n));
-}
-
 // Each element, `stride` bytes apart, n times in a row.
 template <class T>
 inline void repeat_as(const char* from, int64_t stride, char* to, int64_t rows, int64_t n) {
@@ -55,6 +46,8 @@ inline void repeat(size_t size, const char* from, int64_t stride, char* to, int6
   else
     repeat_as<char>(from, stride, to, rows, n);
 }
+
+inline void fill(size_t size, const char* from, char* to, int64_t n) { repeat(size, from, 0, to, 1, n); }
 
 // One loop on one thread: the current block's operands and the registers they live in.
 class LoopRun {

@@ -148,10 +148,7 @@ Failure run_matmul(const Plan& plan, const MatmulStep& step, Executor& executor,
   executor.failures.assign(size_t(job.parts), {});
   int64_t index[kMaxRank] = {};
   for (;;) {
-    if (job.parts > 1)
-      pool.run(size_t(job.parts), executor.threads.size(), matmul_part, &job);
-    else
-      matmul_part(&job, 0, 0);
+    pool.run(size_t(job.parts), executor.threads.size(), matmul_part, &job);
     job.c += step.m * step.n * size;
     job.start += step.m * step.n;
     int d = int(step.batch.size()) - 1;
@@ -197,10 +194,7 @@ void run_window(const WindowStep& step, char* const* addresses, char* arena, Poo
                 arena + step.shared,
                 arena + step.own};
   if (step.fns->prepare) step.fns->prepare(step.window, job.x, job.y, job.shared);
-  if (job.parts > 1)
-    pool.run(size_t(job.parts), size_t(job.parts), window_part, &job);
-  else
-    window_part(&job, 0, 0);
+  pool.run(size_t(job.parts), size_t(job.parts), window_part, &job);
 }
 
 // Rows (or columns, of argmax) in as many parts as there are threads.
@@ -252,10 +246,7 @@ void run_rows(const Value& v, const Value& operand, const Kernels& kernels, cons
   job.parts = 1;
   if (shared(pool, work_by_rows(v.opcode, operand.size)))
     job.parts = std::max<int64_t>(std::min(cuts, int64_t(threads)), 1);
-  if (job.parts > 1)
-    pool.run(size_t(job.parts), threads, rows_part, &job);
-  else
-    rows_part(&job, 0, 0);
+  pool.run(size_t(job.parts), threads, rows_part, &job);
 }
 
 // A loop in as many parts as there are threads, each a contiguous range of units.
@@ -283,10 +274,7 @@ Failure run_loop(const Loop& loop, Executor& executor, char* arena, char* scratc
   const size_t parts = shared(pool, loop.work()) ? size_t(std::min<int64_t>(units, int64_t(threads))) : 1;
   LoopJob job{&loop, &executor, arena, scratch, scratch_bytes, units, parts};
   executor.failures.assign(parts, {});
-  if (parts > 1)
-    pool.run(parts, threads, loop_part, &job);
-  else
-    loop_part(&job, 0, 0);
+  pool.run(parts, threads, loop_part, &job);
   for (size_t part = 0; part < parts; ++part) {
     if (executor.failures[part].code != Failure::kNone) return executor.failures[part];
   }

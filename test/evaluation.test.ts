@@ -892,24 +892,6 @@ describe('other threads', () => {
     for (const n of results.tensors) expect(n).toBeLessThan(400);
   });
 
-  it.runIf(plain)('memory is taken again only from tensors that are gone, whatever their size', async () => {
-    const outcome = await runChild(`
-      const kept = [];
-      let wrong = 0;
-      const look = () => { for (const [t, value] of kept) if (!t.dataSync().every((x) => x === value)) wrong++; };
-      for (let i = 0; i < 20000; i++) {
-        const size = 1 + ((i * 7919) % 97) * (i % 5 === 0 ? 257 : 11);
-        const t = tf.add(new Float32Array(size).fill(i), 0.5);
-        tf.evaluate(t);
-        if (i % 50 === 0) kept.push([t, i + 0.5]);
-        if (kept.length > 150) kept.splice(i % 100, 50);
-        if (i % 2000 === 0) look();
-      }
-      look();
-      done([wrong, tf.memory().tensors < 20000]);`);
-    expect(jsonOf(outcome)).toEqual([0, true]);
-  });
-
   it.runIf(plain)('copies of the library beside each other, of which Node loads the addon once', async () => {
     // What test runners do that give each file its own modules. Blocks of memory and programs are each copy's own.
     const totals = await runChild(`
@@ -964,6 +946,24 @@ describe('other threads', () => {
 });
 
 describe.runIf(plain)('memory', () => {
+  it('memory is taken again only from tensors that are gone, whatever their size', async () => {
+    const outcome = await runChild(`
+      const kept = [];
+      let wrong = 0;
+      const look = () => { for (const [t, value] of kept) if (!t.dataSync().every((x) => x === value)) wrong++; };
+      for (let i = 0; i < 20000; i++) {
+        const size = 1 + ((i * 7919) % 97) * (i % 5 === 0 ? 257 : 11);
+        const t = tf.add(new Float32Array(size).fill(i), 0.5);
+        tf.evaluate(t);
+        if (i % 50 === 0) kept.push([t, i + 0.5]);
+        if (kept.length > 150) kept.splice(i % 100, 50);
+        if (i % 2000 === 0) look();
+      }
+      look();
+      done([wrong, tf.memory().tensors < 20000]);`);
+    expect(jsonOf(outcome)).toEqual([0, true]);
+  });
+
   // Steps of ~50 MB of temporaries each, in a loop that never yields; as many as fit the time.
   const steps = (seconds: number): string => `
     const MB = 2 ** 20, rss = () => process.memoryUsage().rss / MB;

@@ -35,6 +35,20 @@ GRADTAPE_INLINE void each_channel(int64_t from, int64_t to, F f) {
   if (c < to) f(c, std::integral_constant<size_t, 1>(), to - c);
 }
 
+// acc[i] += rows[i] * row, of N vectors each: R rows `apart` from each other.
+template <class T, size_t R, size_t N>
+GRADTAPE_INLINE void add_products(const T* rows, int64_t apart, const T* row, int64_t lanes, Vec<T> (*acc)[N]) {
+  Vec<T> factor[N];
+#pragma GCC unroll 4
+  for (size_t v = 0; v < N; v++) factor[v] = load_lanes(row + v * kLanes<T>, lanes);
+#pragma GCC unroll 4
+  for (size_t i = 0; i < R; i++) {
+#pragma GCC unroll 4
+    for (size_t v = 0; v < N; v++)
+      acc[i][v] = fma(load_lanes(rows + int64_t(i) * apart + v * kLanes<T>, lanes), factor[v], acc[i][v]);
+  }
+}
+
 // Results from an image and a filter [row taps, column taps, channels] (back: an image from a result and a filter). A
 // unit is a row.
 template <class T, bool back>
@@ -73,15 +87,7 @@ struct DepthwiseGather : Unprepared {
     for (int64_t j = p.row_taps; j > 0; j--, x_row += p.x_row, filter_row += p.filter_row) {
       const T *x = x_row, *filter = filter_row;
       for (int64_t k = p.column_taps; k > 0; k--, x += p.x_column, filter += p.filter_column) {
-        V f[N];
-#pragma GCC unroll 4
-        for (size_t v = 0; v < N; v++) f[v] = load_lanes(filter + v * L, lanes);
-#pragma GCC unroll 4
-        for (size_t i = 0; i < P; i++) {
-#pragma GCC unroll 4
-          for (size_t v = 0; v < N; v++)
-            acc[i][v] = fma(load_lanes(x + int64_t(i) * p.x_next + v * L, lanes), f[v], acc[i][v]);
-        }
+        add_products<T, P, N>(x, p.x_next, filter, lanes, acc);
       }
     }
 #pragma GCC unroll 4
@@ -222,12 +228,8 @@ struct DepthwiseFilter : Unprepared {
     if (hi < lo) hi = lo;
     V acc[K][N];
     const auto alone = [&](size_t k, int64_t from, int64_t to) GRADTAPE_LAMBDA {
-      for (int64_t i = from; i < to; i++) {
-        const T *p = x + (first + i * next + int64_t(k) * tap), *r = g + i * channels;
-#pragma GCC unroll 4
-        for (size_t v = 0; v < N; v++)
-          acc[k][v] = fma(load_lanes(p + v * L, lanes), load_lanes(r + v * L, lanes), acc[k][v]);
-      }
+      for (int64_t i = from; i < to; i++)
+        add_products<T, 1, N>(x + (first + i * next + int64_t(k) * tap), 0, g + i * channels, lanes, acc + k);
     };
 #pragma GCC unroll 4
     for (size_t k = 0; k < K; k++) {
@@ -235,18 +237,7 @@ struct DepthwiseFilter : Unprepared {
       for (size_t v = 0; v < N; v++) acc[k][v] = V{};
       alone(k, q[k].lo, lo < q[k].hi ? lo : q[k].hi);
     }
-    for (int64_t i = lo; i < hi; i++) {
-      const T *p = x + (first + i * next), *r = g + i * channels;
-      V ct[N];
-#pragma GCC unroll 4
-      for (size_t v = 0; v < N; v++) ct[v] = load_lanes(r + v * L, lanes);
-#pragma GCC unroll 4
-      for (size_t k = 0; k < K; k++) {
-#pragma GCC unroll 4
-        for (size_t v = 0; v < N; v++)
-          acc[k][v] = fma(load_lanes(p + int64_t(k) * tap + v * L, lanes), ct[v], acc[k][v]);
-      }
-    }
+    for (int64_t i = lo; i < hi; i++) add_products<T, K, N>(x + (first + i * next), tap, g + i * channels, lanes, acc);
 #pragma GCC unroll 4
     for (size_t k = 0; k < K; k++) {
       alone(k, hi, q[k].hi);

@@ -475,20 +475,24 @@ struct Gemm : Gemv<T> {
     }
   }
 
+  // N rows that are contiguous along k become columns, `stride` apart. depth >= N.
+  template <size_t N>
+  static GRADTAPE_INLINE void turn(size_t depth, const T* from, ptrdiff_t apart, T* to, size_t stride) {
+    for (size_t p = 0;;) {
+      Vec<T, N> x[N];
+      load_transposed(from + p, apart, x);
+#pragma GCC unroll 16
+      for (size_t l = 0; l < N; l++) store(to + (p + l) * stride, x[l]);
+      if (p + N == depth) break;
+      p = p + 2 * N <= depth ? p + N : depth - N;
+    }
+  }
+
   // One panel of r rows that are contiguous along k, kTurn of them at a time, the last first: what it writes past its
   // rows is overwritten. As many whole kTurn rows may be read, and depth >= kTurn.
   static void turn_rows(size_t r, size_t depth, const T* from, ptrdiff_t rsa, T* to) {
-    for (size_t v = (r + kTurn - 1) / kTurn; v-- > 0;) {
-      const T* in = from + static_cast<ptrdiff_t>(v * kTurn) * rsa;
-      for (size_t p = 0;;) {
-        Vec<T, kTurn> x[kTurn];
-        load_transposed(in + p, rsa, x);
-#pragma GCC unroll 8
-        for (size_t l = 0; l < kTurn; l++) store(to + (p + l) * r + v * kTurn, x[l]);
-        if (p + kTurn == depth) break;
-        p = p + 2 * kTurn <= depth ? p + kTurn : depth - kTurn;
-      }
-    }
+    for (size_t v = (r + kTurn - 1) / kTurn; v-- > 0;)
+      turn<kTurn>(depth, from + static_cast<ptrdiff_t>(v * kTurn) * rsa, rsa, to + v * kTurn, r);
   }
 
   // Packs rows x depth of a into panels of as many rows as a tile has: element (i, p) of a panel is at p * its rows +
@@ -550,14 +554,7 @@ struct Gemm : Gemv<T> {
       if (csb == 1) {
         for (size_t p = 0; p < depth; p++) store(out + p * stride, load<T>(in + static_cast<ptrdiff_t>(p) * rsb));
       } else if (rsb == 1 && depth >= L) {
-        for (size_t p0 = 0;;) {
-          V x[L];
-          load_transposed(in + p0, csb, x);
-#pragma GCC unroll 16
-          for (size_t l = 0; l < L; l++) store(out + (p0 + l) * stride, x[l]);
-          if (p0 + L == depth) break;
-          p0 = p0 + 2 * L <= depth ? p0 + L : depth - L;
-        }
+        turn<L>(depth, in, csb, out, stride);
       } else {
         for (size_t p = 0; p < depth; p++)
           for (size_t l = 0; l < L; l++)
