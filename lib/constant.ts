@@ -36,6 +36,7 @@ function naturalDType(array: ArrayBufferView): DType | null {
 /**
  * The tensor of a number, boolean, nested array or typed array.
  * @param like dtype for numbers and nested arrays that do not say their own
+ * @param name of the argument, for the error
  */
 export function fromValue(
   op: string,
@@ -43,6 +44,7 @@ export function fromValue(
   dtype: DType | undefined,
   shape: Shape | undefined,
   like?: DType,
+  name?: string,
 ): Tensor {
   if (value instanceof Tensor) {
     if (dtype !== undefined && dtype !== value.dtype) {
@@ -61,7 +63,7 @@ export function fromValue(
   if (Array.isArray(value)) return fromNested(op, value, dtype, shape, like);
   throw new GradtapeError(
     'ERR_NOT_A_TENSOR',
-    `${op}: expected a tensor, variable, number, boolean, typed array or nested array of numbers, got ${show(value)}`,
+    `${op}: ${name === undefined ? '' : `${name}: `}expected a tensor, variable, number, boolean, typed array or nested array of numbers, got ${show(value)}`,
   );
 }
 

@@ -2,8 +2,9 @@
 import type { NumberArray } from './constant.js';
 import { isFloating } from './dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show } from './errors.js';
-import { GradientTape, isLeaf, isPlainObject, mapNested, type Nested } from './gradient-tape.js';
+import { GradientTape, isLeaf } from './gradient-tape.js';
 import { IndexedSlices } from './indexed-slices.js';
+import { isPlainObject, mapNested, type Nested } from './nested.js';
 import { asTensor } from './op.js';
 import { identity } from './ops/structure.js';
 import { sameShape, showShape } from './shape.js';
@@ -110,7 +111,7 @@ interface Body<R> {
 function bodyOf<A extends unknown[], R>(f: (...args: A) => R, args: A): Body<R> {
   const operands = operandsOf(args);
   const own = new Set<unknown>();
-  mapNested(args, (value) => own.add(value));
+  mapNested('customGradient', args, (value) => own.add(value));
   const [result, read] = readingsOf(() => suspended(() => f(...args)));
   return { operands, variables: read.filter((v) => !own.has(v)), result };
 }
@@ -118,7 +119,7 @@ function bodyOf<A extends unknown[], R>(f: (...args: A) => R, args: A): Body<R> 
 /** The values as fresh tensors, in ascending order of id, also where one is an argument itself. */
 function freshResults<V>(op: string, values: V): { value: V; outs: readonly Tensor[] } {
   const outs: Tensor[] = [];
-  const value = mapNested(values, (leaf) => {
+  const value = mapNested(op, values, (leaf) => {
     if (!isLeaf(leaf)) throw fail(`${op}: the value must be made of tensors, got ${show(leaf)}`);
     const out = aliasOf(leaf instanceof Variable ? leaf.peek() : leaf);
     outs.push(out);
@@ -198,7 +199,7 @@ export function recomputeGrad<A extends unknown[], V extends Nested<Tensor>>(f: 
         const targets = tape.record(() => {
           tape.watch(copies.filter((t) => isFloating(t.dtype)));
           const flat: Tensor[] = [];
-          mapNested(f(...again), (leaf) => flat.push(leaf as Tensor));
+          mapNested('recomputeGrad', f(...again), (leaf) => flat.push(leaf as Tensor));
           return flat;
         });
         const grads = tape.gradient(targets, [...copies, ...variables], {

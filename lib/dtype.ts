@@ -1,4 +1,5 @@
 /** Element types: their names, numbers in a program, sizes and typed arrays. Pure. */
+import { type Kind, refused } from './arguments.js';
 import { DTypeError, GradtapeError, show, ValueError } from './errors.js';
 
 export type DType = 'float32' | 'float64' | 'int32' | 'uint8' | 'bool';
@@ -21,6 +22,13 @@ export function checkDType(op: string, dtype: unknown): DType {
   if (typeof dtype === 'string' && Object.hasOwn(dtypeCode, dtype)) return dtype as DType;
   throw new DTypeError(`${op}: unknown dtype ${show(dtype)}; expected one of ${dtypes.join(', ')}`);
 }
+
+/** The kind of a dtype, for options. */
+export const dtypeKind: Kind<DType> = {
+  expected: `one of ${dtypes.join(', ')}`,
+  code: 'ERR_DTYPE',
+  read: (value) => (typeof value === 'string' && Object.hasOwn(dtypeCode, value) ? (value as DType) : refused),
+};
 
 /** A typed array of `length` elements over a buffer (or its own memory). */
 export function viewOf(dtype: DType, buffer: ArrayBuffer, byteOffset: number, length: number): TypedArray {

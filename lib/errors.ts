@@ -1,10 +1,43 @@
 /** The error classes of gradtape, each with a stable `code`; and warnings that are said once. */
 
+/** Every code that an error of gradtape can have. docs/errors.md says when. */
+export type ErrorCode =
+  | 'ERR_ACCUMULATOR'
+  | 'ERR_ADDON'
+  | 'ERR_AXIS'
+  | 'ERR_CUSTOM_GRADIENT'
+  | 'ERR_DIVISION_BY_ZERO'
+  | 'ERR_DTYPE'
+  | 'ERR_EXPR'
+  | 'ERR_GRADCHECK'
+  | 'ERR_INDEX'
+  | 'ERR_INTERNAL'
+  | 'ERR_ISA'
+  | 'ERR_NESTING'
+  | 'ERR_NO_GRADIENT'
+  | 'ERR_NOT_A_TENSOR'
+  | 'ERR_NUMERICS'
+  | 'ERR_OPERATOR'
+  | 'ERR_OPTION'
+  | 'ERR_OUT_OF_MEMORY'
+  | 'ERR_RECEIVER'
+  | 'ERR_SHAPE'
+  | 'ERR_STRUCTURE'
+  | 'ERR_TAPE_ASYNC'
+  | 'ERR_TAPE_CONSUMED'
+  | 'ERR_TAPE_CROSSED_AWAIT'
+  | 'ERR_TAPE_EMPTY'
+  | 'ERR_TAPE_NOT_RECORDING'
+  | 'ERR_TAPE_RECORD'
+  | 'ERR_TAPE_RECORDING'
+  | 'ERR_UNCONNECTED'
+  | 'ERR_VALUE';
+
 /** Every error that gradtape throws on purpose. `code` is stable, the message is for people. */
 export class GradtapeError extends Error {
-  readonly code: string;
-  constructor(code: string, message: string) {
-    super(message);
+  readonly code: ErrorCode;
+  constructor(code: ErrorCode, message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.name = new.target.name;
   }
@@ -14,19 +47,19 @@ export class GradtapeError extends Error {
 export class TapeError extends GradtapeError {}
 /** Shapes that do not fit; also axes and sizes out of range. */
 export class ShapeError extends GradtapeError {
-  constructor(message: string, code = 'ERR_SHAPE') {
+  constructor(message: string, code: ErrorCode = 'ERR_SHAPE') {
     super(code, message);
   }
 }
 /** Dtypes that do not fit. */
 export class DTypeError extends GradtapeError {
-  constructor(message: string, code = 'ERR_DTYPE') {
+  constructor(message: string, code: ErrorCode = 'ERR_DTYPE') {
     super(code, message);
   }
 }
 /** A value that an op or an option does not accept. */
 export class ValueError extends GradtapeError {
-  constructor(message: string, code = 'ERR_VALUE') {
+  constructor(message: string, code: ErrorCode = 'ERR_VALUE') {
     super(code, message);
   }
 }
@@ -40,13 +73,21 @@ export function warnOnce(code: string, message: string): void {
   process.emitWarning(message, { type: 'GradtapeWarning', code });
 }
 
-/** How a value is shown in an error message: short, and never a dump. */
+/** How a value is shown in an error message: short, and never a dump; never throws, whatever the value. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
-  if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`;
   if (typeof value === 'bigint') return `${value}n`;
-  if (value === null || typeof value !== 'object') return String(value);
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  const name = value.constructor?.name;
-  return name && name !== 'Object' ? `a ${name}` : 'an object';
+  try {
+    if (typeof value === 'function') return `function ${value.name || '(anonymous)'}`;
+    if (value === null || typeof value !== 'object') return String(value);
+    if (Array.isArray(value)) return `an array of ${value.length}`;
+    const name: unknown = value.constructor?.name;
+    return typeof name === 'string' && name !== '' && name !== 'Object' ? `${article(name)} ${name}` : 'an object';
+  } catch {
+    return 'an object that cannot be read'; // a revoked proxy, a getter that throws
+  }
+}
+
+function article(word: string): string {
+  return /^[aeio]|^u(?!int)/i.test(word) ? 'an' : 'a';
 }

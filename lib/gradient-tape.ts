@@ -5,6 +5,7 @@ import { isFloating } from './dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from './errors.js';
 import { accompany } from './evaluate.js';
 import { IndexedSlices } from './indexed-slices.js';
+import { isPlainObject, mapNested, type Nested } from './nested.js';
 import { asTensor } from './op.js';
 import { gather } from './ops/indexing.js';
 import { sameShape, showShape } from './shape.js';
@@ -12,9 +13,6 @@ import { bound, type Cotangent, type Entry, markTurn, pop, push, Recording, take
 import { Tensor, uniformTensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
 import { Variable, variablesOf } from './variable.js';
-
-/** T, an array, or a plain object of Nested<T>, to any depth. */
-export type Nested<T> = T | readonly Nested<T>[] | { readonly [key: string]: Nested<T> };
 
 /** S with every tensor and variable replaced by R. */
 export type Mapped<S, R> = S extends Tensor | Variable
@@ -44,21 +42,6 @@ type Leaf = Tensor | Variable;
 
 export function isLeaf(value: unknown): value is Leaf {
   return value instanceof Tensor || value instanceof Variable;
-}
-
-export function isPlainObject(value: unknown): value is Record<string, unknown> {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
-}
-
-/** Calls `leaf` on every leaf, depth first, and builds the same structure of what it returns. */
-export function mapNested<R>(value: unknown, leaf: (value: unknown, path: string) => R, path = ''): unknown {
-  if (Array.isArray(value)) return value.map((v, i) => mapNested(v, leaf, `${path}[${i}]`));
-  if (isPlainObject(value)) {
-    return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, mapNested(v, leaf, `${path}.${key}`)]));
-  }
-  return leaf(value, path);
 }
 
 const consumedText =
@@ -162,7 +145,7 @@ export class GradientTape {
   watch(x: Nested<Leaf>): void {
     const leaves: Leaf[] = isLeaf(x) ? [x] : [];
     if (!isLeaf(x))
-      mapNested(x, (value, path) => {
+      mapNested('watch', x, (value, path) => {
         if (!isLeaf(value)) {
           throw new GradtapeError(
             'ERR_NOT_A_TENSOR',
@@ -292,7 +275,7 @@ export class GradientTape {
     }
     if (isLeaf(sources)) return direct[0] ?? pulled[0] ?? unconnectedValue(sources, unconnected, '');
     let i = 0;
-    return mapNested(sources, (_, path) => {
+    return mapNested('gradient', sources, (_, path) => {
       const source = from[i] as Leaf;
       const g = direct[i] ?? pulled[i] ?? null;
       i++;
@@ -357,7 +340,7 @@ function checkUnconnected(value: unknown): UnconnectedGradients {
 function flatten(what: 'target' | 'source', value: unknown): Leaf[] {
   if (isLeaf(value)) return [value];
   const leaves: Leaf[] = [];
-  mapNested(value, (given, path) => {
+  mapNested('gradient', value, (given, path) => {
     // A sparse gradient that is differentiated again: its elements are those of its values.
     const leaf = what === 'target' && given instanceof IndexedSlices ? given.values : given;
     if (!isLeaf(leaf)) {
@@ -392,7 +375,7 @@ function seedsFor(targets: readonly Leaf[], target: unknown, given: unknown): (T
     const keys = Array.isArray(t) ? [...t.keys()] : Object.keys(t as object);
     const sameKind = Array.isArray(t) ? Array.isArray(g) && g.length === t.length : isPlainObject(g);
     if (g === null) {
-      mapNested(t, () => seeds.push(null));
+      mapNested('gradient', t, () => seeds.push(null));
       return;
     }
     const sameKeys = (of: object): boolean => Object.keys(of).length === keys.length && keys.every((k) => k in of);

@@ -25,7 +25,7 @@ export {
   recomputeGrad,
 } from './custom-gradient.js';
 export type { DType, TypedArray } from './dtype.js';
-export { DTypeError, GradtapeError, ShapeError, TapeError, ValueError } from './errors.js';
+export { DTypeError, type ErrorCode, GradtapeError, ShapeError, TapeError, ValueError } from './errors.js';
 export type { NestedArray } from './evaluate.js';
 export { expr } from './expr.js';
 export {
@@ -33,13 +33,13 @@ export {
   GradientTape,
   type GradientTapeOptions,
   type Mapped,
-  type Nested,
   type UnconnectedGradients,
 } from './gradient-tape.js';
 export { IndexedSlices } from './indexed-slices.js';
 export * as initializers from './initializers.js';
 export * as losses from './losses.js';
 export { type MemoryInfo, memory } from './native.js';
+export type { Nested } from './nested.js';
 export {
   add,
   clipByValue,

@@ -1,4 +1,5 @@
 /** Families of ops: shape rule, kernel, gradient rule and recording in one place; and the registry that knows them all. */
+import { refuseExtra } from './arguments.js';
 import { flags } from './config.js';
 import { fromValue } from './constant.js';
 import type { DType } from './dtype.js';
@@ -22,14 +23,14 @@ export function dtypeOf(x: unknown): DType | undefined {
 }
 
 /** The tensor of an operand; a variable is read. */
-export function asTensor(op: string, x: TensorLike, like?: DType): Tensor {
+export function asTensor(op: string, x: TensorLike, like?: DType, name = 'x'): Tensor {
   if (x instanceof Tensor) return x;
   if (typeof x === 'number') {
     if (like === undefined || like === 'float32') return uniformTensor(Math.fround(x), 'float32', scalarShape);
     if (like === 'float64') return uniformTensor(x, 'float64', scalarShape);
   }
   if (x instanceof Variable) return readVariable(x);
-  return fromValue(op, x, undefined, undefined, like);
+  return fromValue(op, x, undefined, undefined, like, name);
 }
 
 // Whole numbers that formulas and rules are full of, made once. Nobody but an op and its rule sees them: no tape ever watches one.
@@ -40,29 +41,29 @@ const literals = {
 };
 
 /** The operand that stands beside one of this dtype. */
-export function beside(op: string, x: TensorLike, like: DType): Tensor {
+export function beside(op: string, x: TensorLike, like: DType, name = 'y'): Tensor {
   if (typeof x === 'number' && x >= 1 && x <= kLiterals && Math.trunc(x) === x) {
     if (like === 'float32') return literals.float32[x] as Tensor;
     if (like === 'float64') return literals.float64[x] as Tensor;
   }
-  return asTensor(op, x, like);
+  return asTensor(op, x, like, name);
 }
 
-/** Operands of one dtype: numbers and nested arrays take that of the first tensor among them. */
-export function asTensors(op: string, values: readonly TensorLike[]): Tensor[] {
+/** Operands of one dtype: numbers and nested arrays take that of the first tensor among them. `names`: the arguments', for errors. */
+export function asTensors(op: string, values: readonly TensorLike[], names?: readonly string[]): Tensor[] {
   let like: DType | undefined;
   for (const value of values)
     like ??= dtypeOf(value) ?? (ArrayBuffer.isView(value) ? asTensor(op, value).dtype : undefined);
-  const tensors = values.map((value) => asTensor(op, value, like));
+  const tensors = Array.from(values, (value, i) => asTensor(op, value, like, names?.[i] ?? `values[${i}]`));
   for (const t of tensors) if (t.dtype !== tensors[0]?.dtype) throw mixed(op, tensors[0] as Tensor, t);
   return tensors;
 }
 
 /** Indices: int32 tensors, or plain numbers and arrays, which become int32. */
-export function asIndices(op: string, x: TensorLike): Tensor {
-  const t = asTensor(op, x, 'int32');
+export function asIndices(op: string, x: TensorLike, name = 'indices'): Tensor {
+  const t = asTensor(op, x, 'int32', name);
   if (t.dtype !== 'int32')
-    throw new DTypeError(`${op}: indices must be int32, got ${t.dtype}; write cast(indices, 'int32')`);
+    throw new DTypeError(`${op}: ${name} must be int32, got ${t.dtype}; write cast(${name}, 'int32')`);
   return t;
 }
 
@@ -190,6 +191,8 @@ export interface OpInfo extends Sampling {
   readonly family: 'unary' | 'binary' | 'predicate' | 'other';
   readonly namespace: '' | 'nn' | 'linalg' | 'internal';
   readonly differentiable: boolean;
+  /** How many operands an elementwise op takes. */
+  readonly arity?: 1 | 2;
   /** Takes any number of arguments. */
   readonly variadic?: boolean;
   /** Ops differ in their arguments; the registry only names them. */
@@ -260,7 +263,8 @@ export function unary(name: string, rule: Vjp | null, more: Placement = {}): Fn1
   const takesFloat32 = dtypes.includes('float32'); // asked first: a search of a list costs 20 ns
   const op: RecordedOp = { name, vjps: [rule] };
   const { fold } = more;
-  const fn: Fn1 = (value) => {
+  const fn = (value: TensorLike, index?: unknown, list?: unknown): Tensor => {
+    if (index !== undefined) refuseExtra(name, index, list);
     const x =
       value instanceof Tensor ? value : asTensor(name, value, dtypes.includes('float32') ? undefined : dtypes[0]);
     if (!(takesFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) throw unsupported(name, x.dtype, dtypes);
@@ -272,7 +276,15 @@ export function unary(name: string, rule: Vjp | null, more: Placement = {}): Fn1
     return done(t);
   };
   const namespace = more.namespace ?? '';
-  register({ ...more, name, family: toBool ? 'predicate' : 'unary', namespace, differentiable: rule !== null, fn });
+  register({
+    ...more,
+    name,
+    arity: 1,
+    family: toBool ? 'predicate' : 'unary',
+    namespace,
+    differentiable: rule !== null,
+    fn,
+  });
   return fn;
 }
 
@@ -283,7 +295,8 @@ export function binary(name: string, rules: { x: Vjp | null; y: Vjp | null } | n
   const op: RecordedOp = { name, vjps: rules ? [rules.x, rules.y] : [null, null] };
   const { fold } = more;
   const only = dtypes.length === 1 ? dtypes[0] : undefined;
-  const fn: Fn2 = (left, right) => {
+  const fn = (left: TensorLike, right: TensorLike, index?: unknown, list?: unknown): Tensor => {
+    if (index !== undefined) refuseExtra(name, index, list);
     const x = left instanceof Tensor ? left : asTensor(name, left, dtypeOf(right) ?? likeOf(right) ?? only);
     const y = right instanceof Tensor ? right : beside(name, right, x.dtype);
     if (x.dtype !== y.dtype) throw mixed(name, x, y);
@@ -301,6 +314,7 @@ export function binary(name: string, rules: { x: Vjp | null; y: Vjp | null } | n
   register({
     ...more,
     name,
+    arity: 2,
     family: toBool ? 'predicate' : 'binary',
     namespace,
     differentiable: rules !== null,
