@@ -5,6 +5,7 @@ const LADDER = [
   ['native', 'config'], // native is the only file that loads the addon
   ['memory', 'tensor', 'indexed-slices'],
   ['tape'],
+  ['pending'],
   ['constant', 'variable', 'evaluate'],
   ['op'],
   ['ops/*'],

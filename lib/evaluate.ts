@@ -7,66 +7,30 @@ import type { TensorBuffer } from './memory.js';
 import { allocate, unzeroed } from './memory.js';
 import type { RunFailure } from './native.js';
 import * as native from './native.js';
+import {
+  assignedTo,
+  type Cell,
+  fail,
+  giveBack,
+  settleWishes,
+  takeCompanions,
+  takeOff,
+  takeWaiting,
+  tell,
+  told,
+  toldOfValue,
+  type Wish,
+} from './pending.js';
 import type { Shape } from './shape.js';
 import { showShape } from './shape.js';
 import { isKnown, settle, Tensor } from './tensor.js';
-
-/** Something that waits for a pending value: a variable after assign. */
-export interface Owner {
-  /** The value that waits. */
-  readonly pendingValue: Tensor;
-  /** Those that show its elements so far, if only what computes the next ones reads them: they may be overwritten. */
-  readonly replaces: readonly Tensor[];
-  /** Its value is there. */
-  commit(): void;
-  /** Its value cannot be computed: back to the last one that could. */
-  revert(): void;
-  /** Whether it is on the list. */
-  enlisted: boolean;
-}
-
-// No Set: one that is filled and emptied leaves a chain of old tables, by which whatever of it is old keeps all that came after.
-let owners: Owner[] = [];
-let companions: Tensor[] = [];
-let latest: Tensor | null = null;
-let forgetting = false;
-
-function dismiss(waiting: readonly Owner[]): void {
-  if (waiting.length === 0) return;
-  for (const owner of waiting) owner.enlisted = false;
-  owners = owners.filter((owner) => owner.enlisted);
-}
-
-/** Computes the owner's value along with whatever is looked at next. */
-export function enlist(owner: Owner): void {
-  owner.enlisted = true;
-  owners.push(owner);
-  if (latest && !companions.includes(latest)) companions.push(latest);
-}
-
-export function withdraw(owner: Owner): void {
-  dismiss([owner]);
-}
-
-/**
- * Notes a one-element value (a loss) whose gradients were asked for. If variables are assigned before the turn ends, the program
- * that computes them passes it by: computing it there is nearly free, and it need not hold on to a whole step's operands after.
- */
-export function accompany(t: Tensor): void {
-  if (t.size !== 1 || isKnown(t)) return;
-  latest = t;
-  if (forgetting) return;
-  forgetting = true;
-  queueMicrotask(() => {
-    latest = null;
-    forgetting = false;
-  });
-}
 
 const kFirstRandom = native.opcodeOf('randomUniform');
 const kLastRandom = native.opcodeOf('randomPermutation');
 const kReshape = native.opcodeOf('reshape');
 const kBroadcast = native.opcodeOf('broadcast');
+const kGather = native.opcodeOf('gather');
+const kScatterAdd = native.opcodeOf('scatterAdd');
 /** Not worth computing twice when another pending value will read it: everything that is no elementwise loop or view. */
 const kLastCheap = native.opcodeOf('cast');
 const kFirstElementwise = Math.min(...[...native.elementwiseKernels.values()].map((k) => k.opcode));
@@ -164,7 +128,6 @@ interface Job {
   readonly computed: readonly Tensor[];
   /** Values asked for that are mere views of a computed one, and that one: they get its elements. */
   readonly views: readonly (readonly [Tensor, Tensor])[];
-  readonly waiting: readonly Owner[];
   /** Everything whose address is in the program; held over the call. */
   readonly held: readonly Tensor[];
   /** What has other elements afterwards. */
@@ -177,26 +140,31 @@ let flying = 0;
 // An address keeps nothing alive, and neither does a local that the optimizer sees through.
 let held: Job | null = null;
 
-const nobody: readonly Owner[] = [];
-
 /** Of the values being computed, those that may be written over an input of the program, and the tensors that show that input. */
-function replacements(waiting: readonly Owner[]): Map<Tensor, readonly Tensor[]> | null {
-  if (!waiting.some((owner) => owner.replaces.length > 0)) return null;
+function replacements(wishes: readonly Wish[]): Map<Tensor, readonly Tensor[]> | null {
+  if (!wishes.some(({ cell }) => cell.replaces.length > 0)) return null;
   const readers = new Map<TensorBuffer | null, number>(); // how many inputs have the same elements
   for (const { buffer } of order) readers.set(buffer, (readers.get(buffer) ?? 0) + 1);
   const found = new Map<Tensor, readonly Tensor[]>();
-  for (const { replaces, pendingValue } of waiting) {
-    const [input] = replaces;
+  for (const { cell, value } of wishes) {
+    const [input] = cell.replaces;
     if (!input?.buffer || input.mark !== serial || readers.get(input.buffer) !== 1) continue;
-    const t = viewed(pendingValue);
-    if (t.opcode >= kFirstElementwise && t.size > 1) found.set(t, replaces);
+    const t = viewed(value);
+    if (t.opcode >= kFirstElementwise && t.size > 1) found.set(t, cell.replaces);
   }
   return found;
 }
 
-/** Writes the program for the roots and for all waiting variables; null if everything is known. `mayReplace`: in place, where it can. */
-function prepare(roots: readonly Tensor[], mayReplace: boolean): Job | null {
-  const waiting = owners.length > 0 ? [...owners] : nobody;
+/**
+ * Writes the program for the roots, the wishes and the losses that go with them; null if everything is known.
+ * `inPlace`: the values of wishes may be written over those that they replace.
+ */
+function prepare(
+  roots: readonly Tensor[],
+  wishes: readonly Wish[],
+  companions: readonly Tensor[],
+  inPlace: boolean,
+): Job | null {
   const wanted: Tensor[] = [];
   const views: [Tensor, Tensor][] = [];
   const want = (t: Tensor): void => {
@@ -206,14 +174,13 @@ function prepare(roots: readonly Tensor[], mayReplace: boolean): Job | null {
     if (base !== t) views.push([t, base]);
   };
   for (const t of roots) want(t);
-  if (waiting.length > 0) {
-    for (const owner of waiting) want(owner.pendingValue);
+  if (wishes.length > 0) {
+    for (const { value } of wishes) want(value);
     for (const t of companions) want(t);
-    companions = [];
-  } else if (wanted.length === 0) {
-    return null;
   }
+  if (wanted.length === 0) return null;
   serial++;
+  if (stack.length > 0) stack.length = 0; // an exception left some
   order = [];
   computed = [];
   native.begin();
@@ -223,7 +190,7 @@ function prepare(roots: readonly Tensor[], mayReplace: boolean): Job | null {
   for (const t of computed) large ||= t.size > 1;
   const outputs: Tensor[] = [];
   let buffers: (TensorBuffer | null)[] | null = null;
-  const replacing = mayReplace && flying === 0 && waiting.length > 0 ? replacements(waiting) : null;
+  const replacing = inPlace && flying === 0 && wishes.length > 0 ? replacements(wishes) : null;
   let replaced = none;
   for (const t of computed) {
     if (!mustKeep(t, large)) continue;
@@ -245,7 +212,7 @@ function prepare(roots: readonly Tensor[], mayReplace: boolean): Job | null {
     }
     outputs.push(t);
   }
-  const job = { outputs, buffers, computed, views, waiting, held: order, replaced };
+  const job = { outputs, buffers, computed, views, held: order, replaced };
   // Only the job keeps them now: what the last program used must not live until the next.
   order = none;
   computed = none;
@@ -291,67 +258,254 @@ function put(job: Job, result: (i: number) => number): void {
     t.buffer = base.buffer;
     settle(t);
   }
-  dismiss(job.waiting);
-  for (const owner of job.waiting) owner.commit();
 }
 
-/** `failed` is the value whose op could not be computed. */
-function fail(job: Job, failure: RunFailure, failed: Tensor | undefined): never {
-  dismiss(job.waiting);
-  for (const owner of job.waiting) owner.revert();
-  const name = failed?.origin || 'program';
-  switch (failure.status) {
+/** What one program is to compute: what somebody looks at, and what was assigned. */
+interface Attempt {
+  readonly roots: readonly Tensor[];
+  readonly wishes: readonly Wish[];
+}
+
+/** Why a program computed nothing: the tensor whose op failed, or an error of which that is not known. */
+interface Failure {
+  readonly run: RunFailure | null;
+  readonly error: unknown;
+  readonly culprit: Tensor | null;
+  /** The pending tensors of the program, operands first. */
+  readonly computed: readonly Tensor[];
+}
+
+function unknownFailure(error: unknown): Failure {
+  return { run: null, error, culprit: null, computed: none };
+}
+
+function failureOf(run: RunFailure, job: Job, indices: readonly number[]): Failure {
+  const at = run.status === 'memory' ? -1 : indices.indexOf(run.value);
+  return { run, error: null, culprit: job.computed[at] ?? null, computed: job.computed };
+}
+
+/** Runs the program of the job in this thread; a failure changes nothing. */
+function runNow(job: Job): Failure | null {
+  if (job.outputs.length > 0) {
+    if (held) throw new GradtapeError('ERR_INTERNAL', 'gradtape: a program was started while another runs');
+    held = job;
+    const run = native.run();
+    held = null;
+    if (run) return failureOf(run, job, indicesOf(job));
+  }
+  put(job, native.result);
+  return null;
+}
+
+/** The same on another thread. */
+async function runElsewhere(job: Job): Promise<Failure | null> {
+  const indices = indicesOf(job); // other programs number them anew meanwhile
+  flying++;
+  const { failure, results } = await native.runAsync([job, job.held.map((t) => t.buffer)]).finally(() => flying--);
+  if (failure) return failureOf(failure, job, indices);
+  put(job, (i) => results[i] as number);
+  return null;
+}
+
+function indicesOf(job: Job): number[] {
+  return job.computed.map((t) => t.index);
+}
+
+function compute(
+  roots: readonly Tensor[],
+  wishes: readonly Wish[],
+  companions: readonly Tensor[],
+  inPlace: boolean,
+): Failure | null {
+  try {
+    const job = prepare(roots, wishes, companions, inPlace);
+    const failure = job && runNow(job);
+    if (!failure) settleWishes(wishes);
+    return failure;
+  } catch (error) {
+    held = null;
+    return unknownFailure(error);
+  }
+}
+
+async function computeElsewhere(
+  roots: readonly Tensor[],
+  wishes: readonly Wish[],
+  companions: readonly Tensor[],
+): Promise<Failure | null> {
+  try {
+    const job = prepare(roots, wishes, companions, false);
+    const failure = job && (await runElsewhere(job));
+    if (!failure) settleWishes(wishes);
+    return failure;
+  } catch (error) {
+    return unknownFailure(error);
+  }
+}
+
+/**
+ * After a failure: finds out what failed. Assigned values that depend on it have failed, all others are computed; what was looked at and
+ * depends on it throws at the end. Yields what to try next, and is given what came of it.
+ */
+function* recover(
+  first: Failure,
+  looked: readonly Tensor[],
+  all: readonly Wish[],
+): Generator<Attempt, void, Failure | null> {
+  let failure: Failure | null = first;
+  let roots = looked;
+  let wishes = all;
+  let error: unknown;
+  while (failure) {
+    const { culprit, computed: nodes } = failure;
+    const bad: ReadonlySet<Tensor> = culprit ? dependentsOf(culprit, nodes) : new Set();
+    const isBad = (t: Tensor): boolean => !isKnown(t) && bad.has(viewed(t));
+    const failed = wishes.filter(({ value }) => isBad(value));
+    const failing = roots.filter(isBad);
+    if (!culprit || failed.length + failing.length === 0) {
+      yield* apart(failure, roots, wishes);
+      break;
+    }
+    const blame = blameOf(culprit);
+    for (const wish of failed) fail(wish, blame);
+    if (failing.length > 0) {
+      error = errorFor(failure, failing, isBad);
+      tell(blame);
+      roots = none;
+    }
+    wishes = wishes.filter((wish) => !failed.includes(wish));
+    failure = yield { roots, wishes };
+  }
+  if (error) throw error;
+}
+
+/** What an op failed by: the indices out of range, which the op of its gradient has too, or else the op itself. */
+function blameOf(culprit: Tensor): Tensor {
+  return culprit.y && (culprit.opcode === kGather || culprit.opcode === kScatterAdd) ? viewed(culprit.y) : culprit;
+}
+
+/** Which of the values it was that failed is not known: each is computed by itself, first what is looked at. */
+function* apart(
+  failure: Failure,
+  roots: readonly Tensor[],
+  wishes: readonly Wish[],
+): Generator<Attempt, void, Failure | null> {
+  let fault: Failure | null = wishes.length > 0 ? null : failure;
+  if (roots.length > 0 && !fault) fault = yield { roots, wishes: [] };
+  const reached = fault ? pendingBelow(roots) : null;
+  for (const wish of wishes) {
+    if (reached && !reached.has(wish.value)) continue; // waits on
+    const own: Failure | null = yield { roots: none, wishes: [wish] };
+    if (!own) continue;
+    fail(wish, own.culprit ? blameOf(own.culprit) : null);
+    if (reached) told(wish);
+  }
+  if (!fault) return;
+  if (fault.culprit) tell(blameOf(fault.culprit));
+  const bad = fault.culprit ? dependentsOf(fault.culprit, fault.computed) : null;
+  throw errorFor(
+    fault,
+    roots,
+    (t) => !isKnown(t) && (bad ? bad.has(viewed(t)) : roots.some((r) => viewed(r) === viewed(t))),
+  );
+}
+
+/** The tensors of a program that depend on one of them. */
+function dependentsOf(culprit: Tensor, nodes: readonly Tensor[]): Set<Tensor> {
+  const bad = new Set([culprit]);
+  for (const t of nodes) {
+    if (isKnown(t)) continue;
+    if ((t.x && bad.has(t.x)) || (t.y && bad.has(t.y)) || t.more?.some((m) => bad.has(m))) bad.add(t);
+  }
+  return bad;
+}
+
+/** Every pending tensor that the roots are made of, themselves included. */
+function pendingBelow(roots: readonly Tensor[]): Set<Tensor> {
+  const met = new Set<Tensor>();
+  const meet = (t: Tensor | null): void => {
+    if (t && !isKnown(t)) met.add(t);
+  };
+  for (const root of roots) meet(root);
+  for (const t of met) {
+    meet(t.x);
+    meet(t.y);
+    if (t.more) for (const m of t.more) meet(m);
+  }
+  return met;
+}
+
+/** The error for whoever looked at the roots; it names the variables by whose assigned values it came. */
+function errorFor(failure: Failure, roots: readonly Tensor[], isBad: (t: Tensor) => boolean): unknown {
+  const names = new Set<string>();
+  for (const t of pendingBelow(roots)) {
+    const name = assignedTo(t);
+    if (name === null || !isBad(t)) continue;
+    names.add(name);
+    toldOfValue(t);
+  }
+  const where = names.size > 0 ? ` (in the value assigned to variable ${[...names].join(', ')})` : '';
+  const { run, error, culprit } = failure;
+  if (!run) {
+    if (where === '' || !(error instanceof GradtapeError)) return error;
+    return new GradtapeError(error.code, `${error.message}${where}`, error);
+  }
+  const name = culprit?.origin || 'program';
+  switch (run.status) {
     case 'index':
-      throw new ValueError(
-        `${name}: index ${failure.index} is out of range for an axis of length ${failure.length}`,
+      return new ValueError(
+        `${name}: index ${run.index} is out of range for an axis of length ${run.length}${where}`,
         'ERR_INDEX',
       );
     case 'division':
-      throw new ValueError(`${name}: integer division by zero`, 'ERR_DIVISION_BY_ZERO');
+      return new ValueError(`${name}: integer division by zero${where}`, 'ERR_DIVISION_BY_ZERO');
     case 'memory':
-      throw new GradtapeError(
+      return new GradtapeError(
         'ERR_OUT_OF_MEMORY',
-        `gradtape: no memory for ${failure.length} bytes of temporaries; compute less at once`,
+        `gradtape: no memory for ${run.length} bytes of temporaries; compute less at once${where}`,
       );
   }
 }
 
-/** Computes the given tensors, and every variable that waits for its value. */
+/** Computes the given tensors, and every assigned value that waits. */
 export function evaluateTensors(roots: readonly Tensor[]): void {
-  const job = prepare(roots, true);
-  if (!job || job.outputs.length === 0) {
-    if (job) put(job, () => 0);
-    return;
-  }
-  if (held) throw new GradtapeError('ERR_INTERNAL', 'gradtape: a program was started while another runs');
-  let failure: RunFailure | null;
-  held = job;
-  try {
-    failure = native.run();
-  } finally {
-    held = null;
-  }
-  if (failure) {
-    fail(
-      job,
-      failure,
-      job.computed.find((t) => t.index === failure.value),
-    );
-  }
-  put(job, native.result);
+  evaluateAll(roots, takeWaiting());
 }
 
-/** The same on a native thread. */
+/** Computes what the cell was assigned, and whatever else waits; a value that fails tells whoever looks at it. */
+export function evaluateCell(cell: Cell): void {
+  const wishes = takeWaiting();
+  evaluateAll(none, cell.state === 'flying' ? [...wishes, { cell, value: cell.current }] : wishes);
+}
+
+function evaluateAll(roots: readonly Tensor[], wishes: readonly Wish[]): void {
+  const failure = compute(roots, wishes, wishes.length > 0 ? takeCompanions() : none, true);
+  if (!failure) return;
+  try {
+    const recovery = recover(failure, roots, wishes);
+    for (let step = recovery.next(); !step.done; ) {
+      step = recovery.next(compute(step.value.roots, step.value.wishes, none, false));
+    }
+  } finally {
+    giveBack(wishes);
+  }
+}
+
+/** The same as evaluateTensors on a native thread. */
 export async function evaluateTensorsAsync(roots: readonly Tensor[]): Promise<void> {
-  const job = prepare(roots, false);
-  if (!job) return;
-  // From here on they are this program's to settle; another program may compute them again meanwhile, with the same bits.
-  dismiss(job.waiting);
-  const indices = job.computed.map((t) => t.index); // other programs number them anew meanwhile
-  flying++;
-  const { failure, results } = await native.runAsync([job, job.held.map((t) => t.buffer)]).finally(() => flying--);
-  if (failure) fail(job, failure, job.computed[indices.indexOf(failure.value)]);
-  put(job, (i) => results[i] as number);
+  // From here on these are this program's to settle; another program may compute them again meanwhile, with the same bits.
+  const wishes = takeWaiting();
+  takeOff(wishes);
+  const failure = await computeElsewhere(roots, wishes, wishes.length > 0 ? takeCompanions() : none);
+  if (!failure) return;
+  try {
+    const recovery = recover(failure, roots, wishes);
+    for (let step = recovery.next(); !step.done; ) {
+      step = recovery.next(await computeElsewhere(step.value.roots, step.value.wishes, none));
+    }
+  } finally {
+    giveBack(wishes);
+  }
 }
 
 function copyOf(t: Tensor): TypedArray {

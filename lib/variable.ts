@@ -5,9 +5,9 @@ import { fromValue } from './constant.js';
 import type { DType } from './dtype.js';
 import { checkDType } from './dtype.js';
 import { DTypeError, ShapeError } from './errors.js';
-import type { Owner } from './evaluate.js';
-import { enlist, evaluateTensors, withdraw } from './evaluate.js';
+import { evaluateCell, evaluateTensors } from './evaluate.js';
 import { opcodeOf } from './native.js';
+import { Cell, isCrowded } from './pending.js';
 import type { Shape } from './shape.js';
 import { sameShape, showShape } from './shape.js';
 import type { RecordedOp, Recording } from './tape.js';
@@ -38,7 +38,6 @@ export function aliasOf(t: Tensor): Tensor {
 const readOp: RecordedOp = { name: 'read', vjps: [{ needs: 0, pull: (ct) => ct }] };
 
 let unnamed = 0;
-const nothing: readonly Tensor[] = [];
 
 /** A value that assign() replaces. Every use as an operand is a reading, which active tapes see if it is trainable. */
 export class Variable {
@@ -48,12 +47,7 @@ export class Variable {
   readonly dtype: DType;
   readonly trainable: boolean;
   readonly name: string;
-  private current: Tensor;
-  /** The last value that could be computed. */
-  private good: Tensor;
-  private waiting: Owner | null = null;
-  /** Of what `current` shows the elements, if nobody else has them: they may be overwritten once it is replaced. */
-  private sole: Tensor | null = null;
+  private readonly cell: Cell;
 
   /** @throws ShapeError, DTypeError for an initial value that is no tensor */
   constructor(initialValue: TensorLike, opts: VariableOptions = {}) {
@@ -61,13 +55,13 @@ export class Variable {
     const value = initialValue instanceof Variable ? initialValue.peek() : initialValue;
     const t = fromValue('Variable', value, dtype, undefined);
     if (!isKnown(t)) evaluateTensors([t]);
-    this.current = aliasOf(t);
-    this.good = this.current;
-    this.id = this.current.id;
+    const current = aliasOf(t);
+    this.id = current.id;
     this.shape = t.shape;
     this.dtype = t.dtype;
     this.trainable = opts.trainable ?? true;
     this.name = opts.name ?? `Variable_${unnamed++}`;
+    this.cell = new Cell(this.name, current);
   }
 
   /** Number of axes. */
@@ -76,7 +70,7 @@ export class Variable {
   }
   /** Number of elements. */
   get size(): number {
-    return this.current.size;
+    return this.cell.current.size;
   }
 
   /** The value as it is now; later assignments do not change it. */
@@ -111,46 +105,25 @@ export class Variable {
         `${op}: variable ${this.name} has shape ${showShape(this.shape)}, the value has ${showShape(t.shape)}`,
       );
     }
-    // A value still waiting is settled first, so that a loop that never looks at anything keeps one step pending, not all.
-    if (this.waiting && !isKnown(this.current)) evaluateTensors([this.current]);
+    const { cell } = this;
+    // A value still waiting is computed first, so that a loop that never looks at anything keeps one step pending, not all.
+    if (cell.state !== 'settled' && !isKnown(cell.current)) evaluateCell(cell);
     const value = aliasOf(t);
-    const replaces = this.sole ? [this.current, this.sole] : nothing;
-    this.current = value;
-    this.sole = sole && !isKnown(value) ? t : null;
-    if (isKnown(value)) {
-      this.good = value;
-      return this;
-    }
-    const owner: Owner = {
-      enlisted: false,
-      pendingValue: value,
-      replaces,
-      commit: () => {
-        if (value.id > this.good.id) this.good = value; // one computed on another thread may come late
-        if (this.waiting === owner) this.waiting = null;
-      },
-      revert: () => {
-        if (this.waiting !== owner) return;
-        this.current = this.good;
-        this.sole = null; // what could not be computed may be tried again, from what came before
-        this.waiting = null;
-      },
-    };
-    if (this.waiting) withdraw(this.waiting);
-    this.waiting = owner;
-    enlist(owner);
+    if (!isKnown(value)) value.origin = cell.label;
+    cell.assign(value, sole ? t : null);
+    if (isCrowded()) evaluateTensors([]);
     return this;
   }
 
   /** @internal The present value, unseen by tapes. */
   peek(): Tensor {
-    this.sole = null;
-    return this.current;
+    this.cell.sole = null;
+    return this.cell.current;
   }
 
   /** @internal The same, of which nothing is kept but what replaces it. */
   borrow(): Tensor {
-    return this.current;
+    return this.cell.current;
   }
 }
 

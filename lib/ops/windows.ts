@@ -40,8 +40,9 @@ const placeOp: RecordedOp = {
 };
 
 function windowOf(a: Tensor, shape: Shape, window: Window): Tensor {
-  const t = node('slice', kSlice, a.dtype, shape, a, null, interleave(window));
   if (a.rank === 0) return identity(a);
+  if (a.uniform !== undefined && !isRecording()) return uniformTensor(a.uniform, a.dtype, shape);
+  const t = node('slice', kSlice, a.dtype, shape, a, null, interleave(window));
   if (isRecording()) record1(sliceOp, t, a, window);
   return done(t);
 }

@@ -1,0 +1,254 @@
+/**
+ * What is pending, and for whom: the value of each variable between its assignment and the program that computes it. The one place
+ * that changes a cell's state (drawn in ARCHITECTURE.md). It computes nothing; evaluate.ts does.
+ */
+import { dtypeBytes } from './dtype.js';
+import { isKnown, type Tensor } from './tensor.js';
+
+/**
+ * settled: the value is known. waiting: the next program computes it along with what is looked at. flying: a program on another
+ * thread computes it. failed: it cannot be computed, and nobody has been told yet; who looks at it is.
+ */
+export type CellState = 'settled' | 'waiting' | 'flying' | 'failed';
+
+const nothing: readonly Tensor[] = [];
+
+/** What a variable holds. */
+export class Cell {
+  state: CellState = 'settled';
+  /** The value as it is now. */
+  current: Tensor;
+  /** The last value that could be computed. */
+  good: Tensor;
+  /** The tensors over the old buffer, if only the update reads it: the program may write the new value into it. */
+  replaces: readonly Tensor[] = nothing;
+  /** The tensor under `current`, if nobody else reads it: the next value may be written over it. */
+  sole: Tensor | null = null;
+  /** Marks the values that came by assignment, for errors. */
+  readonly label: string;
+  private listed = false;
+  private weak: WeakRef<Cell> | null = null;
+
+  constructor(name: string, value: Tensor) {
+    this.label = labelOf(name);
+    this.current = value;
+    this.good = value;
+  }
+
+  /** Replaces the value; `under` is the tensor under it, if nobody else reads that. */
+  assign(value: Tensor, under: Tensor | null): void {
+    if (isKnown(this.current)) this.good = this.current;
+    this.replaces = this.sole ? [this.current, this.sole] : nothing;
+    this.current = value;
+    if (isKnown(value)) {
+      this.good = value;
+      this.sole = null;
+      this.state = 'settled';
+    } else {
+      this.sole = under;
+      this.state = 'waiting';
+      this.enlist();
+    }
+  }
+
+  /** Puts a waiting cell on the list. */
+  enlist(): void {
+    if (this.listed || this.state !== 'waiting') return;
+    this.listed = true;
+    listed.push(this);
+    listedBytes += this.current.size * dtypeBytes[this.current.dtype];
+    if (latest && !companions.includes(latest)) companions.push(latest);
+    endOfTurn();
+  }
+
+  /** Taken off the list, by whoever computes it. */
+  taken(): void {
+    this.listed = false;
+  }
+
+  /** A reference that keeps nothing alive. */
+  weakly(): WeakRef<Cell> {
+    this.weak ??= new WeakRef(this);
+    return this.weak;
+  }
+
+  /** Back to the last value that could be computed; it may be tried again from what came before, so nothing is written over. */
+  revert(): void {
+    if (!isKnown(this.current)) this.current = this.good;
+    this.sole = null;
+    this.state = 'settled';
+  }
+}
+
+/** A cell and the value that is to be computed for it: it may have been assigned another when the program is done. */
+export interface Wish {
+  readonly cell: Cell;
+  readonly value: Tensor;
+}
+
+const nobody: readonly Wish[] = [];
+
+// Cells whose assignment belongs to this turn of the event loop are held; of others only weak references are kept, so that a
+// variable that nobody has any more is collected with its pending value. (A weak reference made now would hold until the turn ends.)
+let listed: Cell[] = [];
+let listedBytes = 0;
+let dormant: WeakRef<Cell>[] = [];
+
+// A loss whose gradients were asked for in this turn, and those of assignments that still wait.
+let latest: Tensor | null = null;
+let companions: Tensor[] = [];
+let dormantCompanions: WeakRef<Tensor>[] = [];
+
+let ending = false;
+
+function endOfTurn(): void {
+  if (ending) return;
+  ending = true;
+  queueMicrotask(() => {
+    ending = false;
+    latest = null;
+    for (const cell of listed) if (cell.state === 'waiting') dormant.push(cell.weakly());
+    for (const t of companions) dormantCompanions.push(new WeakRef(t));
+    listed = [];
+    listedBytes = 0;
+    companions = [];
+  });
+}
+
+/**
+ * Notes a one-element value (a loss) whose gradients were asked for. If variables are assigned before the turn ends, the program
+ * that computes them computes it too: there it is nearly free, and it need not hold on to a whole step's operands after.
+ */
+export function accompany(t: Tensor): void {
+  if (t.size !== 1 || isKnown(t)) return;
+  latest = t;
+  endOfTurn();
+}
+
+/** Takes every waiting cell off the list; who takes them gives back (`giveBack`) what is not settled or failed after. */
+export function takeWaiting(): readonly Wish[] {
+  if (listed.length === 0 && dormant.length === 0) return nobody;
+  const wishes: Wish[] = [];
+  const take = (cell: Cell | undefined): void => {
+    if (!cell) return;
+    cell.taken();
+    if (cell.state === 'waiting') wishes.push({ cell, value: cell.current });
+  };
+  for (const reference of dormant) take(reference.deref());
+  for (const cell of listed) take(cell);
+  listed = [];
+  listedBytes = 0;
+  dormant = [];
+  return wishes;
+}
+
+/** Takes the losses that the assignments came with. */
+export function takeCompanions(): readonly Tensor[] {
+  if (companions.length === 0 && dormantCompanions.length === 0) return nothing;
+  const taken = companions;
+  for (const reference of dormantCompanions) {
+    const t = reference.deref();
+    if (t) taken.push(t);
+  }
+  companions = [];
+  dormantCompanions = [];
+  return taken;
+}
+
+/** Another thread computes them from here on. */
+export function takeOff(wishes: readonly Wish[]): void {
+  for (const { cell, value } of wishes) {
+    cell.state = 'flying';
+    cellsByValue.set(value, cell);
+  }
+}
+
+/** What was taken and neither settled, failed nor assigned again waits on. */
+export function giveBack(wishes: readonly Wish[]): void {
+  for (const { cell, value } of wishes) {
+    if (cell.current === value && cell.state === 'flying') cell.state = 'waiting';
+    cell.enlist();
+  }
+}
+
+/** The values are there. */
+export function settleWishes(wishes: readonly Wish[]): void {
+  for (const { cell, value } of wishes) {
+    if (value.id > cell.good.id) cell.good = value; // one computed on another thread may come late
+    if (cell.current === value) cell.state = 'settled';
+  }
+}
+
+// By what a value could not be computed: who waits to be told, and whether somebody has been.
+const failedBy = new WeakMap<Tensor, Wish[]>();
+const toldOf = new WeakSet<Tensor>();
+// The cells of failed values, and of those that another thread computes.
+const cellsByValue = new WeakMap<Tensor, Cell>();
+
+/** The value cannot be computed: unless somebody has been told already by what, whoever looks at it will be. */
+export function fail(wish: Wish, blame: Tensor | null): void {
+  const { cell, value } = wish;
+  if (cell.current !== value) return;
+  if (blame && toldOf.has(blame)) {
+    told(wish);
+    return;
+  }
+  cell.state = 'failed';
+  cellsByValue.set(value, cell);
+  if (!blame) return;
+  const others = failedBy.get(blame);
+  if (others) others.push(wish);
+  else failedBy.set(blame, [wish]);
+}
+
+/** Somebody is told that the value cannot be computed: the variable goes back to its last good one. */
+export function told({ cell, value }: Wish): void {
+  if (cell.current === value && cell.state !== 'settled') cell.revert();
+}
+
+/** Somebody is told what went wrong: so are all that failed by it. */
+export function tell(blame: Tensor): void {
+  toldOf.add(blame);
+  for (const wish of failedBy.get(blame) ?? []) told(wish);
+  failedBy.delete(blame);
+}
+
+/** Somebody looked at this value and is told that it cannot be computed. */
+export function toldOfValue(value: Tensor): void {
+  const cell = cellsByValue.get(value);
+  if (cell) told({ cell, value });
+}
+
+// How much may wait before it is computed though nobody looks: a loop that only makes and assigns variables would keep them all.
+const kMostCells = 4096;
+const kMostBytes = 2 ** 30;
+
+/** Whether so much waits that it should be computed now. */
+export function isCrowded(): boolean {
+  return listed.length > kMostCells || listedBytes > kMostBytes;
+}
+
+/** Bytes of the values that wait to be computed, or are being computed. */
+export function pendingBytes(): number {
+  let bytes = 0;
+  const count = ({ state, current }: Cell): void => {
+    if (state === 'waiting') bytes += current.size * dtypeBytes[current.dtype];
+  };
+  for (const reference of dormant) {
+    const cell = reference.deref();
+    if (cell) count(cell);
+  }
+  for (const cell of listed) count(cell);
+  return bytes;
+}
+
+const labelPrefix = '= ';
+
+function labelOf(name: string): string {
+  return labelPrefix + name;
+}
+
+/** The name of the variable that a value was assigned to, if it was. */
+export function assignedTo(t: Tensor): string | null {
+  return t.origin.startsWith(labelPrefix) ? t.origin.slice(labelPrefix.length) : null;
+}
