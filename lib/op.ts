@@ -201,24 +201,39 @@ export interface OpInfo extends Sampling {
 
 export const registry: Map<string, OpInfo> = new Map();
 
+/** The op with `this` for its first argument. */
+function methodOf({ name, arity, variadic, fn }: OpInfo): unknown {
+  const call = fn as (...args: unknown[]) => unknown;
+  type Receiver = Tensor | Variable;
+  if (arity === 1) {
+    return function (this: Receiver): unknown {
+      if (arguments.length > 0) refuseExtra(name, arguments[0], arguments[1]);
+      return call(this);
+    };
+  }
+  if (arity === 2) {
+    return function (this: Receiver, y: unknown): unknown {
+      if (arguments.length > 1) refuseExtra(name, arguments[1], arguments[2]);
+      return call(this, y);
+    };
+  }
+  if (variadic) {
+    return function (this: Receiver, ...rest: unknown[]): unknown {
+      return call(this, ...rest);
+    };
+  }
+  return function (this: Receiver, a: unknown, b: unknown, c: unknown): unknown {
+    return call(this, a, b, c);
+  };
+}
+
 /** Enters an op: it becomes a method of tensors and variables, is gradient-checked, and `expr` finds it. */
 export function register(info: OpInfo): void {
   const key = info.namespace === '' ? info.name : `${info.namespace}.${info.name}`;
   if (registry.has(key)) throw new GradtapeError('ERR_INTERNAL', `gradtape: op ${key} is declared twice`);
   registry.set(key, info);
   if (info.namespace === 'linalg' || info.namespace === 'internal') return;
-  const fn = info.fn as (...args: unknown[]) => unknown;
-  const method = {
-    configurable: true,
-    writable: true,
-    value: info.variadic
-      ? function (this: Tensor | Variable, ...rest: unknown[]): unknown {
-          return fn(this, ...rest);
-        }
-      : function (this: Tensor | Variable, a: unknown, b: unknown, c: unknown): unknown {
-          return fn(this, a, b, c);
-        },
-  };
+  const method = { configurable: true, writable: true, value: methodOf(info) };
   if (Object.hasOwn(Tensor.prototype, info.name)) return;
   Object.defineProperty(Tensor.prototype, info.name, method);
   Object.defineProperty(Variable.prototype, info.name, method);
@@ -263,8 +278,8 @@ export function unary(name: string, rule: Vjp | null, more: Placement = {}): Fn1
   const takesFloat32 = dtypes.includes('float32'); // asked first: a search of a list costs 20 ns
   const op: RecordedOp = { name, vjps: [rule] };
   const { fold } = more;
-  const fn = (value: TensorLike, index?: unknown, list?: unknown): Tensor => {
-    if (index !== undefined) refuseExtra(name, index, list);
+  const fn = function (value: TensorLike): Tensor {
+    if (arguments.length > 1) refuseExtra(name, arguments[1], arguments[2]);
     const x =
       value instanceof Tensor ? value : asTensor(name, value, dtypes.includes('float32') ? undefined : dtypes[0]);
     if (!(takesFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) throw unsupported(name, x.dtype, dtypes);
@@ -295,8 +310,8 @@ export function binary(name: string, rules: { x: Vjp | null; y: Vjp | null } | n
   const op: RecordedOp = { name, vjps: rules ? [rules.x, rules.y] : [null, null] };
   const { fold } = more;
   const only = dtypes.length === 1 ? dtypes[0] : undefined;
-  const fn = (left: TensorLike, right: TensorLike, index?: unknown, list?: unknown): Tensor => {
-    if (index !== undefined) refuseExtra(name, index, list);
+  const fn = function (left: TensorLike, right: TensorLike): Tensor {
+    if (arguments.length > 2) refuseExtra(name, arguments[2], arguments[3]);
     const x = left instanceof Tensor ? left : asTensor(name, left, dtypeOf(right) ?? likeOf(right) ?? only);
     const y = right instanceof Tensor ? right : beside(name, right, x.dtype);
     if (x.dtype !== y.dtype) throw mixed(name, x, y);
