@@ -66,6 +66,19 @@ export function argument<T>(fn: string, name: string, of: Kind<T>, value: unknow
   throw wrongKind(of, `${fn}: ${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_VALUE');
 }
 
+/**
+ * The elements of a list, in an array of their own; `null` for what is neither an array nor a typed array, or cannot be read (a
+ * revoked proxy, a detached view). What a sparse array leaves out is `undefined`.
+ */
+export function listOf(value: unknown): unknown[] | null {
+  try {
+    const isList = Array.isArray(value) || (ArrayBuffer.isView(value) && 'length' in value);
+    return isList ? Array.from(value as ArrayLike<unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
 function wrongKind(of: Kind<unknown>, message: string, code: ErrorCode): GradtapeError {
   return of.code === 'ERR_DTYPE' ? new DTypeError(message) : new ValueError(message, of.code ?? code);
 }
@@ -137,6 +150,16 @@ export function refuseExtra(fn: string, index: unknown, list: unknown): void {
   throw new ValueError(`${fn}: takes no further argument and no options, got ${show(extra)}`, 'ERR_OPTION');
 }
 
+/** Refuses numbers that stand one after another where one list of them belongs. `operands`: what is written before the list. */
+export function refuseSpread(fn: string, operands: string, numbers: readonly unknown[]): void {
+  if (numbers.every((n) => typeof n === 'number')) {
+    throw new ValueError(
+      `${fn}: the numbers are one list: write ${fn}(${operands}[${numbers.join(', ')}])`,
+      'ERR_OPTION',
+    );
+  }
+}
+
 /** Whether the value is an object of options, or of other named values: one made by `{}` (in any realm) or without a prototype. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
@@ -153,7 +176,9 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
 /** As `show`, and the elements of short lists. */
 export function showDeep(value: unknown): string {
   try {
-    return Array.isArray(value) && value.length <= 8 ? `[${Array.from(value, show).join(', ')}]` : show(value);
+    const isList = Array.isArray(value) || (ArrayBuffer.isView(value) && 'length' in value);
+    const list = isList ? (value as ArrayLike<unknown>) : null;
+    return list && list.length <= 8 ? `[${Array.from(list, show).join(', ')}]` : show(value);
   } catch {
     return show(value);
   }
