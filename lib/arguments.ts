@@ -145,7 +145,7 @@ function unknownOption(fn: string, names: readonly string[], name: string): Valu
  */
 export function refuseExtra(fn: string, index: unknown, list: unknown): void {
   if (index === undefined && list === undefined) return;
-  if (typeof index === 'number' && Array.isArray(list)) return;
+  if (typeof index === 'number' && listOf(list)) return;
   const extra = index === undefined ? list : index;
   throw new ValueError(`${fn}: takes no further argument and no options, got ${show(extra)}`, 'ERR_OPTION');
 }
@@ -170,6 +170,15 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
     );
   } catch {
     return false; // a revoked proxy
+  }
+}
+
+/** Whether the value is options in the place of an argument that was left out; an empty object says nothing and is not. */
+export function isOptions(value: unknown): boolean {
+  try {
+    return isPlainObject(value) && Object.keys(value).length > 0;
+  } catch {
+    return false; // a proxy that does not let itself be read
   }
 }
 

@@ -5,7 +5,7 @@ import { DTypeError, GradtapeError, ShapeError, show, ValueError } from './error
 import { allocate } from './memory.js';
 import type { Lengths, Shape } from './shape.js';
 import { guardShape, sameShape, scalarShape, showShape, sizeOf } from './shape.js';
-import { bufferTensor, Tensor, uniformTensor } from './tensor.js';
+import { bufferTensor, isTensor, type Tensor, uniformTensor } from './tensor.js';
 
 export interface ConstantOptions {
   dtype?: DType;
@@ -47,7 +47,7 @@ export function fromValue(
   like?: DType,
   name?: string,
 ): Tensor {
-  if (value instanceof Tensor) {
+  if (isTensor(value)) {
     if (dtype !== undefined && dtype !== value.dtype) {
       throw new DTypeError(`${op}: the tensor has dtype ${value.dtype}, not ${dtype}; write cast(x, '${dtype}')`);
     }
@@ -85,8 +85,8 @@ function isArray(value: unknown): value is readonly unknown[] {
 export function indicesFrom(op: string, value: unknown, name: string): Tensor {
   if (typeof value === 'number') return uniformTensor(wholeNumber(op, name, value), 'int32', scalarShape);
   if (typeof value === 'boolean') throw boolIndices(op, name);
-  if (value instanceof Int32Array) return fromTypedArray(op, value, 'int32', undefined);
   if (ArrayBuffer.isView(value)) {
+    if (naturalDType(value) === 'int32') return fromTypedArray(op, value, 'int32', undefined);
     const typed = checkView(op, value);
     const shape = guardShape(op, [typed.length]);
     return place(op, wholeNumbers(op, name, typed), 'int32', shape, undefined);
@@ -106,7 +106,8 @@ export function wholeNumbers(op: string, name: string, numbers: ArrayLike<number
 
 export function wholeNumber(op: string, name: string, number: number): number {
   if (number === (number | 0)) return number | 0;
-  throw new ValueError(`${op}: ${name} must be whole numbers of int32, got ${number}`, 'ERR_INDEX');
+  if (Number.isInteger(number)) throw new ValueError(`${op}: ${name} must be int32, got ${number}`, 'ERR_INDEX');
+  throw new DTypeError(`${op}: ${name} must be whole numbers, got ${number}`);
 }
 
 export function boolIndices(op: string, name: string): DTypeError {
@@ -206,7 +207,7 @@ function walkNested(op: string, value: readonly unknown[]): NestedNumbers {
       if (typeof level === 'boolean') booleans++;
       else if (typeof level !== 'number') {
         if (isList) throw ragged(path);
-        const hint = level instanceof Tensor ? '; write stack([...]) for a list of tensors' : '';
+        const hint = isTensor(level) ? '; write stack([...]) for a list of tensors' : '';
         throw new ValueError(
           `${op}: ${path} is ${show(level)}, expected a number or boolean${hint}`,
           'ERR_NOT_A_TENSOR',

@@ -1,12 +1,12 @@
 /** Rows read and rows added: gather and scatterAdd, each the other's transpose; and IndexedSlices, the scatterAdd that waits. */
-import { ShapeError, ValueError, warnOnce } from './errors.js';
+import { GradtapeError, ShapeError, show, ValueError, warnOnce } from './errors.js';
 import { opcodeOf } from './native.js';
 import { asIndices, asTensor, done, node } from './op.js';
 import { reshapeTo } from './ops/structure.js';
 import { checkShape, type Lengths, type Shape, showShape, sizeOf } from './shape.js';
 import type { RecordedOp, Vjp } from './tape.js';
 import { isRecording, record2 } from './tape.js';
-import { isKnown, made, Tensor } from './tensor.js';
+import { isKnown, isTensor, made, Tensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
 
 const kGather = opcodeOf('gather');
@@ -104,6 +104,7 @@ export class IndexedSlices extends Tensor {
 
   /** The dense tensor: zeros with the values added at the indices. */
   toTensor(): Tensor {
+    checkReceiver('toTensor', this);
     if (this.size >= 1e8) {
       warnOnce(
         'GRADTAPE_DENSE_SLICES',
@@ -114,6 +115,7 @@ export class IndexedSlices extends Tensor {
   }
 
   override toString(): string {
+    checkReceiver('toString', this);
     return `IndexedSlices(values=${this.values}, indices=${this.indices}, denseShape=${showShape(this.shape)})`;
   }
 }
@@ -131,6 +133,11 @@ function checkParts(values: Tensor, indices: Tensor, shape: Shape): Shape {
   }
   checkIndices('IndexedSlices', indices, shape[0] as number, 'axis 0');
   return shape;
+}
+
+function checkReceiver(method: string, receiver: unknown): void {
+  if (isTensor(receiver) && receiver instanceof IndexedSlices) return;
+  throw new GradtapeError('ERR_RECEIVER', `${method}: not an IndexedSlices: ${show(receiver)}`);
 }
 
 /** The dense tensor of a gradient. */

@@ -12,22 +12,14 @@ import type { Shape } from './shape.js';
 import { broadcastShapes, scalarShape, sizeOf } from './shape.js';
 import type { Cotangent, Entry, RecordedOp, Vjp } from './tape.js';
 import { isRecording, keep, record1, record2, recordMany, suspended } from './tape.js';
-import { bufferTensor, isKnown, made, Tensor, uniformTensor } from './tensor.js';
+import { bufferTensor, isKnown, isTensor, made, Tensor, uniformTensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
 import { aliasOf, readVariable, Variable } from './variable.js';
 
 // ---- operands ----
 
-/** Whether the value is a tensor; `instanceof` alone throws at a revoked proxy. */
-export function isTensor(x: unknown): x is Tensor {
-  try {
-    return x instanceof Tensor;
-  } catch {
-    return false;
-  }
-}
-
-function isVariable(x: unknown): x is Variable {
+/** The same of a variable. */
+export function isVariable(x: unknown): x is Variable {
   try {
     return x instanceof Variable;
   } catch {

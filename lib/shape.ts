@@ -1,6 +1,6 @@
 /** Shapes: checking, broadcasting, axes. Pure arithmetic on lists of lengths. */
 import { listOf, showDeep } from './arguments.js';
-import { ShapeError, show, ValueError } from './errors.js';
+import { type ErrorCode, ShapeError, show, ValueError } from './errors.js';
 
 export type Shape = readonly number[];
 
@@ -26,12 +26,18 @@ export type Lengths = ArrayLike<number>;
  * A copy of a list of whole numbers that a user wrote; a number alone is a list of one.
  * @param what the argument holds, for the error
  */
-export function checkIntegers(op: string, name: string, what: string, value: unknown): number[] {
+export function checkIntegers(
+  op: string,
+  name: string,
+  what: string,
+  value: unknown,
+  code: ErrorCode = 'ERR_SHAPE',
+): number[] {
   const list = typeof value === 'number' ? [value] : listOf(value);
-  if (!list) throw new ShapeError(`${op}: ${name} must be ${what}, got ${show(value)}`);
+  if (!list) throw new ShapeError(`${op}: ${name} must be ${what}, got ${show(value)}`, code);
   for (const n of list) {
     if (!Number.isInteger(n)) {
-      throw new ShapeError(`${op}: ${name} must be ${what}, got ${show(n)} in ${showDeep(list)}`);
+      throw new ShapeError(`${op}: ${name} must be ${what}, got ${show(n)} in ${showDeep(list)}`, code);
     }
   }
   return list.map((n) => (n as number) + 0); // no -0
@@ -44,6 +50,13 @@ export function checkShape(op: string, shape: unknown, name = 'shape'): Shape {
     if (length < 0) throw new ShapeError(`${op}: ${name} must be a list of integers >= 0, got ${showDeep(lengths)}`);
   }
   return guardShape(op, lengths);
+}
+
+/** The length of one axis that a user wrote. */
+export function checkLength(op: string, name: string, length: unknown): number {
+  if (typeof length === 'number' && Number.isInteger(length) && length >= 0 && length <= maxDimension)
+    return length + 0;
+  throw new ShapeError(`${op}: ${name} must be a whole number from 0 to ${maxDimension}, got ${showDeep(length)}`);
 }
 
 /** Freezes a computed shape; throws if no tensor can be that large. */
@@ -105,8 +118,7 @@ export function checkAxis(op: string, axis: unknown, rank: number, name = 'axis'
 export function checkAxes(op: string, axis: unknown, rank: number): number[] {
   if (axis === undefined || axis === null) return Array.from({ length: rank }, (_, i) => i);
   const list = typeof axis === 'number' ? [axis] : listOf(axis);
-  if (!list)
-    throw new ValueError(`${op}: axis must be a whole number or a list of them, got ${show(axis)}`, 'ERR_AXIS');
+  if (!list) throw new ValueError(`${op}: axis must be a whole number or a list of them, got ${show(axis)}`);
   const axes = list.map((a) => checkAxis(op, a, rank)).sort((p, q) => p - q);
   for (let i = 1; i < axes.length; i++) {
     if (axes[i] === axes[i - 1]) throw new ShapeError(`${op}: axis ${axes[i]} is named twice`, 'ERR_AXIS');

@@ -87,6 +87,15 @@ export class Tensor {
   }
 }
 
+/** @internal Whether the value is a tensor; `instanceof` alone throws at a revoked proxy. */
+export function isTensor(x: unknown): x is Tensor {
+  try {
+    return x instanceof Tensor;
+  } catch {
+    return false;
+  }
+}
+
 /** @internal Whether the elements are there already. */
 export function isKnown(t: Tensor): boolean {
   return t.uniform !== undefined || t.buffer !== null;

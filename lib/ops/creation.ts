@@ -1,21 +1,12 @@
 /** Tensors from JavaScript's values and from nothing: constants, filled ones, ranges, unit matrices. */
-import {
-  anything,
-  argument,
-  finite,
-  integer,
-  isPlainObject,
-  options,
-  refuseExtra,
-  refuseSpread,
-} from '../arguments.js';
+import { anything, argument, finite, isOptions, options, refuseExtra, refuseSpread } from '../arguments.js';
 import { type ConstantOptions, fromValue } from '../constant.js';
 import type { DType } from '../dtype.js';
 import { dtypeKind, numberAs } from '../dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../errors.js';
 import { allocate } from '../memory.js';
 import { asTensor, dtypeOf } from '../op.js';
-import { checkShape, guardShape, type Lengths, showShape, sizeOf } from '../shape.js';
+import { checkLength, checkShape, guardShape, type Lengths, showShape, sizeOf } from '../shape.js';
 import { bufferTensor, type Tensor, uniformTensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
 import { broadcastTo } from './structure.js';
@@ -89,15 +80,13 @@ function generate(op: string, shape: readonly number[], dtype: DType, at: (i: nu
   return bufferTensor(buffer, dtype, Object.freeze([...shape]));
 }
 
-const count = integer(0);
-
 /** The n x m matrix with ones on its diagonal (m = n by default); the options may stand in m's place. */
 export function eye(n: number, m?: number | DTypeOption, opts?: DTypeOption): Tensor {
   if (arguments.length > 3) refuseExtra('eye', arguments[3], undefined);
-  const shifted = opts === undefined && isPlainObject(m);
+  const shifted = opts === undefined && isOptions(m);
   const { dtype = 'float32' } = options('eye', dtypeOption, shifted ? m : opts);
-  const rows = argument('eye', 'n', count, n);
-  const columns = shifted || m === undefined ? rows : argument('eye', 'm', count, m);
+  const rows = checkLength('eye', 'n', n);
+  const columns = shifted || m === undefined ? rows : checkLength('eye', 'm', m);
   return generate('eye', guardShape('eye', [rows, columns]), dtype, (i) =>
     Math.floor(i / columns) === i % columns ? 1 : 0,
   );
@@ -116,7 +105,7 @@ export function range(
 ): Tensor {
   if (arguments.length > 4) refuseExtra('range', arguments[4], undefined);
   const given: unknown[] = [start, limit, delta, opts];
-  const at = given.findIndex(isPlainObject);
+  const at = given.findIndex(isOptions);
   const last = at > 0 && given.slice(at + 1).every((value) => value === undefined) ? at : 3;
   const { dtype = 'float32' } = options('range', dtypeOption, given[last]);
   const numbers = last < 3 ? given.slice(0, last) : given.slice(0, 3);
@@ -139,7 +128,8 @@ export function linspace(start: number, stop: number, num: number, opts?: DTypeO
   const { dtype = 'float32' } = options('linspace', dtypeOption, opts);
   const from = argument('linspace', 'start', finite, start);
   const to = argument('linspace', 'stop', finite, stop);
-  const shape = guardShape('linspace', [argument('linspace', 'num', integer(1), num)]);
+  const shape = guardShape('linspace', [checkLength('linspace', 'num', num)]);
+  if (num < 1) throw new ValueError(`linspace: num must be at least 1, got ${num}`);
   const step = num > 1 ? (to - from) / (num - 1) : 0;
   return generate('linspace', shape, dtype, (i) => (i === num - 1 && num > 1 ? to : from + i * step));
 }

@@ -1,5 +1,5 @@
 /** Reading and adding at indices: gather, its transpose, and what is made of them. */
-import { argument, boolean, either, integer, number, options, refuseExtra } from '../arguments.js';
+import { anything, boolean, either, integer, number, options, refuseExtra } from '../arguments.js';
 import type { DType } from '../dtype.js';
 import { dtypeKind, numberAs } from '../dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../errors.js';
@@ -7,6 +7,7 @@ import { checkIndices, densify, gatherRows, type IndexedSlices, type Rows, scatt
 import { asIndices, asTensor, register } from '../op.js';
 import {
   checkAxis,
+  checkLength,
   checkShape,
   guardShape,
   type Lengths,
@@ -24,7 +25,7 @@ import { cast, expandDims, reshape } from './structure.js';
 import { unstack } from './windows.js';
 
 const anyInteger = integer(Number.MIN_SAFE_INTEGER);
-const gatherOptions = { axis: anyInteger, batchDims: anyInteger } as const;
+const gatherOptions = { axis: anything, batchDims: anyInteger } as const;
 
 export interface GatherOptions {
   /** Axis of `params` that is indexed; default `batchDims`. */
@@ -167,7 +168,7 @@ export function scatterNd(indices: TensorLike, updates: TensorLike, shape: numbe
   return u.dtype === 'uint8' || u.dtype === 'bool' ? cast(place(cast(u, 'int32')), u.dtype) : place(u);
 }
 
-const maskOptions = { axis: anyInteger } as const;
+const maskOptions = { axis: anything } as const;
 
 /** The elements (or slices) where the bool mask holds on the axes from `axis` (default 0) on; evaluates the mask. */
 export function booleanMask(x: TensorLike, mask: TensorLike, opts?: { axis?: number }): Tensor {
@@ -203,14 +204,14 @@ export interface OneHotOptions {
 }
 
 const oneValue = either(number(), boolean);
-const oneHotOptions = { onValue: oneValue, offValue: oneValue, axis: anyInteger, dtype: dtypeKind } as const;
+const oneHotOptions = { onValue: oneValue, offValue: oneValue, axis: anything, dtype: dtypeKind } as const;
 
 /** A new axis of length `depth` that is onValue (1) at the index and offValue (0) elsewhere; all off for an index out of range. */
 export function oneHot(indices: TensorLike, depth: number, opts?: OneHotOptions): Tensor {
   if (arguments.length > 3) refuseExtra('oneHot', arguments[3], undefined);
   const { onValue = 1, offValue = 0, axis = -1, dtype = 'float32' } = options('oneHot', oneHotOptions, opts);
   const i = asIndices('oneHot', indices);
-  const length = argument('oneHot', 'depth', integer(0, 2 ** 31 - 1), depth);
+  const length = checkLength('oneHot', 'depth', depth);
   const at = checkAxis('oneHot', axis, i.rank + 1);
   guardShape('oneHot', i.shape.toSpliced(at, 0, length));
   const steps = Array.from({ length: i.rank + 1 }, (_, d) => (d === at ? length : 1));

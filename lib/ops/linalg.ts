@@ -1,13 +1,13 @@
 /** Products and norms of matrices. */
-import { boolean, isPlainObject, listOf, options, refuseExtra, showDeep } from '../arguments.js';
+import { boolean, isOptions, listOf, options, refuseExtra, showDeep } from '../arguments.js';
 import { isFloating } from '../dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
-import { asTensor, asTensors, done, fromX, fromY, isTensor, mixed, node, register } from '../op.js';
+import { asTensor, asTensors, done, fromX, fromY, mixed, node, register } from '../op.js';
 import { broadcastShapes, checkAxes, checkAxis, guardShape, showShape } from '../shape.js';
 import type { Entry, RecordedOp } from '../tape.js';
 import { isRecording, record2 } from '../tape.js';
-import type { Tensor } from '../tensor.js';
+import { isTensor, type Tensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
 import { equal, mul, where } from './arithmetic.js';
 import { abs, pow } from './math.js';
@@ -109,7 +109,7 @@ export function norm(
 ): Tensor {
   if (arguments.length > 4) refuseExtra('norm', arguments[4], undefined);
   const a = asTensor('norm', x);
-  const early = axis === undefined && opts === undefined && isPlainObject(ord);
+  const early = axis === undefined && opts === undefined && isOptions(ord);
   const [over, keepdims] = reduceArguments('norm', early ? (ord as ReduceOptions) : axis, opts);
   const order: unknown = early || ord === undefined ? 'euclidean' : ord;
   if (!isFloating(a.dtype)) {

@@ -1,5 +1,5 @@
 /** Reductions beside the sum: means, extremes, products, tests; and the positions of extremes. */
-import { isPlainObject, options, refuseExtra } from '../arguments.js';
+import { isOptions, options, refuseExtra } from '../arguments.js';
 import type { DType } from '../dtype.js';
 import { isFloating } from '../dtype.js';
 import { DTypeError, ShapeError } from '../errors.js';
@@ -264,7 +264,7 @@ function position(name: string): (x: TensorLike, axis?: number) => Tensor {
   const opcode = opcodeOf(name);
   return function (x, axis = 0) {
     if (arguments.length > 2) refuseExtra(name, arguments[2], undefined);
-    if (isPlainObject(axis)) options(name, {}, axis);
+    if (isOptions(axis)) options(name, {}, axis);
     const given = asTensor(name, x);
     const a = given.dtype === 'bool' ? cast(given, 'uint8') : given;
     const d = checkAxis(name, axis, a.rank);

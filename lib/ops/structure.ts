@@ -1,8 +1,8 @@
 /** Linear maps that move, copy or add elements and compute nothing else; each is beside its transpose. */
-import { boolean, isPlainObject, options, refuseExtra, refuseSpread } from '../arguments.js';
+import { boolean, isOptions, listOf, options, refuseExtra, refuseSpread } from '../arguments.js';
 import type { DType } from '../dtype.js';
 import { checkDType, isFloating } from '../dtype.js';
-import { DTypeError, ShapeError } from '../errors.js';
+import { DTypeError, ShapeError, show } from '../errors.js';
 import { opcodeOf } from '../native.js';
 import { asTensor, done, linear, node, register } from '../op.js';
 import type { Lengths, Shape } from '../shape.js';
@@ -182,7 +182,7 @@ export function reduceArguments(
   axis: Axis | ReduceOptions | undefined,
   opts: ReduceOptions | undefined,
 ): [axis: unknown, keepdims: boolean] {
-  const shifted = opts === undefined && isPlainObject(axis);
+  const shifted = opts === undefined && isOptions(axis);
   const { keepdims = false } = options(op, reduceOptions, shifted ? axis : opts);
   return [shifted ? undefined : axis, keepdims];
 }
@@ -253,9 +253,10 @@ export function transpose(x: TensorLike, perm?: Lengths): Tensor {
       a,
       Array.from({ length: a.rank }, (_, i) => a.rank - 1 - i),
     );
-  const order = checkIntegers('transpose', 'perm', 'a list of axes', perm).map((axis) =>
-    checkAxis('transpose', axis, a.rank),
-  );
+  const list = listOf(perm);
+  if (!list)
+    throw new ShapeError(`transpose: perm must be a list of the ${a.rank} axes, got ${show(perm)}`, 'ERR_AXIS');
+  const order = list.map((axis) => checkAxis('transpose', axis, a.rank));
   if (order.length !== a.rank || new Set(order).size !== a.rank) {
     throw new ShapeError(`transpose: perm ${showShape(order)} is not an order of the ${a.rank} axes`);
   }

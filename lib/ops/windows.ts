@@ -1,6 +1,6 @@
 /** Windows into tensors: slices and their transpose, joining, dividing, repeating. Each rule is another op of this file. */
 import {
-  isPlainObject,
+  isOptions,
   type Kind,
   listOf,
   oneOf,
@@ -70,8 +70,8 @@ function placeIn(a: Tensor, shape: Shape, window: Window): Tensor {
 export function slice(x: TensorLike, begin: number | Lengths, size: number | Lengths): Tensor {
   if (arguments.length > 3) refuseExtra('slice', arguments[3], undefined);
   const a = asTensor('slice', x);
-  const from = checkIntegers('slice', 'begin', 'a list of integers, one an axis', begin);
-  const counts = checkIntegers('slice', 'size', 'a list of integers, one an axis (-1: to the end)', size);
+  const from = checkIntegers('slice', 'begin', 'a list of integers, one an axis', begin, 'ERR_INDEX');
+  const counts = checkIntegers('slice', 'size', 'a list of integers, one an axis (-1: to the end)', size, 'ERR_INDEX');
   if (from.length !== a.rank || counts.length !== a.rank) {
     throw new ShapeError(
       `slice: begin and size need ${a.rank} entries for shape ${showShape(a.shape)}, got ${from.length} and ${counts.length}`,
@@ -119,9 +119,12 @@ export function stridedSlice(
 ): Tensor {
   if (arguments.length > 4) refuseExtra('stridedSlice', arguments[4], undefined);
   const a = asTensor('stridedSlice', x);
-  const from = checkIntegers('stridedSlice', 'begin', strideList, begin);
-  const to = checkIntegers('stridedSlice', 'end', strideList, end);
-  const by = strides === undefined ? from.map(() => 1) : checkIntegers('stridedSlice', 'strides', strideList, strides);
+  const from = checkIntegers('stridedSlice', 'begin', strideList, begin, 'ERR_INDEX');
+  const to = checkIntegers('stridedSlice', 'end', strideList, end, 'ERR_INDEX');
+  const by =
+    strides === undefined
+      ? from.map(() => 1)
+      : checkIntegers('stridedSlice', 'strides', strideList, strides, 'ERR_INDEX');
   if (from.length > a.rank || from.length !== to.length || by.length !== from.length) {
     throw new ShapeError(
       `stridedSlice: begin, end and strides need equal lengths of at most ${a.rank}, got ${from.length}, ${to.length} and ${by.length}`,
@@ -377,7 +380,7 @@ export function concat(values: readonly TensorLike[], axis: number): Tensor {
 /** Tensors of one shape along a new axis. */
 export function stack(values: readonly TensorLike[], axis = 0): Tensor {
   if (arguments.length > 2) refuseExtra('stack', arguments[2], undefined);
-  if (isPlainObject(axis)) options('stack', {}, axis);
+  if (isOptions(axis)) options('stack', {}, axis);
   const tensors = asTensors('stack', checkTensors('stack', values));
   const first = tensors[0] as Tensor;
   for (const t of tensors) {
