@@ -1,5 +1,5 @@
 /** The one door for arguments: what kinds of value there are, and how options are read. Knows no tensor. */
-import { DTypeError, type ErrorCode, GradtapeError, show, ValueError } from './errors.js';
+import { DTypeError, type ErrorCode, GradtapeError, ShapeError, show, ValueError } from './errors.js';
 
 /** What `read` gives for a value that is not of the kind. */
 export const refused: unique symbol = Symbol('refused');
@@ -37,6 +37,12 @@ export function integer(least: number, most: number = Number.MAX_SAFE_INTEGER): 
     most < Number.MAX_SAFE_INTEGER ? `a whole number from ${least} to ${most}` : `a whole number >= ${least}`;
   return kind(expected, (value) => Number.isInteger(value) && (value as number) >= least && (value as number) <= most);
 }
+/** An axis, negative ones counted from the end. */
+export const axisKind: Kind<number> = {
+  expected: 'a whole number',
+  code: 'ERR_AXIS',
+  read: (value) => (Number.isInteger(value) ? (value as number) : refused),
+};
 /** One of these strings, in the case they are given here; `anyCase` takes every case. */
 export function oneOf<T extends string>(names: readonly T[], anyCase = false): Kind<T> {
   const expected = names.map((name) => `'${name}'`).join(names.length === 2 ? ' or ' : ', ');
@@ -80,7 +86,9 @@ export function listOf(value: unknown): unknown[] | null {
 }
 
 function wrongKind(of: Kind<unknown>, message: string, code: ErrorCode): GradtapeError {
-  return of.code === 'ERR_DTYPE' ? new DTypeError(message) : new ValueError(message, of.code ?? code);
+  if (of.code === 'ERR_DTYPE') return new DTypeError(message);
+  if (of.code === 'ERR_AXIS') return new ShapeError(message, of.code);
+  return new ValueError(message, of.code ?? code);
 }
 
 /** Names of options and their kinds. */
@@ -148,6 +156,12 @@ export function refuseExtra(fn: string, index: unknown, list: unknown): void {
   if (typeof index === 'number' && listOf(list)) return;
   const extra = index === undefined ? list : index;
   throw new ValueError(`${fn}: takes no further argument and no options, got ${show(extra)}`, 'ERR_OPTION');
+}
+
+/** Refuses what stands behind the options. */
+export function refuseBehind(fn: string, extra: unknown): void {
+  if (extra === undefined) return;
+  throw new ValueError(`${fn}: takes no argument behind its options, got ${show(extra)}`, 'ERR_OPTION');
 }
 
 /** Refuses numbers that stand one after another where one list of them belongs. `operands`: what is written before the list. */
