@@ -65,7 +65,7 @@ describe('options', () => {
     ['zeros', [2, 3, 4], 'write zeros([2, 3, 4])'],
     ['fill', [[2], 1, 'float64'], 'write { dtype: "float64" }'],
     ['eye', [3, 2, 'int32'], 'write { dtype: "int32" }'],
-    ['eye', [3, { dypte: 'int32' }], 'did you mean dtype?'],
+    ['eye', [3, { dtyp: 'int32' }], 'did you mean dtype?'],
     ['range', [0, 4, 1, 'int32'], 'write { dtype: "int32" }'],
     ['range', [4, { type: 'int32' }], 'did you mean dtype?'],
     ['linspace', [0, 1, 3, 'float64'], 'write { dtype: "float64" }'],
