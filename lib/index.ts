@@ -26,7 +26,6 @@ export {
 } from './custom-gradient.js';
 export type { DType, TypedArray } from './dtype.js';
 export { DTypeError, type ErrorCode, GradtapeError, ShapeError, TapeError, ValueError } from './errors.js';
-export type { NestedArray } from './evaluate.js';
 export { expr } from './expr.js';
 export {
   type GradientOptions,
@@ -97,6 +96,7 @@ export {
 } from './ops/structure.js';
 export { at, concat, pad, reverse, slice, split, stack, stridedSlice, tile, unstack } from './ops/windows.js';
 export * as optimizers from './optimizers.js';
+export type { NestedArray } from './read.js';
 export { Tensor } from './tensor.js';
 export { type TensorLike, Variable, type VariableOptions, variable } from './variable.js';
 export { nn };
