@@ -1,7 +1,7 @@
 /** Reading values: as typed arrays, nested arrays, numbers, text and JSON; the same for tensors and variables. No tape sees it. */
 import type { DType, TypedArray } from './dtype.js';
 import { newArray } from './dtype.js';
-import { GradtapeError, ShapeError, show } from './errors.js';
+import { copySymbol, GradtapeError, ShapeError, show, thisCopy } from './errors.js';
 import { evaluateTensors, evaluateTensorsAsync } from './evaluate.js';
 import { formatTensor, formatVariable } from './format.js';
 import { unzeroed } from './memory.js';
@@ -139,8 +139,9 @@ const methods = {
   },
 };
 
-for (const name of Reflect.ownKeys(methods)) {
-  const method = { value: Reflect.get(methods, name), configurable: true, writable: true };
-  Object.defineProperty(Tensor.prototype, name, method);
-  Object.defineProperty(Variable.prototype, name, method);
+for (const { prototype } of [Tensor, Variable]) {
+  for (const name of Reflect.ownKeys(methods)) {
+    Object.defineProperty(prototype, name, { value: Reflect.get(methods, name), configurable: true, writable: true });
+  }
+  Object.defineProperty(prototype, copySymbol, { value: thisCopy });
 }
