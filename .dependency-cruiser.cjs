@@ -6,7 +6,7 @@ const LADDER = [
   ['memory', 'tensor', 'indexed-slices'],
   ['tape'],
   ['pending'],
-  ['constant', 'variable', 'evaluate'],
+  ['constant', 'variable', 'evaluate', 'read'],
   ['op'],
   ['ops/*'],
   ['backward'],

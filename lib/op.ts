@@ -7,6 +7,7 @@ import { isFloating } from './dtype.js';
 import { DTypeError, GradtapeError } from './errors.js';
 import { evaluateTensors } from './evaluate.js';
 import { elementwiseKernels } from './native.js';
+import './read.js';
 import type { Shape } from './shape.js';
 import { broadcastShapes, scalarShape, sizeOf } from './shape.js';
 import type { Cotangent, Entry, RecordedOp, Vjp } from './tape.js';
