@@ -3,10 +3,9 @@ import type { Seed } from './backward.js';
 import { backpropagate } from './backward.js';
 import { isFloating } from './dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from './errors.js';
-import { IndexedSlices } from './indexed-slices.js';
+import type { IndexedSlices } from './indexed-slices.js';
 import { isPlainObject, mapNested, type Nested } from './nested.js';
 import { asTensor } from './op.js';
-import { gather } from './ops/indexing.js';
 import { accompany } from './pending.js';
 import { sameShape, showShape } from './shape.js';
 import { bound, type Cotangent, type Entry, markTurn, pop, push, Recording, takes } from './tape.js';
@@ -341,15 +340,13 @@ function flatten(what: 'target' | 'source', value: unknown): Leaf[] {
   if (isLeaf(value)) return [value];
   const leaves: Leaf[] = [];
   mapNested('gradient', value, (given, path) => {
-    // A sparse gradient that is differentiated again: its elements are those of its values.
-    const leaf = what === 'target' && given instanceof IndexedSlices ? given.values : given;
-    if (!isLeaf(leaf)) {
+    if (!isLeaf(given)) {
       throw new GradtapeError(
         'ERR_NOT_A_TENSOR',
-        `gradient: a ${what} must be a Tensor or Variable, got ${show(leaf)}${path ? ` at ${path}` : ''}`,
+        `gradient: a ${what} must be a Tensor or Variable, got ${show(given)}${path ? ` at ${path}` : ''}`,
       );
     }
-    leaves.push(leaf);
+    leaves.push(given);
   });
   return leaves;
 }
@@ -365,11 +362,6 @@ function seedsFor(targets: readonly Leaf[], target: unknown, given: unknown): (T
   const walk = (t: unknown, g: unknown, path: string): void => {
     if (isLeaf(t)) {
       seeds.push(g === null || g === undefined ? null : seedFor(t, g as TensorLike, path));
-      return;
-    }
-    if (t instanceof IndexedSlices) {
-      // It stands for the dense tensor, and so does its cotangent.
-      seeds.push(g === null || g === undefined ? null : gather(seedFor(t, g as TensorLike, path), t.indices));
       return;
     }
     const keys = Array.isArray(t) ? [...t.keys()] : Object.keys(t as object);

@@ -125,16 +125,19 @@ type Tail<F> = F extends (x: never, ...rest: infer R) => infer T ? (...rest: R) 
 type Methods<M, Skip = never> = {
   [K in Exclude<keyof M, Skip> as M[K] extends (...args: never[]) => unknown ? K : never]: Tail<M[K]>;
 };
-type NotMethods = 'concat' | 'stack' | 'scatterNd' | 'convertToTensor' | 'IndexedSlices';
+type NotMethods = 'concat' | 'stack' | 'scatterNd' | 'convertToTensor';
 
 /** Every op whose first argument is a tensor, as a method. */
 export interface TensorMethods
   extends Methods<typeof arithmetic, 'relu'>,
     Methods<typeof math>,
     Methods<typeof reduce, 'rootAtZero'>,
-    Methods<typeof structure, 'reshapeTo' | 'spread' | 'sumTo' | 'zeroOf' | 'reducedShape' | 'reduceNodes'>,
+    Methods<
+      typeof structure,
+      'reshapeTo' | 'spread' | 'sumTo' | 'zeroOf' | 'reducedShape' | 'reduceNodes' | 'reduceArguments'
+    >,
     Methods<typeof windows, NotMethods>,
-    Methods<typeof indexing, NotMethods | 'gatherRows' | 'densify'>,
+    Methods<typeof indexing, NotMethods>,
     Methods<typeof linalg>,
     Methods<typeof nn> {}
 

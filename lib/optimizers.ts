@@ -2,9 +2,8 @@
 import { ShapeError, show, TapeError, ValueError, warnOnce } from './errors.js';
 import type { GradientTape } from './gradient-tape.js';
 import { GradientTape as Tape } from './gradient-tape.js';
-import { IndexedSlices } from './indexed-slices.js';
+import { densify, type IndexedSlices } from './indexed-slices.js';
 import { add, div, minimum, mul, sub } from './ops/arithmetic.js';
-import { densify } from './ops/indexing.js';
 import { sqrt, square } from './ops/math.js';
 import { reduceSum } from './ops/structure.js';
 import { sameShape, showShape } from './shape.js';
@@ -71,7 +70,7 @@ export abstract class Optimizer {
     const given = [...pairs];
     for (const pair of given) {
       const [g, v] = Array.isArray(pair) ? pair : [undefined, undefined];
-      if (!(v instanceof Variable) || !(g === null || g instanceof Tensor || g instanceof IndexedSlices)) {
+      if (!(v instanceof Variable) || !(g === null || g instanceof Tensor)) {
         throw new ValueError(
           `${this.name}.applyGradients: expected [gradient, variable] pairs, got ${show(g)} and ${show(v)}`,
           'ERR_NOT_A_TENSOR',

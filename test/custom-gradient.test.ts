@@ -6,7 +6,7 @@ type Fn = (...xs: tf.Tensor[]) => tf.Tensor;
 
 function dense(g: tf.Tensor | tf.IndexedSlices | null | undefined): tf.Tensor {
   if (!g) throw new Error('expected a gradient, got null');
-  return g instanceof tf.Tensor ? g : g.toTensor();
+  return g instanceof tf.IndexedSlices ? g.toTensor() : g;
 }
 
 // Gradients of f at the values, each watched.

@@ -7,7 +7,7 @@ type Grad = tf.Tensor | tf.IndexedSlices | null;
 
 function dense(g: Grad | undefined): tf.Tensor {
   if (g === null || g === undefined) throw new Error('expected a gradient, got null');
-  return g instanceof tf.Tensor ? g : g.toTensor();
+  return g instanceof tf.IndexedSlices ? g.toTensor() : g;
 }
 
 function arrayOf(g: Grad | undefined): unknown {
