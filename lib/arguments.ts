@@ -10,6 +10,8 @@ export interface Kind<T> {
   readonly read: (value: unknown) => T | typeof refused;
   /** The code of the error, where it is not that of the argument's place. */
   readonly code?: ErrorCode;
+  /** TensorFlow's words for the error, where it has some. */
+  readonly words?: string;
 }
 
 function kind<T>(expected: string, takes: (value: unknown) => boolean): Kind<T> {
@@ -63,7 +65,7 @@ export function either<A, B>(a: Kind<A>, b: Kind<B>): Kind<A | B> {
 export function argument<T>(fn: string, name: string, of: Kind<T>, value: unknown): T {
   const taken = of.read(value);
   if (taken !== refused) return taken;
-  throw wrongKind(of, `${fn}: ${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_VALUE');
+  throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_VALUE');
 }
 
 /**
@@ -79,7 +81,8 @@ export function listOf(value: unknown): unknown[] | null {
   }
 }
 
-function wrongKind(of: Kind<unknown>, message: string, code: ErrorCode): GradtapeError {
+function wrongKind(of: Kind<unknown>, fn: string, what: string, code: ErrorCode): GradtapeError {
+  const message = `${fn}: ${of.words ? `${of.words}: ` : ''}${what}`;
   return of.code === 'ERR_DTYPE' ? new DTypeError(message) : new ValueError(message, of.code ?? code);
 }
 
@@ -107,7 +110,7 @@ function readOptions<S extends Spec>(fn: string, spec: S, given: unknown): Read<
     if (value === undefined) continue;
     const read = of.read(value);
     if (read === refused) {
-      throw wrongKind(of, `${fn}: option ${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_OPTION');
+      throw wrongKind(of, fn, `option ${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_OPTION');
     }
     taken[name] = read;
   }

@@ -151,9 +151,8 @@ export function readVariable(v: Variable): Tensor {
   const tapes = activeTapes();
   for (let i = 0; i < tapes.length; i++) {
     const tape = tapes[i];
-    if (!tape) continue;
-    if (tape.paused) continue;
-    if (tape.watchesVariables && v.trainable && takes(tape)) tape.watchVariable(v);
+    if (!tape || !takes(tape)) continue;
+    if (tape.watchesVariables && v.trainable) tape.watchVariable(v);
     tape.read(t, v.id);
   }
   return t;
