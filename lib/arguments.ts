@@ -185,6 +185,15 @@ export function isOptions(value: unknown): boolean {
   }
 }
 
+/** Whether the value is an instance of the class; `instanceof` alone throws at a revoked proxy. */
+export function isA<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
+  }
+}
+
 /** As `show`, and the elements of short lists. */
 export function showDeep(value: unknown): string {
   try {

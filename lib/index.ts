@@ -67,7 +67,7 @@ export * from './ops/creation.js';
 export { booleanMask, convertToTensor, gather, gatherNd, oneHot, scatterNd } from './ops/indexing.js';
 export { matmul, norm } from './ops/linalg.js';
 export * from './ops/math.js';
-export * as random from './ops/random.js';
+export * as random from './ops/random-namespace.js';
 export {
   argmax,
   argmin,
