@@ -55,7 +55,7 @@ export class Variable {
   constructor(initialValue: TensorLike, opts?: VariableOptions) {
     if (arguments.length > 2) refuseExtra('Variable', arguments[2], undefined);
     const { dtype, trainable = true, name } = options('Variable', variableOptions, opts);
-    const value = initialValue instanceof Variable ? initialValue.peek() : initialValue;
+    const value = isVariable(initialValue) ? initialValue.peek() : initialValue;
     const t = fromValue('Variable', value, dtype, undefined, undefined, 'initialValue');
     if (!isKnown(t)) evaluateTensors([t]);
     const current = aliasOf(t);
@@ -78,6 +78,7 @@ export class Variable {
 
   /** The value as it is now; later assignments do not change it. */
   value(): Tensor {
+    if (!isVariable(this)) throw notAVariable('value', this);
     if (arguments.length > 0) refuseExtra('value', arguments[0], arguments[1]);
     const source = readVariable(this);
     const t = aliasOf(source);
@@ -88,13 +89,13 @@ export class Variable {
   /** Replaces the value. Not differentiable: gradients do not flow through an assignment. */
   assign(x: TensorLike): this {
     if (arguments.length > 1) refuseExtra('assign', arguments[1], arguments[2]);
+    if (!isVariable(this)) throw notAVariable('assign', this);
     return this.replace('assign', this.checked('assign', x));
   }
 
   /** @internal */
   checked(op: string, x: TensorLike): Tensor {
-    const value = x instanceof Variable ? x.peek() : x;
-    if (!(this instanceof Variable)) throw notAVariable(op, this);
+    const value = isVariable(x) ? x.peek() : x;
     const t = fromValue(op, value, undefined, undefined, this.dtype);
     if (t.dtype !== this.dtype) {
       throw new DTypeError(
@@ -133,6 +134,15 @@ export class Variable {
   }
 }
 
+/** Whether the value is a variable; `instanceof` alone throws at a revoked proxy. */
+export function isVariable(x: unknown): x is Variable {
+  try {
+    return x instanceof Variable;
+  } catch {
+    return false;
+  }
+}
+
 /** The error of a method that was called on something else. */
 export function notAVariable(method: string, receiver: unknown): GradtapeError {
   return new GradtapeError('ERR_RECEIVER', `${method}: called on ${show(receiver)}, which is no Variable`);
@@ -157,7 +167,6 @@ export function readingsOf<T>(fn: () => T): [T, Variable[]] {
 
 /** The present value, and a note on every tape that watches the variable. */
 export function readVariable(v: Variable): Tensor {
-  if (!(v instanceof Variable)) throw notAVariable('value', v);
   const t = v.peek();
   if (listener && v.trainable) listener(v);
   const tapes = activeTapes();
