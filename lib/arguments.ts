@@ -10,6 +10,8 @@ export interface Kind<T> {
   readonly read: (value: unknown) => T | typeof refused;
   /** The code of the error, where it is not that of the argument's place. */
   readonly code?: ErrorCode;
+  /** TensorFlow's words for the error, where it has some. */
+  readonly words?: string;
 }
 
 function kind<T>(expected: string, takes: (value: unknown) => boolean): Kind<T> {
@@ -69,7 +71,7 @@ export function either<A, B>(a: Kind<A>, b: Kind<B>): Kind<A | B> {
 export function argument<T>(fn: string, name: string, of: Kind<T>, value: unknown): T {
   const taken = of.read(value);
   if (taken !== refused) return taken;
-  throw wrongKind(of, `${fn}: ${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_VALUE');
+  throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_VALUE');
 }
 
 /**
@@ -85,7 +87,8 @@ export function listOf(value: unknown): unknown[] | null {
   }
 }
 
-function wrongKind(of: Kind<unknown>, message: string, code: ErrorCode): GradtapeError {
+function wrongKind(of: Kind<unknown>, fn: string, what: string, code: ErrorCode): GradtapeError {
+  const message = `${fn}: ${of.words ? `${of.words}: ` : ''}${what}`;
   if (of.code === 'ERR_DTYPE') return new DTypeError(message);
   if (of.code === 'ERR_AXIS') return new ShapeError(message, of.code);
   return new ValueError(message, of.code ?? code);
@@ -115,7 +118,7 @@ function readOptions<S extends Spec>(fn: string, spec: S, given: unknown): Read<
     if (value === undefined) continue;
     const read = of.read(value);
     if (read === refused) {
-      throw wrongKind(of, `${fn}: option ${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_OPTION');
+      throw wrongKind(of, fn, `option ${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_OPTION');
     }
     taken[name] = read;
   }
@@ -193,6 +196,33 @@ export function isOptions(value: unknown): boolean {
     return isPlainObject(value) && Object.keys(value).length > 0;
   } catch {
     return false; // a proxy that does not let itself be read
+  }
+}
+
+/**
+ * What to throw for an error that calling `f` threw: the same, but for a function that cannot be called (a class, a revoked proxy): the
+ * caller is told so. Asked only after a failure, for finding out takes longer than calling.
+ */
+export function thrownBy(fn: string, f: unknown, error: unknown): unknown {
+  if (!(error instanceof TypeError) || isCallable(f)) return error;
+  return new ValueError(`${fn}: expected a function that can be called, got ${show(f)}`, 'ERR_VALUE');
+}
+
+function isCallable(f: unknown): boolean {
+  try {
+    Object.getPrototypeOf(f);
+    return !/^class\b/.test(Function.prototype.toString.call(f));
+  } catch {
+    return false; // a revoked proxy
+  }
+}
+
+/** Whether the value is an instance of the class; `instanceof` alone throws at a revoked proxy. */
+export function isA<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
   }
 }
 

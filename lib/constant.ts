@@ -1,6 +1,6 @@
 /** From JavaScript's numbers, booleans, nested arrays and typed arrays to tensors of known elements. */
 import type { DType } from './dtype.js';
-import { newArray, numberAs } from './dtype.js';
+import { arrayKind, newArray, numberAs } from './dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError } from './errors.js';
 import { allocate } from './memory.js';
 import type { Lengths, Shape } from './shape.js';
@@ -27,11 +27,19 @@ export type AnyTypedArray =
 
 /** The dtype of a typed array; null for one that needs to be told. */
 export function naturalDType(array: ArrayBufferView): DType | null {
-  if (array instanceof Float32Array) return 'float32';
-  if (array instanceof Float64Array) return 'float64';
-  if (array instanceof Int32Array) return 'int32';
-  if (array instanceof Uint8Array || array instanceof Uint8ClampedArray) return 'uint8';
-  return null;
+  switch (arrayKind(array)) {
+    case 'Float32Array':
+      return 'float32';
+    case 'Float64Array':
+      return 'float64';
+    case 'Int32Array':
+      return 'int32';
+    case 'Uint8Array':
+    case 'Uint8ClampedArray':
+      return 'uint8';
+    default:
+      return null;
+  }
 }
 
 /**
@@ -128,7 +136,8 @@ function place(op: string, values: ArrayLike<number>, dtype: DType, natural: Sha
 
 /** The typed array, if its numbers can be read. */
 function checkView(op: string, array: ArrayBufferView): AnyTypedArray {
-  if (array instanceof BigInt64Array || array instanceof BigUint64Array || array instanceof DataView) {
+  const kind = arrayKind(array);
+  if (kind === undefined || kind.startsWith('Big')) {
     throw new DTypeError(`${op}: ${show(array)} has no numbers of a dtype; convert it to a Float64Array or Int32Array`);
   }
   const typed = array as AnyTypedArray;

@@ -12,8 +12,12 @@ export function peekId(): number {
   return nextId;
 }
 
+/** Cannot be cloned, so neither can what has it: structuredClone and postMessage say this instead of giving internals. */
+const uncloneable = Symbol('a tensor of gradtape: send what its data() or arraySync() gives; it');
+
 /** Tensors made one after another: alive while one of them is. Tapes keep what they know of small ones by it. */
 export class Cohort {
+  readonly uncloneable: symbol = uncloneable;
   /** Elements (and so many for each tensor) until the next. */
   room: number = 2 ** 14;
 }
@@ -31,6 +35,8 @@ const nothing: readonly number[] = [];
 export const made: unique symbol = Symbol('made by gradtape');
 
 export class Tensor {
+  // First of all properties: a clone is refused before it comes to elements and operands.
+  /** @internal */ readonly cohort: Cohort;
   /** Unique in this process; the order of creation. */
   readonly id: number;
   /** Length of each axis; frozen. */
@@ -55,7 +61,6 @@ export class Tensor {
   /** @internal */ index = 0;
   /** @internal the tape that last recorded it, and where */ tapeSerial = 0;
   /** @internal */ tapePlace = 0;
-  /** @internal */ readonly cohort: Cohort;
 
   /** @internal */
   constructor(

@@ -1,4 +1,4 @@
-// customGradient, recomputeGrad, gradPassThrough: the published cases 53 and 112-125, and their errors.
+// customGradient, recomputeGrad, gradPassThrough: cases 53 and 112-125 of docs/semantics.md, and their errors.
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
 
