@@ -73,7 +73,7 @@ const kCast = opcodeOf('cast');
 
 /**
  * Indices as int32: int32 and uint8 tensors, numbers and nested arrays of whole numbers, and float tensors whose elements are known
- * and whole. Pending floats are not looked at: they are refused, so that nothing depends on what somebody looked at before.
+ * and whole. Pending floats are not computed for it: they are refused.
  */
 export function asIndices(op: string, x: TensorLike, name = 'indices'): Tensor {
   const known = isTensor(x) || isVariable(x);
