@@ -267,12 +267,7 @@ export class GradientTape {
       }
     });
     if (from.some((s) => s instanceof Variable)) for (const t of targets) if (t instanceof Tensor) accompany(t);
-    let pulled: (Cotangent | null)[];
-    try {
-      pulled = backpropagate(seeds, entries, !this.persistent, opts.signal);
-    } finally {
-      if (!this.persistent) this.consume();
-    }
+    const pulled = this.pull(tape, seeds, entries, opts.signal);
     if (isLeaf(sources)) return direct[0] ?? pulled[0] ?? unconnectedValue(sources, unconnected, '');
     let i = 0;
     return mapNested('gradient', sources, (_, path) => {
@@ -286,11 +281,23 @@ export class GradientTape {
   /** The usual call, without the rest's ceremony. */
   private gradientOfOne(seed: Seed, target: Tensor, source: Leaf): Tensor | null {
     if (source instanceof Variable) accompany(target);
+    const tape = this.tape as Recording;
+    return this.pull(tape, [seed], [entryOf(tape, source)])[0] as Tensor | null;
+  }
+
+  /** One pass. A non-persistent tape is consumed when it begins, so that a rule that asks it again is told. */
+  private pull(
+    tape: Recording,
+    seeds: readonly Seed[],
+    sources: readonly (Entry | null)[],
+    signal?: AbortSignal,
+  ): (Cotangent | null)[] {
+    tape.beginPass();
+    if (!this.persistent) this.consume();
     try {
-      const pulled = backpropagate([seed], [entryOf(this.tape as Recording, source)], !this.persistent);
-      return pulled[0] as Tensor | null;
+      return backpropagate(seeds, sources, !this.persistent, signal);
     } finally {
-      if (!this.persistent) this.consume();
+      tape.endPass();
     }
   }
 

@@ -1,10 +1,10 @@
 /** Random tensors from counters (Philox): the same seed gives the same numbers on any machine and number of threads. */
-import { randomBytes } from 'node:crypto';
 import type { DType } from '../dtype.js';
 import { checkDType, numberAs } from '../dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
 import { asTensor, done, node } from '../op.js';
+import { type Stream, setSharedStream, sharedStream } from '../random-stream.js';
 import { checkShape, type Shape, sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
@@ -18,16 +18,6 @@ const kUniform = opcodeOf('randomUniform');
 const kNormal = opcodeOf('randomNormal');
 const kPermutation = opcodeOf('randomPermutation');
 
-interface Stream {
-  low: number;
-  high: number;
-  /** Numbers drawn so far. */
-  offset: number;
-}
-
-const entropy = randomBytes(8);
-let shared: Stream = { low: entropy.readUInt32LE(0), high: entropy.readUInt32LE(4), offset: 0 };
-
 function streamOf(op: string, seed: number): Stream {
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new ValueError(`${op}: a seed is an integer >= 0, got ${show(seed)}`, 'ERR_OPTION');
@@ -36,12 +26,12 @@ function streamOf(op: string, seed: number): Stream {
 
 /** Starts the shared stream anew: what follows is the same on every run. */
 export function setSeed(seed: number): void {
-  shared = streamOf('setSeed', seed);
+  setSharedStream(streamOf('setSeed', seed));
 }
 
 /** Takes the next `count` numbers of the shared stream, or the first of the seed's own. */
 function draw(op: string, opcode: number, dtype: DType, shape: Shape, seed: number | undefined): Tensor {
-  const stream = seed === undefined ? shared : streamOf(op, seed);
+  const stream = seed === undefined ? sharedStream() : streamOf(op, seed);
   const t = node(op, opcode, dtype, shape, null, null, [stream.low, stream.high, stream.offset]);
   // Whole blocks of four 64-bit draws, so that one op's numbers never depend on what another op drew.
   stream.offset += Math.ceil(sizeOf(shape) / 4) * 4;
