@@ -100,7 +100,8 @@ function checked(g: CustomGradient | undefined, like: Tensor, what: string): Cot
   if (g === undefined) {
     throw fail(`customGradient: the gradient of ${what} is undefined; return a tensor, or null where there is none`);
   }
-  const t = g instanceof IndexedSlices ? g : asTensor('customGradient', g, like.dtype);
+  const own = g instanceof Variable ? g.value() : g;
+  const t = own instanceof IndexedSlices ? own : asTensor('customGradient', own, like.dtype);
   if (t.dtype !== like.dtype && isFloating(like.dtype)) {
     throw new DTypeError(
       `customGradient: the gradient of ${what} has dtype ${t.dtype}, expected ${like.dtype}; write cast(g, '${like.dtype}')`,

@@ -406,7 +406,7 @@ function seedsFor(targets: readonly Leaf[], target: unknown, given: unknown): (T
 }
 
 function seedFor(t: Leaf | IndexedSlices, value: TensorLike, path: string): Tensor {
-  const g = asTensor('gradient: outputGradients', value, t.dtype);
+  const g = value instanceof Variable ? value.value() : asTensor('gradient: outputGradients', value, t.dtype);
   if (g.dtype !== t.dtype) {
     throw new DTypeError(
       `gradient: outputGradients${path} has dtype ${g.dtype}, its target ${t.dtype}; write cast(g, '${t.dtype}')`,

@@ -132,7 +132,10 @@ export interface TensorMethods
   extends Methods<typeof arithmetic, 'relu'>,
     Methods<typeof math>,
     Methods<typeof reduce, 'rootAtZero'>,
-    Methods<typeof structure, 'reshapeTo' | 'spread' | 'sumTo' | 'zeroOf' | 'reducedShape' | 'reduceNodes'>,
+    Methods<
+      typeof structure,
+      'reshapeTo' | 'spread' | 'sumTo' | 'zeroOf' | 'reducedShape' | 'reduceNodes' | 'connect' | 'linked'
+    >,
     Methods<typeof windows, NotMethods>,
     Methods<typeof indexing, NotMethods | 'gatherRows' | 'densify'>,
     Methods<typeof linalg>,

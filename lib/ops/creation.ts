@@ -6,7 +6,7 @@ import { show, ValueError } from '../errors.js';
 import { allocate } from '../memory.js';
 import { checkShape, guardShape, sizeOf } from '../shape.js';
 import { bufferTensor, type Tensor, uniformTensor } from '../tensor.js';
-import { readVariable, Variable } from '../variable.js';
+import { Variable } from '../variable.js';
 
 export interface DTypeOption {
   dtype?: DType;
@@ -22,7 +22,7 @@ export interface DTypeOption {
 export function constant(value: unknown, opts: ConstantOptions = {}): Tensor {
   const dtype = opts.dtype === undefined ? undefined : checkDType('constant', opts.dtype);
   const shape = opts.shape === undefined ? undefined : checkShape('constant', opts.shape);
-  return fromValue('constant', value instanceof Variable ? readVariable(value) : value, dtype, shape);
+  return fromValue('constant', value instanceof Variable ? value.value() : value, dtype, shape);
 }
 
 function filled(op: string, shape: readonly number[], value: number | boolean, dtype: DType): Tensor {

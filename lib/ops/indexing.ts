@@ -9,7 +9,7 @@ import { checkAxis, checkShape, guardShape, type Shape, sameShape, showShape, si
 import type { RecordedOp, Vjp } from '../tape.js';
 import { isRecording, record2 } from '../tape.js';
 import { isKnown, Tensor } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
+import { type TensorLike, Variable } from '../variable.js';
 import { add, equal, mul, where } from './arithmetic.js';
 import { range } from './creation.js';
 import { cast, expandDims, reshape } from './structure.js';
@@ -256,9 +256,10 @@ Object.assign(IndexedSlices.prototype, {
   },
 });
 
-/** A tensor of anything tensor-like, or of a sparse gradient. */
+/** A tensor of anything tensor-like, or of a sparse gradient. A tensor is itself; a variable is read as a tensor of its own. */
 export function convertToTensor(x: TensorLike | IndexedSlices): Tensor {
-  return x instanceof IndexedSlices ? densify(x) : asTensor('convertToTensor', x);
+  if (x instanceof IndexedSlices) return densify(x);
+  return x instanceof Variable ? x.value() : asTensor('convertToTensor', x);
 }
 
 const other = { family: 'other', namespace: '', differentiable: true } as const;

@@ -3,7 +3,7 @@ import type { DType } from '../dtype.js';
 import { isFloating } from '../dtype.js';
 import { DTypeError, ShapeError } from '../errors.js';
 import { opcodeOf } from '../native.js';
-import { asTensor, composed, done, fromX, fromXOut, node, register } from '../op.js';
+import { asTensor, composed, done, fromX, fromXOut, node, register, withoutGradient } from '../op.js';
 import { checkAxes, checkAxis, type Shape, showShape, sizeOf } from '../shape.js';
 import type { Entry, RecordedOp } from '../tape.js';
 import { isRecording, record1, suspended } from '../tape.js';
@@ -13,7 +13,9 @@ import { add, div, equal, mul, sub, where } from './arithmetic.js';
 import { exp, isFinite as finite, log, sqrt, square } from './math.js';
 import {
   cast,
+  connect,
   identity,
+  linked,
   type ReduceOptions,
   reducedShape,
   reduceNodes,
@@ -120,7 +122,9 @@ const prodOp: RecordedOp = {
         const n = flat.shape[last] as number;
         const before = othersBefore(flat);
         const after = n === 0 ? before : flip(othersBefore(flip(flat)));
-        const others = reshape(mul(before, after), moved.shape);
+        // Of one element the others' product is 1 whatever it is; its derivative is connected all the same.
+        const product = mul(before, after);
+        const others = reshape(n === 1 ? connect(product, flat) : product, moved.shape);
         const inverse = perm.map((_, d) => perm.indexOf(d));
         return mul(transpose(others, inverse), reshape(ct, kept));
       },
@@ -135,7 +139,7 @@ function flip(t: Tensor): Tensor {
 /** The product. */
 export function reduceProd(x: TensorLike, axis?: Axis, opts: ReduceOptions = {}): Tensor {
   const [a, reduced] = prepare('reduceProd', x, axis, numeric);
-  if (reduced.axes.length === 0) return identity(a);
+  if (reduced.axes.length === 0) return identity(linked(a));
   const shape = reducedShape(a.shape, reduced.axes, opts.keepdims ?? false);
   const t = reduceNodes('reduceProd', kProd, a, reduced.axes, shape, 1);
   if (isRecording()) record1(prodOp, t, a, reduced);
@@ -208,10 +212,13 @@ function test(
   empty: number,
 ): (x: TensorLike, axis?: Axis, opts?: ReduceOptions) => Tensor {
   const opcode = opcodeOf(kernel);
+  const op = withoutGradient(name);
   return (x, axis, opts = {}) => {
     const [a, { axes }] = prepare(name, x, axis, ['bool']);
     if (axes.length === 0) return identity(a);
-    return done(reduceNodes(name, opcode, a, axes, reducedShape(a.shape, axes, opts.keepdims ?? false), empty));
+    const t = reduceNodes(name, opcode, a, axes, reducedShape(a.shape, axes, opts.keepdims ?? false), empty);
+    if (isRecording()) record1(op, t, a, null);
+    return done(t);
   };
 }
 
@@ -230,12 +237,15 @@ export const reduceAll: (x: TensorLike, axis?: Axis, opts?: ReduceOptions) => Te
 
 function position(name: string): (x: TensorLike, axis?: number) => Tensor {
   const opcode = opcodeOf(name);
+  const op = withoutGradient(name);
   return (x, axis = 0) => {
     const given = asTensor(name, x);
     const a = given.dtype === 'bool' ? cast(given, 'uint8') : given;
     const d = checkAxis(name, axis, a.rank);
     if (a.shape[d] === 0) throw new ShapeError(`${name}: axis ${d} of shape ${showShape(a.shape)} is empty`);
-    return done(node(name, opcode, 'int32', Object.freeze(a.shape.filter((_, k) => k !== d)), a, null, [d]));
+    const t = node(name, opcode, 'int32', Object.freeze(a.shape.filter((_, k) => k !== d)), a, null, [d]);
+    if (isRecording()) record1(op, t, a, null);
+    return done(t);
   };
 }
 
