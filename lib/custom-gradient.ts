@@ -57,8 +57,6 @@ function leavesOf(fn: string, value: unknown): (Tensor | Variable)[] {
   const leaves: (Tensor | Variable)[] = [];
   mapNested(fn, value, (leaf) => {
     if (isLeaf(leaf)) leaves.push(leaf);
-    else if (leaf instanceof IndexedSlices)
-      throw fail(`${fn}: IndexedSlices cannot be handed on; write toTensor() first`);
   });
   return leaves;
 }

@@ -134,9 +134,9 @@ function made({ steps }: Program, leaves: readonly tf.Tensor[], see: (t: tf.Tens
 }
 
 // Bits, but for the payload and sign of NaN.
-function bits(t: tf.Tensor | tf.IndexedSlices | null): string | null {
+function bits(t: tf.Tensor | null): string | null {
   if (t === null) return null;
-  const dense = t instanceof tf.Tensor ? t : t.toTensor();
+  const dense = tf.convertToTensor(t);
   return `${dense.shape}: ${[...dense.dataSync()].map((v) => (Object.is(v, -0) ? '-0' : String(v))).join(' ')}`;
 }
 
