@@ -14,7 +14,7 @@ import { bound, crossedBlock, openBlock, pause, pop, push, Recording, resume } f
 import { Tensor, uniformTensor } from './tensor.js';
 import type { Opening } from './turn.js';
 import type { TensorLike } from './variable.js';
-import { Variable, variablesOf } from './variable.js';
+import { isVariable, Variable, variablesOf } from './variable.js';
 
 /** S with every tensor and variable replaced by R. */
 export type Mapped<S, R> = S extends Tensor | Variable
@@ -541,7 +541,7 @@ function sameKeys(expected: number | readonly string[], found: number | readonly
 }
 
 function seedFor(t: Leaf | IndexedSlices, value: TensorLike, path: string): Tensor {
-  const g = value instanceof Variable ? value.value() : asTensor('gradient: outputGradients', value, t.dtype);
+  const g = isVariable(value) ? value.value() : asTensor('gradient: outputGradients', value, t.dtype);
   if (g.dtype !== t.dtype) {
     throw new DTypeError(
       `gradient: outputGradients${path} has dtype ${g.dtype}, its target ${t.dtype}; write cast(g, '${t.dtype}')`,

@@ -5,10 +5,10 @@ import type { DType } from '../dtype.js';
 import { dtypeKind, numberAs } from '../dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../errors.js';
 import { allocate } from '../memory.js';
-import { asTensor, isVariable } from '../op.js';
+import { asTensor } from '../op.js';
 import { checkLength, checkShape, guardShape, type Lengths, showShape, sizeOf } from '../shape.js';
 import { bufferTensor, type Tensor, uniformTensor } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
+import { isVariable, type TensorLike } from '../variable.js';
 import { broadcastTo } from './structure.js';
 
 export interface DTypeOption {

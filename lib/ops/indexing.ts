@@ -4,7 +4,7 @@ import type { DType } from '../dtype.js';
 import { dtypeKind, numberAs } from '../dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../errors.js';
 import { checkIndices, densify, gatherRows, type IndexedSlices, type Rows, scatterRows } from '../indexed-slices.js';
-import { asIndices, asTensor, isVariable, register } from '../op.js';
+import { asIndices, asTensor, register } from '../op.js';
 import {
   checkAxis,
   checkLength,
@@ -18,7 +18,7 @@ import {
   sizeOf,
 } from '../shape.js';
 import { isKnown, type Tensor, uniformTensor } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
+import { isVariable, type TensorLike } from '../variable.js';
 import { add, equal, mul, where } from './arithmetic.js';
 import { range } from './creation.js';
 import { cast, expandDims, reshape } from './structure.js';
