@@ -126,11 +126,11 @@ describe('many operands, many results', () => {
 
   it.each(['concat', 'stack'] as const)(
     'the gradient of %s takes time in proportion to them',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     (name) => {
       const parts = Array.from({ length: n }, (_, i) => tf.constant(name === 'concat' ? [i] : i));
       const weights = tf.range(0, n, 1);
-      within(20, () => {
+      within(45, () => {
         const tape = new tf.GradientTape();
         const y = tape.record(() => {
           tape.watch(parts);
@@ -147,10 +147,10 @@ describe('many operands, many results', () => {
 
   it.each(['unstack', 'split'] as const)(
     'the gradient of %s takes time in proportion to them',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     (name) => {
       const x = tf.range(0, n, 1);
-      within(20, () => {
+      within(45, () => {
         const tape = new tf.GradientTape();
         const y = tape.record(() => {
           tape.watch(x);
@@ -166,10 +166,10 @@ describe('many operands, many results', () => {
     },
   );
 
-  it('their second derivatives too', { timeout: 60_000 }, () => {
+  it('their second derivatives too', { timeout: 120_000 }, () => {
     const count = n / 5;
     const x = tf.range(0, count, 1);
-    within(20, () => {
+    within(45, () => {
       const outer = new tf.GradientTape();
       const g = outer.record(() => {
         outer.watch(x);
