@@ -29,6 +29,7 @@ let latest: Formula = () => undefined;
 export function expr(strings: TemplateStringsArray, ...holes: readonly ExprHole[]): Tensor {
   const formula = strings === latestStrings ? latest : formulaOf(strings);
   const result = formula(holes);
+  if (result instanceof Variable) return result.value(); // a tensor of its own
   return result instanceof Tensor ? result : asTensor('expr', result as TensorLike);
 }
 

@@ -14,7 +14,7 @@ import { bound, crossedBlock, openBlock, pause, pop, push, Recording, resume } f
 import { Tensor, uniformTensor } from './tensor.js';
 import type { Opening } from './turn.js';
 import type { TensorLike } from './variable.js';
-import { Variable, variablesOf } from './variable.js';
+import { isVariable, Variable, variablesOf } from './variable.js';
 
 /** S with every tensor and variable replaced by R. */
 export type Mapped<S, R> = S extends Tensor | Variable
@@ -371,12 +371,7 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
       }
     });
     if (from.some((s) => s instanceof Variable)) for (const t of targets) if (t instanceof Tensor) accompany(t);
-    let pulled: (Cotangent | null)[];
-    try {
-      pulled = backpropagate(seeds, entries, !this.persistent, given.signal);
-    } finally {
-      if (!this.persistent) this.consume('gradient');
-    }
+    const pulled = this.pull(tape, seeds, entries, given.signal);
     if (isLeaf(sources)) return direct[0] ?? pulled[0] ?? unconnectedValue(sources, unconnected, '');
     let i = 0;
     return mapNested('gradient', sources, (_, path) => {
@@ -390,11 +385,24 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
   /** The usual call, without the rest's ceremony. */
   private gradientOfOne(seed: Seed, target: Tensor, source: Leaf): Tensor | null {
     if (source instanceof Variable) accompany(target);
+    const tape = this.tape as Recording;
+    const pulled = this.pull(tape, [seed], [entryOf(tape, source)]);
+    return (pulled[0] as Tensor | null) ?? unconnectedValue(source, this.unconnected, '');
+  }
+
+  /** One pass. A non-persistent tape is consumed when it begins, so that a rule that asks it again is told. */
+  private pull(
+    tape: Recording,
+    seeds: readonly Seed[],
+    sources: readonly (Entry | null)[],
+    signal?: AbortSignal,
+  ): (Cotangent | null)[] {
+    tape.beginPass();
+    if (!this.persistent) this.consume('gradient');
     try {
-      const pulled = backpropagate([seed], [entryOf(this.tape as Recording, source)], !this.persistent);
-      return (pulled[0] as Tensor | null) ?? unconnectedValue(source, this.unconnected, '');
+      return backpropagate(seeds, sources, !this.persistent, signal);
     } finally {
-      if (!this.persistent) this.consume('gradient');
+      tape.endPass();
     }
   }
 
@@ -533,7 +541,7 @@ function sameKeys(expected: number | readonly string[], found: number | readonly
 }
 
 function seedFor(t: Leaf | IndexedSlices, value: TensorLike, path: string): Tensor {
-  const g = asTensor('gradient: outputGradients', value, t.dtype);
+  const g = isVariable(value) ? value.value() : asTensor('gradient: outputGradients', value, t.dtype);
   if (g.dtype !== t.dtype) {
     throw new DTypeError(
       `gradient: outputGradients${path} has dtype ${g.dtype}, its target ${t.dtype}; write cast(g, '${t.dtype}')`,

@@ -134,7 +134,15 @@ export interface TensorMethods
     Methods<typeof reduce, 'rootAtZero'>,
     Methods<
       typeof structure,
-      'reshapeTo' | 'spread' | 'sumTo' | 'zeroOf' | 'reducedShape' | 'reduceNodes' | 'reduceArguments'
+      | 'reshapeTo'
+      | 'spread'
+      | 'sumTo'
+      | 'zeroOf'
+      | 'reducedShape'
+      | 'reduceNodes'
+      | 'reduceArguments'
+      | 'connect'
+      | 'linked'
     >,
     Methods<typeof windows, NotMethods>,
     Methods<typeof indexing, NotMethods>,

@@ -194,6 +194,11 @@ export function fromXOut(f: (ct: Tensor, x: Tensor, out: Tensor, e: Entry) => Pu
   return { needs: keep.x | keep.out, pull: (ct, e) => f(ct, e.x as Tensor, e.out as Tensor, e) };
 }
 
+/** An op whose result has no gradient; the result itself is on the tape. */
+export function withoutGradient(name: string): RecordedOp {
+  return { name, vjps: [null] };
+}
+
 // ---- the registry ----
 
 /** How the gradient check samples an op's operands. */
@@ -361,7 +366,7 @@ export function unary(name: string, rule: Vjp | null, more: Placement = {}): Fn1
         fold && x.uniform !== undefined && isFloating(x.dtype)
           ? folded(name, fold, x, 0, x.dtype, x.shape)
           : node(name, opcode, toBool ? 'bool' : x.dtype, x.shape, x);
-      if (rule && isRecording()) record1(op, t, x, null);
+      if (isRecording()) record1(op, t, x, null);
       return done(t);
     } catch (error) {
       throw said(name, error);
@@ -401,7 +406,7 @@ export function binary(name: string, rules: { x: Vjp | null; y: Vjp | null } | n
         fold && x.uniform !== undefined && y.uniform !== undefined && isFloating(x.dtype)
           ? folded(name, fold, x, y.uniform, x.dtype, shape)
           : node(name, opcode, toBool ? 'bool' : x.dtype, shape, x, y);
-      if (rules && isRecording()) record2(op, t, x, y, null);
+      if (isRecording()) record2(op, t, x, y, null);
       return done(t);
     } catch (error) {
       throw said(name, error);

@@ -5,10 +5,10 @@ import type { DType } from '../dtype.js';
 import { dtypeKind, numberAs } from '../dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../errors.js';
 import { allocate } from '../memory.js';
-import { asTensor, dtypeOf } from '../op.js';
+import { asTensor } from '../op.js';
 import { checkLength, checkShape, guardShape, type Lengths, showShape, sizeOf } from '../shape.js';
 import { bufferTensor, type Tensor, uniformTensor } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
+import { isVariable, type TensorLike } from '../variable.js';
 import { broadcastTo } from './structure.js';
 
 export interface DTypeOption {
@@ -29,9 +29,8 @@ export function constant(value: unknown, opts?: ConstantOptions): Tensor {
   const { dtype, shape } = options('constant', constantOptions, opts);
   if (arguments.length > 2) refuseBehind('constant', arguments[2]);
   const target = shape === undefined ? undefined : checkShape('constant', shape);
-  // A variable is read; everything else takes its dtype and shape from the options.
-  const t = dtypeOf(value) === undefined ? value : asTensor('constant', value as TensorLike);
-  return fromValue('constant', t, dtype, target);
+  // A variable is read, as a tensor of its own; everything else takes its dtype and shape from the options.
+  return fromValue('constant', isVariable(value) ? value.value() : value, dtype, target);
 }
 
 function filled(op: string, shape: number | Lengths, value: number, opts: DTypeOption | undefined): Tensor {

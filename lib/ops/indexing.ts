@@ -18,7 +18,7 @@ import {
   sizeOf,
 } from '../shape.js';
 import { isKnown, type Tensor, uniformTensor } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
+import { isVariable, type TensorLike } from '../variable.js';
 import { add, equal, mul, where } from './arithmetic.js';
 import { range } from './creation.js';
 import { cast, expandDims, reshape } from './structure.js';
@@ -221,10 +221,10 @@ export function oneHot(indices: TensorLike, depth: number, opts?: OneHotOptions)
   return where(equal(expandDims(i, at), classes), on, off);
 }
 
-/** A tensor of anything tensor-like, or of a sparse gradient. */
+/** A tensor of anything tensor-like, or of a sparse gradient. A tensor is itself; a variable is read, as a tensor of its own. */
 export function convertToTensor(x: TensorLike | IndexedSlices): Tensor {
   if (arguments.length > 1) refuseExtra('convertToTensor', arguments[1], arguments[2]);
-  return densify(asTensor('convertToTensor', x));
+  return isVariable(x) ? x.value() : densify(asTensor('convertToTensor', x));
 }
 
 const other = { family: 'other', namespace: '', differentiable: true } as const;
