@@ -3,10 +3,10 @@ import { argument, callback, isA, type Kind, number, options, refused } from './
 import { isFloating } from './dtype.js';
 import { DTypeError, GradtapeError, show, ValueError } from './errors.js';
 import { GradientTape } from './gradient-tape.js';
+import { densify } from './indexed-slices.js';
 import { allocate } from './memory.js';
 import { asTensor } from './op.js';
 import { mul } from './ops/arithmetic.js';
-import { densify } from './ops/indexing.js';
 import * as random from './ops/random.js';
 import { cast, reduceSum } from './ops/structure.js';
 import { bufferTensor, Tensor } from './tensor.js';
