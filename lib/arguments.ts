@@ -118,7 +118,39 @@ function readOptions<S extends Spec>(fn: string, spec: S, given: unknown): Read<
     if (value === undefined) continue;
     const read = of.read(value);
     if (read === refused) {
-      throw wrongKind(of, fn, `option ${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_OPTION');
+      throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_OPTION');
+    }
+    taken[name] = read;
+  }
+  return taken as Read<S>;
+}
+
+/**
+ * Options whose first ones may come by position, as in TensorFlow: `names` in their order, then the options object, which may also
+ * stand in the place of the first one that is left out.
+ * @throws ValueError ERR_OPTION as `options`; also for what is given twice, or behind the options
+ */
+export function positional<S extends Spec>(
+  fn: string,
+  spec: S,
+  names: readonly (keyof S & string)[],
+  given: readonly unknown[],
+): Read<S> {
+  if (given.every((value) => value === undefined)) return none as Read<S>;
+  const at = given.findIndex((value) => value === null || isPlainObject(value));
+  const place = at < 0 ? names.length : at;
+  const extra = given.slice(place + 1).find((value) => value !== undefined);
+  if (extra !== undefined) {
+    throw new ValueError(`${fn}: takes nothing behind its options, got ${show(extra)}`, 'ERR_OPTION');
+  }
+  const taken: Record<string, unknown> = { ...options(fn, spec, given[place]) };
+  for (const [i, name] of names.slice(0, place).entries()) {
+    if (given[i] === undefined) continue;
+    if (taken[name] !== undefined) throw new ValueError(`${fn}: ${name} is given twice`, 'ERR_OPTION');
+    const of = spec[name] as Kind<unknown>;
+    const read = of.read(given[i]);
+    if (read === refused) {
+      throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(given[i])}`, 'ERR_OPTION');
     }
     taken[name] = read;
   }
@@ -226,12 +258,13 @@ export function isA<T>(value: unknown, type: abstract new (...args: never[]) => 
   }
 }
 
-/** As `show`, and the elements of short lists. */
-export function showDeep(value: unknown): string {
+/** As `show`, and the elements of short lists, `depth` levels further down too. */
+export function showDeep(value: unknown, depth = 1): string {
   try {
+    const inner = (element: unknown): string => (depth > 0 ? showDeep(element, depth - 1) : show(element));
     const isList = Array.isArray(value) || (ArrayBuffer.isView(value) && 'length' in value);
     const list = isList ? (value as ArrayLike<unknown>) : null;
-    return list && list.length <= 8 ? `[${Array.from(list, show).join(', ')}]` : show(value);
+    return list && list.length <= 8 ? `[${Array.from(list, inner).join(', ')}]` : show(value);
   } catch {
     return show(value);
   }

@@ -795,6 +795,63 @@ describe('settings', () => {
     expectError(() => (tf.config.deterministic = false), tf.ValueError, 'ERR_OPTION');
   });
 
+  it('one that is not there is an error with the nearest name', () => {
+    const config = tf.config as unknown as Record<string | symbol, unknown>;
+    const cases: [string, string][] = [
+      ['thread', 'did you mean threads?'],
+      ['Threads', 'did you mean threads?'],
+      ['check_numerics', 'did you mean checkNumerics?'],
+      ['xyz', 'there are threads, isa, eager, checkNumerics, trackOrigin, deterministic'],
+    ];
+    for (const [name, hint] of cases) {
+      const error = expectError(() => (config[name] = 1), tf.ValueError, 'ERR_OPTION');
+      expect(error.message).toBe(`config: there is no setting ${name}; ${hint}`);
+      expect(config[name]).toBeUndefined();
+    }
+    expectError(() => (config[Symbol('s')] = 1), tf.ValueError, 'ERR_OPTION');
+    expectError(() => Object.assign(tf.config, { eager: false, thread: 1 }), tf.ValueError, 'ERR_OPTION');
+    expectError(() => (Object.create(tf.config).thread = 1), tf.ValueError, 'ERR_OPTION');
+    expectError(() => Object.defineProperty(tf.config, 'eager', { value: 1 }), tf.ValueError, 'ERR_OPTION');
+    expectError(() => delete config['eager'], tf.ValueError, 'ERR_OPTION');
+    expectError(() => Object.freeze(tf.config), tf.ValueError, 'ERR_OPTION');
+    expect(Object.keys(tf.config)).toEqual([
+      'threads',
+      'isa',
+      'eager',
+      'checkNumerics',
+      'trackOrigin',
+      'deterministic',
+    ]);
+  });
+
+  it('whatever a setting is set to, an error has a code and nothing is changed', () => {
+    const was = { ...tf.config };
+    const things = [
+      undefined,
+      null,
+      Number.NaN,
+      1.5,
+      -1,
+      1e10,
+      Infinity,
+      'x',
+      '',
+      {},
+      [],
+      Symbol('s'),
+      1n,
+      () => 1,
+      tf.ones([1]),
+    ];
+    for (const name of Object.keys(was) as (keyof tf.Config)[]) {
+      for (const thing of things) {
+        const code = name === 'isa' && typeof thing === 'string' ? 'ERR_ISA' : 'ERR_OPTION';
+        expectError(() => (tf.config[name] = thing as never), tf.GradtapeError, code);
+      }
+    }
+    expect({ ...tf.config }).toEqual(was);
+  });
+
   it('deviceInfo', () => {
     const info = tf.deviceInfo();
     expect(info.isas).toContain(info.isa);
@@ -882,6 +939,26 @@ describe.runIf(plain)('settings of the environment, read at load', () => {
     expect(bad.code).not.toBe(0);
     expect(bad.stderr).toContain('GRADTAPE_THREADS');
     expect((await runChild('', { GRADTAPE_EAGER: 'perhaps' })).stderr).toContain('ERR_OPTION');
+  });
+
+  it('values that are none fail the load; a name that is nearly one is warned of', async () => {
+    for (const [name, value] of [
+      ['GRADTAPE_THREADS', '0x2'],
+      ['GRADTAPE_THREADS', '1.5'],
+      ['GRADTAPE_THREADS', '0'],
+      ['GRADTAPE_THREADS', ' '],
+      ['GRADTAPE_CHECK_NUMERICS', 'TRUE'],
+      ['GRADTAPE_TRACK_ORIGIN', '2'],
+      ['GRADTAPE_DETERMINISTIC', '0'],
+    ] as const) {
+      const { code, stderr } = await runChild('', { [name]: value });
+      expect([name, value, code === 0]).toEqual([name, value, false]);
+      expect(stderr).toContain('ERR_OPTION');
+      expect(stderr).toContain(name);
+    }
+    const near = await runChild('done(tf.config.deterministic)', { GRADTAPE_THREAD: '1', GRADTAPE_DETERMINISTIC: '1' });
+    expect(jsonOf(near)).toBe(true);
+    expect(near.stderr).toContain('did you mean GRADTAPE_THREADS?');
   });
 
   it('a missing addon: what was looked for and what to do', async () => {
