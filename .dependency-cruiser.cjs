@@ -3,12 +3,12 @@
 const LADDER = [
   ['errors', 'arguments', 'nested', 'dtype', 'shape', 'format', 'turn'], // pure
   ['native', 'config'], // native is the only file that loads the addon
-  ['memory', 'tensor', 'indexed-slices'],
+  ['memory', 'tensor'],
   ['tape'],
   ['pending'],
-  ['constant', 'variable', 'evaluate'],
+  ['constant', 'variable', 'evaluate', 'read'],
   ['op'],
-  ['ops/*'],
+  ['ops/*', 'indexed-slices'],
   ['backward'],
   ['gradient-tape', 'custom-gradient', 'forward-accumulator'],
   ['transforms', 'gradcheck', 'trainable-variables'],

@@ -4,10 +4,9 @@ import type { Seed } from './backward.js';
 import { backpropagate } from './backward.js';
 import { isFloating } from './dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from './errors.js';
-import { IndexedSlices } from './indexed-slices.js';
+import type { IndexedSlices } from './indexed-slices.js';
 import { keysOf, mapNested, type Nested, partOf } from './nested.js';
 import { asTensor } from './op.js';
-import { gather } from './ops/indexing.js';
 import { accompany } from './pending.js';
 import { sameShape, showShape } from './shape.js';
 import type { Cotangent, Entry } from './tape.js';
@@ -467,7 +466,7 @@ function refuseAsync(result: unknown, message: string): void {
 
 /** What to write where an object that is no nest stands among the sources. */
 function collecting(value: unknown): string {
-  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value) && !(value instanceof IndexedSlices)
+  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)
     ? '; trainableVariables(x) gives the variables of objects of a class, Maps and Sets'
     : '';
 }
@@ -476,16 +475,14 @@ function flatten(what: 'target' | 'source', value: unknown): Leaf[] {
   if (isLeaf(value)) return [value];
   const leaves: Leaf[] = [];
   mapNested('gradient', value, (given, path) => {
-    // A sparse gradient that is differentiated again: its elements are those of its values.
-    const leaf = what === 'target' && given instanceof IndexedSlices ? given.values : given;
-    if (!isLeaf(leaf)) {
+    if (!isLeaf(given)) {
       throw new GradtapeError(
         'ERR_NOT_A_TENSOR',
-        `gradient: a ${what} must be a Tensor or Variable, got ${show(leaf)}${path ? ` at ${path}` : ''}` +
-          (what === 'source' ? collecting(leaf) : ''),
+        `gradient: a ${what} must be a Tensor or Variable, got ${show(given)}${path ? ` at ${path}` : ''}` +
+          (what === 'source' ? collecting(given) : ''),
       );
     }
-    leaves.push(leaf);
+    leaves.push(given);
   });
   return leaves;
 }
@@ -501,11 +498,6 @@ function seedsFor(targets: readonly Leaf[], target: unknown, given: unknown): (T
   const walk = (t: unknown, g: unknown, path: string): void => {
     if (isLeaf(t)) {
       seeds.push(g === null || g === undefined ? null : seedFor(t, g as TensorLike, path));
-      return;
-    }
-    if (t instanceof IndexedSlices) {
-      // It stands for the dense tensor, and so does its cotangent.
-      seeds.push(g === null || g === undefined ? null : gather(seedFor(t, g as TensorLike, path), t.indices));
       return;
     }
     if (g === null) {

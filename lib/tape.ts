@@ -2,7 +2,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DType } from './dtype.js';
 import { isFloating } from './dtype.js';
-import type { IndexedSlices } from './indexed-slices.js';
 import type { Shape } from './shape.js';
 import { scalarShape } from './shape.js';
 import type { Cohort, Tensor } from './tensor.js';
@@ -12,7 +11,7 @@ import { atTurnEnd, Opening } from './turn.js';
 /** What a vjp may need of the forward pass; a rule says which, and the entry keeps that and nothing else. */
 export const keep = { nothing: 0, x: 1, y: 2, z: 4, out: 8 } as const;
 
-export type Cotangent = Tensor | IndexedSlices;
+export type Cotangent = Tensor;
 
 /** The pullback with respect to one operand. Returns a cotangent of the operand; null where there is none. */
 export interface Vjp {
