@@ -10,19 +10,19 @@ export class Opening {
   told = false;
   private readonly job: number = executionAsyncId();
   /** The frame of the caller; V8 makes a text of it only when it is read. */
-  private readonly stack: unknown;
+  private readonly trace: { stack?: unknown } = {};
 
   /** `opener` is the function that the caller called. */
   constructor(opener: (...args: never[]) => unknown) {
     const limit = Error.stackTraceLimit;
     if (limitIsFree) Error.stackTraceLimit = 1;
-    Error.captureStackTrace(this, opener);
+    Error.captureStackTrace(this.trace, opener);
     if (limitIsFree) Error.stackTraceLimit = limit;
   }
 
   /** Where, for people: a function, a file and a line. */
   get place(): string {
-    return /^\s*at (.+)$/m.exec(String(this.stack))?.[1] ?? 'an unknown place';
+    return /^\s*at (.+)$/m.exec(String(this.trace.stack))?.[1] ?? 'an unknown place';
   }
 
   /** Whether its turn still runs. */
