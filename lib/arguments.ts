@@ -22,8 +22,16 @@ export const boolean: Kind<boolean> = kind('true or false', (value) => typeof va
 export const string: Kind<string> = kind('a string', (value) => typeof value === 'string');
 export const callback: Kind<(...args: never[]) => unknown> = kind<(...args: never[]) => unknown>(
   'a function',
-  (value: unknown): boolean => typeof value === 'function',
+  (value: unknown): boolean => typeof value === 'function' && isCallable(value),
 );
+/** Whether a function can be called: it is no class, and no proxy that was revoked. */
+export function isCallable(fn: object): boolean {
+  try {
+    return Object.getPrototypeOf(fn) !== undefined && !/^class\b/.test(Function.prototype.toString.call(fn));
+  } catch {
+    return false;
+  }
+}
 /** Whatever the function itself checks: an operand, a shape, an axis. */
 export const anything: Kind<unknown> = { expected: 'a value', read: (value) => value };
 

@@ -1,5 +1,5 @@
 /** GradientTape: TensorFlow's tape, its states and its errors; recording is tape.ts's, differentiating backward.ts's. */
-import { boolean, type Kind, oneOf, options, refused, refuseExtra } from './arguments.js';
+import { boolean, isCallable, type Kind, oneOf, options, refused, refuseExtra } from './arguments.js';
 import type { Seed } from './backward.js';
 import { backpropagate } from './backward.js';
 import { isFloating } from './dtype.js';
@@ -126,6 +126,8 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
     let result: T;
     try {
       result = fn(this);
+    } catch (error) {
+      throw failed('record', fn, error);
     } finally {
       this.leave(tape);
     }
@@ -170,6 +172,8 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
     this.recording = true;
     try {
       return await bound(tape, async () => fn(this));
+    } catch (error) {
+      throw failed('recordAsync', fn, error);
     } finally {
       if (this.tape === tape) this.recording = false;
     }
@@ -275,6 +279,8 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
     let result: T;
     try {
       result = fn();
+    } catch (error) {
+      throw failed('stopRecording', fn, error);
     } finally {
       this.pausing = outer;
       if (this.tape === tape && !this.recording && !pausing.left) {
@@ -429,7 +435,11 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
 
 /** Throws for a method that was taken from its tape. */
 function own(tape: unknown, method: string): void {
-  if (tape instanceof GradientTape) return;
+  try {
+    if (tape instanceof GradientTape) return;
+  } catch {
+    // a revoked proxy
+  }
   throw new ValueError(
     `${method}: must be called on a GradientTape, as tape.${method}(...), got ${show(tape)}`,
     'ERR_RECEIVER',
@@ -437,8 +447,16 @@ function own(tape: unknown, method: string): void {
 }
 
 function callable(method: string, fn: unknown): void {
-  if (typeof fn === 'function') return;
-  throw new TapeError('ERR_TAPE_RECORD', `${method}: expected a function, got ${show(fn)}`);
+  if (typeof fn !== 'function') throw noFunction(method, fn);
+}
+
+function noFunction(method: string, fn: unknown): TapeError {
+  return new TapeError('ERR_TAPE_RECORD', `${method}: expected a function, got ${show(fn)}`);
+}
+
+/** What to throw after a function threw: its own error, unless it could not be called at all (a class). */
+function failed(method: string, fn: object, error: unknown): unknown {
+  return error instanceof TypeError && !isCallable(fn) ? noFunction(method, fn) : error;
 }
 
 /** Throws if a block of the tape was left open when its turn ended. */
