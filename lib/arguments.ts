@@ -22,16 +22,8 @@ export const boolean: Kind<boolean> = kind('true or false', (value) => typeof va
 export const string: Kind<string> = kind('a string', (value) => typeof value === 'string');
 export const callback: Kind<(...args: never[]) => unknown> = kind<(...args: never[]) => unknown>(
   'a function',
-  (value: unknown): boolean => typeof value === 'function' && isCallable(value),
+  (value: unknown): boolean => typeof value === 'function',
 );
-/** Whether a function can be called: it is no class, and no proxy that was revoked. */
-export function isCallable(fn: object): boolean {
-  try {
-    return Object.getPrototypeOf(fn) !== undefined && !/^class\b/.test(Function.prototype.toString.call(fn));
-  } catch {
-    return false;
-  }
-}
 /** Whatever the function itself checks: an operand, a shape, an axis. */
 export const anything: Kind<unknown> = { expected: 'a value', read: (value) => value };
 
@@ -190,6 +182,24 @@ export function isOptions(value: unknown): boolean {
     return isPlainObject(value) && Object.keys(value).length > 0;
   } catch {
     return false; // a proxy that does not let itself be read
+  }
+}
+
+/**
+ * What to throw for an error that calling `f` threw: the same, but for a function that cannot be called (a class, a revoked proxy): the
+ * caller is told so. Asked only after a failure, for finding out takes longer than calling.
+ */
+export function thrownBy(fn: string, f: unknown, error: unknown): unknown {
+  if (!(error instanceof TypeError) || isCallable(f)) return error;
+  return new ValueError(`${fn}: expected a function that can be called, got ${show(f)}`, 'ERR_VALUE');
+}
+
+function isCallable(f: unknown): boolean {
+  try {
+    Object.getPrototypeOf(f);
+    return !/^class\b/.test(Function.prototype.toString.call(f));
+  } catch {
+    return false; // a revoked proxy
   }
 }
 

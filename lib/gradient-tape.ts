@@ -1,5 +1,5 @@
 /** GradientTape: TensorFlow's tape, its states and its errors; recording is tape.ts's, differentiating backward.ts's. */
-import { boolean, isCallable, type Kind, oneOf, options, refused, refuseExtra } from './arguments.js';
+import { boolean, isA, type Kind, oneOf, options, refused, refuseExtra, thrownBy } from './arguments.js';
 import type { Seed } from './backward.js';
 import { backpropagate } from './backward.js';
 import { isFloating } from './dtype.js';
@@ -127,7 +127,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     try {
       result = fn(this);
     } catch (error) {
-      throw failed('record', fn, error);
+      throw thrownBy('record', fn, error);
     } finally {
       this.leave(tape);
     }
@@ -173,7 +173,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     try {
       return await bound(tape, async () => fn(this));
     } catch (error) {
-      throw failed('recordAsync', fn, error);
+      throw thrownBy('recordAsync', fn, error);
     } finally {
       if (this.tape === tape) this.recording = false;
     }
@@ -280,7 +280,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     try {
       result = fn();
     } catch (error) {
-      throw failed('stopRecording', fn, error);
+      throw thrownBy('stopRecording', fn, error);
     } finally {
       this.pausing = outer;
       if (this.tape === tape && !this.recording && !pausing.left) {
@@ -435,11 +435,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
 
 /** Throws for a method that was taken from its tape. */
 function own(tape: unknown, method: string): void {
-  try {
-    if (tape instanceof GradientTape) return;
-  } catch {
-    // a revoked proxy
-  }
+  if (isA(tape, GradientTape)) return;
   throw new ValueError(
     `${method}: must be called on a GradientTape, as tape.${method}(...), got ${show(tape)}`,
     'ERR_RECEIVER',
@@ -447,16 +443,8 @@ function own(tape: unknown, method: string): void {
 }
 
 function callable(method: string, fn: unknown): void {
-  if (typeof fn !== 'function') throw noFunction(method, fn);
-}
-
-function noFunction(method: string, fn: unknown): TapeError {
-  return new TapeError('ERR_TAPE_RECORD', `${method}: expected a function, got ${show(fn)}`);
-}
-
-/** What to throw after a function threw: its own error, unless it could not be called at all (a class). */
-function failed(method: string, fn: object, error: unknown): unknown {
-  return error instanceof TypeError && !isCallable(fn) ? noFunction(method, fn) : error;
+  if (typeof fn === 'function') return;
+  throw new TapeError('ERR_TAPE_RECORD', `${method}: expected a function, got ${show(fn)}`);
 }
 
 /** Throws if a block of the tape was left open when its turn ended. */
@@ -503,10 +491,6 @@ function flatten(what: 'target' | 'source', value: unknown): Leaf[] {
     leaves.push(given);
   });
   return leaves;
-}
-
-function isSlices(value: unknown): value is IndexedSlices {
-  return typeof value === 'object' && value instanceof IndexedSlices;
 }
 
 function entryOf(tape: Recording, leaf: Leaf): Entry | null {
