@@ -40,7 +40,8 @@ const limitIsFree = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.w
  */
 function isQueued(resource: object): boolean {
   if (!Object.hasOwn(resource, 'callback')) return false;
-  return resource.constructor === Object || resource.constructor === AsyncResource;
+  // By name, for the library may be loaded in another realm (jest) than Node's own.
+  return resource.constructor === AsyncResource || resource.constructor?.name === 'Object';
 }
 
 const settled = Promise.resolve();
