@@ -96,7 +96,7 @@ interface Pause {
  * Records the operations on what it watches, and gives gradients with respect to that. U says what its gradients without a path are,
  * where the call of `gradient` does not.
  */
-export class GradientTape<U extends UnconnectedGradients = 'none'> {
+export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients> {
   private readonly persistent: boolean;
   private readonly watches: boolean;
   private readonly unconnected: UnconnectedGradients;
@@ -325,7 +325,7 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
   gradient(target: Nested<Leaf | IndexedSlices>, sources: Nested<Leaf>, opts?: GradientOptions): unknown {
     own(this, 'gradient');
     const tape = this.ready();
-    if (arguments.length === 2 && !this.recording && isLeaf(sources) && target instanceof Tensor) {
+    if (arguments.length === 2 && !this.recording && isLeaf(sources) && isLeaf(target) && target instanceof Tensor) {
       const entry = isFloating(target.dtype) ? tape.find(target) : null;
       if (entry)
         return this.gradientOfOne({ entry, ct: uniformTensor(1, target.dtype, target.shape) }, target, sources);

@@ -98,6 +98,7 @@ export { at, concat, pad, reverse, slice, split, stack, stridedSlice, tile, unst
 export * as optimizers from './optimizers.js';
 export type { NestedArray } from './read.js';
 export { Tensor } from './tensor.js';
+export { trainableVariables } from './trainable-variables.js';
 export { type TensorLike, Variable, type VariableOptions, variable } from './variable.js';
 export { nn };
 
