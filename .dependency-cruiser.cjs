@@ -6,7 +6,7 @@ const LADDER = [
   ['memory', 'tensor', 'indexed-slices'],
   ['tape'],
   ['pending'],
-  ['constant', 'variable', 'evaluate', 'read'],
+  ['constant', 'variable', 'evaluate', 'read', 'sources'],
   ['op'],
   ['ops/*'],
   ['backward'],

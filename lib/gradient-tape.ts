@@ -9,17 +9,11 @@ import { asTensor } from './op.js';
 import { gather } from './ops/indexing.js';
 import { accompany } from './pending.js';
 import { sameShape, showShape } from './shape.js';
+import type { Leaf, Mapped, Sources } from './sources.js';
 import { bound, type Cotangent, type Entry, markTurn, pop, push, Recording, takes } from './tape.js';
 import { Tensor, uniformTensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
 import { Variable, variablesOf } from './variable.js';
-
-/** S with every tensor and variable replaced by R. */
-export type Mapped<S, R> = S extends Tensor | Variable
-  ? R
-  : S extends readonly unknown[] | object
-    ? { [K in keyof S]: Mapped<S[K], R> }
-    : never;
 
 export interface GradientTapeOptions {
   /** Any number of gradients instead of one set; held until the tape is disposed of. Default false. */
@@ -30,18 +24,36 @@ export interface GradientTapeOptions {
 
 export type UnconnectedGradients = 'none' | 'zero' | 'throw';
 
+/** What the pass needs of an AbortSignal. */
+export interface Signal {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  throwIfAborted(): void;
+}
+
 export interface GradientOptions {
   /** Cotangents of the targets, of their structure, shapes and dtypes; null for ones. */
   outputGradients?: Nested<TensorLike | null>;
   /** What a source without a path to a target gets: null (default), zeros, or an error. */
   unconnectedGradients?: UnconnectedGradients;
-  signal?: AbortSignal;
+  signal?: Signal;
 }
-
-type Leaf = Tensor | Variable;
 
 export function isLeaf(value: unknown): value is Leaf {
   return value instanceof Tensor || value instanceof Variable;
+}
+
+/** Every source gets a gradient. */
+type Connected = GradientOptions & { unconnectedGradients: 'zero' | 'throw' };
+
+declare global {
+  // As the compiler's lib esnext.disposable has them, which nobody need have.
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+  }
+  interface Disposable {
+    [Symbol.dispose](): void;
+  }
 }
 
 const consumedText =
@@ -142,7 +154,9 @@ export class GradientTape {
   }
 
   /** Makes tensors and variables leaves of this tape, so that gradients with respect to them can be asked for. */
-  watch(x: Nested<Leaf>): void {
+  watch(x: Nested<Leaf>): void;
+  watch<const T>(x: T & NoInfer<Sources<T>>): void;
+  watch(x: unknown): void {
     const leaves: Leaf[] = isLeaf(x) ? [x] : [];
     if (!isLeaf(x))
       mapNested('watch', x, (value, path) => {
@@ -211,17 +225,27 @@ export class GradientTape {
    * Gradients of the sum of the targets with respect to the sources, in the structure of the sources.
    * A non-persistent tape is consumed by it.
    */
-  gradient<S extends Nested<Leaf>>(
+  gradient<const S extends Nested<Leaf>>(
     target: Nested<Leaf | IndexedSlices>,
     sources: S,
-    opts: GradientOptions & { unconnectedGradients: 'zero' | 'throw' },
+    opts: Connected,
   ): Mapped<S, Tensor>;
-  gradient<S extends Nested<Leaf>>(
+  gradient<const S extends Nested<Leaf>>(
     target: Nested<Leaf | IndexedSlices>,
     sources: S,
     opts?: GradientOptions,
   ): Mapped<S, Tensor | null>;
-  gradient(target: Nested<Leaf | IndexedSlices>, sources: Nested<Leaf>, opts: GradientOptions = plain): unknown {
+  gradient<const T, const S>(
+    target: T & NoInfer<Sources<T>>,
+    sources: S & NoInfer<Sources<S>>,
+    opts: Connected,
+  ): Mapped<S, Tensor>;
+  gradient<const T, const S>(
+    target: T & NoInfer<Sources<T>>,
+    sources: S & NoInfer<Sources<S>>,
+    opts?: GradientOptions,
+  ): Mapped<S, Tensor | null>;
+  gradient(target: unknown, sources: unknown, opts: GradientOptions = plain): unknown {
     const tape = this.ready();
     if (opts === plain && !this.recording && isLeaf(sources) && target instanceof Tensor) {
       const entry = isFloating(target.dtype) ? tape.find(target) : null;
