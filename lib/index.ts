@@ -12,7 +12,7 @@ import type * as reduce from './ops/reduce.js';
 import type * as structure from './ops/structure.js';
 import type * as windows from './ops/windows.js';
 import { Tensor as Node } from './tensor.js';
-import { Variable as VariableClass } from './variable.js';
+import { isVariable } from './variable.js';
 
 export { type Config, config, type DeviceInfo, deviceInfo } from './config.js';
 export type { ConstantOptions } from './constant.js';
@@ -66,7 +66,7 @@ export * from './ops/creation.js';
 export { booleanMask, convertToTensor, gather, gatherNd, oneHot, scatterNd } from './ops/indexing.js';
 export { matmul, norm } from './ops/linalg.js';
 export * from './ops/math.js';
-export * as random from './ops/random.js';
+export * as random from './ops/random-namespace.js';
 export {
   argmax,
   argmin,
@@ -107,7 +107,7 @@ export const Tensor: abstract new (...args: never) => Tensor = Node;
 function tensorsIn(values: readonly unknown[]): Tensor[] {
   const tensors: Tensor[] = [];
   mapNested('evaluate', values, (value, path) => {
-    if (value instanceof VariableClass) tensors.push(value.peek());
+    if (isVariable(value)) tensors.push(value.peek());
     else if (value !== null && value !== undefined)
       tensors.push(asTensor('evaluate', value as never, undefined, `values${path}`));
   });
@@ -148,16 +148,19 @@ type Tail<F> = F extends {
 type Methods<M, Skip = never> = {
   [K in Exclude<keyof M, Skip> as M[K] extends (...args: never[]) => unknown ? K : never]: Tail<M[K]>;
 };
-type NotMethods = 'concat' | 'stack' | 'scatterNd' | 'convertToTensor' | 'IndexedSlices';
+type NotMethods = 'concat' | 'stack' | 'scatterNd' | 'convertToTensor';
 
 /** Every op whose first argument is a tensor, as a method. */
 export interface TensorMethods
   extends Methods<typeof arithmetic, 'relu'>,
     Methods<typeof math>,
     Methods<typeof reduce, 'rootAtZero'>,
-    Methods<typeof structure, 'reshapeTo' | 'spread' | 'sumTo' | 'zeroOf' | 'reducedShape' | 'reduceNodes'>,
+    Methods<
+      typeof structure,
+      'reshapeTo' | 'spread' | 'sumTo' | 'zeroOf' | 'reducedShape' | 'reduceNodes' | 'reduceArguments'
+    >,
     Methods<typeof windows, NotMethods>,
-    Methods<typeof indexing, NotMethods | 'gatherRows' | 'densify'>,
+    Methods<typeof indexing, NotMethods>,
     Methods<typeof linalg>,
     Methods<typeof nn> {}
 
