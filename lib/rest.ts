@@ -1,0 +1,36 @@
+/** Rest: when a program that needed much memory does nothing for a second. Knows no memory. */
+import { setTimeout } from 'node:timers'; // no test runner's fake ones
+
+interface Holder {
+  /** Grows with every use. */
+  work(): number;
+  /** Gives back what is too much for a program at rest. */
+  giveBack(): void;
+}
+
+const restTime = 1000; // ms
+const holders: Holder[] = [];
+let timer: NodeJS.Timeout | null = null;
+
+/** Is told of rests. */
+export function atRest(holder: Holder): void {
+  holders.push(holder);
+}
+
+function workSoFar(): number {
+  let work = 0;
+  for (const holder of holders) work += holder.work();
+  return work;
+}
+
+/** Waits for a rest; keeps no process alive. A loop that never yields has none. */
+export function expectRest(): void {
+  if (timer) return;
+  const before = workSoFar();
+  timer = setTimeout(() => {
+    timer = null;
+    if (workSoFar() !== before) expectRest();
+    else for (const holder of holders) holder.giveBack();
+  }, restTime);
+  timer.unref();
+}
