@@ -82,6 +82,12 @@ let marks = 0;
 /** The pass that runs now, perhaps within a rule of another. */
 let current: Pass | null = null;
 
+/** What an AbortSignal says. */
+interface Aborting {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+}
+
 /** One pass: the entries that the targets depend on, the latest first, and the cotangents gathered so far. */
 class Pass {
   readonly order: Entry[] = [];
@@ -116,7 +122,7 @@ class Pass {
   }
 
   /** Cotangents of the sources. Read while the marks are this pass's own. */
-  run(seeds: readonly Seed[], consume: boolean, signal: AbortSignal | undefined): (Cotangent | null)[] {
+  run(seeds: readonly Seed[], consume: boolean, signal: Aborting | undefined): (Cotangent | null)[] {
     this.start(seeds);
     const { order } = this;
     for (let i = 0; i < order.length; i++) {
@@ -258,7 +264,7 @@ export function backpropagate(
   seeds: readonly Seed[],
   sources: readonly (Entry | null)[],
   consume: boolean,
-  signal?: { readonly aborted: boolean; readonly reason?: unknown },
+  signal?: Aborting,
 ): (Cotangent | null)[] {
   const outer = current;
   const pass = new Pass(outer, sources);

@@ -408,7 +408,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     tape: Recording,
     seeds: readonly Seed[],
     sources: readonly (Entry | null)[],
-    signal?: AbortSignal,
+    signal?: Signal,
   ): (Cotangent | null)[] {
     tape.beginPass();
     if (!this.persistent) this.consume('gradient');
@@ -553,7 +553,7 @@ function sameKeys(expected: number | readonly string[], found: number | readonly
   return found.length === expected.length && expected.every((key) => found.includes(key));
 }
 
-function seedFor(t: Leaf | IndexedSlices, value: TensorLike, path: string): Tensor {
+function seedFor(t: Leaf, value: TensorLike, path: string): Tensor {
   const g = isVariable(value) ? value.value() : asTensor('gradient: outputGradients', value, t.dtype);
   if (g.dtype !== t.dtype) {
     throw new DTypeError(
