@@ -6,7 +6,7 @@ const LADDER = [
   ['memory', 'tensor'],
   ['tape'],
   ['pending'],
-  ['constant', 'variable', 'evaluate', 'read'],
+  ['constant', 'variable', 'evaluate', 'read', 'sources'],
   ['op'],
   ['ops/*', 'indexed-slices'],
   ['backward'],

@@ -262,7 +262,7 @@ export function backpropagate(
   seeds: readonly Seed[],
   sources: readonly (Entry | null)[],
   consume: boolean,
-  signal?: AbortSignal,
+  signal?: { readonly aborted: boolean; readonly reason?: unknown },
 ): (Cotangent | null)[] {
   const outer = current;
   const pass = new Pass(outer, sources);

@@ -1,16 +1,5 @@
 /** Random tensors from counters (Philox): the same seed gives the same numbers on any machine and number of threads. */
-import {
-  anything,
-  argument,
-  integer,
-  isPlainObject,
-  type Kind,
-  options,
-  type Read,
-  refused,
-  type Spec,
-  showDeep,
-} from '../arguments.js';
+import { anything, argument, integer, type Kind, options, positional, refused, showDeep } from '../arguments.js';
 import type { DType } from '../dtype.js';
 import { isFloating, numberAs } from '../dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../errors.js';
@@ -106,36 +95,6 @@ export interface RandomOptions {
   seed?: number;
 }
 
-/** Options that may come after positional ones, as TensorFlow's users write them: two numbers (or tensors), then the rest. */
-function readOptions<S extends Spec>(
-  op: string,
-  spec: S,
-  names: readonly [string, string],
-  given: readonly [unknown, unknown, unknown],
-): Read<S> {
-  const at = given.findIndex((value) => isPlainObject(value) || value === null);
-  const place = at < 0 ? 2 : at;
-  const extra = given.slice(place + 1).find((value) => value !== undefined);
-  if (extra !== undefined) {
-    throw new ValueError(`${op}: takes nothing behind its options, got ${show(extra)}`, 'ERR_OPTION');
-  }
-  const read = options(op, spec, given[place]);
-  names.forEach((name, i) => {
-    if (i < place && given[i] !== undefined && (read as Record<string, unknown>)[name] !== undefined) {
-      throw new ValueError(`${op}: ${name} is given twice`, 'ERR_OPTION');
-    }
-  });
-  return withPositional(read, names, given.slice(0, place));
-}
-
-function withPositional<R extends object>(read: R, names: readonly string[], given: readonly unknown[]): R {
-  const all = { ...read } as Record<string, unknown>;
-  given.forEach((value, i) => {
-    if (value !== undefined) all[names[i] as string] = value;
-  });
-  return all as R;
-}
-
 const floatingKind: Kind<DType> = {
   expected: 'float32 or float64',
   code: 'ERR_DTYPE',
@@ -186,7 +145,7 @@ export function uniform(
 ): Tensor {
   const op = 'random.uniform';
   const s = checkShape(op, shape);
-  const read = readOptions(op, uniformOptions, ['minval', 'maxval'], [minval, maxval, opts]);
+  const read = positional(op, uniformOptions, ['minval', 'maxval'], [minval, maxval, opts]);
   return uniformOf(op, s, read);
 }
 
@@ -261,7 +220,7 @@ export function normal(
 ): Tensor {
   const op = 'random.normal';
   const s = checkShape(op, shape);
-  return normalOf(op, s, readOptions(op, normalOptions, ['mean', 'stddev'], [mean, stddev, opts]));
+  return normalOf(op, s, positional(op, normalOptions, ['mean', 'stddev'], [mean, stddev, opts]));
 }
 
 /** @internal normal for another function, whose name errors say. */
@@ -293,7 +252,7 @@ export function truncatedNormal(
 ): Tensor {
   const op = 'random.truncatedNormal';
   const s = checkShape(op, shape);
-  return truncatedNormalOf(op, s, readOptions(op, normalOptions, ['mean', 'stddev'], [mean, stddev, opts]));
+  return truncatedNormalOf(op, s, positional(op, normalOptions, ['mean', 'stddev'], [mean, stddev, opts]));
 }
 
 /** @internal truncatedNormal for another function, whose name errors say. */
