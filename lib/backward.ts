@@ -78,6 +78,8 @@ const kWanted = 1; // lies between a source and a target; only these are differe
 const kSource = 2;
 const kStates = 3;
 
+const nothing: (Cotangent | null | undefined)[] = [];
+
 let marks = 0;
 /** The pass that runs now, perhaps within a rule of another. */
 let current: Pass | null = null;
@@ -92,7 +94,7 @@ interface Aborting {
 class Pass {
   readonly order: Entry[] = [];
   private readonly sources: readonly (Entry | null)[];
-  private readonly cts: (Cotangent | null | undefined)[];
+  private cts: (Cotangent | null | undefined)[] = nothing;
   private readonly mark: number;
   /** Nothing before the earliest source can depend on one. */
   private readonly earliest: number;
@@ -111,12 +113,11 @@ class Pass {
     let earliest = Number.POSITIVE_INFINITY;
     for (const source of sources) if (source && source.outId < earliest) earliest = source.outId;
     this.earliest = earliest;
-    this.cts = [];
   }
 
   private start(seeds: readonly Seed[]): void {
     this.collect(seeds);
-    this.cts.length = this.order.length;
+    this.cts = new Array(this.order.length);
     this.reach();
     for (const { entry, ct } of seeds) if (this.has(entry)) this.put(entry, ct);
   }
@@ -142,7 +143,7 @@ class Pass {
   }
 
   private collect(seeds: readonly Seed[]): void {
-    heap.length = 0; // a pass that failed may have left some
+    if (heap.length > 0) heap.length = 0; // left by a pass that failed
     for (const { entry } of seeds) this.meet(entry);
     while (heap.length > 0) {
       const e = popEntry();
@@ -239,14 +240,17 @@ class Pass {
   }
 
   private pullTogether(e: Entry): void {
+    if (!e.op.pullAll) return;
     const parts = e.parts ?? [e];
-    const given = parts.map((part) => (this.has(part) ? (this.cts[part.at] ?? null) : null));
-    if (!e.op.pullAll || given.every((ct) => ct === null)) return;
-    // A result that nobody differentiated through has a cotangent of zeros.
-    const cts = given.map((ct, k) => {
-      const { outDType, outShape } = parts[k] as Entry;
-      return ct ? densify(ct) : uniformTensor(0, outDType, outShape);
-    });
+    const cts: Tensor[] = [];
+    let any = false;
+    for (const part of parts) {
+      const ct = this.has(part) ? this.cts[part.at] : null;
+      if (ct) any = true;
+      // A result that nobody differentiated through has a cotangent of zeros.
+      cts.push(ct ? densify(ct) : uniformTensor(0, part.outDType, part.outShape));
+    }
+    if (!any) return;
     const pulled = e.op.pullAll(cts, e);
     for (let k = 0; k < e.count; k++) {
       const operand = e.operand(k);

@@ -107,7 +107,7 @@ export class Recording {
   hidden = 0;
   /** How many passes go through its entries; what is released meanwhile is let go of after. */
   private passes = 0;
-  private doomed: (readonly Entry[])[] = [];
+  private doomed: readonly Entry[] | null = null;
   /** Its place on the stack of active tapes; -1: on none. */
   place = -1;
   /** The opening of the block (enter) that records on it, or of one that was left open; null: record() ends before the turn does. */
@@ -266,15 +266,15 @@ export class Recording {
 
   endPass(): void {
     this.passes--;
-    if (this.passes > 0 || this.doomed.length === 0) return;
-    for (const entries of this.doomed) releaseEntries(entries);
-    this.doomed = [];
+    if (this.passes > 0 || this.doomed === null) return;
+    releaseEntries(this.doomed);
+    this.doomed = null;
   }
 
   /** Lets go of everything that the entries kept. */
   release(): void {
-    if (this.passes > 0) this.doomed.push(this.entries);
-    else releaseEntries(this.entries);
+    if (this.passes === 0) releaseEntries(this.entries);
+    else this.doomed = this.doomed === null ? this.entries : [...this.doomed, ...this.entries];
     this.entries = [];
     this.swept = null;
     this.sweptCohorts = null;

@@ -336,11 +336,9 @@ const concatOp: RecordedOp = {
   vjps: [],
   pullAll: ([ct], e) => {
     const axis = e.attributes as number;
-    return divide(
-      ct as Tensor,
-      Array.from({ length: e.count }, (_, k) => e.shape(k)[axis] as number),
-      axis,
-    );
+    const lengths: number[] = [];
+    for (let k = 0; k < e.count; k++) lengths.push(e.shape(k)[axis] as number);
+    return divide(ct as Tensor, lengths, axis);
   },
 };
 const splitOp: RecordedOp = {
@@ -357,15 +355,18 @@ function join(tensors: readonly Tensor[], shape: Shape, axis: number): Tensor {
 
 /** The parts of these lengths, as the results of one op. */
 function divide(a: Tensor, lengths: readonly number[], axis: number): Tensor[] {
+  const recording = isRecording();
+  const alike = recording ? undefined : a.uniform;
   const step = a.shape.map(() => 1);
   let start = 0;
   const parts = lengths.map((length) => {
     const begin = a.shape.map((_, d) => (d === axis ? start : 0));
     start += length;
     const shape = Object.freeze(a.shape.map((n, d) => (d === axis ? length : n)));
+    if (alike !== undefined) return uniformTensor(alike, a.dtype, shape);
     return node('split', kSlice, a.dtype, shape, a, null, interleave({ begin, step }));
   });
-  if (isRecording()) recordMany(splitOp, parts, [a], axis);
+  if (recording) recordMany(splitOp, parts, [a], axis);
   for (const t of parts) done(t);
   return parts;
 }
