@@ -1,5 +1,5 @@
 /** Reductions beside the sum: means, extremes, products, tests; and the positions of extremes. */
-import { isOptions, options, refuseExtra } from '../arguments.js';
+import { isOptions, options, refuseBehind, refuseExtra } from '../arguments.js';
 import type { DType } from '../dtype.js';
 import { isFloating } from '../dtype.js';
 import { DTypeError, ShapeError } from '../errors.js';
@@ -85,8 +85,8 @@ function extreme(name: string): Reduction {
   const op: RecordedOp = { name, vjps: [fromXOut(shareExtreme)] };
   const sense = name === 'reduceMax' ? -1 : 1;
   return function (x, axis, opts) {
-    if (arguments.length > 3) refuseExtra(name, arguments[3], undefined);
     const { a, axes, shape, kept } = prepare(name, numeric, x, axis, opts);
+    if (arguments.length > 3) refuseBehind(name, arguments[3]);
     if (axes.length === 0) return identity(a);
     const empty = isFloating(a.dtype) ? sense * Number.POSITIVE_INFINITY : sense < 0 ? -(2 ** 31) : 2 ** 31 - 1;
     const t = reduceNodes(name, opcode, a, axes, shape, a.dtype === 'uint8' ? (sense < 0 ? 0 : 255) : empty);
@@ -102,8 +102,8 @@ export const reduceMin: Reduction = extreme('reduceMin');
 
 /** The mean; of integers it is rounded towards zero, as in TensorFlow. */
 export function reduceMean(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
-  if (arguments.length > 3) refuseExtra('reduceMean', arguments[3], undefined);
   const { a, axes, keepdims } = prepare('reduceMean', numeric, x, axis, opts);
+  if (arguments.length > 3) refuseBehind('reduceMean', arguments[3]);
   return meanOf(a, axes, keepdims);
 }
 
@@ -170,8 +170,8 @@ function flip(t: Tensor): Tensor {
 
 /** The product; of integers it wraps around. */
 export function reduceProd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
-  if (arguments.length > 3) refuseExtra('reduceProd', arguments[3], undefined);
   const { a, axes, shape, kept } = prepare('reduceProd', numeric, x, axis, opts);
+  if (arguments.length > 3) refuseBehind('reduceProd', arguments[3]);
   if (axes.length === 0) return identity(a);
   if (a.dtype === 'uint8') return cast(reduceNodes('reduceProd', kProd, cast(a, 'int32'), axes, shape, 1), 'uint8');
   const t = reduceNodes('reduceProd', kProd, a, axes, shape, 1);
@@ -205,8 +205,8 @@ function largestFinite(x: Tensor, axes: readonly number[]): Tensor {
 
 /** log(sum(exp(x))), without overflow. */
 export function reduceLogsumexp(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
-  if (arguments.length > 3) refuseExtra('reduceLogsumexp', arguments[3], undefined);
   const { a, axes, shape, kept } = prepare('reduceLogsumexp', floats, x, axis, opts);
+  if (arguments.length > 3) refuseBehind('reduceLogsumexp', arguments[3]);
   return done(
     composed(lseOp, [a], { axes, kept } satisfies Reduced, () => {
       const count = sizeOf(axes.map((d) => a.shape[d] as number));
@@ -227,15 +227,15 @@ function varianceOf(a: Tensor, axes: readonly number[], keepdims: boolean): Tens
 
 /** The mean squared deviation from the mean. */
 export function reduceVariance(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
-  if (arguments.length > 3) refuseExtra('reduceVariance', arguments[3], undefined);
   const { a, axes, keepdims } = prepare('reduceVariance', floats, x, axis, opts);
+  if (arguments.length > 3) refuseBehind('reduceVariance', arguments[3]);
   return varianceOf(a, axes, keepdims);
 }
 
 /** The square root of the variance; its gradient is 0 where the variance is. */
 export function reduceStd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
-  if (arguments.length > 3) refuseExtra('reduceStd', arguments[3], undefined);
   const { a, axes, keepdims } = prepare('reduceStd', floats, x, axis, opts);
+  if (arguments.length > 3) refuseBehind('reduceStd', arguments[3]);
   return rootAtZero(varianceOf(a, axes, keepdims));
 }
 
@@ -248,8 +248,8 @@ export function rootAtZero(t: Tensor): Tensor {
 function test(name: string, kernel: string, empty: number): Reduction {
   const opcode = opcodeOf(kernel);
   return function (x, axis, opts) {
-    if (arguments.length > 3) refuseExtra(name, arguments[3], undefined);
     const { a, axes, shape } = prepare(name, ['bool'], x, axis, opts);
+    if (arguments.length > 3) refuseBehind(name, arguments[3]);
     if (axes.length === 0) return identity(a);
     return done(reduceNodes(name, opcode, a, axes, shape, empty));
   };

@@ -1,5 +1,5 @@
 /** Linear maps that move, copy or add elements and compute nothing else; each is beside its transpose. */
-import { boolean, isOptions, listOf, options, refuseExtra, refuseSpread } from '../arguments.js';
+import { boolean, isOptions, listOf, options, refuseBehind, refuseExtra, refuseSpread } from '../arguments.js';
 import type { DType } from '../dtype.js';
 import { checkDType, isFloating } from '../dtype.js';
 import { DTypeError, ShapeError, show } from '../errors.js';
@@ -192,9 +192,9 @@ export function reduceArguments(
  * The options may stand in the place of the axis.
  */
 export function reduceSum(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
-  if (arguments.length > 3) refuseExtra('reduceSum', arguments[3], undefined);
   const a = asTensor('reduceSum', x);
   const [over, keepdims] = reduceArguments('reduceSum', axis, opts);
+  if (arguments.length > 3) refuseBehind('reduceSum', arguments[3]);
   const axes = checkAxes('reduceSum', over, a.rank);
   if (a.dtype === 'uint8') return cast(sumOver(cast(a, 'int32'), axes, keepdims), 'uint8');
   if (a.dtype === 'bool') {

@@ -5,6 +5,7 @@ import {
   listOf,
   oneOf,
   options,
+  refuseBehind,
   refused,
   refuseExtra,
   refuseSpread,
@@ -233,9 +234,9 @@ export function pad(
   paddings: readonly (readonly [number, number] | Lengths)[],
   opts?: PadOptions,
 ): Tensor {
-  if (arguments.length > 3) refuseExtra('pad', arguments[3], undefined);
   const a = asTensor('pad', x);
   const { mode = 'CONSTANT', constantValues: value = 0 } = options('pad', padOptions, opts);
+  if (arguments.length > 3) refuseBehind('pad', arguments[3]);
   const pairs = checkPaddings(a, paddings);
   const shape = guardShape(
     'pad',
