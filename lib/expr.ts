@@ -37,6 +37,7 @@ export function expr(strings: TemplateStringsArray, ...holes: readonly ExprHole[
   try {
     const result = formula(holes);
     place = -1;
+    if (result instanceof Variable) return result.value(); // a tensor of its own
     return result instanceof Tensor ? result : asTensor('expr', result as TensorLike);
   } catch (error) {
     throw error instanceof GradtapeError ? pointed(error, strings) : error;

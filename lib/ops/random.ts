@@ -1,11 +1,11 @@
 /** Random tensors from counters (Philox): the same seed gives the same numbers on any machine and number of threads. */
-import { randomBytes } from 'node:crypto';
 import { anything, argument, integer, type Kind, options, positional, refused, showDeep } from '../arguments.js';
 import type { DType } from '../dtype.js';
 import { isFloating, numberAs } from '../dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
 import { asTensor, done, node } from '../op.js';
+import { type Stream, setSharedStream, sharedStream } from '../random-stream.js';
 import { broadcastShapes, checkShape, type Shape, sameShape, showShape, sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
@@ -20,16 +20,6 @@ const kUniform = opcodeOf('randomUniform');
 const kNormal = opcodeOf('randomNormal');
 const kPermutation = opcodeOf('randomPermutation');
 
-interface Stream {
-  low: number;
-  high: number;
-  /** Numbers drawn so far. */
-  offset: number;
-}
-
-const entropy = randomBytes(8);
-let shared: Stream = { low: entropy.readUInt32LE(0), high: entropy.readUInt32LE(4), offset: 0 };
-
 const seedKind = integer(0);
 const seedOptions = { seed: seedKind } as const;
 
@@ -43,7 +33,7 @@ export function setSeed(seed: number): void {
   if (taken === refused) {
     throw new ValueError(`random.setSeed: seed must be ${seedKind.expected}, got ${showDeep(seed)}`, 'ERR_OPTION');
   }
-  shared = streamOf(taken);
+  setSharedStream(streamOf(taken));
 }
 
 /** Where the shared stream is; of plain numbers, for JSON. */
@@ -55,7 +45,8 @@ export interface RandomState {
 
 /** Where the shared stream is: after `setState(getState())` the same numbers come again. */
 export function getState(): RandomState {
-  return { key: [shared.low, shared.high], offset: shared.offset };
+  const { low, high, offset } = sharedStream();
+  return { key: [low, high], offset };
 }
 
 // Beyond it the count of numbers drawn would lose units before any stream is used up.
@@ -82,12 +73,12 @@ export function setState(state: RandomState): void {
   if (!key || offset === undefined) {
     throw new ValueError('random.setState: expected what getState gave, { key, offset }', 'ERR_OPTION');
   }
-  shared = { low: key[0], high: key[1], offset };
+  setSharedStream({ low: key[0], high: key[1], offset });
 }
 
 /** The stream to draw from: the shared one, or the seed's own. */
 function streamFor(seed: number | undefined): Stream {
-  return seed === undefined ? shared : streamOf(seed);
+  return seed === undefined ? sharedStream() : streamOf(seed);
 }
 
 /** Takes the next numbers of the stream. */
