@@ -1,5 +1,5 @@
 /** gradcheck: gradients against central differences, in float64. The entry `gradtape/gradcheck`. */
-import { argument, callback, isA, type Kind, number, options, refused } from './arguments.js';
+import { argument, callback, isA, type Kind, number, options, refused, thrownBy } from './arguments.js';
 import { isFloating } from './dtype.js';
 import { DTypeError, GradtapeError, show, ValueError } from './errors.js';
 import { GradientTape } from './gradient-tape.js';
@@ -48,10 +48,18 @@ function isList(value: unknown): value is readonly TensorLike[] {
 
 type Fn = (...inputs: Tensor[]) => Tensor;
 
+function outputOf(f: Fn, inputs: Tensor[]): unknown {
+  try {
+    return f(...inputs);
+  } catch (error) {
+    throw thrownBy('gradcheck', f, error);
+  }
+}
+
 /** sum(f * a fixed random cotangent): a scalar whose gradient checks every output at once. */
 function projected(f: Fn): Fn {
   return (...inputs) => {
-    const value: unknown = f(...inputs);
+    const value = outputOf(f, inputs);
     const y = isA(value, Variable) ? value.value() : value;
     if (!isA(y, Tensor)) throw new ValueError(`gradcheck: f must return a Tensor, got ${show(y)}`, 'ERR_NOT_A_TENSOR');
     if (!isFloating(y.dtype)) {

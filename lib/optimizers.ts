@@ -1,6 +1,8 @@
 /** Optimizers with Keras' defaults. A step only assigns pending values; they are computed with whatever is looked at next. */
 import {
+  argument,
   boolean,
+  callback,
   isA,
   isPlainObject,
   type Kind,
@@ -10,6 +12,8 @@ import {
   refused,
   type Spec,
   showDeep,
+  string,
+  thrownBy,
 } from './arguments.js';
 import { isFloating } from './dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from './errors.js';
@@ -90,6 +94,15 @@ interface Trained {
 type Applied = readonly [Tensor | IndexedSlices, Variable];
 const nothing: readonly never[] = [];
 
+/** What a user's function returns. */
+function called<A, T>(op: string, fn: (argument: A) => T, argument: A): T {
+  try {
+    return fn(argument);
+  } catch (error) {
+    throw thrownBy(op, fn, error);
+  }
+}
+
 /** What lossFn returned that is no loss: kept from `record`, which looks into what it gets. */
 class NoLoss {
   readonly value: unknown;
@@ -110,6 +123,9 @@ export abstract class Optimizer {
   #learningRate: LearningRate;
 
   constructor(name: string, opts: OptimizerOptions, defaultRate: number) {
+    argument('Optimizer', 'name', string, name);
+    argument('Optimizer', 'defaultRate', rateKind, defaultRate);
+    if (!isPlainObject(opts)) throw new ValueError(`${name}: expected options, got ${show(opts)}`, 'ERR_OPTION');
     const { learningRate, clipnorm, globalClipnorm, weightDecay } = opts;
     const read = options(name, common, { learningRate, clipnorm, globalClipnorm, weightDecay });
     if (read.clipnorm !== undefined && read.globalClipnorm !== undefined) {
@@ -208,13 +224,11 @@ export abstract class Optimizer {
    */
   minimize(lossFn: (tape: GradientTape) => Tensor | Variable, variables: Nested<Variable>): Tensor {
     const op = Optimizer.#called(this, 'minimize');
-    if (typeof lossFn !== 'function') {
-      throw new ValueError(`${op}: lossFn must be a function that computes the loss, got ${show(lossFn)}`);
-    }
+    argument(op, 'lossFn', callback, lossFn);
     const list = leavesOf(op, variables);
     const tape = new Tape();
     const loss = tape.record((): unknown => {
-      const value: unknown = lossFn(tape);
+      const value = called(op, lossFn as (tape: GradientTape) => unknown, tape);
       if (isA(value, Variable)) return value.value();
       return isA(value, Tensor) || isA(value, Promise) ? value : new NoLoss(value);
     });
@@ -263,7 +277,7 @@ export abstract class Optimizer {
   #rate(op: string, step: number): number {
     const rate = this.#learningRate;
     if (typeof rate === 'number') return rate;
-    const told = typeof rate === 'function' ? rate(step) : rate;
+    const told = typeof rate === 'function' ? called(op, rate, step) : rate;
     const t = isA(told, Variable) ? told.peek() : told;
     const value: unknown = isA(t, Tensor) && t.size === 1 ? t.item() : t;
     if (isRate(value)) return value;
@@ -450,6 +464,7 @@ function walk(
 }
 
 function isIterable(value: unknown): value is Iterable<unknown> {
+  if (ArrayBuffer.isView(value)) return false; // of numbers; one that is detached cannot even be looped over
   try {
     return typeof (value as Iterable<unknown> | null | undefined)?.[Symbol.iterator] === 'function';
   } catch {
