@@ -14,7 +14,7 @@ import { bound, crossedBlock, openBlock, pause, pop, push, Recording, resume } f
 import { Tensor, uniformTensor } from './tensor.js';
 import type { Opening } from './turn.js';
 import type { TensorLike } from './variable.js';
-import { Variable, variablesOf } from './variable.js';
+import { isVariable, Variable, variablesOf } from './variable.js';
 
 export interface GradientTapeOptions {
   /** Any number of gradients instead of one set; held until the tape is disposed of. Default false. */
@@ -110,7 +110,7 @@ interface Pause {
  * Records the operations on what it watches, and gives gradients with respect to that. U says what its gradients without a path are,
  * where the call of `gradient` does not.
  */
-export class GradientTape<U extends UnconnectedGradients = 'none'> {
+export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients> {
   private readonly persistent: boolean;
   private readonly watches: boolean;
   private readonly unconnected: UnconnectedGradients;
@@ -348,7 +348,7 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
   gradient(target: unknown, sources: unknown, opts?: GradientOptions): unknown {
     own(this, 'gradient');
     const tape = this.ready();
-    if (arguments.length === 2 && !this.recording && isLeaf(sources) && target instanceof Tensor) {
+    if (arguments.length === 2 && !this.recording && isLeaf(sources) && isLeaf(target) && target instanceof Tensor) {
       const entry = isFloating(target.dtype) ? tape.find(target) : null;
       if (entry)
         return this.gradientOfOne({ entry, ct: uniformTensor(1, target.dtype, target.shape) }, target, sources);
@@ -394,12 +394,7 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
       }
     });
     if (from.some((s) => s instanceof Variable)) for (const t of targets) if (t instanceof Tensor) accompany(t);
-    let pulled: (Cotangent | null)[];
-    try {
-      pulled = backpropagate(seeds, entries, !this.persistent, given.signal);
-    } finally {
-      if (!this.persistent) this.consume('gradient');
-    }
+    const pulled = this.pull(tape, seeds, entries, given.signal);
     if (isLeaf(sources)) return direct[0] ?? pulled[0] ?? unconnectedValue(sources, unconnected, '');
     let i = 0;
     return mapNested('gradient', sources, (_, path) => {
@@ -413,11 +408,24 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
   /** The usual call, without the rest's ceremony. */
   private gradientOfOne(seed: Seed, target: Tensor, source: Leaf): Tensor | null {
     if (source instanceof Variable) accompany(target);
+    const tape = this.tape as Recording;
+    const pulled = this.pull(tape, [seed], [entryOf(tape, source)]);
+    return (pulled[0] as Tensor | null) ?? unconnectedValue(source, this.unconnected, '');
+  }
+
+  /** One pass. A non-persistent tape is consumed when it begins, so that a rule that asks it again is told. */
+  private pull(
+    tape: Recording,
+    seeds: readonly Seed[],
+    sources: readonly (Entry | null)[],
+    signal?: AbortSignal,
+  ): (Cotangent | null)[] {
+    tape.beginPass();
+    if (!this.persistent) this.consume('gradient');
     try {
-      const pulled = backpropagate([seed], [entryOf(this.tape as Recording, source)], !this.persistent);
-      return (pulled[0] as Tensor | null) ?? unconnectedValue(source, this.unconnected, '');
+      return backpropagate(seeds, sources, !this.persistent, signal);
     } finally {
-      if (!this.persistent) this.consume('gradient');
+      tape.endPass();
     }
   }
 
@@ -556,7 +564,7 @@ function sameKeys(expected: number | readonly string[], found: number | readonly
 }
 
 function seedFor(t: Leaf, value: TensorLike, path: string): Tensor {
-  const g = asTensor('gradient: outputGradients', value, t.dtype);
+  const g = isVariable(value) ? value.value() : asTensor('gradient: outputGradients', value, t.dtype);
   if (g.dtype !== t.dtype) {
     throw new DTypeError(
       `gradient: outputGradients${path} has dtype ${g.dtype}, its target ${t.dtype}; write cast(g, '${t.dtype}')`,

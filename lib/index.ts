@@ -36,7 +36,8 @@ export {
 export { IndexedSlices } from './indexed-slices.js';
 export * as initializers from './initializers.js';
 export * as losses from './losses.js';
-export { type MemoryInfo, memory } from './native.js';
+export { clearMemory, memory } from './memory.js';
+export type { MemoryInfo } from './native.js';
 export type { Nested } from './nested.js';
 export {
   add,
@@ -97,6 +98,7 @@ export { at, concat, pad, reverse, slice, split, stack, stridedSlice, tile, unst
 export * as optimizers from './optimizers.js';
 export type { NestedArray } from './read.js';
 export type { Leaf, Mapped, MustBeATensorOrVariable, Sources } from './sources.js';
+export { trainableVariables } from './trainable-variables.js';
 export { type TensorLike, Variable, type VariableOptions, variable } from './variable.js';
 export { nn };
 
@@ -157,7 +159,15 @@ export interface TensorMethods
     Methods<typeof reduce, 'rootAtZero'>,
     Methods<
       typeof structure,
-      'reshapeTo' | 'spread' | 'sumTo' | 'zeroOf' | 'reducedShape' | 'reduceNodes' | 'reduceArguments'
+      | 'reshapeTo'
+      | 'spread'
+      | 'sumTo'
+      | 'zeroOf'
+      | 'reducedShape'
+      | 'reduceNodes'
+      | 'reduceArguments'
+      | 'connect'
+      | 'linked'
     >,
     Methods<typeof windows, NotMethods>,
     Methods<typeof indexing, NotMethods>,

@@ -1,10 +1,13 @@
 /** Memory for elements: V8's buffers, taken again once the tensor that had them is collected. */
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
+import { constants } from 'node:buffer';
+import { collectAll, collectYoung } from './collector.js';
 import type { DType, TypedArray } from './dtype.js';
 import { dtypeBytes, newArray, viewOf } from './dtype.js';
 import { GradtapeError } from './errors.js';
-import { addressOf, released, track } from './native.js';
+import type { MemoryInfo } from './native.js';
+import * as native from './native.js';
+import { addressOf, common, released, track } from './native.js';
+import { atRest, expectRest } from './rest.js';
 
 /** Elements in memory, 64-byte aligned, never handed out: whoever reads or writes them holds this object meanwhile. */
 export interface TensorBuffer {
@@ -24,11 +27,10 @@ const align = 64;
 // The first write to fresh memory costs a page fault per 4 KB, 13 times what it costs in huge pages (measured: 2.3 ms
 // against 0.17 ms for 4 MB). So large buffers start on a boundary of one, for which the addon asks the system.
 const hugePage = 2 ** 21;
-/** What may lie idle; beyond it, V8 gets its buffers back. Clearing fresh pages takes as long as computing what goes into them. */
+/** What may lie idle; beyond it, the system gets its memory back. Clearing fresh pages takes as long as computing what goes into them. */
 const busyLimit = 2 ** 29;
-/** What may lie idle for longer than this many ms. */
+/** What may lie idle at rest. */
 const restLimit = 2 ** 26;
-const restTime = 1000;
 /** After so many bytes of blocks taken, V8 is asked to look for dead ones: soon, while they are still in the cache. */
 const nudgeBytes = 24 * 2 ** 20;
 /**
@@ -43,6 +45,7 @@ const idle = new Map<number, number[]>(); // blocks by their size, the size aske
 let asked: number[] = []; // those of the size asked for latest
 let askedSize = 0;
 let idleBytes = 0;
+let heldBytes = 0; // of all blocks, idle or not
 let taken = 0; // bytes since the last nudge
 let takenEver = 0;
 
@@ -54,40 +57,25 @@ function alignedMemory(dtype: DType, size: number, bytes: number, boundary: numb
   return { memory, offset, address: base + offset, bytes };
 }
 
+/** Most bytes that `Buffer` allocates: 4 GB on Node 20. */
+const bufferLimit = constants.MAX_LENGTH;
+
+/** Unzeroed, except beyond what `Buffer` allocates: zeros of that size come as fresh pages anyway. */
 function memoryFor(dtype: DType, size: number, bytes: number): ArrayBuffer {
+  const make = (): ArrayBuffer =>
+    bytes <= bufferLimit ? (Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer) : new ArrayBuffer(bytes);
   try {
-    return Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer;
+    return make();
+  } catch {
+    clearIdle(); // what lies idle may be what is missing
+  }
+  try {
+    return make();
   } catch {
     throw new GradtapeError(
       'ERR_OUT_OF_MEMORY',
-      `gradtape: no memory for ${size} elements of ${dtype} (${size * dtypeBytes[dtype]} bytes)`,
+      `gradtape: no memory for ${size} elements of ${dtype} (${size * dtypeBytes[dtype]} bytes): Node ${process.version} gave no ArrayBuffer of this size`,
     );
-  }
-}
-
-let collectYoung: (() => void) | null = null;
-
-/**
- * Asks V8 to collect its young objects (0.2 ms): blocks used again are nothing new to it, so it has no reason of its own. Its function
- * for that is had for the asking, once. Allocating to make it collect does not do: it then starts its great collections too,
- * and while it marks for one, what dies young is not found.
- */
-function nudge(): void {
-  collectYoung ??= youngCollector();
-  collectYoung();
-}
-
-function youngCollector(): () => void {
-  const given = globalThis.gc; // node --expose-gc, which then stays as it is
-  if (given) return () => given({ type: 'minor' });
-  try {
-    setFlagsFromString('--expose-gc');
-    const gc = runInNewContext('gc') as (opts: { type: 'minor' }) => void;
-    return () => gc({ type: 'minor' });
-  } catch {
-    return () => undefined;
-  } finally {
-    setFlagsFromString('--no-expose-gc');
   }
 }
 
@@ -104,20 +92,25 @@ function reclaim(): void {
   if (idleBytes > restLimit) expectRest();
 }
 
-let resting: NodeJS.Timeout | null = null;
-let takenBefore = 0;
+atRest({
+  work: () => takenEver,
+  giveBack: () => {
+    const limit = succeeded ? 0 : restLimit;
+    if (heldBytes <= limit) return;
+    collectYoung();
+    reclaim();
+    while (idleBytes > limit) dropOne();
+  },
+});
 
-/** Sees to it that a program that needed much and now needs little gives most of it back. */
-function expectRest(): void {
-  if (resting) return;
-  takenBefore = takenEver;
-  resting = setTimeout(() => {
-    resting = null;
-    if (takenEver !== takenBefore) return expectRest();
-    while (idleBytes > restLimit) dropOne();
-  }, restTime);
-  resting.unref();
+// A copy of the library that is loaded after this one (a test runner's, a hot reload's) most likely comes in its place.
+let succeeded = false;
+function succeed(): void {
+  succeeded = true;
+  expectRest();
 }
+(common['latest'] as WeakRef<() => void> | undefined)?.deref()?.();
+common['latest'] = new WeakRef(succeed);
 
 /** Drops a block of the size that nobody has asked for for the longest time. */
 function dropOne(): void {
@@ -127,7 +120,9 @@ function dropOne(): void {
       if (list !== asked) idle.delete(bytes);
       continue;
     }
+    native.free((blocks[place] as Block).memory);
     blocks[place] = null;
+    heldBytes -= bytes;
     vacant.push(place);
     idleBytes -= bytes;
     return;
@@ -138,6 +133,8 @@ function newBlock(dtype: DType, size: number, bytes: number): number {
   const block = alignedMemory(dtype, size, bytes, bytes >= hugePage ? hugePage : align);
   const place = vacant.pop() ?? blocks.length;
   blocks[place] = block;
+  heldBytes += bytes;
+  if (heldBytes > restLimit) expectRest();
   return place;
 }
 
@@ -160,7 +157,7 @@ function takeBlock(dtype: DType, size: number, bytes: number): TensorBuffer {
   takenEver += bytes;
   if (taken > Math.max(nudgeBytes, 3 * bytes)) {
     taken = 0;
-    nudge();
+    collectYoung();
   }
   if (bytes !== askedSize) ask(bytes);
   if (asked.length === 0) reclaim();
@@ -171,9 +168,21 @@ function takeBlock(dtype: DType, size: number, bytes: number): TensorBuffer {
 }
 
 function tracked(dtype: DType, size: number, { memory, offset, address }: Block, place: number): TensorBuffer {
-  const buffer = { address, elements: viewOf(dtype, memory, offset, size) };
+  const buffer = { address, elements: elementsOf(dtype, memory, offset, size) };
   track(buffer, size * dtypeBytes[dtype], place);
   return buffer;
+}
+
+/** @throws GradtapeError where typed arrays end: at 2^32 elements on Node 20, later on newer ones */
+function elementsOf(dtype: DType, memory: ArrayBuffer, offset: number, size: number): TypedArray {
+  try {
+    return viewOf(dtype, memory, offset, size);
+  } catch {
+    throw new GradtapeError(
+      'ERR_OUT_OF_MEMORY',
+      `gradtape: ${size} elements of ${dtype} are more than a typed array of Node ${process.version} can have; compute it in parts`,
+    );
+  }
 }
 
 let shared: Block | null = null;
@@ -204,5 +213,29 @@ export function unzeroed(dtype: DType, size: number): TypedArray {
   if (bytes < hugePage) return newArray(dtype, size);
   const memory = memoryFor(dtype, size, bytes);
   addressOf(memory); // asks for huge pages
-  return viewOf(dtype, memory, 0, size);
+  return elementsOf(dtype, memory, 0, size);
+}
+
+/** Frees the blocks that nobody has. */
+function clearIdle(): void {
+  reclaim();
+  while (idleBytes > 0) dropOne();
+}
+
+/** Counts of what is alive and of what the library keeps. */
+export function memory(): MemoryInfo {
+  const info = native.memory();
+  reclaim();
+  info.idleBytes += idleBytes;
+  return info;
+}
+
+/**
+ * Gives back what the library keeps for later: blocks of tensors that are gone, idle arenas, the plans of programs. What comes next is
+ * slower once. Nothing needs this: what is too much goes back by itself when the program rests for a second.
+ */
+export function clearMemory(): void {
+  collectAll(); // so that the blocks of the latest dead are known
+  clearIdle();
+  native.clear();
 }

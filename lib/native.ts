@@ -2,13 +2,15 @@
 import { join } from 'node:path';
 import type { DType } from './dtype.js';
 import { dtypeCode, dtypes } from './dtype.js';
-import { GradtapeError } from './errors.js';
+import { GradtapeError, ValueError } from './errors.js';
+import { atRest, expectRest } from './rest.js';
 import type { Shape } from './shape.js';
 
 interface AsyncOutcome {
   status: number;
   failedValue: number;
   results: number[];
+  error: string;
 }
 
 interface Addon {
@@ -18,7 +20,10 @@ interface Addon {
   addressOf(buffer: ArrayBuffer): number;
   track(owner: object, bytes: number, block: number): void;
   released(): number[] | undefined;
+  free(buffer: ArrayBuffer): void;
   memory(): MemoryInfo;
+  rest(): void;
+  clear(): void;
   lastError(): string;
   setIsa(name: string): boolean;
   setThreads(count: number): void;
@@ -26,9 +31,13 @@ interface Addon {
   isas: string[];
   opcodes: Record<string, number>;
   elementwise: { name: string; arity: number; toBool: boolean; dtypes: number[] }[];
+  common: Record<string, unknown>;
 }
 
-/** What `memory()` tells. Bytes are payload; the arena holds the temporaries of programs. */
+/**
+ * What `memory()` tells. Bytes are payload; the arena holds the temporaries of programs. Copies of the library in one process (test
+ * runners load several) share arenas and plans, and each tells of all.
+ */
 export interface MemoryInfo {
   /** Buffers of tensors and variables that are alive. */
   tensors: number;
@@ -38,6 +47,10 @@ export interface MemoryInfo {
   arenaBytes: number;
   /** The most that bytes and arenaBytes ever were together. */
   peakBytes: number;
+  /** What lies idle and may be used again: blocks of tensors that are gone, and arenas. `clearMemory()` gives it back. */
+  idleBytes: number;
+  /** The plans of the latest programs: at most 512, and 64 MB or one larger than that. */
+  plansBytes: number;
   /** How often an arena asked the system for memory: stands still in a steady loop. */
   arenaGrowths: number;
   /** Pages of the arenas that had to be faulted in (Linux; programs with over 1 MB of temporaries): stands still in a steady loop. */
@@ -88,13 +101,17 @@ export function opcodeOf(name: string): number {
 
 const literalOpcode = opcodeOf('literal');
 const inputOpcode = opcodeOf('input');
+/** Those whose attributes are sizes: products of lengths, which may be beyond 32 bits where no length is. */
+const sizedOpcodes: ReadonlySet<number> = new Set(
+  ['gather', 'scatterAdd', 'reduceSum', 'reduceProd', 'reduceMax', 'reduceMin'].map(opcodeOf),
+);
 
 // ---- the mailbox: a program under construction ----
 
-let words = new Int32Array(1 << 14);
-let data = new Float64Array(1 << 12);
-let results = new Float64Array(1 << 10);
-const control = new Int32Array(4);
+let words = new Int32Array(1 << 10);
+let data = new Float64Array(1 << 8);
+let results = new Float64Array(1 << 7);
+const control = new Int32Array(4); // words, status, failed value, whether much lies idle
 let at = 2;
 let dataAt = 0;
 let values = 0;
@@ -176,10 +193,33 @@ export function write(
   operands: readonly number[],
   attributes: readonly number[],
 ): number {
+  const start = at;
   head(opcode, dtype, shape, operands.length, attributes.length);
   for (let i = 0; i < operands.length; i++) words[at++] = operands[i] as number;
-  for (let i = 0; i < attributes.length; i++) words[at++] = attributes[i] as number;
+  let wide = false;
+  for (let i = 0; i < attributes.length; i++) {
+    const attribute = attributes[i] as number;
+    wide ||= attribute !== (attribute | 0);
+    words[at++] = attribute;
+  }
+  if (wide) widen(start, opcode, attributes);
   return values++;
+}
+
+/** Writes the attributes of the value at `start` again, in two words each. */
+function widen(start: number, opcode: number, attributes: readonly number[]): void {
+  if (!sizedOpcodes.has(opcode)) {
+    const name = Object.keys(addon.opcodes).find((key) => addon.opcodes[key] === opcode);
+    throw new ValueError(`${name}: positions, steps and paddings are below 2^31, got ${attributes.join(', ')}`);
+  }
+  const count = attributes.length;
+  if (at + count > words.length) growWords(at + count);
+  words[start + 3] = 2 * count;
+  at -= count;
+  for (const attribute of attributes) {
+    words[at++] = attribute; // as the language has it: modulo 2^32
+    words[at++] = Math.floor(attribute / 2 ** 32);
+  }
 }
 
 /** A value made of numbers that are data, not structure (random streams). */
@@ -226,17 +266,32 @@ function finish(): void {
   control[0] = at;
 }
 
-function failureOf(status: number, value: number, numbers: ArrayLike<number>): RunFailure | null {
+function failureOf(
+  status: number,
+  value: number,
+  numbers: ArrayLike<number>,
+  error: () => string = addon.lastError,
+): RunFailure | null {
   if (status === 0) return null;
-  if (status === 1) throw new GradtapeError('ERR_INTERNAL', `gradtape: a malformed program: ${addon.lastError()}`);
+  if (status === 1) throw new GradtapeError('ERR_INTERNAL', `gradtape: a malformed program: ${error()}`);
+  if (status === 5) throw new GradtapeError('ERR_INTERNAL', `gradtape: the addon failed: ${error()}`);
   const name = status === 2 ? 'index' : status === 3 ? 'division' : 'memory';
-  return { status: name, value, index: numbers[0] as number, length: numbers[1] as number };
+  const length = numbers[1] as number;
+  if (status === 4 && length === 0) {
+    throw new GradtapeError(
+      'ERR_OUT_OF_MEMORY',
+      `gradtape: no memory to plan a program of ${values} values; compute less at once`,
+    );
+  }
+  return { status: name, value, index: numbers[0] as number, length };
 }
 
 /** Runs the program. The caller holds every buffer whose address it wrote until this returns. */
 export function run(): RunFailure | null {
   finish();
+  runs++;
   addon.run();
+  if (control[3] !== 0) expectRest();
   return control[1] === 0 ? null : failureOf(control[1] as number, control[2] as number, results);
 }
 
@@ -248,15 +303,25 @@ export function result(i: number): number {
 /** Runs the program on another thread; `held` is kept alive meanwhile. */
 export async function runAsync(held: unknown): Promise<{ failure: RunFailure | null; results: readonly number[] }> {
   finish();
+  runs++;
   const outcome = addon.runAsync(held);
-  if (!outcome) throw failureOf(control[1] as number, -1, results);
-  const { status, failedValue, results: numbers } = await outcome;
-  return { failure: failureOf(status, failedValue, numbers), results: numbers };
+  if (!outcome) return { failure: failureOf(control[1] as number, -1, results), results: [] };
+  const { status, failedValue, results: numbers, error } = await outcome;
+  expectRest();
+  return { failure: failureOf(status, failedValue, numbers, () => error), results: numbers };
 }
+
+let runs = 0;
+atRest({ work: () => runs, giveBack: () => addon.rest() });
 
 /** Address of a buffer's data. The first write to a large one is made cheap, if the system can. */
 export function addressOf(buffer: ArrayBuffer): number {
   return addon.addressOf(buffer);
+}
+
+/** Frees a buffer that nobody has: now, not when V8 collects. */
+export function free(buffer: ArrayBuffer): void {
+  addon.free(buffer);
 }
 
 /** Counts so many bytes in `memory()` for as long as the owner lives. `released` tells of the block then; -1 for none. */
@@ -272,6 +337,14 @@ export function released(): readonly number[] | undefined {
 export function memory(): MemoryInfo {
   return addon.memory();
 }
+
+/** Gives back idle arenas and all plans. */
+export function clear(): void {
+  addon.clear();
+}
+
+/** An object that all copies of the library in this environment have in common. */
+export const common: Record<string, unknown> = addon.common;
 
 /** Instruction sets that this build has and this CPU can run, best first. */
 export const isas: readonly string[] = addon.isas;

@@ -1,5 +1,7 @@
 #include "arena.h"
 
+#include <algorithm>
+
 #if defined(_WIN32)
 #include <malloc.h>
 #else
@@ -10,12 +12,10 @@ namespace gradtape {
 
 namespace {
 constexpr size_t kHuge = size_t{2} << 20;
-}
+constexpr auto kWhile = std::chrono::seconds(1);
+}  // namespace
 
-Arena::~Arena() { release(); }
-
-char* Arena::reserve(size_t bytes) {
-  if (bytes <= bytes_) return memory_;
+char* Arena::grow(size_t bytes) {
   release();
   // Room to grow by a half, in whole huge pages, so that slowly growing programs do not move the arena each time.
   const size_t wanted = bytes + bytes / 2;
@@ -33,17 +33,30 @@ char* Arena::reserve(size_t bytes) {
   memory_ = static_cast<char*>(p);
 #endif
   bytes_ = whole;
+  most_ = bytes;
+  since_ = Clock::now();
   ++growths_;
   return memory_;
+}
+
+// A loop that never yields has no rest in which somebody else could see to it.
+void Arena::review(size_t bytes) {
+  const Clock::time_point now = Clock::now();
+  if (now - since_ < kWhile) return;
+  if (most_ < bytes_ / kTooLarge) release();
+  since_ = now;
+  most_ = bytes;
 }
 
 void Arena::count_absent_pages(size_t bytes) {
 #if defined(__linux__)
   constexpr size_t kPage = 4096;
-  const size_t pages = (bytes + kPage - 1) / kPage;
-  if (residence_.size() < pages) residence_.resize(pages);
-  if (mincore(memory_, bytes, residence_.data()) != 0) return;
-  for (size_t i = 0; i < pages; ++i) absent_pages_ += !(residence_[i] & 1);
+  unsigned char residence[kPage];
+  for (size_t at = 0; at < bytes; at += kPage * sizeof(residence)) {
+    const size_t length = std::min(bytes - at, kPage * sizeof(residence));
+    if (mincore(memory_ + at, length, residence) != 0) return;
+    for (size_t i = 0; i < (length + kPage - 1) / kPage; ++i) absent_pages_ += !(residence[i] & 1);
+  }
 #else
   (void)bytes;
 #endif

@@ -1,22 +1,32 @@
 // Memory for the temporaries of programs: one block that grows to the largest program and is used again by the next.
-// It never shrinks below what the last programs needed, and frees everything with its owner.
+// It gives itself back once the programs of a second need much less, and at the latest with its owner.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 namespace gradtape {
 
 class Arena {
  public:
   Arena() = default;
-  ~Arena();
+  ~Arena() { release(); }
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  // At least `bytes` bytes, 64-byte aligned, or null when the system has none. What was there before is lost.
-  char* reserve(size_t bytes);
+  // At least `bytes` bytes, 64-byte aligned; null when the system has none, or none are wanted and none are there. What
+  // was there before is lost.
+  char* reserve(size_t bytes) {
+    if (bytes_ >= kWatched) {
+      if (bytes > most_) most_ = bytes;
+      if (++uses_ % kUses == 0) review(bytes);
+    }
+    return bytes <= bytes_ ? memory_ : grow(bytes);
+  }
+
+  // Back to the system.
+  void release();
 
   // Counts the pages of the first `bytes` bytes that are not in memory, and so will be faulted in when they are
   // touched. (Linux; elsewhere it counts nothing.)
@@ -27,12 +37,21 @@ class Arena {
   uint64_t growths() const { return growths_; }
 
  private:
-  void release();
+  using Clock = std::chrono::steady_clock;
+  static constexpr size_t kWatched = size_t{32} << 20;  // a smaller one is worth no look
+  static constexpr uint32_t kUses = 64;                 // from one look at the clock (25 ns) to the next
+  static constexpr size_t kTooLarge = 4;                // so many times what is needed
+
+  char* grow(size_t bytes);
+  void review(size_t bytes);
+
   char* memory_ = nullptr;
   size_t bytes_ = 0;
+  size_t most_ = 0;  // that a program needed since the clock was looked at
+  uint32_t uses_ = 0;
+  Clock::time_point since_;
   uint64_t growths_ = 0;
   uint64_t absent_pages_ = 0;
-  std::vector<unsigned char> residence_;
 };
 
 }  // namespace gradtape

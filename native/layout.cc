@@ -145,8 +145,8 @@ void run_concat(const Value& v, const Value* values, const char* const* x, char*
 
 Failure run_gather(const Value& v, int32_t self, const Kernels& kernels, const char* source, const int32_t* indices,
                    char* out) {
-  const int64_t batch = v.attributes[0], outer = v.attributes[1], length = v.attributes[2], count = v.attributes[3],
-                inner = v.attributes[4];
+  const int64_t batch = attribute(v, 0), outer = attribute(v, 1), length = attribute(v, 2), count = attribute(v, 3),
+                inner = attribute(v, 4);
   const int64_t row = inner * int64_t(kDTypeSize[v.dtype]);
   for (int64_t i = 0; i < batch * count; ++i) {
     if (indices[i] < 0 || indices[i] >= length) return {Failure::kIndexOutOfRange, self, indices[i], length};

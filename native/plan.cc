@@ -60,7 +60,7 @@ class Planner {
   bool is_loop_value(const Value& v) const { return is_elementwise(v.opcode); }
   // A reduction over one element changes the shape and nothing else.
   bool is_reshape(const Value& v) const {
-    return v.opcode == kReshape || (is_reduction(v.opcode) && v.attributes[1] == 1);
+    return v.opcode == kReshape || (is_reduction(v.opcode) && attribute(v, 1) == 1);
   }
 
   // From the last value to the first: who needs what of whom, and which views must become real.
@@ -182,14 +182,16 @@ class Planner {
   }
 
   // Chooses the loop for `size` elements read through `kinds` over `shape`; opens one if none fits.
-  int choose_loop(int64_t size, const Value& shape, int ready, bool strided, const int32_t* reduction) {
+  int choose_loop(int64_t size, const Value& shape, int ready, bool strided, const Value* reduction) {
     const int end = int(groups_.size());
     for (int s = std::max(ready, end - kHorizontalReach); s < end; ++s) {
       Group& g = groups_[s];
       if (g.size != size) continue;
       if (size > 1 && g.values.size() + g.reductions.size() >= kMaxLoopInstructions) continue;
       if (strided && g.shape && !same_dims(*g.shape, shape)) continue;
-      if (reduction && g.length > 0 && (g.outer != reduction[0] || g.length != reduction[1] || g.inner != reduction[2]))
+      if (reduction && g.length > 0 &&
+          (g.outer != attribute(*reduction, 0) || g.length != attribute(*reduction, 1) ||
+           g.inner != attribute(*reduction, 2)))
         continue;
       return s;
     }
@@ -225,12 +227,12 @@ class Planner {
     Strides strides;
     const Source::Kind kind = strides_over(x, shape, strides);
     const bool strided = kind == Source::kStrided;
-    const int s = choose_loop(shape.size, shape, ready_at(x, kind), strided, v.attributes);
+    const int s = choose_loop(shape.size, shape, ready_at(x, kind), strided, &v);
     Group& g = groups_[s];
     if (strided) g.shape = &shape;
-    g.outer = v.attributes[0];
-    g.length = v.attributes[1];
-    g.inner = v.attributes[2];
+    g.outer = attribute(v, 0);
+    g.length = attribute(v, 1);
+    g.inner = attribute(v, 2);
     g.reductions.push_back(i);
     step_of_[i] = s;
     is_reduced_[i] = true;
@@ -450,6 +452,7 @@ class Planner {
   void emit_other(int32_t i) {
     const Value& v = values_[i];
     if (is_by_rows(v.opcode)) share(work_by_rows(v.opcode, values_[v.operands[0]].size));
+    plan_.most_pointers = std::max(plan_.most_pointers, size_t(v.arity));
     plan_.steps.push_back({Step::kOther, i});
   }
 
@@ -530,6 +533,8 @@ class Planner {
     collapse(loop, g);
     share(loop.work());
     plan_.scratch_bytes = std::max(plan_.scratch_bytes, loop_scratch(loop));
+    plan_.most_sources = std::max(plan_.most_sources, loop.sources.size());
+    plan_.most_operands = std::max(plan_.most_operands, loop.sources.size() + loop.instructions.size());
     plan_.steps.push_back({Step::kLoop, int32_t(plan_.loops.size())});
     plan_.loops.push_back(std::move(loop));
   }
@@ -678,6 +683,18 @@ class Planner {
 };
 
 }  // namespace
+
+size_t Plan::bytes() const {
+  const auto of = [](const auto& list) { return list.capacity() * sizeof(list[0]); };
+  size_t bytes = sizeof(Plan) + of(program.words) + of(program.values) + of(program.outputs) + of(program.replaced) +
+                 of(program.output_data) + of(steps) + of(loops) + of(scalars) + of(matmuls) + of(windows) +
+                 of(replacements) + of(places) + of(base);
+  for (const Loop& loop : loops) bytes += of(loop.sources) + of(loop.instructions) + of(loop.reductions);
+  for (const auto& calls : scalars) bytes += of(calls);
+  for (const MatmulStep& step : matmuls) bytes += of(step.batch) + of(step.batch_a) + of(step.batch_b);
+  // What the allocator adds to each list.
+  return bytes + 16 * (16 + 3 * loops.size() + scalars.size() + 3 * matmuls.size());
+}
 
 std::string make_plan(const int32_t* words, size_t count, const Kernels& kernels, size_t threads, Plan& plan) {
   std::string wrong = decode(words, count, kernels, plan.program);

@@ -172,6 +172,10 @@ struct Plan {
   size_t arena_bytes = 0;
   size_t scratch_bytes = 0;  // registers of the largest loop, for one thread
   double shared_work = 0;    // of the steps that are worth a second thread
+  // The most that a loop has of sources, and of sources and instructions; of operands that a step without a loop has.
+  size_t most_sources = 0, most_operands = 0, most_pointers = 0;
+
+  size_t bytes() const;  // of memory
 };
 
 // What argmax, softmax and their like cost over so many elements.

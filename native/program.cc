@@ -111,6 +111,9 @@ bool form_of(int32_t opcode, int rank, Form& form) {
   return false;
 }
 
+// Whether the attributes are sizes, which may be beyond 32 bits where no dimension is.
+bool has_sizes(int32_t opcode) { return is_reduction(opcode) || opcode == kGather || opcode == kScatterAdd; }
+
 bool same_shape(const Value& a, const Value& b) {
   return a.rank == b.rank && std::memcmp(a.dims, b.dims, sizeof(int32_t) * a.rank) == 0;
 }
@@ -173,14 +176,15 @@ const char* check_gather(const Value& v, const Value& x, const Value& indices) {
   if (x.dtype != v.dtype) return "wrong result dtype";
   if (v.opcode == kScatterAdd && v.dtype != kFloat32 && v.dtype != kFloat64 && v.dtype != kInt32)
     return "dtype has no add";
-  const int32_t* at = v.attributes;
-  int64_t long_size = 1, short_size = 1;
+  int64_t long_size = 1, short_size = 1, count;
   for (int i = 0; i < 5; ++i) {
-    if (at[i] < 0) return "negative attribute";
-    if (i != 3 && __builtin_mul_overflow(long_size, int64_t{at[i]}, &long_size)) return "sizes overflow";
-    if (i != 2 && __builtin_mul_overflow(short_size, int64_t{at[i]}, &short_size)) return "sizes overflow";
+    const int64_t at = attribute(v, i);
+    if (at < 0) return "negative attribute";
+    if (i != 3 && __builtin_mul_overflow(long_size, at, &long_size)) return "sizes overflow";
+    if (i != 2 && __builtin_mul_overflow(short_size, at, &short_size)) return "sizes overflow";
   }
-  if (indices.size != int64_t{at[0]} * at[3]) return "count of indices differs from the attributes";
+  if (__builtin_mul_overflow(attribute(v, 0), attribute(v, 3), &count)) return "sizes overflow";
+  if (indices.size != count) return "count of indices differs from the attributes";
   const int64_t x_size = v.opcode == kGather ? long_size : short_size;
   const int64_t v_size = v.opcode == kGather ? short_size : long_size;
   if (x.size != x_size || v.size != v_size) return "sizes differ from the attributes";
@@ -205,7 +209,7 @@ const char* check_reduction(const Value& v, const Value& x) {
   const int reduction = v.opcode - kFirstReduction;
   if (x.dtype != v.dtype) return "wrong result dtype";
   if (kDTypeSize[v.dtype] == 1 && reduction != kMax && reduction != kMin) return "dtype has no such reduction";
-  const int64_t outer = v.attributes[0], length = v.attributes[1], inner = v.attributes[2];
+  const int64_t outer = attribute(v, 0), length = attribute(v, 1), inner = attribute(v, 2);
   if (outer < 0 || length < 0 || inner < 0) return "negative attribute";
   int64_t kept, all;
   if (__builtin_mul_overflow(outer, inner, &kept) || __builtin_mul_overflow(kept, length, &all))
@@ -352,7 +356,8 @@ std::string decode(const int32_t* source, size_t count, const Kernels& kernels, 
     Form form;
     if (!form_of(v.opcode, rank, form)) return fault(index, "unknown opcode");
     if (form.arity < 0 ? arity < 1 : arity != form.arity) return fault(index, "wrong number of operands");
-    if (attributes != form.attributes) return fault(index, "wrong number of attributes");
+    v.wide = has_sizes(v.opcode) && attributes == 2 * form.attributes;
+    if (attributes != form.attributes && !v.wide) return fault(index, "wrong number of attributes");
     v.dtype = DType(dtype);
     v.rank = uint8_t(rank);
     v.arity = int32_t(arity);

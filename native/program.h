@@ -4,6 +4,7 @@
 //
 //   words (int32): valueCount outputCount value* output*
 //   value:         opcode  dtype|rank<<8  arity  attributeCount  dim*  operandIndex*  attribute*
+//                  (sizes of reductions, gather and scatterAdd may take two words each, low and high: all or none)
 //   output:        valueIndex  index of the input whose elements it replaces (and whose buffer it takes), or -1
 //   data (double): per value in order: input address | literal number | random key low, key high, offset;
 //                  then per output of more than one element that replaces no input: address
@@ -64,7 +65,13 @@ struct Value {
   const int32_t* operands;
   const int32_t* attributes;
   int32_t data;  // first of its doubles, or -1
+  bool wide;     // two words an attribute
 };
+
+inline int64_t attribute(const Value& v, int i) {
+  if (!v.wide) return v.attributes[i];
+  return int64_t(uint64_t(uint32_t(v.attributes[2 * i])) | uint64_t(uint32_t(v.attributes[2 * i + 1])) << 32);
+}
 
 struct Program {
   std::vector<int32_t> words;  // owned copy: values point into it

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "loop.h"
 
@@ -36,17 +37,20 @@ void store_number(DType dtype, double number, char* to) {
   }
 }
 
+// A NaN is the one that JavaScript has: others would lose their sign on some ways to it and keep it on others.
+double without_sign(double d) { return d == d ? d : std::numeric_limits<double>::quiet_NaN(); }
+
 double load_number(DType dtype, const char* from) {
   switch (dtype) {
     case kFloat32: {
       float f;
       std::memcpy(&f, from, 4);
-      return double(f);
+      return without_sign(double(f));
     }
     case kFloat64: {
       double d;
       std::memcpy(&d, from, 8);
-      return d;
+      return without_sign(d);
     }
     case kInt32: {
       int32_t i;
@@ -282,23 +286,32 @@ Failure run_loop(const Loop& loop, Executor& executor, char* arena, char* scratc
   return {};
 }
 
+// Room for all that the steps put into the executor's lists, so that none of them allocates.
+void prepare(const Plan& plan, size_t threads, Executor& executor) {
+  const size_t n = plan.program.values.size();
+  executor.threads.resize(threads);
+  for (LoopState& state : executor.threads) {
+    if (state.operands.capacity() < plan.most_operands) state.operands.reserve(plan.most_operands);
+    if (state.expanded.capacity() < plan.most_sources) state.expanded.reserve(plan.most_sources);
+  }
+  if (executor.addresses.size() < n) executor.addresses.resize(n);
+  if (executor.slots.size() < plan.slots) executor.slots.resize(plan.slots);
+  if (executor.pointers.capacity() < plan.most_pointers) executor.pointers.reserve(plan.most_pointers);
+  if (executor.failures.capacity() < kMaxParts) executor.failures.reserve(kMaxParts);
+}
+
 }  // namespace
 
 Failure run(const Plan& plan, const double* data, double* results, Executor& executor, Pool& pool) {
   const std::vector<Value>& values = plan.program.values;
-  char* arena = nullptr;
   const size_t threads = plan.shared_work > 0 ? std::min({pool.threads(), plan.threads, kMaxParts}) : 1;
   if (threads > 1 && plan.shared_work >= kSharedAsleep) pool.wake();
   const size_t scratch_at = (plan.arena_bytes + kAlign - 1) / kAlign * kAlign;
   const size_t bytes = scratch_at + plan.scratch_bytes * threads;
-  if (bytes > 0) {
-    arena = executor.arena.reserve(bytes);
-    if (!arena) return {Failure::kNoMemory, -1, 0, int64_t(bytes)};
-    if (bytes >= kCountPagesFrom) executor.arena.count_absent_pages(bytes);
-  }
-  executor.threads.resize(threads);
-  if (executor.addresses.size() < values.size()) executor.addresses.resize(values.size());
-  if (executor.slots.size() < plan.slots) executor.slots.resize(plan.slots);
+  char* arena = executor.arena.reserve(bytes);
+  if (bytes > 0 && !arena) return {Failure::kNoMemory, -1, 0, int64_t(bytes)};
+  if (bytes >= kCountPagesFrom) executor.arena.count_absent_pages(bytes);
+  prepare(plan, threads, executor);
   char** addresses = executor.addresses.data();
   for (size_t i = 0; i < values.size(); ++i) {
     const Place& place = plan.places[i];

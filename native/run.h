@@ -31,9 +31,11 @@ struct Executor {
   std::vector<const char*> pointers;
   std::vector<LoopState> threads;
   std::vector<Failure> failures;  // by part of a loop
+  uint64_t growths_counted = 0, absent_pages_counted = 0;  // of the arena, by who counts for several executors
 };
 
 // Computes the plan's outputs. `data` and `results` as in program.h; the caller keeps all buffers alive and writable.
+// Throws std::bad_alloc before the first step or not at all: no program that fails has changed an input.
 Failure run(const Plan& plan, const double* data, double* results, Executor& executor, Pool& pool);
 
 }  // namespace gradtape

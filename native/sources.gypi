@@ -5,13 +5,14 @@
       "native/program.cc",
       "native/layout.cc",
       "native/plan.cc",
+      "native/cache.cc",
       "native/run.cc",
       "native/arena.cc",
       "native/threads.cc",
       "native/dispatch.cc"
     ],
     "common_flags": ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"],
-    "common_defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS"],
+    "common_defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
     "isa_source": "native/kernels.cc",
     "isa_flags": [
       "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden",

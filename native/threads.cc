@@ -1,7 +1,7 @@
 #include "threads.h"
 
 #include <chrono>
-#include <system_error>
+#include <utility>
 
 namespace gradtape {
 namespace {
@@ -41,16 +41,22 @@ void Pool::resize() {
   stop_ = false;
   const uint64_t now = generation_;
   try {
+    workers_.reserve(workers);
     for (size_t i = 0; i < workers; ++i) workers_.emplace_back(&Pool::work, this, i + 1, now);
-  } catch (const std::system_error&) {
-    // The system gives no more threads: what there is has to do.
+  } catch (...) {
+    // The system gives no more threads, or no memory for them: what there is has to do.
     wanted_ = workers_.size() + 1;
   }
   spawned_ = workers_.size();
 }
 
-void Pool::take_parts(size_t thread) {
-  for (size_t part; (part = next_.fetch_add(1, std::memory_order_relaxed)) < parts_;) job_(context_, part, thread);
+void Pool::take_parts(size_t thread) noexcept {
+  try {
+    for (size_t part; (part = next_.fetch_add(1, std::memory_order_relaxed)) < parts_;) job_(context_, part, thread);
+  } catch (...) {
+    std::lock_guard<std::mutex> lock(failing_);
+    if (!failure_) failure_ = std::current_exception();
+  }
 }
 
 void Pool::work(size_t thread, uint64_t seen) {
@@ -98,6 +104,7 @@ void Pool::run(size_t parts, size_t threads, Job job, void* context) {
        inside = inside_.load(std::memory_order_acquire)) {
     pause();
   }
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
 }
 
 }  // namespace gradtape

@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -33,14 +34,14 @@ class Pool {
   void wake();
 
   // Runs every part on so many threads at most, returns when all are done; wakes who is parked. If the pool serves
-  // somebody else, the caller does all itself.
+  // somebody else, the caller does all itself. What a part throws, the caller gets, after all are done.
   void run(size_t parts, size_t threads, Job job, void* context);
 
  private:
   void work(size_t thread, uint64_t seen);  // seen: the generation at its birth
   void resize();
   void next_generation();
-  void take_parts(size_t thread);
+  void take_parts(size_t thread) noexcept;
 
   std::atomic<size_t> wanted_{1};
   std::mutex busy_;  // held by whoever runs a job
@@ -58,6 +59,8 @@ class Pool {
   void* context_ = nullptr;
   size_t parts_ = 0, threads_ = 0;
   std::atomic<size_t> next_{0};
+  std::mutex failing_;
+  std::exception_ptr failure_;  // of the first part that threw
   static constexpr size_t kClosed = size_t{1} << 32;
   std::atomic<size_t> inside_{kClosed};  // how many workers are in the job; kClosed: nobody may enter
 };
