@@ -418,7 +418,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     tape: Recording,
     seeds: readonly Seed[],
     sources: readonly (Entry | null)[],
-    signal?: AbortSignal,
+    signal?: Signal,
   ): (Cotangent | null)[] {
     tape.beginPass();
     if (!this.persistent) this.consume('gradient');

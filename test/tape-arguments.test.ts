@@ -361,9 +361,9 @@ describe('unconnectedGradients of the constructor', () => {
     const some = new tf.GradientTape({} as tf.GradientTapeOptions);
     const types = (y: tf.Tensor, options: tf.GradientOptions): void => {
       expectTypeOf(plain.gradient(y, v)).toEqualTypeOf<tf.Tensor | null>();
-      expectTypeOf(persistent.gradient(y, [v])).toEqualTypeOf<(tf.Tensor | null)[]>();
+      expectTypeOf(persistent.gradient(y, [v])).toEqualTypeOf<[tf.Tensor | null]>();
       expectTypeOf(strict.gradient(y, v)).toEqualTypeOf<tf.Tensor>();
-      expectTypeOf(strict.gradient(y, { a: v, b: [v] })).toEqualTypeOf<{ a: tf.Tensor; b: tf.Tensor[] }>();
+      expectTypeOf(strict.gradient(y, { a: v, b: [v] })).toEqualTypeOf<{ a: tf.Tensor; b: [tf.Tensor] }>();
       expectTypeOf(zero.gradient(y, v, { outputGradients: y })).toEqualTypeOf<tf.Tensor>();
       expectTypeOf(zero.gradient(y, v, { unconnectedGradients: 'none' })).toEqualTypeOf<tf.Tensor | null>();
       expectTypeOf(zero.gradient(y, v, options)).toEqualTypeOf<tf.Tensor | null>();
