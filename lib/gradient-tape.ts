@@ -51,8 +51,6 @@ export function isLeaf(value: unknown): value is Leaf {
 }
 
 type Targets = Nested<Leaf>;
-/** T, and every leaf of it a tensor or variable. */
-type Nest<T> = T & NoInfer<Sources<T>>;
 /** Every source gets a gradient. */
 type Connected = GradientOptions & { unconnectedGradients: 'zero' | 'throw' };
 /** What the tape was made with decides. */
@@ -242,7 +240,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
 
   /** Makes tensors and variables leaves of this tape, so that gradients with respect to them can be asked for. */
   watch(x: Nested<Leaf>): void;
-  watch<const T>(x: Nest<T>): void;
+  watch<const T>(x: T & NoInfer<Sources<T>>): void;
   watch(x: unknown): void {
     own(this, 'watch');
     if (arguments.length > 1) {
@@ -332,9 +330,21 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     opts?: Unsaid,
   ): Mapped<S, Tensor | Unconnected<U>>;
   gradient<const S extends Nested<Leaf>>(target: Targets, sources: S, opts?: GradientOptions): Mapped<S, Tensor | null>;
-  gradient<const T, const S>(target: Nest<T>, sources: Nest<S>, opts: Connected): Mapped<S, Tensor>;
-  gradient<const T, const S>(target: Nest<T>, sources: Nest<S>, opts?: Unsaid): Mapped<S, Tensor | Unconnected<U>>;
-  gradient<const T, const S>(target: Nest<T>, sources: Nest<S>, opts?: GradientOptions): Mapped<S, Tensor | null>;
+  gradient<const T, const S>(
+    target: T & NoInfer<Sources<T>>,
+    sources: S & NoInfer<Sources<S>>,
+    opts: Connected,
+  ): Mapped<S, Tensor>;
+  gradient<const T, const S>(
+    target: T & NoInfer<Sources<T>>,
+    sources: S & NoInfer<Sources<S>>,
+    opts?: Unsaid,
+  ): Mapped<S, Tensor | Unconnected<U>>;
+  gradient<const T, const S>(
+    target: T & NoInfer<Sources<T>>,
+    sources: S & NoInfer<Sources<S>>,
+    opts?: GradientOptions,
+  ): Mapped<S, Tensor | null>;
   gradient(target: unknown, sources: unknown, opts?: GradientOptions): unknown {
     own(this, 'gradient');
     const tape = this.ready();

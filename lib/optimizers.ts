@@ -25,6 +25,7 @@ import { add, div, minimum, mul, sub } from './ops/arithmetic.js';
 import { sqrt, square } from './ops/math.js';
 import { cast, reduceSum } from './ops/structure.js';
 import { sameShape, scalarShape, showShape } from './shape.js';
+import type { Sources } from './sources.js';
 import { suspended } from './tape.js';
 import { Tensor, uniformTensor } from './tensor.js';
 import { Variable } from './variable.js';
@@ -198,7 +199,9 @@ export abstract class Optimizer {
    * Makes the slots of the variables, in their order. The first step does it for all variables it is given; by hand it is needed
    * where slots are restored before.
    */
-  build(variables: Nested<Variable>): this {
+  build(variables: Nested<Variable>): this;
+  build<V>(variables: V & NoInfer<Sources<V, Variable>>): this;
+  build(variables: unknown): this {
     const op = Optimizer.#called(this, 'build');
     for (const v of leavesOf(op, variables)) this.#trainedOf(op, v);
     return this;
@@ -212,6 +215,10 @@ export abstract class Optimizer {
    */
   applyGradients(pairs: Iterable<GradientPair>): this;
   applyGradients(gradients: Nested<Gradient>, variables: Nested<Variable>): this;
+  applyGradients<G, V>(
+    gradients: G & NoInfer<Sources<G, Gradient | undefined>>,
+    variables: V & NoInfer<Sources<V, Variable>>,
+  ): this;
   applyGradients(gradients: unknown, variables?: unknown): this {
     const op = Optimizer.#called(this, 'applyGradients');
     this.#apply(op, variables === undefined ? pairsOf(op, gradients) : matched(op, gradients, variables));
@@ -222,7 +229,9 @@ export abstract class Optimizer {
    * Runs lossFn on a tape and applies the gradients of the variables. Returns the loss.
    * @throws what applyGradients throws; GradtapeError ERR_NOT_A_TENSOR if lossFn returns no tensor
    */
-  minimize(lossFn: (tape: GradientTape) => Tensor | Variable, variables: Nested<Variable>): Tensor {
+  minimize(lossFn: (tape: GradientTape) => Tensor | Variable, variables: Nested<Variable>): Tensor;
+  minimize<V>(lossFn: (tape: GradientTape) => Tensor | Variable, variables: V & NoInfer<Sources<V, Variable>>): Tensor;
+  minimize(lossFn: (tape: GradientTape) => Tensor | Variable, variables: unknown): Tensor {
     const op = Optimizer.#called(this, 'minimize');
     argument(op, 'lossFn', callback, lossFn);
     const list = leavesOf(op, variables);

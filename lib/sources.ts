@@ -27,18 +27,18 @@ type Opaque =
   | Date;
 
 /**
- * What a nest S must be besides S itself: every leaf a tensor or variable. Interfaces pass, which `Nested` refuses for want of an
- * index signature.
+ * What a nest S must be besides S itself: every leaf an L, a tensor or variable. Interfaces pass, which `Nested` refuses for want of
+ * an index signature.
  */
-export type Sources<S> = S extends Leaf
+export type Sources<S, L = Leaf> = S extends L
   ? unknown
   : S extends Opaque
     ? MustBeATensorOrVariable
     : S extends readonly unknown[]
       ? number extends S['length']
-        ? readonly Sources<S[number]>[] // written as an array, the compiler puts it off: a nest may contain its own type
-        : { readonly [K in keyof S]: Sources<S[K]> }
-      : { readonly [K in keyof S]: Sources<S[K]> };
+        ? readonly Sources<S[number], L>[] // written as an array, the compiler puts it off: a nest may contain its own type
+        : { readonly [K in keyof S]: Sources<S[K], L> }
+      : { readonly [K in keyof S]: Sources<S[K], L> };
 
 /** S with every tensor and variable replaced by R. */
 export type Mapped<S, R> = S extends Leaf

@@ -120,6 +120,12 @@ export const same: [
   Same<typeof ofList, Gradient[]>,
   Same<typeof connected, { w: tf.Tensor; b: tf.Tensor }>,
 ] = [true, true, true, true, true];
+const strict = new tf.GradientTape({ unconnectedGradients: 'throw' });
+export const never: { w: tf.Tensor; b: tf.Tensor } = strict.gradient(y, layer);
+export const own: tf.Tensor = strict.gradient(y, w);
+export const asked: Gradient = strict.gradient(y, w, { unconnectedGradients: 'none' });
+export const plainTape: tf.GradientTape = tape;
+export const sparse: tf.Tensor = new tf.IndexedSlices([[1]], [0], [2, 1]);
 export const deep: (Gradient | undefined)[] = [
   ofModel.layers[0]?.w, ofModel.head.b, ofModel.bias, ofRecord.all[0]?.b, ofRecord.w, ofTree.left?.right?.value,
 ];
@@ -161,6 +167,12 @@ export const methods: tf.Tensor[] = [
   w.mul(2), w.reduceSum(0), w.reduceSum(0, { keepdims: true }), w.at(0, '::2', null), w.reshape([-1]), w.softmax(), w.cast('float64'),
   w.gather([0], { axis: 1 }), w.matmul(w, { transposeB: true }), w.clipByValue(0, 1), ...w.unstack(), w.oneHot(3), w.stopGradient(),
 ];
+export const shifted: tf.Tensor[] = [
+  w.reduceSum({ keepdims: true }), tf.reduceMean(w, { keepdims: true }), w.reshape(-1), tf.reshape(y, -1),
+  tf.eye(3, { dtype: 'float64' }), tf.range(3, { dtype: 'int32' }), tf.norm(w, { keepdims: true }), w.norm({ keepdims: true }),
+];
+// @ts-expect-error
+w.reduceSum({ keepDims: true });
 // @ts-expect-error
 w.relu('x');
 // @ts-expect-error
@@ -208,7 +220,17 @@ tape.enter()[Symbol.dispose]();
 tape[Symbol.dispose]();
 
 gradcheck((x: tf.Tensor) => x.mul(x), [tf.constant(1)]);
-new tf.optimizers.Adam({ learningRate: 0.1 }).minimize(() => dense(y, w, b), [w, b]);
+const adam = new tf.optimizers.Adam({ learningRate: 0.1 });
+adam.minimize(() => dense(y, w, b), [w, b]);
+adam.applyGradients([[one, w]]);
+const pairs = [w, b].map((v, i) => [ofList[i] ?? null, v] as const);
+adam.applyGradients(pairs);
+adam.applyGradients(ofPair, [w, b]);
+adam.applyGradients(ofLayer, layer);
+adam.applyGradients(ofModel, model);
+adam.build(model).minimize((t) => { t.watch(y); return dense(y, w, b); }, layer);
+// @ts-expect-error
+adam.build({ w: 3 });
 tf.evaluate(w, { y: y });
 `;
 const imports = `import * as tf from 'gradtape';\nimport { gradcheck } from 'gradtape/gradcheck';\n`;
