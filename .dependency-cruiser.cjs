@@ -6,7 +6,7 @@ const LADDER = [
   ['collector', 'memory', 'tensor'],
   ['tape'],
   ['pending'],
-  ['constant', 'variable', 'evaluate', 'read', 'sources'],
+  ['constant', 'variable', 'evaluate', 'read', 'sources', 'usage'],
   ['op'],
   ['ops/*', 'indexed-slices'],
   ['backward'],

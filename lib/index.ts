@@ -36,9 +36,7 @@ export {
 export { IndexedSlices } from './indexed-slices.js';
 export * as initializers from './initializers.js';
 export * as losses from './losses.js';
-export { clearMemory, memory } from './memory.js';
 export type { MemoryInfo } from './native.js';
-export type { Nested } from './nested.js';
 export {
   add,
   clipByValue,
@@ -99,6 +97,7 @@ export * as optimizers from './optimizers.js';
 export type { NestedArray } from './read.js';
 export type { Leaf, Mapped, MustBeATensorOrVariable, Sources } from './sources.js';
 export { trainableVariables } from './trainable-variables.js';
+export { clearMemory, type MemoryInfo, memory } from './usage.js';
 export { type TensorLike, Variable, type VariableOptions, variable } from './variable.js';
 export { nn };
 
