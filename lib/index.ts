@@ -36,7 +36,7 @@ export {
 export { IndexedSlices } from './indexed-slices.js';
 export * as initializers from './initializers.js';
 export * as losses from './losses.js';
-export type { MemoryInfo } from './native.js';
+export type { Nested } from './nested.js';
 export {
   add,
   clipByValue,
