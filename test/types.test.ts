@@ -126,6 +126,8 @@ export const own: tf.Tensor = strict.gradient(y, w);
 export const asked: Gradient = strict.gradient(y, w, { unconnectedGradients: 'none' });
 export const plainTape: tf.GradientTape = tape;
 export const sparse: tf.Tensor = new tf.IndexedSlices([[1]], [0], [2, 1]);
+export const found: tf.Variable[] = tf.trainableVariables({ layer: layer, other: new Map([['w', w]]) });
+export const filtered: tf.Tensor = tf.nn.conv2d(y, w, { padding: 'same' });
 export const deep: (Gradient | undefined)[] = [
   ofModel.layers[0]?.w, ofModel.head.b, ofModel.bias, ofRecord.all[0]?.b, ofRecord.w, ofTree.left?.right?.value,
 ];
