@@ -140,7 +140,8 @@ export function leakyRelu(x: TensorLike, alpha?: number | { alpha?: number }, op
 export function relu6(x: TensorLike): Tensor {
   if (arguments.length > 1) refuseExtra('relu6', arguments[1], arguments[2]);
   // The first of equals gets minimum's gradient: the bound.
-  return minimum(6, relu(floating('relu6', x)));
+  const a = asTensor('relu6', x);
+  return minimum(6, relu(a.dtype === 'int32' ? a : floating('relu6', a)));
 }
 
 // From the output, which is exp(x) - 1 below 0: no operand is kept.
