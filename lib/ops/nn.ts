@@ -13,7 +13,7 @@ import {
   showDeep,
 } from '../arguments.js';
 import { DTypeError, ShapeError, ValueError } from '../errors.js';
-import { asTensors, composed, done, fromOut, fromX, fromY, linear, register } from '../op.js';
+import { asTensor, asTensors, composed, done, fromOut, fromX, fromY, linear, register } from '../op.js';
 import { broadcastShapes, checkShape, type Shape, showShape } from '../shape.js';
 import type { Entry, RecordedOp } from '../tape.js';
 import type { Tensor } from '../tensor.js';
