@@ -124,7 +124,7 @@ export function at(x: TensorLike, ...index: (number | string | null)[]): Tensor 
   const result: number[] = [];
   const take = (from: number, by: number, count: number): void => {
     begin.push(count === 0 ? 0 : from);
-    step.push(by);
+    step.push(count > 1 ? by : 1); // one beyond the axis may be of any size
     lengths.push(count);
   };
   const whole = (count: number): void => {
