@@ -1,5 +1,5 @@
 /** The one door for arguments: what kinds of value there are, and how options are read. Knows no tensor. */
-import { DTypeError, type ErrorCode, GradtapeError, show, ValueError } from './errors.js';
+import { DTypeError, type ErrorCode, GradtapeError, ShapeError, show, ValueError } from './errors.js';
 
 /** What `read` gives for a value that is not of the kind. */
 export const refused: unique symbol = Symbol('refused');
@@ -10,6 +10,8 @@ export interface Kind<T> {
   readonly read: (value: unknown) => T | typeof refused;
   /** The code of the error, where it is not that of the argument's place. */
   readonly code?: ErrorCode;
+  /** TensorFlow's words for the error, where it has some. */
+  readonly words?: string;
 }
 
 function kind<T>(expected: string, takes: (value: unknown) => boolean): Kind<T> {
@@ -37,6 +39,12 @@ export function integer(least: number, most: number = Number.MAX_SAFE_INTEGER): 
     most < Number.MAX_SAFE_INTEGER ? `a whole number from ${least} to ${most}` : `a whole number >= ${least}`;
   return kind(expected, (value) => Number.isInteger(value) && (value as number) >= least && (value as number) <= most);
 }
+/** An axis, negative ones counted from the end. */
+export const axisKind: Kind<number> = {
+  expected: 'a whole number',
+  code: 'ERR_AXIS',
+  read: (value) => (Number.isInteger(value) ? (value as number) : refused),
+};
 /** One of these strings, in the case they are given here; `anyCase` takes every case. */
 export function oneOf<T extends string>(names: readonly T[], anyCase = false): Kind<T> {
   const expected = names.map((name) => `'${name}'`).join(names.length === 2 ? ' or ' : ', ');
@@ -63,11 +71,27 @@ export function either<A, B>(a: Kind<A>, b: Kind<B>): Kind<A | B> {
 export function argument<T>(fn: string, name: string, of: Kind<T>, value: unknown): T {
   const taken = of.read(value);
   if (taken !== refused) return taken;
-  throw wrongKind(of, `${fn}: ${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_VALUE');
+  throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_VALUE');
 }
 
-function wrongKind(of: Kind<unknown>, message: string, code: ErrorCode): GradtapeError {
-  return of.code === 'ERR_DTYPE' ? new DTypeError(message) : new ValueError(message, of.code ?? code);
+/**
+ * The elements of a list, in an array of their own; `null` for what is neither an array nor a typed array, or cannot be read (a
+ * revoked proxy, a detached view). What a sparse array leaves out is `undefined`.
+ */
+export function listOf(value: unknown): unknown[] | null {
+  try {
+    const isList = Array.isArray(value) || (ArrayBuffer.isView(value) && 'length' in value);
+    return isList ? Array.from(value as ArrayLike<unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
+function wrongKind(of: Kind<unknown>, fn: string, what: string, code: ErrorCode): GradtapeError {
+  const message = `${fn}: ${of.words ? `${of.words}: ` : ''}${what}`;
+  if (of.code === 'ERR_DTYPE') return new DTypeError(message);
+  if (of.code === 'ERR_AXIS') return new ShapeError(message, of.code);
+  return new ValueError(message, of.code ?? code);
 }
 
 /** Names of options and their kinds. */
@@ -94,7 +118,39 @@ function readOptions<S extends Spec>(fn: string, spec: S, given: unknown): Read<
     if (value === undefined) continue;
     const read = of.read(value);
     if (read === refused) {
-      throw wrongKind(of, `${fn}: option ${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_OPTION');
+      throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_OPTION');
+    }
+    taken[name] = read;
+  }
+  return taken as Read<S>;
+}
+
+/**
+ * Options whose first ones may come by position, as in TensorFlow: `names` in their order, then the options object, which may also
+ * stand in the place of the first one that is left out.
+ * @throws ValueError ERR_OPTION as `options`; also for what is given twice, or behind the options
+ */
+export function positional<S extends Spec>(
+  fn: string,
+  spec: S,
+  names: readonly (keyof S & string)[],
+  given: readonly unknown[],
+): Read<S> {
+  if (given.every((value) => value === undefined)) return none as Read<S>;
+  const at = given.findIndex((value) => value === null || isPlainObject(value));
+  const place = at < 0 ? names.length : at;
+  const extra = given.slice(place + 1).find((value) => value !== undefined);
+  if (extra !== undefined) {
+    throw new ValueError(`${fn}: takes nothing behind its options, got ${show(extra)}`, 'ERR_OPTION');
+  }
+  const taken: Record<string, unknown> = { ...options(fn, spec, given[place]) };
+  for (const [i, name] of names.slice(0, place).entries()) {
+    if (given[i] === undefined) continue;
+    if (taken[name] !== undefined) throw new ValueError(`${fn}: ${name} is given twice`, 'ERR_OPTION');
+    const of = spec[name] as Kind<unknown>;
+    const read = of.read(given[i]);
+    if (read === refused) {
+      throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(given[i])}`, 'ERR_OPTION');
     }
     taken[name] = read;
   }
@@ -132,9 +188,25 @@ function unknownOption(fn: string, names: readonly string[], name: string): Valu
  */
 export function refuseExtra(fn: string, index: unknown, list: unknown): void {
   if (index === undefined && list === undefined) return;
-  if (typeof index === 'number' && Array.isArray(list)) return;
+  if (typeof index === 'number' && listOf(list)) return;
   const extra = index === undefined ? list : index;
   throw new ValueError(`${fn}: takes no further argument and no options, got ${show(extra)}`, 'ERR_OPTION');
+}
+
+/** Refuses what stands behind the options. */
+export function refuseBehind(fn: string, extra: unknown): void {
+  if (extra === undefined) return;
+  throw new ValueError(`${fn}: takes no argument behind its options, got ${show(extra)}`, 'ERR_OPTION');
+}
+
+/** Refuses numbers that stand one after another where one list of them belongs. `operands`: what is written before the list. */
+export function refuseSpread(fn: string, operands: string, numbers: readonly unknown[]): void {
+  if (numbers.every((n) => typeof n === 'number')) {
+    throw new ValueError(
+      `${fn}: the numbers are one list: write ${fn}(${operands}[${numbers.join(', ')}])`,
+      'ERR_OPTION',
+    );
+  }
 }
 
 /** Whether the value is an object of options, or of other named values: one made by `{}` (in any realm) or without a prototype. */
@@ -150,10 +222,49 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   }
 }
 
-/** As `show`, and the elements of short lists. */
-export function showDeep(value: unknown): string {
+/** Whether the value is options in the place of an argument that was left out; an empty object says nothing and is not. */
+export function isOptions(value: unknown): boolean {
   try {
-    return Array.isArray(value) && value.length <= 8 ? `[${Array.from(value, show).join(', ')}]` : show(value);
+    return isPlainObject(value) && Object.keys(value).length > 0;
+  } catch {
+    return false; // a proxy that does not let itself be read
+  }
+}
+
+/**
+ * What to throw for an error that calling `f` threw: the same, but for a function that cannot be called (a class, a revoked proxy): the
+ * caller is told so. Asked only after a failure, for finding out takes longer than calling.
+ */
+export function thrownBy(fn: string, f: unknown, error: unknown): unknown {
+  if (!(error instanceof TypeError) || isCallable(f)) return error;
+  return new ValueError(`${fn}: expected a function that can be called, got ${show(f)}`, 'ERR_VALUE');
+}
+
+function isCallable(f: unknown): boolean {
+  try {
+    Object.getPrototypeOf(f);
+    return !/^class\b/.test(Function.prototype.toString.call(f));
+  } catch {
+    return false; // a revoked proxy
+  }
+}
+
+/** Whether the value is an instance of the class; `instanceof` alone throws at a revoked proxy. */
+export function isA<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
+  }
+}
+
+/** As `show`, and the elements of short lists, `depth` levels further down too. */
+export function showDeep(value: unknown, depth = 1): string {
+  try {
+    const inner = (element: unknown): string => (depth > 0 ? showDeep(element, depth - 1) : show(element));
+    const isList = Array.isArray(value) || (ArrayBuffer.isView(value) && 'length' in value);
+    const list = isList ? (value as ArrayLike<unknown>) : null;
+    return list && list.length <= 8 ? `[${Array.from(list, inner).join(', ')}]` : show(value);
   } catch {
     return show(value);
   }
@@ -174,15 +285,19 @@ export function nearest(name: string, names: readonly string[]): string | undefi
   );
 }
 
-/** Levenshtein's distance. */
+/** Levenshtein's distance, two neighbours that changed places counted as one mistake. */
 function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = swapped ? (before[j - 2] as number) + 1 : Number.POSITIVE_INFINITY;
+      next.push(Math.min(change, swap, (row[j] as number) + 1, (next[j - 1] as number) + 1));
     }
+    before = row;
     row = next;
   }
   return row[b.length] as number;

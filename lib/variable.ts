@@ -1,10 +1,11 @@
 /** Variable: a named, assignable value whose readings the tapes see. */
 
+import { boolean, options, refuseExtra, string } from './arguments.js';
 import type { AnyTypedArray, NumberArray } from './constant.js';
 import { fromValue } from './constant.js';
 import type { DType } from './dtype.js';
-import { checkDType } from './dtype.js';
-import { DTypeError, ShapeError } from './errors.js';
+import { dtypeKind } from './dtype.js';
+import { DTypeError, GradtapeError, ShapeError, show } from './errors.js';
 import { evaluateCell, evaluateTensors } from './evaluate.js';
 import { opcodeOf } from './native.js';
 import { Cell, isCrowded } from './pending.js';
@@ -12,7 +13,7 @@ import type { Shape } from './shape.js';
 import { sameShape, showShape } from './shape.js';
 import type { RecordedOp, Recording } from './tape.js';
 import { activeTapes, record1, takes } from './tape.js';
-import { isKnown, Tensor } from './tensor.js';
+import { isKnown, made, Tensor } from './tensor.js';
 
 export type TensorLike = Tensor | Variable | number | boolean | AnyTypedArray | NumberArray;
 
@@ -27,7 +28,7 @@ const kReshape = opcodeOf('reshape');
 
 /** The same elements as a tensor of its own, with no history. */
 export function aliasOf(t: Tensor): Tensor {
-  const alias = new Tensor(t.shape, t.dtype, t.size, isKnown(t) ? -1 : kReshape, isKnown(t) ? null : t, null);
+  const alias = new Tensor(made, t.shape, t.dtype, t.size, isKnown(t) ? -1 : kReshape, isKnown(t) ? null : t, null);
   alias.uniform = t.uniform;
   alias.buffer = t.buffer;
   if (alias.x) alias.depth = t.depth + 1;
@@ -37,6 +38,7 @@ export function aliasOf(t: Tensor): Tensor {
 
 const readOp: RecordedOp = { name: 'read', vjps: [{ needs: 0, pull: (ct) => ct }] };
 
+const variableOptions = { dtype: dtypeKind, trainable: boolean, name: string } as const;
 let unnamed = 0;
 
 /** A value that assign() replaces. Every use as an operand is a reading, which active tapes see if it is trainable. */
@@ -49,18 +51,19 @@ export class Variable {
   readonly name: string;
   private readonly cell: Cell;
 
-  /** @throws ShapeError, DTypeError for an initial value that is no tensor */
-  constructor(initialValue: TensorLike, opts: VariableOptions = {}) {
-    const dtype = opts.dtype === undefined ? undefined : checkDType('Variable', opts.dtype);
-    const value = initialValue instanceof Variable ? initialValue.peek() : initialValue;
-    const t = fromValue('Variable', value, dtype, undefined);
+  /** @throws GradtapeError ERR_NOT_A_TENSOR, ShapeError, DTypeError for an initial value that is no tensor; ValueError ERR_OPTION */
+  constructor(initialValue: TensorLike, opts?: VariableOptions) {
+    if (arguments.length > 2) refuseExtra('Variable', arguments[2], undefined);
+    const { dtype, trainable = true, name } = options('Variable', variableOptions, opts);
+    const value = isVariable(initialValue) ? initialValue.peek() : initialValue;
+    const t = fromValue('Variable', value, dtype, undefined, undefined, 'initialValue');
     if (!isKnown(t)) evaluateTensors([t]);
     const current = aliasOf(t);
     this.id = current.id;
     this.shape = t.shape;
     this.dtype = t.dtype;
-    this.trainable = opts.trainable ?? true;
-    this.name = opts.name ?? `Variable_${unnamed++}`;
+    this.trainable = trainable;
+    this.name = name ?? `Variable_${unnamed++}`;
     this.cell = new Cell(this.name, current);
   }
 
@@ -75,6 +78,8 @@ export class Variable {
 
   /** The value as it is now; later assignments do not change it. */
   value(): Tensor {
+    if (!isVariable(this)) throw notAVariable('value', this);
+    if (arguments.length > 0) refuseExtra('value', arguments[0], arguments[1]);
     const source = readVariable(this);
     const t = aliasOf(source);
     record1(readOp, t, source, null);
@@ -83,12 +88,14 @@ export class Variable {
 
   /** Replaces the value. Not differentiable: gradients do not flow through an assignment. */
   assign(x: TensorLike): this {
+    if (arguments.length > 1) refuseExtra('assign', arguments[1], arguments[2]);
+    if (!isVariable(this)) throw notAVariable('assign', this);
     return this.replace('assign', this.checked('assign', x));
   }
 
   /** @internal */
   checked(op: string, x: TensorLike): Tensor {
-    const value = x instanceof Variable ? x.peek() : x;
+    const value = isVariable(x) ? x.peek() : x;
     const t = fromValue(op, value, undefined, undefined, this.dtype);
     if (t.dtype !== this.dtype) {
       throw new DTypeError(
@@ -106,6 +113,7 @@ export class Variable {
       );
     }
     const { cell } = this;
+    replaying?.delete(this);
     // A value still waiting is computed first, so that a loop that never looks at anything keeps one step pending, not all.
     if (cell.state !== 'settled' && !isKnown(cell.current)) evaluateCell(cell);
     const value = aliasOf(t);
@@ -127,33 +135,59 @@ export class Variable {
   }
 }
 
-let listener: ((v: Variable) => void) | null = null;
-
-/** Runs fn and returns the trainable variables that it read, in the order of their first reading. */
-export function readingsOf<T>(fn: () => T): [T, Variable[]] {
-  const read = new Set<Variable>();
-  const outer = listener;
-  listener = (v) => {
-    read.add(v);
-    outer?.(v);
-  };
+/** Whether the value is a variable; `instanceof` alone throws at a revoked proxy. */
+export function isVariable(x: unknown): x is Variable {
   try {
-    return [fn(), [...read]];
+    return x instanceof Variable;
+  } catch {
+    return false;
+  }
+}
+
+/** The error of a method that was called on something else. */
+export function notAVariable(method: string, receiver: unknown): GradtapeError {
+  return new GradtapeError('ERR_RECEIVER', `${method}: called on ${show(receiver)}, which is no Variable`);
+}
+
+/** Variables, and what each was when it was first read. */
+export type Readings = Map<Variable, Tensor>;
+
+let listener: Readings | null = null;
+let replaying: Readings | null = null;
+
+/** Runs fn and returns what it read of variables, in the order of their first reading. */
+export function readingsOf<T>(fn: () => T): [T, Readings] {
+  const read: Readings = new Map();
+  const outer = listener;
+  listener = read;
+  try {
+    return [fn(), read];
   } finally {
     listener = outer;
+    if (outer) for (const [v, t] of read) if (!outer.has(v)) outer.set(v, t);
+  }
+}
+
+/** Runs fn while variables read as what they were, until fn assigns them. */
+export function withReadings<T>(readings: Readings, fn: () => T): T {
+  const outer = replaying;
+  replaying = new Map([...(outer ?? []), ...readings]);
+  try {
+    return fn();
+  } finally {
+    replaying = outer;
   }
 }
 
 /** The present value, and a note on every tape that watches the variable. */
 export function readVariable(v: Variable): Tensor {
-  const t = v.peek();
-  if (listener && v.trainable) listener(v);
+  const t = replaying?.get(v) ?? v.peek();
+  if (listener && !listener.has(v)) listener.set(v, t);
   const tapes = activeTapes();
   for (let i = 0; i < tapes.length; i++) {
     const tape = tapes[i];
-    if (!tape) continue;
-    if (tape.paused) continue;
-    if (tape.watchesVariables && v.trainable && takes(tape)) tape.watchVariable(v);
+    if (!tape || !takes(tape)) continue;
+    if (tape.watchesVariables && v.trainable) tape.watchVariable(v);
     tape.read(t, v.id);
   }
   return t;
@@ -166,5 +200,6 @@ export function variablesOf(watched: Recording['variables']): Variable[] {
 
 /** The same as `new Variable(...)`. */
 export function variable(initialValue: TensorLike, opts?: VariableOptions): Variable {
+  if (arguments.length > 2) refuseExtra('variable', arguments[2], undefined);
   return new Variable(initialValue, opts);
 }

@@ -6,7 +6,7 @@ const helpers = `
   const settle = () => new Promise((resolve) => setTimeout(resolve, 2));
   const collected = async () => { for (let i = 0; i < 3; i++) { await settle(); gc(); } };`;
 
-// Semantics 3.2: output, input, both, the other operand, shapes, nothing.
+// docs/semantics.md 3.2: output, input, both, the other operand, shapes, nothing.
 const kinds: readonly (readonly [call: string, keeps: string])[] = [
   ['tf.exp(x)', 'out'],
   ['tf.sqrt(x)', 'out'],
@@ -41,7 +41,7 @@ const kinds: readonly (readonly [call: string, keeps: string])[] = [
 ];
 
 describe.runIf(plain)('what an entry keeps', () => {
-  it('is what 3.2 lists, for one op of each kind', { timeout: 60_000 }, async () => {
+  it('is what semantics 3.2 lists, for one op of each kind', { timeout: 60_000 }, async () => {
     const alive = jsonOf<Record<string, string>>(
       await runChild(`${helpers}
         const calls = ${JSON.stringify(kinds.map(([call]) => call))};
@@ -73,7 +73,7 @@ describe.runIf(plain)('what an entry keeps', () => {
   });
 });
 
-describe.runIf(plain)('269. dead branches do not accumulate while a tape records', () => {
+describe.runIf(plain)('269: dead branches do not accumulate while a tape records', () => {
   it('large ones, in a loop that never yields', async () => {
     const peak = jsonOf<number>(
       await runChild(`
@@ -207,6 +207,31 @@ describe.runIf(plain)('269. dead branches do not accumulate while a tape records
         setTimeout(() => done([before, count(), losses.length]), 5);`),
     );
     expect(counts[1] as number).toBeLessThan((counts[0] as number) + 20);
+  });
+});
+
+describe.runIf(plain)('a function that is computed again', () => {
+  it('does not keep what its body made', async () => {
+    const bytes = jsonOf<Record<string, number>>(
+      await runChild(`
+        const x = tf.random.normal([100_000]);
+        tf.evaluate(x);
+        const body = (t) => { let y = t; for (let i = 0; i < 20; i++) { y = tf.tanh(tf.sin(y)); y.dataSync(); } return y; };
+        const held = (f) => {
+          gc();
+          const before = tf.memory().bytes;
+          const tape = new tf.GradientTape({ persistent: true });
+          const y = tape.record(() => { tape.watch(x); return tf.reduceSum(f(x)); });
+          y.item();
+          gc();
+          const bytes = tf.memory().bytes - before;
+          if (!tape.gradient(y, x)) throw new Error();
+          return bytes;
+        };
+        setTimeout(() => done({ plain: held(body), again: held(tf.recomputeGrad(body)) }), 1);`),
+    );
+    expect(bytes['plain']).toBeGreaterThan(7e6);
+    expect(bytes['again']).toBeLessThan(2e6);
   });
 });
 
