@@ -36,7 +36,6 @@ export {
 export { IndexedSlices } from './indexed-slices.js';
 export * as initializers from './initializers.js';
 export * as losses from './losses.js';
-export type { MemoryInfo } from './native.js';
 export {
   add,
   clipByValue,
