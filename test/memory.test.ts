@@ -322,7 +322,7 @@ describe('what is beyond 32 bits', () => {
   );
 
   it('steps of slices', () => {
-    const x = tf.range(5);
+    const x = tf.constant([0, 1, 2, 3, 4]);
     expect(tf.at(x, '::4294967296').arraySync()).toEqual([0]);
     expect(tf.at(x, '::-4294967296').arraySync()).toEqual([4]);
     expect(tf.at(x, '3:1:4294967296').arraySync()).toEqual([]);
