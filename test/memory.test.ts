@@ -326,7 +326,7 @@ describe('what is beyond 32 bits', () => {
     expect(tf.at(x, '::4294967296').arraySync()).toEqual([0]);
     expect(tf.at(x, '::-4294967296').arraySync()).toEqual([4]);
     expect(tf.at(x, '3:1:4294967296').arraySync()).toEqual([]);
-    expect(tf.at(x, '1::1e300').arraySync()).toEqual([1]);
+    expect(tf.at(x, '1::100000000000000000000').arraySync()).toEqual([1]);
     expect(tf.stridedSlice(x, [1], [5], [2 ** 33]).arraySync()).toEqual([1]);
     const tape = new tf.GradientTape();
     const y = tape.record(() => {
