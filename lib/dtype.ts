@@ -59,7 +59,10 @@ export function newArray(dtype: DType, length: number): TypedArray {
   try {
     return viewOf(dtype, new ArrayBuffer(length * dtypeBytes[dtype]), 0, length);
   } catch {
-    throw new GradtapeError('ERR_OUT_OF_MEMORY', `gradtape: no memory for ${length} elements of ${dtype}`);
+    throw new GradtapeError(
+      'ERR_OUT_OF_MEMORY',
+      `gradtape: no memory for ${length} elements of ${dtype} (${length * dtypeBytes[dtype]} bytes): Node ${process.version} gave no typed array of this size`,
+    );
   }
 }
 

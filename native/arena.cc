@@ -17,26 +17,31 @@ constexpr auto kWhile = std::chrono::seconds(1);
 
 char* Arena::grow(size_t bytes) {
   release();
-  // Room to grow by a half, in whole huge pages, so that slowly growing programs do not move the arena each time.
-  const size_t wanted = bytes + bytes / 2;
-  const size_t whole = bytes < kHuge / 2 ? (wanted + 4095) / 4096 * 4096 : (wanted + kHuge - 1) / kHuge * kHuge;
-  if (whole < bytes) return nullptr;
+  // Room to grow by a half, so that slowly growing programs do not move the arena each time; if the system has it.
+  if (!obtain(bytes + bytes / 2) && !obtain(bytes)) return nullptr;
+  most_ = bytes;
+  since_ = Clock::now();
+  ++growths_;
+  return memory_;
+}
+
+// In whole huge pages, if it is not small.
+bool Arena::obtain(size_t bytes) {
+  const size_t page = bytes < kHuge ? 4096 : kHuge, whole = (bytes + page - 1) / page * page;
+  if (whole < bytes) return false;
 #if defined(_WIN32)
   memory_ = static_cast<char*>(_aligned_malloc(whole, 64));
-  if (!memory_) return nullptr;
+  if (!memory_) return false;
 #else
   void* p = mmap(nullptr, whole, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p == MAP_FAILED) return nullptr;
+  if (p == MAP_FAILED) return false;
 #if defined(MADV_HUGEPAGE)
   if (whole >= kHuge) madvise(p, whole, MADV_HUGEPAGE);
 #endif
   memory_ = static_cast<char*>(p);
 #endif
   bytes_ = whole;
-  most_ = bytes;
-  since_ = Clock::now();
-  ++growths_;
-  return memory_;
+  return true;
 }
 
 // A loop that never yields has no rest in which somebody else could see to it.

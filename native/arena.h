@@ -43,6 +43,7 @@ class Arena {
   static constexpr size_t kTooLarge = 4;                // so many times what is needed
 
   char* grow(size_t bytes);
+  bool obtain(size_t bytes);
   void review(size_t bytes);
 
   char* memory_ = nullptr;

@@ -305,13 +305,14 @@ void prepare(const Plan& plan, size_t threads, Executor& executor) {
 Failure run(const Plan& plan, const double* data, double* results, Executor& executor, Pool& pool) {
   const std::vector<Value>& values = plan.program.values;
   const size_t threads = plan.shared_work > 0 ? std::min({pool.threads(), plan.threads, kMaxParts}) : 1;
-  if (threads > 1 && plan.shared_work >= kSharedAsleep) pool.wake();
   const size_t scratch_at = (plan.arena_bytes + kAlign - 1) / kAlign * kAlign;
   const size_t bytes = scratch_at + plan.scratch_bytes * threads;
   char* arena = executor.arena.reserve(bytes);
   if (bytes > 0 && !arena) return {Failure::kNoMemory, -1, 0, int64_t(bytes)};
   if (bytes >= kCountPagesFrom) executor.arena.count_absent_pages(bytes);
   prepare(plan, threads, executor);
+  // New threads may take the last of the memory.
+  if (threads > 1 && plan.shared_work >= kSharedAsleep) pool.wake();
   char** addresses = executor.addresses.data();
   for (size_t i = 0; i < values.size(); ++i) {
     const Place& place = plan.places[i];

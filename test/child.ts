@@ -11,8 +11,8 @@ export interface Outcome {
   readonly stderr: string;
 }
 
-/** In `code`, `tf` is the library; `done(value)` prints JSON, which `jsonOf` reads. */
-export function runChild(code: string, env: Record<string, string> = {}): Promise<Outcome> {
+/** In `code`, `tf` is the library; `done(value)` prints JSON, which `jsonOf` reads. `flags` are Node's. */
+export function runChild(code: string, env: Record<string, string> = {}, flags: string[] = []): Promise<Outcome> {
   const source = `
     const done = (value) => console.log(JSON.stringify(value));
     const tf = require('./dist/index.cjs');
@@ -20,7 +20,7 @@ export function runChild(code: string, env: Record<string, string> = {}): Promis
   const inherited = Object.entries(process.env).filter(([name]) => !/^(NODE_|VITEST|GRADTAPE_)/.test(name));
   return new Promise((resolve) => {
     const options = { cwd: root, env: { ...Object.fromEntries(inherited), ...env }, maxBuffer: 1 << 24 };
-    const child = execFile(process.execPath, ['--expose-gc', '-e', source], options, (_, stdout, stderr) => {
+    const child = execFile(process.execPath, ['--expose-gc', ...flags, '-e', source], options, (_, stdout, stderr) => {
       resolve({ code: child.exitCode, stdout, stderr });
     });
   });
