@@ -218,6 +218,7 @@ export function unzeroed(dtype: DType, size: number): TypedArray {
 
 /** Frees the blocks that nobody has. */
 function clearIdle(): void {
+  native.memory(); // looks at every block, however few are new
   reclaim();
   while (idleBytes > 0) dropOne();
 }
