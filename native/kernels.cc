@@ -6,8 +6,10 @@
 #include "kernels/channelwise.h"
 #include "kernels/conv.h"
 #include "kernels/gemm.h"
+#include "kernels/linalg.h"
 #include "kernels/random.h"
 #include "kernels/reduce.h"
+#include "kernels/scan.h"
 #include "kernels/softmax.h"
 #include "kernels/transpose.h"
 #include "simd.h"
@@ -486,6 +488,13 @@ constexpr Kernels make_kernels() {
   k.random_uniform[kInt32] = &random_fill<Uniform01<int32_t>, int32_t>;
   k.random_normal[kFloat32] = &random_fill<Normal<float>, float>;
   k.random_normal[kFloat64] = &random_fill<Normal<double>, double>;
+  k.cumsum[kFloat32] = {&Scan<float>::rows, &Scan<float>::columns};
+  k.cumsum[kFloat64] = {&Scan<double>::rows, &Scan<double>::columns};
+  k.cumsum[kInt32] = {&Scan<int32_t>::rows, &Scan<int32_t>::columns};
+  k.cholesky[kFloat32] = {&Cholesky<float>::run, &Cholesky<float>::workspace};
+  k.cholesky[kFloat64] = {&Cholesky<double>::run, &Cholesky<double>::workspace};
+  k.lu[kFloat32] = {&Lu<float>::run, &Lu<float>::workspace};
+  k.lu[kFloat64] = {&Lu<double>::run, &Lu<double>::workspace};
   return k;
 }
 

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <vector>
 
+#include "failure.h"
 #include "plan.h"
 #include "program.h"
 #include "run.h"
@@ -43,8 +44,10 @@ inline void repeat(size_t size, const char* from, int64_t stride, char* to, int6
     repeat_as<int32_t>(from, stride, to, rows, n);
   else if (size == 8)
     repeat_as<int64_t>(from, stride, to, rows, n);
-  else
+  else if (size == 1)
     repeat_as<char>(from, stride, to, rows, n);
+  else
+    GRADTAPE_UNREACHABLE();
 }
 
 inline void fill(size_t size, const char* from, char* to, int64_t n) { repeat(size, from, 0, to, 1, n); }
@@ -356,7 +359,7 @@ class LoopRun {
       if (operand.uniform) variant |= 1u << o;
     }
     if (in.divides && has_zero(x[1], variant & 2 ? 1 : n)) {
-      failure_ = {Failure::kZeroDivisor, in.value, 0, 0};
+      failure_ = {Failure::k_division, in.value, 0, 0};
       return false;
     }
     const bool uniform = variant == (1u << in.arity) - 1;

@@ -24,7 +24,7 @@ struct Group {
   int64_t size;
   const Value* shape = nullptr;  // set by the first operand that is neither flat nor uniform
   int64_t outer = 0, length = 0, inner = 0;
-  std::vector<int32_t> values, reductions;
+  std::vector<int32_t> values, reductions;  // of a step that is no loop: its value, then its results that are asked for
 };
 
 class Planner {
@@ -69,7 +69,7 @@ class Planner {
       if (!needed_[i]) continue;
       const Value& v = values_[i];
       const bool empty = v.size == 0;
-      if (v.opcode == kTranspose) materialize_[i] = want_contiguous_[i] || want_loop_[i] || is_output_[i];
+      if (v.opcode == k_transpose) materialize_[i] = want_contiguous_[i] || want_loop_[i] || is_output_[i];
       if (v.opcode == kBroadcast) materialize_[i] = want_contiguous_[i] || (is_output_[i] && v.size > 1);
       for (int o = 0; o < v.arity; ++o) {
         const int32_t x = v.operands[o];
@@ -79,7 +79,7 @@ class Planner {
           want_contiguous_[x] = true;
         else if (is_loop_value(v) || is_reduction(v.opcode) || v.opcode == kBroadcast)
           want_loop_[x] = true;
-        else if (v.opcode == kMatmul || (v.opcode == kTranspose && !materialize_[i]))
+        else if (v.opcode == k_matmul || (v.opcode == k_transpose && !materialize_[i]))
           continue;
         else
           want_contiguous_[x] = true;
@@ -137,7 +137,7 @@ class Planner {
       if (strides_over(x, v, views_[i].strides) == Source::kFlat) contiguous_strides(v, views_[i].strides);
       return;
     }
-    if (v.opcode == kTranspose && !materialize_[i]) {
+    if (v.opcode == k_transpose && !materialize_[i]) {
       views_[i].base = views_[v.operands[0]].base;
       for (int d = 0; d < v.rank; ++d) views_[i].strides[d] = views_[v.operands[0]].strides[v.attributes[d]];
       return;
@@ -145,6 +145,12 @@ class Planner {
     be_own_base(i);
     if (is_loop_value(v) || v.opcode == kBroadcast) return join_loop(i);
     if (is_reduction(v.opcode)) return join_reduction(i);
+    if (v.opcode == kResult) {
+      step_of_[i] = step_of_[v.operands[0]];
+      groups_[step_of_[i]].values.push_back(i);
+      return;
+    }
+    if (!is_step(v.opcode)) GRADTAPE_UNREACHABLE();
     for (int o = 0; o < v.arity; ++o) use(v.operands[o], int(groups_.size()));
     step_of_[i] = int(groups_.size());
     groups_.push_back({-1, &v, 0, 0, 0, {i}, {}});
@@ -282,12 +288,10 @@ class Planner {
         emit_scalars(g);
       else if (g.size > 1)
         emit_loop(g);
-      else if (values_[g.values[0]].opcode == kMatmul)
+      else if (values_[g.values[0]].opcode == k_matmul)
         emit_matmul(g.values[0]);
-      else if (is_window(values_[g.values[0]].opcode))
-        emit_window(g.values[0]);
       else
-        emit_other(g.values[0]);
+        emit_step(g);
       if (follows) p.steps.pop_back();
       for (int64_t at : step_workspace_) layout_.give_back(at);
       for (int32_t i : dying[s]) {
@@ -338,8 +342,7 @@ class Planner {
   bool can_fail(const Group& g) const {
     for (int32_t i : g.values) {
       const int32_t opcode = values_[i].opcode;
-      if (opcode == kGather || opcode == kScatterAdd || (opcode >= kFirstElementwise && divides(values_[i])))
-        return true;
+      if (is_step(opcode) ? step_kind(opcode).can_fail : divides(values_[i])) return true;
     }
     return false;
   }
@@ -348,7 +351,7 @@ class Planner {
   // part by part.
   bool is_followed(int s) const {
     const int32_t c = groups_[s].values.empty() ? -1 : groups_[s].values[0];
-    if (c < 0 || values_[c].opcode != kMatmul || s + 1 == int(groups_.size())) return false;
+    if (c < 0 || values_[c].opcode != k_matmul || s + 1 == int(groups_.size())) return false;
     const Value& v = values_[c];
     const Group& next = groups_[s + 1];
     const int64_t rows = v.dims[v.rank - 2], columns = v.dims[v.rank - 1];
@@ -413,7 +416,7 @@ class Planner {
 
   bool divides(const Value& v) const {
     const int k = v.opcode - kFirstElementwise;
-    return (k == k_floordiv || k == k_floormod) && v.dtype == kInt32;
+    return k >= 0 && (k == k_floordiv || k == k_floormod) && v.dtype == kInt32;
   }
 
   void emit_scalars(const Group& g) {
@@ -447,13 +450,6 @@ class Planner {
     if (work < kSharedAwake) return 1;
     plan_.shared_work += work;
     return int64_t(std::min(plan_.threads, kMaxParts));
-  }
-
-  void emit_other(int32_t i) {
-    const Value& v = values_[i];
-    if (is_by_rows(v.opcode)) share(work_by_rows(v.opcode, values_[v.operands[0]].size));
-    plan_.most_pointers = std::max(plan_.most_pointers, size_t(v.arity));
-    plan_.steps.push_back({Step::kOther, i});
   }
 
   void emit_loop(const Group& g) {
@@ -627,7 +623,7 @@ class Planner {
     }
     step.value = i;
     step.loop = followed_ ? int32_t(plan_.loops.size()) : -1;
-    step.work = double(step.m) * double(step.n) * double(step.k) / kMultiplications;
+    step.work = double(step.m) * double(step.n) * double(step.k) / kMultiplications;  // of one product of the batch
     step.parts = share(step.work);
     // The need of a strip can exceed that of the whole: blocks are cut evenly.
     const auto need = [&](int64_t m, int64_t n) {
@@ -645,26 +641,31 @@ class Planner {
     plan_.matmuls.push_back(std::move(step));
   }
 
-  void emit_window(int32_t i) {
+  void emit_step(const Group& g) {
+    const int32_t i = g.values[0];
     const Value& v = values_[i];
-    WindowStep step{};
-    window_of(v, values_[v.operands[0]], values_[v.operands[1]], step.window);
-    const Window& w = step.window;
-    step.fns = &kernels_.window[v.opcode - kFirstWindow][v.dtype];
-    step.x = views_[v.operands[0]].base;
-    step.y = views_[v.operands[1]].base;
+    const Operands x(v, values_.data());
+    const StepKind& kind = step_kind(v.opcode);
+    KernelStep step{};
+    step.kind = &kind;
     step.value = i;
-    step.units = step.fns->units(w);
-    double work = double(w.batch) * double(w.rows.result) * double(w.columns.result) * double(w.results);
-    work *= double(w.rows.taps) * double(w.columns.taps);
-    if (v.opcode <= kFirstWindow + kConvFilter) work *= double(w.channels);
-    step.work = work / kMultiplications;
+    step.operands = int32_t(plan_.bases.size());
+    for (int o = 0; o < v.arity; ++o) plan_.bases.push_back(views_[v.operands[o]].base);
+    step.results = int32_t(plan_.results.size());
+    plan_.results.resize(plan_.results.size() + size_t(kind.results), -1);
+    plan_.results[step.results] = i;
+    for (size_t k = 1; k < g.values.size(); ++k) {
+      plan_.results[step.results + values_[g.values[k]].attributes[0]] = g.values[k];
+    }
+    step.units = kind.units(v, x, kernels_);
+    step.work = kind.work(v, x);
     step.parts = std::max<int64_t>(std::min(share(step.work), step.units), 1);
-    step.own_bytes = int64_t(aligned(step.fns->own_bytes(w)));
-    step.shared = workspace(step.fns->prepare ? step.fns->shared_bytes(w) : 0);
+    step.shared = workspace(kind.shared_bytes ? kind.shared_bytes(v, x, kernels_) : 0);
+    step.own_bytes = kind.own_bytes ? int64_t(aligned(kind.own_bytes(v, x, kernels_))) : 0;
     step.own = workspace(size_t(step.own_bytes * step.parts));
-    plan_.steps.push_back({Step::kWindow, int32_t(plan_.windows.size())});
-    plan_.windows.push_back(step);
+    plan_.most_pointers = std::max(plan_.most_pointers, size_t(v.arity + kind.results));
+    plan_.steps.push_back({Step::kKernel, int32_t(plan_.kernel_steps.size())});
+    plan_.kernel_steps.push_back(step);
   }
 
   Plan& plan_;
@@ -687,13 +688,13 @@ class Planner {
 size_t Plan::bytes() const {
   const auto of = [](const auto& list) { return list.capacity() * sizeof(list[0]); };
   size_t bytes = sizeof(Plan) + of(program.words) + of(program.values) + of(program.outputs) + of(program.replaced) +
-                 of(program.output_data) + of(steps) + of(loops) + of(scalars) + of(matmuls) + of(windows) +
-                 of(replacements) + of(places) + of(base);
+                 of(program.output_data) + of(steps) + of(loops) + of(scalars) + of(matmuls) + of(kernel_steps) +
+                 of(bases) + of(results) + of(replacements) + of(places) + of(base);
   for (const Loop& loop : loops) bytes += of(loop.sources) + of(loop.instructions) + of(loop.reductions);
   for (const auto& calls : scalars) bytes += of(calls);
   for (const MatmulStep& step : matmuls) bytes += of(step.batch) + of(step.batch_a) + of(step.batch_b);
   // What the allocator adds to each list.
-  return bytes + 16 * (16 + 3 * loops.size() + scalars.size() + 3 * matmuls.size());
+  return bytes + 16 * (18 + 3 * loops.size() + scalars.size() + 3 * matmuls.size());
 }
 
 std::string make_plan(const int32_t* words, size_t count, const Kernels& kernels, size_t threads, Plan& plan) {

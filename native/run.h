@@ -5,7 +5,6 @@
 #include <memory>
 
 #include "arena.h"
-#include "layout.h"
 #include "plan.h"
 #include "threads.h"
 
@@ -28,9 +27,10 @@ struct Executor {
   Arena arena;
   std::vector<char*> addresses;  // by value, while a plan runs
   std::vector<double> slots;     // one-element values
-  std::vector<const char*> pointers;
+  std::vector<const char*> pointers;  // operands of a step
+  std::vector<char*> results;
   std::vector<LoopState> threads;
-  std::vector<Failure> failures;  // by part of a loop
+  std::vector<Failure> failures;  // by part of a step
   uint64_t growths_counted = 0, absent_pages_counted = 0;  // of the arena, by who counts for several executors
 };
 

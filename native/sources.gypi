@@ -2,8 +2,17 @@
   "variables": {
     "common_sources": [
       "native/addon.cc",
+      "native/failure.cc",
+      "native/steps/steps.cc",
+      "native/steps/layout.cc",
+      "native/steps/gather.cc",
+      "native/steps/matmul.cc",
+      "native/steps/window.cc",
+      "native/steps/rows.cc",
+      "native/steps/random.cc",
+      "native/steps/scan.cc",
+      "native/steps/linalg.cc",
       "native/program.cc",
-      "native/layout.cc",
       "native/plan.cc",
       "native/cache.cc",
       "native/run.cc",

@@ -35,5 +35,16 @@ int main(int argc, char** argv) {
     }
     LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
   }
+  // Of the random programs some compare every opcode, however new it is.
+  int never = 0;
+  for (int32_t k = 0; runs >= 20000 && k < gradtape::kOpcodes; ++k) {
+    if (std::getenv("GRADTAPE_SHOW"))
+      std::printf("%s %ld %ld\n", gradtape::forms()[size_t(k)].name, long(gradtape::compared[k]),
+                  long(gradtape::compared_large[k]));
+    if (gradtape::compared[k] > 0) continue;
+    std::printf("FAILED %s was never computed\n", gradtape::forms()[size_t(k)].name);
+    ++never;
+  }
+  if (never > 0) return 1;
   std::printf("%ld passed, 0 failed\n", replayed + runs);  // a failure aborts
 }
