@@ -10,6 +10,8 @@ export interface Kind<T> {
   readonly read: (value: unknown) => T | typeof refused;
   /** The code of the error, where it is not that of the argument's place. */
   readonly code?: ErrorCode;
+  /** TensorFlow's words for the error, where it has some. */
+  readonly words?: string;
 }
 
 function kind<T>(expected: string, takes: (value: unknown) => boolean): Kind<T> {
@@ -63,10 +65,24 @@ export function either<A, B>(a: Kind<A>, b: Kind<B>): Kind<A | B> {
 export function argument<T>(fn: string, name: string, of: Kind<T>, value: unknown): T {
   const taken = of.read(value);
   if (taken !== refused) return taken;
-  throw wrongKind(of, `${fn}: ${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_VALUE');
+  throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_VALUE');
 }
 
-function wrongKind(of: Kind<unknown>, message: string, code: ErrorCode): GradtapeError {
+/**
+ * The elements of a list, in an array of their own; `null` for what is neither an array nor a typed array, or cannot be read (a
+ * revoked proxy, a detached view). What a sparse array leaves out is `undefined`.
+ */
+export function listOf(value: unknown): unknown[] | null {
+  try {
+    const isList = Array.isArray(value) || (ArrayBuffer.isView(value) && 'length' in value);
+    return isList ? Array.from(value as ArrayLike<unknown>) : null;
+  } catch {
+    return null;
+  }
+}
+
+function wrongKind(of: Kind<unknown>, fn: string, what: string, code: ErrorCode): GradtapeError {
+  const message = `${fn}: ${of.words ? `${of.words}: ` : ''}${what}`;
   return of.code === 'ERR_DTYPE' ? new DTypeError(message) : new ValueError(message, of.code ?? code);
 }
 
@@ -94,7 +110,7 @@ function readOptions<S extends Spec>(fn: string, spec: S, given: unknown): Read<
     if (value === undefined) continue;
     const read = of.read(value);
     if (read === refused) {
-      throw wrongKind(of, `${fn}: option ${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_OPTION');
+      throw wrongKind(of, fn, `option ${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_OPTION');
     }
     taken[name] = read;
   }
@@ -132,9 +148,19 @@ function unknownOption(fn: string, names: readonly string[], name: string): Valu
  */
 export function refuseExtra(fn: string, index: unknown, list: unknown): void {
   if (index === undefined && list === undefined) return;
-  if (typeof index === 'number' && Array.isArray(list)) return;
+  if (typeof index === 'number' && listOf(list)) return;
   const extra = index === undefined ? list : index;
   throw new ValueError(`${fn}: takes no further argument and no options, got ${show(extra)}`, 'ERR_OPTION');
+}
+
+/** Refuses numbers that stand one after another where one list of them belongs. `operands`: what is written before the list. */
+export function refuseSpread(fn: string, operands: string, numbers: readonly unknown[]): void {
+  if (numbers.every((n) => typeof n === 'number')) {
+    throw new ValueError(
+      `${fn}: the numbers are one list: write ${fn}(${operands}[${numbers.join(', ')}])`,
+      'ERR_OPTION',
+    );
+  }
 }
 
 /** Whether the value is an object of options, or of other named values: one made by `{}` (in any realm) or without a prototype. */
@@ -150,10 +176,30 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   }
 }
 
+/** Whether the value is options in the place of an argument that was left out; an empty object says nothing and is not. */
+export function isOptions(value: unknown): boolean {
+  try {
+    return isPlainObject(value) && Object.keys(value).length > 0;
+  } catch {
+    return false; // a proxy that does not let itself be read
+  }
+}
+
+/** Whether the value is an instance of the class; `instanceof` alone throws at a revoked proxy. */
+export function isA<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
+  }
+}
+
 /** As `show`, and the elements of short lists. */
 export function showDeep(value: unknown): string {
   try {
-    return Array.isArray(value) && value.length <= 8 ? `[${Array.from(value, show).join(', ')}]` : show(value);
+    const isList = Array.isArray(value) || (ArrayBuffer.isView(value) && 'length' in value);
+    const list = isList ? (value as ArrayLike<unknown>) : null;
+    return list && list.length <= 8 ? `[${Array.from(list, show).join(', ')}]` : show(value);
   } catch {
     return show(value);
   }

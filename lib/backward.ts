@@ -1,8 +1,7 @@
 /** Reverse accumulation: cotangent -> vjp -> sum to the operand's shape -> add, all in this one place. */
-import { IndexedSlices } from './indexed-slices.js';
+import { densify, IndexedSlices } from './indexed-slices.js';
 import { add } from './ops/arithmetic.js';
 import { range } from './ops/creation.js';
-import { densify } from './ops/indexing.js';
 import { sumTo } from './ops/structure.js';
 import { concat } from './ops/windows.js';
 import type { Shape } from './shape.js';
@@ -42,7 +41,7 @@ function sum(a: Cotangent | null | undefined, b: Cotangent): Cotangent {
 }
 
 function shapedAs(ct: Cotangent, shape: Shape): Cotangent {
-  if (ct instanceof IndexedSlices || sameShape(ct.shape, shape)) return ct;
+  if (sameShape(ct.shape, shape)) return ct;
   return sumTo(ct, shape);
 }
 

@@ -1,15 +1,15 @@
 /** From JavaScript's numbers, booleans, nested arrays and typed arrays to tensors of known elements. */
 import type { DType } from './dtype.js';
-import { numberAs } from './dtype.js';
+import { arrayKind, newArray, numberAs } from './dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError } from './errors.js';
 import { allocate } from './memory.js';
-import type { Shape } from './shape.js';
+import type { Lengths, Shape } from './shape.js';
 import { guardShape, sameShape, scalarShape, showShape, sizeOf } from './shape.js';
-import { bufferTensor, Tensor, uniformTensor } from './tensor.js';
+import { bufferTensor, isTensor, type Tensor, uniformTensor } from './tensor.js';
 
 export interface ConstantOptions {
   dtype?: DType;
-  shape?: readonly number[];
+  shape?: number | Lengths;
 }
 
 export type NumberArray = readonly (number | boolean | NumberArray)[];
@@ -25,12 +25,21 @@ export type AnyTypedArray =
   | Uint16Array
   | Uint32Array;
 
-function naturalDType(array: ArrayBufferView): DType | null {
-  if (array instanceof Float32Array) return 'float32';
-  if (array instanceof Float64Array) return 'float64';
-  if (array instanceof Int32Array) return 'int32';
-  if (array instanceof Uint8Array || array instanceof Uint8ClampedArray) return 'uint8';
-  return null;
+/** The dtype of a typed array; null for one that needs to be told. */
+export function naturalDType(array: ArrayBufferView): DType | null {
+  switch (arrayKind(array)) {
+    case 'Float32Array':
+      return 'float32';
+    case 'Float64Array':
+      return 'float64';
+    case 'Int32Array':
+      return 'int32';
+    case 'Uint8Array':
+    case 'Uint8ClampedArray':
+      return 'uint8';
+    default:
+      return null;
+  }
 }
 
 /**
@@ -46,7 +55,7 @@ export function fromValue(
   like?: DType,
   name?: string,
 ): Tensor {
-  if (value instanceof Tensor) {
+  if (isTensor(value)) {
     if (dtype !== undefined && dtype !== value.dtype) {
       throw new DTypeError(`${op}: the tensor has dtype ${value.dtype}, not ${dtype}; write cast(x, '${dtype}')`);
     }
@@ -60,11 +69,57 @@ export function fromValue(
     return uniformTensor(numberAs(op, type, value), type, shape ?? scalarShape);
   }
   if (ArrayBuffer.isView(value)) return fromTypedArray(op, value, dtype, shape);
-  if (Array.isArray(value)) return fromNested(op, value, dtype, shape, like);
-  throw new GradtapeError(
+  if (isArray(value)) return fromNested(op, value, dtype, shape, like);
+  throw notATensor(op, value, name);
+}
+
+function notATensor(op: string, value: unknown, name: string | undefined): GradtapeError {
+  const argument = name === undefined ? '' : `${name}: `;
+  return new GradtapeError(
     'ERR_NOT_A_TENSOR',
-    `${op}: ${name === undefined ? '' : `${name}: `}expected a tensor, variable, number, boolean, typed array or nested array of numbers, got ${show(value)}`,
+    `${op}: ${argument}expected a tensor, variable, number, boolean, typed array or nested array of numbers, got ${show(value)}`,
   );
+}
+
+function isArray(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false; // a revoked proxy
+  }
+}
+
+/** Indices of numbers, nested arrays and typed arrays: whole numbers, as int32. */
+export function indicesFrom(op: string, value: unknown, name: string): Tensor {
+  if (typeof value === 'number') return uniformTensor(wholeNumber(op, name, value), 'int32', scalarShape);
+  if (typeof value === 'boolean') throw boolIndices(op, name);
+  if (ArrayBuffer.isView(value)) {
+    if (naturalDType(value) === 'int32') return fromTypedArray(op, value, 'int32', undefined);
+    const typed = checkView(op, value);
+    const shape = guardShape(op, [typed.length]);
+    return place(op, wholeNumbers(op, name, typed), 'int32', shape, undefined);
+  }
+  if (!isArray(value)) throw notATensor(op, value, name);
+  const { numbers, shape, booleans } = readNested(op, value);
+  if (booleans > 0) throw boolIndices(op, name);
+  return place(op, wholeNumbers(op, name, numbers), 'int32', shape, undefined);
+}
+
+/** The numbers as int32; an error for one that is not whole, or not an int32. */
+export function wholeNumbers(op: string, name: string, numbers: ArrayLike<number>): Int32Array {
+  const whole = newArray('int32', numbers.length) as Int32Array;
+  for (let i = 0; i < numbers.length; i++) whole[i] = wholeNumber(op, name, numbers[i] as number);
+  return whole;
+}
+
+export function wholeNumber(op: string, name: string, number: number): number {
+  if (number === (number | 0)) return number | 0;
+  if (Number.isInteger(number)) throw new ValueError(`${op}: ${name} must be int32, got ${number}`, 'ERR_INDEX');
+  throw new DTypeError(`${op}: ${name} must be whole numbers, got ${number}`);
+}
+
+export function boolIndices(op: string, name: string): DTypeError {
+  return new DTypeError(`${op}: ${name} must be int32, got bool; for a mask write booleanMask(x, mask)`);
 }
 
 function place(op: string, values: ArrayLike<number>, dtype: DType, natural: Shape, shape: Shape | undefined): Tensor {
@@ -79,25 +134,28 @@ function place(op: string, values: ArrayLike<number>, dtype: DType, natural: Sha
   return bufferTensor(buffer, dtype, target);
 }
 
+/** The typed array, if its numbers can be read. */
+function checkView(op: string, array: ArrayBufferView): AnyTypedArray {
+  const kind = arrayKind(array);
+  if (kind === undefined || kind.startsWith('Big')) {
+    throw new DTypeError(`${op}: ${show(array)} has no numbers of a dtype; convert it to a Float64Array or Int32Array`);
+  }
+  const typed = array as AnyTypedArray;
+  if (typed.length === 0 && isGone(typed)) {
+    throw new ValueError(
+      `${op}: the buffer of ${show(array)} is detached (it was transferred) or has shrunk; nothing is left to read`,
+    );
+  }
+  return typed;
+}
+
 function fromTypedArray(
   op: string,
   array: ArrayBufferView,
   wanted: DType | undefined,
   shape: Shape | undefined,
 ): Tensor {
-  if (array instanceof BigInt64Array || array instanceof BigUint64Array || array instanceof DataView) {
-    throw new DTypeError(`${op}: ${show(array)} has no numbers of a dtype; convert it to a Float64Array or Int32Array`);
-  }
-  const typed = array as AnyTypedArray;
-  if (
-    typed.length === 0 &&
-    (typed.buffer as ArrayBuffer & { detached?: boolean }).byteLength === 0 &&
-    isDetached(typed)
-  ) {
-    throw new ValueError(
-      `${op}: the buffer of ${show(array)} is detached (it was transferred); nothing is left to read`,
-    );
-  }
+  const typed = checkView(op, array);
   const natural = naturalDType(typed);
   const dtype = wanted ?? natural;
   if (!dtype) {
@@ -111,34 +169,45 @@ function fromTypedArray(
   return place(op, typed, dtype, guardShape(op, [typed.length]), shape);
 }
 
-/** A detached buffer throws on being sliced; an empty one does not. */
-function isDetached(array: AnyTypedArray): boolean {
+/** A view of a detached buffer, or outside of one that shrank, throws when an element is asked for; an empty one does not. */
+function isGone(array: AnyTypedArray): boolean {
   try {
-    new Uint8Array(array.buffer as ArrayBuffer);
+    Float32Array.prototype.at.call(array, 0);
     return false;
   } catch {
     return true;
   }
 }
 
-function fromNested(
-  op: string,
-  value: unknown[],
-  wanted: DType | undefined,
-  shape: Shape | undefined,
-  like?: DType,
-): Tensor {
+interface NestedNumbers {
+  readonly numbers: Float64Array;
+  readonly shape: Shape;
+  /** How many of them are booleans. */
+  readonly booleans: number;
+}
+
+function readNested(op: string, value: readonly unknown[]): NestedNumbers {
+  try {
+    return walkNested(op, value);
+  } catch (error) {
+    if (error instanceof GradtapeError) throw error;
+    throw new GradtapeError('ERR_NOT_A_TENSOR', `${op}: the array cannot be read: ${String(error)}`, error);
+  }
+}
+
+function walkNested(op: string, value: readonly unknown[]): NestedNumbers {
   const lengths: number[] = [];
   for (let level: unknown = value; Array.isArray(level) || ArrayBuffer.isView(level); level = (level as unknown[])[0]) {
+    if (ArrayBuffer.isView(level)) checkView(op, level);
     lengths.push((level as ArrayLike<unknown>).length);
     if (lengths.length > 32 || (level as unknown[])[0] === level) {
       throw new ShapeError(`${op}: arrays are nested too deeply`);
     }
   }
-  const natural = guardShape(op, lengths);
-  const rank = natural.length;
-  const size = sizeOf(natural);
-  const numbers = new Float64Array(size);
+  const shape = guardShape(op, lengths);
+  const rank = shape.length;
+  const size = sizeOf(shape);
+  const numbers = newArray('float64', size) as Float64Array;
   let at = 0;
   let booleans = 0;
   const walk = (level: unknown, axis: number, path: string): void => {
@@ -146,19 +215,36 @@ function fromNested(
     if (axis === rank) {
       if (typeof level === 'boolean') booleans++;
       else if (typeof level !== 'number') {
-        if (isList) throw ragged(path, natural);
-        throw new ValueError(`${op}: ${path} is ${show(level)}, expected a number or boolean`, 'ERR_NOT_A_TENSOR');
+        if (isList) throw ragged(path);
+        const hint = isTensor(level) ? '; write stack([...]) for a list of tensors' : '';
+        throw new ValueError(
+          `${op}: ${path} is ${show(level)}, expected a number or boolean${hint}`,
+          'ERR_NOT_A_TENSOR',
+        );
       }
       numbers[at++] = Number(level);
       return;
     }
-    if (!isList || (level as ArrayLike<unknown>).length !== natural[axis]) throw ragged(path, natural);
+    if (ArrayBuffer.isView(level)) checkView(op, level);
+    if (!isList || (level as ArrayLike<unknown>).length !== shape[axis]) throw ragged(path);
     const list = level as ArrayLike<unknown>;
     for (let i = 0; i < list.length; i++) walk(list[i], axis + 1, `${path}[${i}]`);
   };
-  const ragged = (path: string, expected: Shape): ShapeError =>
-    new ShapeError(`${op}: the nested array is ragged: ${path} does not fit shape ${showShape(expected)}`);
+  const ragged = (path: string): ShapeError =>
+    new ShapeError(`${op}: the nested array is ragged: ${path} does not fit shape ${showShape(shape)}`);
   walk(value, 0, 'value');
+  return { numbers, shape, booleans };
+}
+
+function fromNested(
+  op: string,
+  value: readonly unknown[],
+  wanted: DType | undefined,
+  shape: Shape | undefined,
+  like?: DType,
+): Tensor {
+  const { numbers, shape: natural, booleans } = readNested(op, value);
+  const size = numbers.length;
   if (booleans > 0 && booleans < size && wanted === undefined) {
     throw new DTypeError(
       `${op}: the nested array mixes booleans and numbers; say the dtype: constant(values, { dtype })`,

@@ -30,6 +30,16 @@ export const dtypeKind: Kind<DType> = {
   read: (value) => (typeof value === 'string' && Object.hasOwn(dtypeCode, value) ? (value as DType) : refused),
 };
 
+const kindGetter = Reflect.getOwnPropertyDescriptor(
+  Object.getPrototypeOf(Uint8Array.prototype),
+  Symbol.toStringTag,
+)?.get;
+
+/** The name of the typed array's class, whatever realm it is of (`instanceof` knows its own only); undefined for a DataView. */
+export function arrayKind(array: ArrayBufferView): string | undefined {
+  return kindGetter?.call(array);
+}
+
 /** A typed array of `length` elements over a buffer (or its own memory). */
 export function viewOf(dtype: DType, buffer: ArrayBuffer, byteOffset: number, length: number): TypedArray {
   switch (dtype) {

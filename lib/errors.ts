@@ -73,6 +73,20 @@ export function warnOnce(code: string, message: string): void {
   process.emitWarning(message, { type: 'GradtapeWarning', code });
 }
 
+/** Tells the values of two copies of the library in one process apart: each copy has its own object here, on its prototypes. */
+export const copySymbol: unique symbol = Symbol.for('gradtape.copy');
+export const thisCopy: { readonly folder: string } = { folder: __dirname };
+
+/** Says of a value of another copy of the library where the two are. */
+function ofOtherCopy(value: object): string {
+  const copy = (value as { [copySymbol]?: { folder?: unknown } })[copySymbol];
+  if (copy === undefined || copy === thisCopy) return '';
+  const { folder } = copy;
+  const where =
+    folder === thisCopy.folder ? `twice from ${folder}; were modules reset?` : `from ${folder} and ${thisCopy.folder}`;
+  return ` of another copy of gradtape (two copies are loaded, ${where})`;
+}
+
 /** How a value is shown in an error message: short, and never a dump; never throws, whatever the value. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
@@ -82,7 +96,9 @@ export function show(value: unknown): string {
     if (value === null || typeof value !== 'object') return String(value);
     if (Array.isArray(value)) return `an array of ${value.length}`;
     const name: unknown = value.constructor?.name;
-    return typeof name === 'string' && name !== '' && name !== 'Object' ? `${article(name)} ${name}` : 'an object';
+    return typeof name === 'string' && name !== '' && name !== 'Object'
+      ? `${article(name)} ${name}${ofOtherCopy(value)}`
+      : 'an object';
   } catch {
     return 'an object that cannot be read'; // a revoked proxy, a getter that throws
   }

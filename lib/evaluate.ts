@@ -1,10 +1,7 @@
 /** Computing values: from pending tensors to one program, one native call, and the values in place. */
-import type { DType, TypedArray } from './dtype.js';
-import { newArray } from './dtype.js';
-import { GradtapeError, ShapeError, ValueError } from './errors.js';
-import { formatTensor } from './format.js';
+import { GradtapeError, ValueError } from './errors.js';
 import type { TensorBuffer } from './memory.js';
-import { allocate, unzeroed } from './memory.js';
+import { allocate } from './memory.js';
 import type { RunFailure } from './native.js';
 import * as native from './native.js';
 import {
@@ -21,9 +18,7 @@ import {
   toldOfValue,
   type Wish,
 } from './pending.js';
-import type { Shape } from './shape.js';
-import { showShape } from './shape.js';
-import { isKnown, settle, Tensor } from './tensor.js';
+import { isKnown, settle, type Tensor } from './tensor.js';
 
 const kFirstRandom = native.opcodeOf('randomUniform');
 const kLastRandom = native.opcodeOf('randomPermutation');
@@ -507,79 +502,3 @@ export async function evaluateTensorsAsync(roots: readonly Tensor[]): Promise<vo
     giveBack(wishes);
   }
 }
-
-function copyOf(t: Tensor): TypedArray {
-  if (t.buffer) {
-    const copy = unzeroed(t.dtype, t.size);
-    copy.set(t.buffer.elements);
-    return copy;
-  }
-  return newArray(t.dtype, t.size).fill(t.uniform as number);
-}
-
-/** Elements in nested arrays, one level an axis; a bare number or boolean for a scalar. */
-export type NestedArray = number | boolean | NestedArray[];
-
-function nest(values: ArrayLike<number>, shape: Shape, dtype: DType): NestedArray {
-  let at = 0;
-  const build = (axis: number): NestedArray => {
-    if (axis === shape.length) {
-      const value = values[at++] as number;
-      return dtype === 'bool' ? value !== 0 : value;
-    }
-    return Array.from({ length: shape[axis] as number }, () => build(axis + 1));
-  };
-  return build(0);
-}
-
-function theOne(t: Tensor): void {
-  if (t.size !== 1) {
-    throw new ShapeError(`item: expected exactly one element, got shape ${showShape(t.shape)} with ${t.size} elements`);
-  }
-}
-
-declare module './tensor.js' {
-  interface Tensor {
-    /** The elements in row-major order, computed now; a copy that the caller owns. bool comes as a Uint8Array of 0 and 1. */
-    dataSync(): TypedArray;
-    /** The same, computed on another thread while the event loop goes on. */
-    data(): Promise<TypedArray>;
-    /** NestedArray arrays of the elements, one level an axis; a number or boolean for a scalar. */
-    arraySync(): NestedArray;
-    /** The same, computed on another thread. */
-    array(): Promise<NestedArray>;
-    /** The only element; a ShapeError if there is not exactly one. */
-    item(): number;
-    /** TensorFlow's print format. */
-    toString(): string;
-  }
-}
-
-Object.assign(Tensor.prototype, {
-  dataSync(this: Tensor): TypedArray {
-    if (!isKnown(this)) evaluateTensors([this]);
-    return copyOf(this);
-  },
-  async data(this: Tensor): Promise<TypedArray> {
-    if (!isKnown(this)) await evaluateTensorsAsync([this]);
-    return copyOf(this);
-  },
-  arraySync(this: Tensor): NestedArray {
-    return nest(this.dataSync(), this.shape, this.dtype);
-  },
-  async array(this: Tensor): Promise<NestedArray> {
-    return nest(await this.data(), this.shape, this.dtype);
-  },
-  item(this: Tensor): number {
-    if (this.uniform !== undefined && this.size === 1) return this.uniform;
-    theOne(this);
-    if (!isKnown(this)) evaluateTensors([this]);
-    return this.uniform ?? ((this.buffer as TensorBuffer).elements[0] as number);
-  },
-  toString(this: Tensor): string {
-    return formatTensor(this.dataSync(), this.shape, this.dtype);
-  },
-  [Symbol.for('nodejs.util.inspect.custom')](this: Tensor): string {
-    return this.toString();
-  },
-});

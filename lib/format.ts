@@ -1,4 +1,4 @@
-// Prints values exactly as TensorFlow prints an eager tensor (NumPy's array printing inside `tf.Tensor(...)`).
+// Prints values exactly as TensorFlow prints an eager tensor or a variable (NumPy's array printing inside `tf.Tensor(...)`).
 // It knows values, a shape and a dtype; it is not the Tensor, and computes nothing. Golden: TensorFlow 2.21, NumPy 2.4.
 import type { DType } from './dtype.js';
 
@@ -8,26 +8,76 @@ const LINE_WIDTH = 75;
 const SUMMARY_ABOVE = 1000;
 const EDGE_ITEMS = 3;
 
+/** Elements in row-major order; a number if all are alike. */
+type Values = ArrayLike<number> | number;
+
 /** What Python's `print(tensor)` shows for these values. */
-export function formatTensor(values: ArrayLike<number>, shape: readonly number[], dtype: DType): string {
-  const text = formatArray(values, shape, dtype);
-  const body = text.includes('\n') ? `\n${text}` : text;
-  const dims = shape.length === 1 ? `${shape[0]},` : shape.join(', ');
-  return `tf.Tensor(${body}, shape=(${dims}), dtype=${dtype})`;
+export function formatTensor(values: Values, shape: readonly number[], dtype: DType): string {
+  return `tf.Tensor(${ownLines(formatArray(values, shape, dtype))}, shape=${tuple(shape)}, dtype=${dtype})`;
+}
+
+/** What Python's `print(variable)` shows, but for the `:0` behind the name. */
+export function formatVariable(name: string, values: Values, shape: readonly number[], dtype: DType): string {
+  // A scalar is shown as Python shows its float, which is a double.
+  const text =
+    shape.length === 0
+      ? formatScalar(at(values, 0), dtype === 'float32' ? 'float64' : dtype)
+      : representArray(values, shape, dtype);
+  return `<tf.Variable '${name}' shape=${tuple(shape)} dtype=${dtype}, numpy=${ownLines(text)}>`;
+}
+
+function ownLines(text: string): string {
+  return text.includes('\n') ? `\n${text}` : text;
+}
+
+function tuple(shape: readonly number[]): string {
+  return `(${shape.length === 1 ? `${shape[0]},` : shape.join(', ')})`;
+}
+
+function at(values: Values, offset: number): number {
+  return typeof values === 'number' ? values : (values[offset] ?? 0);
 }
 
 /** NumPy's `str(array)`. */
-export function formatArray(values: ArrayLike<number>, shape: readonly number[], dtype: DType): string {
-  if (shape.length === 0) return formatScalar(values[0] ?? 0, dtype);
-  const size = shape.reduce((product, dim) => product * dim, 1);
+function formatArray(values: Values, shape: readonly number[], dtype: DType): string {
+  return shape.length === 0 ? formatScalar(at(values, 0), dtype) : elements(values, shape, dtype, ' ', ' ', LINE_WIDTH);
+}
+
+/** NumPy's `repr(array)`. */
+function representArray(values: Values, shape: readonly number[], dtype: DType): string {
+  const open = 'array(';
+  const indent = ' '.repeat(open.length);
+  const size = sizeOf(shape);
+  const text = open + elements(values, shape, dtype, ', ', `${indent} `, LINE_WIDTH - 1);
+  const extras: string[] = [];
+  if (size > SUMMARY_ABOVE || (size === 0 && shape.length > 1)) extras.push(`shape=${tuple(shape)}`);
+  if (size === 0 || (dtype !== 'float64' && dtype !== 'bool')) extras.push(`dtype=${dtype}`);
+  if (extras.length === 0) return `${text})`;
+  const extra = `${extras.join(', ')})`;
+  const lastLine = text.length - text.lastIndexOf('\n'); // and a comma
+  return `${text},${lastLine + extra.length + 1 > LINE_WIDTH ? `\n${indent}` : ' '}${extra}`;
+}
+
+function sizeOf(shape: readonly number[]): number {
+  return shape.reduce((product, dim) => product * dim, 1);
+}
+
+function elements(
+  values: Values,
+  shape: readonly number[],
+  dtype: DType,
+  separator: string,
+  indent: string,
+  width: number,
+): string {
+  const size = sizeOf(shape);
   if (size === 0) return '[]';
   const summarise = size > SUMMARY_ABOVE;
-  const shown = shownOffsets(shape, summarise);
   const cells = formatCells(
-    Array.from(shown, (offset) => values[offset] ?? 0),
+    shownOffsets(shape, summarise).map((offset) => at(values, offset)),
     dtype,
   );
-  return layOut(cells, shape, summarise);
+  return layOut(cells, shape, summarise, separator, indent, width);
 }
 
 // Row-major offsets of the elements that are printed, in the order in which they are printed.
@@ -47,7 +97,15 @@ function shownOffsets(shape: readonly number[], summarise: boolean): number[] {
   return offsets;
 }
 
-function layOut(cells: readonly string[], shape: readonly number[], summarise: boolean): string {
+function layOut(
+  cells: readonly string[],
+  shape: readonly number[],
+  summarise: boolean,
+  separator: string,
+  firstIndent: string,
+  lineWidth: number,
+): string {
+  const comma = separator.trimEnd();
   let next = 0;
   const cell = (): string => cells[next++] ?? '';
 
@@ -61,7 +119,7 @@ function layOut(cells: readonly string[], shape: readonly number[], summarise: b
       for (let i = 0; i < items; i++) {
         rows.push(skipped && i === EDGE_ITEMS ? '...' : block(axis + 1, `${indent} `, width - 1));
       }
-      return `[${rows.join('\n'.repeat(axesLeft - 1) + indent)}]`;
+      return `[${rows.join(comma + '\n'.repeat(axesLeft - 1) + indent)}]`;
     }
     let done = '';
     let line = indent;
@@ -71,12 +129,12 @@ function layOut(cells: readonly string[], shape: readonly number[], summarise: b
         done += `${line.trimEnd()}\n`;
         line = indent;
       }
-      line += i + 1 < items ? `${word} ` : word;
+      line += i + 1 < items ? word + separator : word;
     }
     return `[${(done + line).slice(indent.length)}]`;
   }
 
-  return block(0, ' ', LINE_WIDTH);
+  return block(0, firstIndent, lineWidth);
 }
 
 function formatScalar(value: number, dtype: DType): string {

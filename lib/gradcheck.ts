@@ -1,10 +1,10 @@
 /** gradcheck: gradients against central differences, in float64. The entry `gradtape/gradcheck`. */
 import { GradtapeError, show, ValueError } from './errors.js';
 import { GradientTape } from './gradient-tape.js';
+import { densify } from './indexed-slices.js';
 import { allocate } from './memory.js';
 import { asTensor } from './op.js';
 import { mul } from './ops/arithmetic.js';
-import { densify } from './ops/indexing.js';
 import * as random from './ops/random.js';
 import { cast, reduceSum } from './ops/structure.js';
 import { bufferTensor, Tensor } from './tensor.js';

@@ -1,16 +1,18 @@
 /** GradientTape: TensorFlow's tape, its states and its errors; recording is tape.ts's, differentiating backward.ts's. */
+import { boolean, type Kind, oneOf, options, refused, refuseExtra } from './arguments.js';
 import type { Seed } from './backward.js';
 import { backpropagate } from './backward.js';
 import { isFloating } from './dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from './errors.js';
-import { IndexedSlices } from './indexed-slices.js';
-import { isPlainObject, mapNested, type Nested } from './nested.js';
+import type { IndexedSlices } from './indexed-slices.js';
+import { keysOf, mapNested, type Nested, partOf } from './nested.js';
 import { asTensor } from './op.js';
-import { gather } from './ops/indexing.js';
 import { accompany } from './pending.js';
 import { sameShape, showShape } from './shape.js';
-import { bound, type Cotangent, type Entry, markTurn, pop, push, Recording, takes } from './tape.js';
+import type { Cotangent, Entry } from './tape.js';
+import { bound, crossedBlock, openBlock, pause, pop, push, Recording, resume } from './tape.js';
 import { Tensor, uniformTensor } from './tensor.js';
+import type { Opening } from './turn.js';
 import type { TensorLike } from './variable.js';
 import { Variable, variablesOf } from './variable.js';
 
@@ -26,6 +28,8 @@ export interface GradientTapeOptions {
   persistent?: boolean;
   /** Watch trainable variables when they are read. Default true. */
   watchAccessedVariables?: boolean;
+  /** What `gradient` does about sources without a path where the call does not say. Default 'none'. */
+  unconnectedGradients?: UnconnectedGradients;
 }
 
 export type UnconnectedGradients = 'none' | 'zero' | 'throw';
@@ -41,7 +45,11 @@ export interface GradientOptions {
 type Leaf = Tensor | Variable;
 
 export function isLeaf(value: unknown): value is Leaf {
-  return value instanceof Tensor || value instanceof Variable;
+  try {
+    return value instanceof Tensor || value instanceof Variable;
+  } catch {
+    return false; // a revoked proxy
+  }
 }
 
 const consumedText =
@@ -49,34 +57,77 @@ const consumedText =
   'Ask for all gradients in one call (sources may be an array or an object), or create the tape with ' +
   'new GradientTape({ persistent: true }).';
 
-/** Tells that a caller gave no options. */
-const plain: GradientOptions = {};
+const howUnconnected: Kind<UnconnectedGradients> = {
+  ...oneOf(['none', 'zero', 'throw']),
+  words: 'Unknown value for unconnectedGradients',
+};
+const tapeOptions = {
+  persistent: boolean,
+  watchAccessedVariables: boolean,
+  unconnectedGradients: howUnconnected,
+} as const;
+const gradientOptions = {
+  unconnectedGradients: howUnconnected,
+  signal: {
+    expected: 'an AbortSignal',
+    read: (value): AbortSignal | typeof refused => (isSignal(value) ? value : refused),
+  } satisfies Kind<AbortSignal>,
+  outputGradients: { expected: 'cotangents', read: (value) => value } satisfies Kind<unknown>,
+} as const;
 
-export class GradientTape {
+function isSignal(value: unknown): value is AbortSignal {
+  try {
+    const { aborted, throwIfAborted } = value as AbortSignal;
+    return typeof aborted === 'boolean' && typeof throwIfAborted === 'function';
+  } catch {
+    return false; // null, a revoked proxy, a getter that throws
+  }
+}
+
+/** What a gradient without a path is, by what the tape was told of it. */
+type Unconnected<U extends UnconnectedGradients> = U extends 'none' ? null : never;
+
+/** What is left to do after a pause of a tape: its block goes on, unless it was left meanwhile. */
+interface Pause {
+  left: boolean;
+}
+
+/**
+ * Records the operations on what it watches, and gives gradients with respect to that. U says what its gradients without a path are,
+ * where the call of `gradient` does not.
+ */
+export class GradientTape<U extends UnconnectedGradients = 'none'> {
   private readonly persistent: boolean;
   private readonly watches: boolean;
+  private readonly unconnected: UnconnectedGradients;
   /** What is recorded: null before the first recording and after the tape is consumed. */
   private tape: Recording | null = null;
   private recording = false;
-  private consumed = false;
+  private pausing: Pause | null = null;
+  private consumed: 'gradient' | 'dispose' | null = null;
   /** The variables that it watched before it was consumed. */
   private seen: Recording['variables'] = [];
 
-  constructor(opts: GradientTapeOptions = {}) {
-    this.persistent = opts.persistent ?? false;
-    this.watches = opts.watchAccessedVariables ?? true;
+  /** @throws ValueError ERR_OPTION for what is no option */
+  constructor(opts?: GradientTapeOptions & { unconnectedGradients?: U }) {
+    if (arguments.length > 1) refuseExtra('GradientTape', arguments[1], undefined);
+    const given = options('GradientTape', tapeOptions, opts);
+    this.persistent = given.persistent ?? false;
+    this.watches = given.watchAccessedVariables ?? true;
+    this.unconnected = given.unconnectedGradients ?? 'none';
   }
 
   /** Python's `with tape:`. Records what fn does and returns its result; calling it again goes on with the same recording. */
   record<T>(fn: (tape: this) => T): T {
-    if (typeof fn !== 'function')
-      throw new TapeError('ERR_TAPE_RECORD', `record: expected a function, got ${show(fn)}`);
-    this.start();
+    own(this, 'record');
+    if (arguments.length > 1) refuseExtra('record', arguments[1], undefined);
+    callable('record', fn);
+    const tape = this.start('record');
     let result: T;
     try {
       result = fn(this);
     } finally {
-      this.stop();
+      this.leave(tape);
     }
     refuseAsync(
       result,
@@ -85,16 +136,24 @@ export class GradientTape {
     return result;
   }
 
-  /** The block form of record: `{ using _ = tape.enter(); ... }`. */
+  /**
+   * The block form of record: `{ using _ = tape.enter(); ... }`. It must be left before its function awaits or returns to the event
+   * loop: after that the tape records no more, which leaving it, and asking the tape for anything, then says (ERR_TAPE_CROSSED_AWAIT).
+   */
   enter(): Disposable {
-    this.start();
-    if (this.tape) markTurn(this.tape);
+    own(this, 'enter');
+    if (arguments.length > 0) refuseExtra('enter', arguments[0], undefined);
+    const tape = this.start('enter');
+    openBlock(tape, this.enter);
     let left = false;
     return {
       [Symbol.dispose]: (): void => {
         if (left) return;
         left = true;
-        this.stop();
+        const crossed = this.tape === tape && this.recording ? crossedBlock(tape) : null;
+        this.leave(tape);
+        // An error that its owner has had already would hide another.
+        if (crossed && !crossed.told) throw crossedError('enter', crossed);
       },
     };
   }
@@ -104,9 +163,10 @@ export class GradientTape {
    * what else runs meanwhile.
    */
   async recordAsync<T>(fn: (tape: this) => Promise<T>): Promise<T> {
-    if (typeof fn !== 'function')
-      throw new TapeError('ERR_TAPE_RECORD', `recordAsync: expected a function, got ${show(fn)}`);
-    const tape = this.open();
+    own(this, 'recordAsync');
+    if (arguments.length > 1) refuseExtra('recordAsync', arguments[1], undefined);
+    callable('recordAsync', fn);
+    const tape = this.open('recordAsync');
     this.recording = true;
     try {
       return await bound(tape, async () => fn(this));
@@ -115,52 +175,73 @@ export class GradientTape {
     }
   }
 
-  private start(): void {
-    push(this.open());
+  private start(op: string): Recording {
+    const tape = this.open(op);
+    push(tape);
     this.recording = true;
+    return tape;
   }
 
-  /** The recording to go on with; a new one the first time. */
-  private open(): Recording {
+  /** The recording to go on with; a new one the first time, and after one whose block was left open. */
+  private open(op: string): Recording {
     if (this.recording) {
+      if (this.tape) refuseCrossed(op, this.tape);
       throw new TapeError(
         'ERR_TAPE_RECORDING',
-        'Tape is still recording, This can happen if you try to re-enter an already-active tape. Leave the block that recorded it first.',
+        `${op}: Tape is still recording, This can happen if you try to re-enter an already-active tape. Leave the block that recorded it first.`,
       );
     }
+    if (this.tape?.opening?.crossed) this.consume('dispose');
     if (!this.tape) {
       this.tape = new Recording(this.persistent, this.watches);
-      this.consumed = false;
+      this.consumed = null;
     }
     return this.tape;
   }
 
-  private stop(): void {
-    if (!this.recording || !this.tape) return;
+  /** Ends what began to record on `tape`, unless that is consumed already. */
+  private leave(tape: Recording): void {
+    if (this.tape !== tape) return;
+    if (!this.recording && this.pausing) this.pausing.left = true;
     this.recording = false;
-    pop(this.tape);
+    pop(tape);
+  }
+
+  /** The recording that goes on now. */
+  private current(op: string): Recording {
+    const { tape } = this;
+    if (tape) refuseCrossed(op, tape);
+    if (tape && this.recording) return tape;
+    throw new TapeError(
+      'ERR_TAPE_NOT_RECORDING',
+      op === 'watch'
+        ? 'watch: the tape is not recording. Call it inside record: tape.record(() => { tape.watch(x); ... })'
+        : `${op}: Tape is not recording. Call it inside record: tape.record(() => { tape.${op}(...); ... })`,
+    );
   }
 
   /** Makes tensors and variables leaves of this tape, so that gradients with respect to them can be asked for. */
   watch(x: Nested<Leaf>): void {
+    own(this, 'watch');
+    if (arguments.length > 1) {
+      throw new ValueError(
+        `watch: takes one argument, got ${arguments.length}; write watch([x, ...]) for several`,
+        'ERR_OPTION',
+      );
+    }
     const leaves: Leaf[] = isLeaf(x) ? [x] : [];
     if (!isLeaf(x))
       mapNested('watch', x, (value, path) => {
         if (!isLeaf(value)) {
           throw new GradtapeError(
             'ERR_NOT_A_TENSOR',
-            `watch: Passed in object ${show(value)}${path ? ` at ${path}` : ''} of type '${typeof value}', not Tensor or Variable`,
+            `watch: Passed in object ${show(value)}${path ? ` at ${path}` : ''} of type '${typeof value}', not Tensor or Variable` +
+              collecting(value),
           );
         }
         leaves.push(value);
       });
-    if (!this.tape || !this.recording) {
-      throw new TapeError(
-        'ERR_TAPE_NOT_RECORDING',
-        'watch: the tape is not recording. Call it inside record: tape.record(() => { tape.watch(x); ... })',
-      );
-    }
-    takes(this.tape); // throws if the block was left open across an await
+    const tape = this.current('watch');
     for (const leaf of leaves) {
       if (!isFloating(leaf.dtype)) {
         warnOnce(
@@ -168,29 +249,37 @@ export class GradientTape {
           `The dtype of the watched tensor must be floating (e.g. float32), got ${leaf.dtype}`,
         );
       }
-      if (leaf instanceof Variable) this.tape.watchVariable(leaf);
-      else this.tape.watch(leaf);
+      if (leaf instanceof Variable) tape.watchVariable(leaf);
+      else tape.watch(leaf);
     }
   }
 
   /** The variables that the tape watches, in the order of their construction. */
   watchedVariables(): Variable[] {
+    own(this, 'watchedVariables');
+    if (arguments.length > 0) refuseExtra('watchedVariables', arguments[0], undefined);
     return variablesOf(this.tape ? this.tape.variables : this.seen);
   }
 
   /** Runs fn while this tape (and no other) pauses. */
   stopRecording<T>(fn: () => T): T {
-    if (!this.tape || !this.recording) throw new TapeError('ERR_TAPE_NOT_RECORDING', 'Tape is not recording.');
-    const { tape } = this;
+    own(this, 'stopRecording');
+    if (arguments.length > 1) refuseExtra('stopRecording', arguments[1], undefined);
+    callable('stopRecording', fn);
+    const tape = this.current('stopRecording');
+    const outer = this.pausing;
+    const pausing: Pause = { left: false };
+    this.pausing = pausing;
     this.recording = false;
-    tape.paused = true;
+    const opening = pause(tape);
     let result: T;
     try {
       result = fn();
     } finally {
-      if (this.tape === tape) {
+      this.pausing = outer;
+      if (this.tape === tape && !this.recording && !pausing.left) {
+        resume(tape, opening);
         this.recording = true;
-        tape.paused = false;
       }
     }
     refuseAsync(
@@ -203,8 +292,9 @@ export class GradientTape {
 
   /** Forgets everything recorded and watched; goes on recording. */
   reset(): void {
-    if (!this.tape || !this.recording) throw new TapeError('ERR_TAPE_NOT_RECORDING', 'Tape is not recording.');
-    this.tape.reset();
+    own(this, 'reset');
+    if (arguments.length > 0) refuseExtra('reset', arguments[0], undefined);
+    this.current('reset').reset();
   }
 
   /**
@@ -219,16 +309,24 @@ export class GradientTape {
   gradient<S extends Nested<Leaf>>(
     target: Nested<Leaf | IndexedSlices>,
     sources: S,
+    opts?: GradientOptions & { unconnectedGradients?: undefined },
+  ): Mapped<S, Tensor | Unconnected<U>>;
+  gradient<S extends Nested<Leaf>>(
+    target: Nested<Leaf | IndexedSlices>,
+    sources: S,
     opts?: GradientOptions,
   ): Mapped<S, Tensor | null>;
-  gradient(target: Nested<Leaf | IndexedSlices>, sources: Nested<Leaf>, opts: GradientOptions = plain): unknown {
+  gradient(target: Nested<Leaf | IndexedSlices>, sources: Nested<Leaf>, opts?: GradientOptions): unknown {
+    own(this, 'gradient');
     const tape = this.ready();
-    if (opts === plain && !this.recording && isLeaf(sources) && target instanceof Tensor) {
+    if (arguments.length === 2 && !this.recording && isLeaf(sources) && target instanceof Tensor) {
       const entry = isFloating(target.dtype) ? tape.find(target) : null;
       if (entry)
         return this.gradientOfOne({ entry, ct: uniformTensor(1, target.dtype, target.shape) }, target, sources);
     }
-    const unconnected = checkUnconnected(opts.unconnectedGradients);
+    if (arguments.length > 3) refuseExtra('gradient', arguments[3], undefined);
+    const given = options('gradient', gradientOptions, opts);
+    const unconnected = given.unconnectedGradients ?? this.unconnected;
     if (target === undefined || target === null) {
       throw new GradtapeError(
         'ERR_NOT_A_TENSOR',
@@ -238,8 +336,8 @@ export class GradientTape {
     }
     const targets = flatten('target', target);
     const from = flatten('source', sources);
-    const grads = seedsFor(targets, target, opts.outputGradients);
-    opts.signal?.throwIfAborted();
+    const grads = seedsFor(targets, target, given.outputGradients);
+    given.signal?.throwIfAborted();
     if (this.recording) {
       if (this.persistent) {
         warnOnce(
@@ -248,7 +346,7 @@ export class GradientTape {
             'outside the context (it causes the gradient ops to be recorded on the tape). Do so only for higher order derivatives.',
         );
       } else {
-        this.stop();
+        this.leave(tape);
       }
     }
     const entries = from.map((source) => entryOf(tape, source));
@@ -269,9 +367,9 @@ export class GradientTape {
     if (from.some((s) => s instanceof Variable)) for (const t of targets) if (t instanceof Tensor) accompany(t);
     let pulled: (Cotangent | null)[];
     try {
-      pulled = backpropagate(seeds, entries, !this.persistent, opts.signal);
+      pulled = backpropagate(seeds, entries, !this.persistent, given.signal);
     } finally {
-      if (!this.persistent) this.consume();
+      if (!this.persistent) this.consume('gradient');
     }
     if (isLeaf(sources)) return direct[0] ?? pulled[0] ?? unconnectedValue(sources, unconnected, '');
     let i = 0;
@@ -288,36 +386,74 @@ export class GradientTape {
     if (source instanceof Variable) accompany(target);
     try {
       const pulled = backpropagate([seed], [entryOf(this.tape as Recording, source)], !this.persistent);
-      return pulled[0] as Tensor | null;
+      return (pulled[0] as Tensor | null) ?? unconnectedValue(source, this.unconnected, '');
     } finally {
-      if (!this.persistent) this.consume();
+      if (!this.persistent) this.consume('gradient');
     }
   }
 
   private ready(): Recording {
-    if (this.consumed) throw new TapeError('ERR_TAPE_CONSUMED', consumedText);
-    if (!this.tape) {
-      throw new TapeError(
-        'ERR_TAPE_EMPTY',
-        'The tape has not recorded anything. Compute the target inside tape.record(() => ...) first.',
-      );
+    const { tape } = this;
+    if (tape) {
+      if (tape.opening !== null) refuseCrossed('gradient', tape);
+      return tape;
     }
-    return this.tape;
+    if (this.consumed === 'gradient') throw new TapeError('ERR_TAPE_CONSUMED', `gradient: ${consumedText}`);
+    if (this.consumed === 'dispose') {
+      throw new TapeError('ERR_TAPE_CONSUMED', 'gradient: the tape was disposed of, and holds nothing any more.');
+    }
+    throw new TapeError(
+      'ERR_TAPE_EMPTY',
+      'gradient: The tape has not recorded anything. Compute the target inside tape.record(() => ...) first.',
+    );
   }
 
-  private consume(): void {
-    if (!this.tape) return;
-    this.seen = this.tape.variables;
-    this.stop();
-    this.tape.release();
+  private consume(by: 'gradient' | 'dispose'): void {
+    const { tape } = this;
+    if (!tape) return;
+    this.seen = tape.variables;
+    this.recording = false;
+    pop(tape);
+    tape.release();
     this.tape = null;
-    this.consumed = true;
+    this.consumed = by;
   }
 
-  /** Lets go of everything the tape holds. */
+  /** Lets go of everything the tape holds, also of a block that was left open. */
   [Symbol.dispose](): void {
-    this.consume();
+    own(this, 'dispose');
+    this.consume('dispose');
+    this.seen = [];
   }
+}
+
+/** Throws for a method that was taken from its tape. */
+function own(tape: unknown, method: string): void {
+  if (tape instanceof GradientTape) return;
+  throw new ValueError(
+    `${method}: must be called on a GradientTape, as tape.${method}(...), got ${show(tape)}`,
+    'ERR_RECEIVER',
+  );
+}
+
+function callable(method: string, fn: unknown): void {
+  if (typeof fn === 'function') return;
+  throw new TapeError('ERR_TAPE_RECORD', `${method}: expected a function, got ${show(fn)}`);
+}
+
+/** Throws if a block of the tape was left open when its turn ended. */
+function refuseCrossed(op: string, tape: Recording): void {
+  const crossed = crossedBlock(tape);
+  if (crossed) throw crossedError(op, crossed);
+}
+
+function crossedError(op: string, opening: Opening): TapeError {
+  opening.told = true;
+  return new TapeError(
+    'ERR_TAPE_CROSSED_AWAIT',
+    `${op}: the tape's block, opened at ${opening.place}, was left open across an await (or a return to the event loop); what came ` +
+      'after was not recorded. Close the block before awaiting, or record with await tape.recordAsync(async () => ...).',
+  );
 }
 
 /** Throws for a promise: whatever becomes of it, this error is what the caller gets to hear. */
@@ -328,28 +464,25 @@ function refuseAsync(result: unknown, message: string): void {
   throw new TapeError('ERR_TAPE_ASYNC', message);
 }
 
-function checkUnconnected(value: unknown): UnconnectedGradients {
-  if (value === undefined) return 'none';
-  if (value === 'none' || value === 'zero' || value === 'throw') return value;
-  throw new ValueError(
-    `Unknown value for unconnectedGradients: ${show(value)}; expected 'none', 'zero' or 'throw'`,
-    'ERR_OPTION',
-  );
+/** What to write where an object that is no nest stands among the sources. */
+function collecting(value: unknown): string {
+  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)
+    ? '; trainableVariables(x) gives the variables of objects of a class, Maps and Sets'
+    : '';
 }
 
 function flatten(what: 'target' | 'source', value: unknown): Leaf[] {
   if (isLeaf(value)) return [value];
   const leaves: Leaf[] = [];
   mapNested('gradient', value, (given, path) => {
-    // A sparse gradient that is differentiated again: its elements are those of its values.
-    const leaf = what === 'target' && given instanceof IndexedSlices ? given.values : given;
-    if (!isLeaf(leaf)) {
+    if (!isLeaf(given)) {
       throw new GradtapeError(
         'ERR_NOT_A_TENSOR',
-        `gradient: a ${what} must be a Tensor or Variable, got ${show(leaf)}${path ? ` at ${path}` : ''}`,
+        `gradient: a ${what} must be a Tensor or Variable, got ${show(given)}${path ? ` at ${path}` : ''}` +
+          (what === 'source' ? collecting(given) : ''),
       );
     }
-    leaves.push(leaf);
+    leaves.push(given);
   });
   return leaves;
 }
@@ -367,35 +500,30 @@ function seedsFor(targets: readonly Leaf[], target: unknown, given: unknown): (T
       seeds.push(g === null || g === undefined ? null : seedFor(t, g as TensorLike, path));
       return;
     }
-    if (t instanceof IndexedSlices) {
-      // It stands for the dense tensor, and so does its cotangent.
-      seeds.push(g === null || g === undefined ? null : gather(seedFor(t, g as TensorLike, path), t.indices));
-      return;
-    }
-    const keys = Array.isArray(t) ? [...t.keys()] : Object.keys(t as object);
-    const sameKind = Array.isArray(t) ? Array.isArray(g) && g.length === t.length : isPlainObject(g);
     if (g === null) {
       mapNested('gradient', t, () => seeds.push(null));
       return;
     }
-    const sameKeys = (of: object): boolean => Object.keys(of).length === keys.length && keys.every((k) => k in of);
-    if (!sameKind || (isPlainObject(t) && !sameKeys(g as object))) {
+    const keys = keysOf('gradient', t, path) ?? [];
+    const found = keysOf('gradient: outputGradients', g, path);
+    if (!sameKeys(keys, found)) {
       throw new ValueError(
         `gradient: outputGradients must have the structure of the target; at ${path || 'the top'} expected ` +
-          `${Array.isArray(t) ? `an array of ${t.length}` : `keys ${keys.join(', ')}`}, got ${show(g)}`,
+          `${typeof keys === 'number' ? `an array of ${keys}` : `keys ${keys.join(', ')}`}, got ${show(g)}`,
         'ERR_STRUCTURE',
       );
     }
-    for (const k of keys) {
-      walk(
-        (t as Record<string | number, unknown>)[k],
-        (g as Record<string | number, unknown>)[k],
-        `${path}[${String(k)}]`,
-      );
+    for (const k of typeof keys === 'number' ? Array.from({ length: keys }, (_, i) => i) : keys) {
+      walk(partOf('gradient', t, k, path), partOf('gradient: outputGradients', g, k, path), `${path}[${String(k)}]`);
     }
   };
   walk(target, given, '');
   return seeds;
+}
+
+function sameKeys(expected: number | readonly string[], found: number | readonly string[] | null): boolean {
+  if (found === null || typeof expected === 'number' || typeof found === 'number') return expected === found;
+  return found.length === expected.length && expected.every((key) => found.includes(key));
 }
 
 function seedFor(t: Leaf | IndexedSlices, value: TensorLike, path: string): Tensor {

@@ -1,6 +1,7 @@
 /** gradtape: what `import * as tf from 'gradtape'` gives. */
 
 import { evaluateTensors, evaluateTensorsAsync } from './evaluate.js';
+import { mapNested } from './nested.js';
 import { asTensor } from './op.js';
 import type * as arithmetic from './ops/arithmetic.js';
 import type * as indexing from './ops/indexing.js';
@@ -11,7 +12,6 @@ import type * as reduce from './ops/reduce.js';
 import type * as structure from './ops/structure.js';
 import type * as windows from './ops/windows.js';
 import type { Tensor } from './tensor.js';
-import { Tensor as TensorClass } from './tensor.js';
 import { Variable as VariableClass } from './variable.js';
 
 export { type Config, config, type DeviceInfo, deviceInfo } from './config.js';
@@ -26,7 +26,6 @@ export {
 } from './custom-gradient.js';
 export type { DType, TypedArray } from './dtype.js';
 export { DTypeError, type ErrorCode, GradtapeError, ShapeError, TapeError, ValueError } from './errors.js';
-export type { NestedArray } from './evaluate.js';
 export { expr } from './expr.js';
 export {
   type GradientOptions,
@@ -69,7 +68,7 @@ export * from './ops/creation.js';
 export { booleanMask, convertToTensor, gather, gatherNd, oneHot, scatterNd } from './ops/indexing.js';
 export { matmul, norm } from './ops/linalg.js';
 export * from './ops/math.js';
-export * as random from './ops/random.js';
+export * as random from './ops/random-namespace.js';
 export {
   argmax,
   argmin,
@@ -98,44 +97,48 @@ export {
 } from './ops/structure.js';
 export { at, concat, pad, reverse, slice, split, stack, stridedSlice, tile, unstack } from './ops/windows.js';
 export * as optimizers from './optimizers.js';
+export type { NestedArray } from './read.js';
 export { Tensor } from './tensor.js';
 export { type TensorLike, Variable, type VariableOptions, variable } from './variable.js';
 export { nn };
 
-function tensorsIn(values: unknown, into: Tensor[]): Tensor[] {
-  if (values instanceof TensorClass) into.push(values);
-  else if (values instanceof VariableClass) into.push(values.peek());
-  else if (Array.isArray(values)) for (const v of values) tensorsIn(v, into);
-  else if (typeof values === 'object' && values !== null && Object.getPrototypeOf(values) === Object.prototype) {
-    for (const v of Object.values(values)) tensorsIn(v, into);
-  } else if (values !== null && values !== undefined) asTensor('evaluate', values as never);
-  return into;
+function tensorsIn(values: readonly unknown[]): Tensor[] {
+  const tensors: Tensor[] = [];
+  mapNested('evaluate', values, (value, path) => {
+    if (value instanceof VariableClass) tensors.push(value.peek());
+    else if (value !== null && value !== undefined)
+      tensors.push(asTensor('evaluate', value as never, undefined, `values${path}`));
+  });
+  return tensors;
 }
 
 /** Computes tensors and variables (also nested in arrays and objects) in one go. */
 export function evaluate(...values: readonly unknown[]): void {
-  evaluateTensors(tensorsIn(values, []));
+  evaluateTensors(tensorsIn(values));
 }
 
 /** The same on another thread. */
 export async function evaluateAsync(...values: readonly unknown[]): Promise<void> {
-  await evaluateTensorsAsync(tensorsIn(values, []));
+  await evaluateTensorsAsync(tensorsIn(values));
 }
 
 type Tail<F> = F extends (x: never, ...rest: infer R) => infer T ? (...rest: R) => T : never;
 type Methods<M, Skip = never> = {
   [K in Exclude<keyof M, Skip> as M[K] extends (...args: never[]) => unknown ? K : never]: Tail<M[K]>;
 };
-type NotMethods = 'concat' | 'stack' | 'scatterNd' | 'convertToTensor' | 'IndexedSlices';
+type NotMethods = 'concat' | 'stack' | 'scatterNd' | 'convertToTensor';
 
 /** Every op whose first argument is a tensor, as a method. */
 export interface TensorMethods
   extends Methods<typeof arithmetic, 'relu'>,
     Methods<typeof math>,
     Methods<typeof reduce, 'rootAtZero'>,
-    Methods<typeof structure, 'reshapeTo' | 'spread' | 'sumTo' | 'zeroOf' | 'reducedShape' | 'reduceNodes'>,
+    Methods<
+      typeof structure,
+      'reshapeTo' | 'spread' | 'sumTo' | 'zeroOf' | 'reducedShape' | 'reduceNodes' | 'reduceArguments'
+    >,
     Methods<typeof windows, NotMethods>,
-    Methods<typeof indexing, NotMethods | 'gatherRows' | 'densify'>,
+    Methods<typeof indexing, NotMethods>,
     Methods<typeof linalg>,
     Methods<typeof nn> {}
 

@@ -1,9 +1,10 @@
 /** Initial values of weights: functions of a shape. */
-import type { DType } from './dtype.js';
-import { fill, ones as fullOnes, zeros as fullZeros } from './ops/creation.js';
-import * as random from './ops/random.js';
+import { argument, boolean, either, finite, integer, number, options, type Read, type Spec } from './arguments.js';
+import { type DType, dtypeKind, isFloating, numberAs } from './dtype.js';
+import { DTypeError, ValueError } from './errors.js';
+import { normalOf, truncatedNormalOf, uniformOf } from './ops/random.js';
 import { checkShape, type Shape } from './shape.js';
-import type { Tensor } from './tensor.js';
+import { type Tensor, uniformTensor } from './tensor.js';
 
 export interface InitializerOptions {
   seed?: number;
@@ -11,72 +12,124 @@ export interface InitializerOptions {
 }
 export type Initializer = (shape: readonly number[], opts?: { dtype?: DType }) => Tensor;
 
-/** Inputs and outputs of a weight: the last two axes, times the receptive field before them. */
+/** Inputs and outputs of a weight: the last two axes, times the receptive field before them. At least one each, as in Keras. */
 function fans(shape: Shape): [number, number] {
-  if (shape.length < 1) return [1, 1];
-  if (shape.length === 1) return [shape[0] as number, shape[0] as number];
   const field = shape.slice(0, -2).reduce((p, n) => p * n, 1);
-  return [(shape[shape.length - 2] as number) * field, (shape[shape.length - 1] as number) * field];
+  const [inputs = 1, outputs = inputs] = shape.slice(-2);
+  return [Math.max(1, inputs * field), Math.max(1, outputs * field)];
 }
 
-function randomOptions(opts: InitializerOptions, call: { dtype?: DType } | undefined): { dtype: DType; seed?: number } {
-  const dtype = call?.dtype ?? opts.dtype ?? 'float32';
-  return opts.seed === undefined ? { dtype } : { dtype, seed: opts.seed };
+const callOptions = { dtype: dtypeKind } as const;
+const seed = integer(0);
+const randomOptions = { seed, dtype: dtypeKind } as const;
+const normalOptions = {
+  ...randomOptions,
+  mean: finite,
+  stddev: number('a finite number >= 0', 0, Number.MAX_VALUE),
+} as const;
+
+/** An initializer is made first and called with a shape after: somebody who passes the shape at once is told. */
+function read<S extends Spec>(name: string, spec: S, given: unknown): Read<S> {
+  if (!isShape(given)) return options(`initializers.${name}`, spec, given);
+  throw new ValueError(
+    `initializers.${name}: it makes an initializer, which takes the shape: write initializers.${name}()([${given}])`,
+    'ERR_OPTION',
+  );
+}
+
+function isShape(value: unknown): value is readonly number[] {
+  try {
+    return Array.isArray(value) && value.every((n) => typeof n === 'number');
+  } catch {
+    return false; // a revoked proxy
+  }
+}
+
+interface Made {
+  readonly dtype?: DType;
+  readonly seed?: number;
+}
+/** Values of the shape, for errors of the named function. */
+type Values = (op: string, shape: Shape, opts: { dtype: DType; seed?: number }) => Tensor;
+
+function initializer(name: string, opts: Made, floats: boolean, values: Values): Initializer {
+  const op = `initializers.${name}`;
+  const { seed } = opts;
+  return (shape, call) => {
+    const s = checkShape(op, shape);
+    const dtype = options(op, callOptions, call).dtype ?? opts.dtype ?? 'float32';
+    if (floats && !isFloating(dtype)) throw new DTypeError(`${op}: expected dtype float32 or float64, got ${dtype}`);
+    return values(op, s, seed === undefined ? { dtype } : { dtype, seed });
+  };
 }
 
 type Scale = (fanIn: number, fanOut: number) => number;
 
-function uniformScaled(name: string, opts: InitializerOptions, limit: Scale): Initializer {
-  return (shape, call) => {
-    const s = checkShape(`initializers.${name}`, shape);
-    const bound = limit(...fans(s));
-    return random.uniform(s, { ...randomOptions(opts, call), minval: -bound, maxval: bound });
-  };
+function uniformScaled(name: string, opts: unknown, limit: Scale): Initializer {
+  return initializer(name, read(name, randomOptions, opts), true, (op, shape, drawn) => {
+    const bound = limit(...fans(shape));
+    return uniformOf(op, shape, { ...drawn, minval: -bound, maxval: bound });
+  });
 }
 
 // Standard deviation of a unit normal truncated at 2: dividing by it keeps the variance that was asked for.
 const truncatedStddev = 0.87962566103423978;
 
-function normalScaled(name: string, opts: InitializerOptions, variance: Scale): Initializer {
-  return (shape, call) => {
-    const s = checkShape(`initializers.${name}`, shape);
-    const stddev = Math.sqrt(variance(...fans(s))) / truncatedStddev;
-    return random.truncatedNormal(s, { ...randomOptions(opts, call), stddev });
-  };
+function normalScaled(name: string, opts: unknown, variance: Scale): Initializer {
+  return initializer(name, read(name, randomOptions, opts), true, (op, shape, drawn) =>
+    truncatedNormalOf(op, shape, { ...drawn, stddev: Math.sqrt(variance(...fans(shape))) / truncatedStddev }),
+  );
 }
 
 /** Uniform within sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010). */
-export function glorotUniform(opts: InitializerOptions = {}): Initializer {
+export function glorotUniform(opts?: InitializerOptions): Initializer {
   return uniformScaled('glorotUniform', opts, (i, o) => Math.sqrt(6 / (i + o)));
 }
 /** Truncated normal of variance 2 / (fanIn + fanOut) (Glorot and Bengio 2010). */
-export function glorotNormal(opts: InitializerOptions = {}): Initializer {
+export function glorotNormal(opts?: InitializerOptions): Initializer {
   return normalScaled('glorotNormal', opts, (i, o) => 2 / (i + o));
 }
 /** Uniform within sqrt(6 / fanIn) (He et al. 2015). */
-export function heUniform(opts: InitializerOptions = {}): Initializer {
+export function heUniform(opts?: InitializerOptions): Initializer {
   return uniformScaled('heUniform', opts, (i) => Math.sqrt(6 / i));
 }
 /** Truncated normal of variance 2 / fanIn (He et al. 2015). */
-export function heNormal(opts: InitializerOptions = {}): Initializer {
+export function heNormal(opts?: InitializerOptions): Initializer {
   return normalScaled('heNormal', opts, (i) => 2 / i);
 }
+
+export interface NormalInitializerOptions extends InitializerOptions {
+  /** Default 0. */
+  mean?: number;
+  /** Default 0.05. */
+  stddev?: number;
+}
+
 /** Normal, standard deviation 0.05. */
-export function randomNormal(opts: InitializerOptions & { mean?: number; stddev?: number } = {}): Initializer {
-  return (shape, call) =>
-    random.normal(shape, { ...randomOptions(opts, call), mean: opts.mean ?? 0, stddev: opts.stddev ?? 0.05 });
+export function randomNormal(opts?: NormalInitializerOptions): Initializer {
+  const { mean = 0, stddev = 0.05, ...made } = read('randomNormal', normalOptions, opts);
+  return initializer('randomNormal', made, true, (op, shape, drawn) => normalOf(op, shape, { ...drawn, mean, stddev }));
 }
 /** Normal without the tails beyond two standard deviations (0.05). */
-export function truncatedNormal(opts: InitializerOptions & { mean?: number; stddev?: number } = {}): Initializer {
-  return (shape, call) =>
-    random.truncatedNormal(shape, { ...randomOptions(opts, call), mean: opts.mean ?? 0, stddev: opts.stddev ?? 0.05 });
+export function truncatedNormal(opts?: NormalInitializerOptions): Initializer {
+  const { mean = 0, stddev = 0.05, ...made } = read('truncatedNormal', normalOptions, opts);
+  return initializer('truncatedNormal', made, true, (op, shape, drawn) =>
+    truncatedNormalOf(op, shape, { ...drawn, mean, stddev }),
+  );
 }
-export function zeros(opts: { dtype?: DType } = {}): Initializer {
-  return (shape, call) => fullZeros(shape, { dtype: call?.dtype ?? opts.dtype ?? 'float32' });
+export function zeros(opts?: { dtype?: DType }): Initializer {
+  return filled('zeros', 0, read('zeros', callOptions, opts));
 }
-export function ones(opts: { dtype?: DType } = {}): Initializer {
-  return (shape, call) => fullOnes(shape, { dtype: call?.dtype ?? opts.dtype ?? 'float32' });
+export function ones(opts?: { dtype?: DType }): Initializer {
+  return filled('ones', 1, read('ones', callOptions, opts));
 }
-export function constant(value = 0, opts: { dtype?: DType } = {}): Initializer {
-  return (shape, call) => fill(shape, value, { dtype: call?.dtype ?? opts.dtype ?? 'float32' });
+export function constant(value: number | boolean = 0, opts?: { dtype?: DType }): Initializer {
+  const taken = argument('initializers.constant', 'value', either(number(), boolean), value);
+  return filled('constant', taken, read('constant', callOptions, opts));
+}
+
+function filled(name: string, value: number | boolean, opts: Made): Initializer {
+  return initializer(name, opts, false, (op, shape, { dtype }) =>
+    uniformTensor(numberAs(op, dtype, value), dtype, shape),
+  );
 }

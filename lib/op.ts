@@ -1,35 +1,51 @@
 /** Families of ops: shape rule, kernel, gradient rule and recording in one place; and the registry that knows them all. */
 import { refuseExtra } from './arguments.js';
 import { flags } from './config.js';
-import { fromValue } from './constant.js';
+import { boolIndices, fromValue, indicesFrom, naturalDType, wholeNumber, wholeNumbers } from './constant.js';
 import type { DType } from './dtype.js';
 import { isFloating } from './dtype.js';
 import { DTypeError, GradtapeError } from './errors.js';
 import { evaluateTensors } from './evaluate.js';
-import { elementwiseKernels } from './native.js';
+import { allocate } from './memory.js';
+import { elementwiseKernels, opcodeOf } from './native.js';
+import './read.js';
 import type { Shape } from './shape.js';
 import { broadcastShapes, scalarShape, sizeOf } from './shape.js';
 import type { Cotangent, Entry, RecordedOp, Vjp } from './tape.js';
 import { isRecording, keep, record1, record2, recordMany, suspended } from './tape.js';
-import { isKnown, Tensor, uniformTensor } from './tensor.js';
+import { bufferTensor, isKnown, isTensor, made, Tensor, uniformTensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
-import { readVariable, Variable } from './variable.js';
+import { aliasOf, readVariable, Variable } from './variable.js';
 
 // ---- operands ----
 
+/** The same of a variable. */
+export function isVariable(x: unknown): x is Variable {
+  try {
+    return x instanceof Variable;
+  } catch {
+    return false;
+  }
+}
+
 /** The dtype that numbers beside this operand take. */
 export function dtypeOf(x: unknown): DType | undefined {
-  return x instanceof Tensor || x instanceof Variable ? x.dtype : undefined;
+  return isTensor(x) || isVariable(x) ? x.dtype : undefined;
+}
+
+/** The dtype that numbers beside a tensor, a variable or a typed array take. */
+export function likeOf(x: unknown): DType | undefined {
+  return dtypeOf(x) ?? (ArrayBuffer.isView(x) ? (naturalDType(x) ?? undefined) : undefined);
 }
 
 /** The tensor of an operand; a variable is read. */
 export function asTensor(op: string, x: TensorLike, like?: DType, name = 'x'): Tensor {
-  if (x instanceof Tensor) return x;
+  if (isTensor(x)) return x;
   if (typeof x === 'number') {
     if (like === undefined || like === 'float32') return uniformTensor(Math.fround(x), 'float32', scalarShape);
     if (like === 'float64') return uniformTensor(x, 'float64', scalarShape);
   }
-  if (x instanceof Variable) return readVariable(x);
+  if (isVariable(x)) return readVariable(x);
   return fromValue(op, x, undefined, undefined, like, name);
 }
 
@@ -52,19 +68,31 @@ export function beside(op: string, x: TensorLike, like: DType, name = 'y'): Tens
 /** Operands of one dtype: numbers and nested arrays take that of the first tensor among them. `names`: the arguments', for errors. */
 export function asTensors(op: string, values: readonly TensorLike[], names?: readonly string[]): Tensor[] {
   let like: DType | undefined;
-  for (const value of values)
-    like ??= dtypeOf(value) ?? (ArrayBuffer.isView(value) ? asTensor(op, value).dtype : undefined);
+  for (const value of values) like ??= likeOf(value);
   const tensors = Array.from(values, (value, i) => asTensor(op, value, like, names?.[i] ?? `values[${i}]`));
   for (const t of tensors) if (t.dtype !== tensors[0]?.dtype) throw mixed(op, tensors[0] as Tensor, t);
   return tensors;
 }
 
-/** Indices: int32 tensors, or plain numbers and arrays, which become int32. */
+const kCast = opcodeOf('cast');
+
+/**
+ * Indices as int32: int32 and uint8 tensors, numbers and nested arrays of whole numbers, and float tensors whose elements are known
+ * and whole. Pending floats are not looked at: they are refused, so that nothing depends on what somebody looked at before.
+ */
 export function asIndices(op: string, x: TensorLike, name = 'indices'): Tensor {
-  const t = asTensor(op, x, 'int32', name);
-  if (t.dtype !== 'int32')
-    throw new DTypeError(`${op}: ${name} must be int32, got ${t.dtype}; write cast(${name}, 'int32')`);
-  return t;
+  const known = isTensor(x) || isVariable(x);
+  const t = known ? asTensor(op, x, 'int32', name) : indicesFrom(op, x, name);
+  if (t.dtype === 'int32') return t;
+  if (t.dtype === 'bool') throw boolIndices(op, name);
+  if (t.dtype === 'uint8') return node(op, kCast, 'int32', t.shape, t);
+  if (t.uniform !== undefined) return uniformTensor(wholeNumber(op, name, t.uniform), 'int32', t.shape);
+  if (t.buffer) {
+    const buffer = allocate('int32', t.size);
+    buffer.elements.set(wholeNumbers(op, name, t.buffer.elements));
+    return bufferTensor(buffer, 'int32', t.shape);
+  }
+  throw new DTypeError(`${op}: ${name} must be int32, got ${t.dtype}; write cast(${name}, 'int32')`);
 }
 
 export function mixed(op: string, x: Tensor, y: Tensor): DTypeError {
@@ -89,7 +117,7 @@ export function node(
   attributes?: readonly number[],
 ): Tensor {
   const size = x && x.shape === shape ? x.size : sizeOf(shape);
-  const t = new Tensor(shape, dtype, size, opcode, x, y);
+  const t = new Tensor(made, shape, dtype, size, opcode, x, y);
   t.origin = origin;
   let depth = 0;
   if (x) {
@@ -113,7 +141,7 @@ export function nodeOfMany(
   operands: readonly Tensor[],
   attributes: readonly number[],
 ): Tensor {
-  const t = new Tensor(shape, dtype, sizeOf(shape), opcode, null, null);
+  const t = new Tensor(made, shape, dtype, sizeOf(shape), opcode, null, null);
   t.origin = origin;
   t.more = operands;
   for (const x of operands) {
@@ -223,7 +251,19 @@ function methodOf({ name, arity, variadic, fn }: OpInfo): unknown {
     };
   }
   return function (this: Receiver, a: unknown, b: unknown, c: unknown): unknown {
-    return call(this, a, b, c);
+    // As many as were given: functions count them to refuse what is too much.
+    switch (arguments.length) {
+      case 0:
+        return call(this);
+      case 1:
+        return call(this, a);
+      case 2:
+        return call(this, a, b);
+      case 3:
+        return call(this, a, b, c);
+      default:
+        return call(this, a, b, c, arguments[3]);
+    }
   };
 }
 
@@ -251,6 +291,10 @@ export interface Placement extends Sampling {
   readonly namespace?: OpInfo['namespace'];
   /** What users call, where it does more than the kernel. */
   readonly fn?: Fn2;
+  /** Takes uint8 too, which has no kernel of its own: computed as int32. */
+  readonly bytes?: boolean;
+  /** Integers are their own result. */
+  readonly sameIntegers?: boolean;
 }
 
 function kernelOf(name: string, arity: number): { opcode: number; dtypes: readonly DType[]; toBool: boolean } {
@@ -267,9 +311,24 @@ function unsupported(op: string, dtype: DType, dtypes: readonly DType[]): DTypeE
 }
 
 /** The result of an op on values all of whose elements are alike, of which the kernel would make the same bits. */
-function folded(fold: (x: number, y: number) => number, x: Tensor, y: number, dtype: DType, shape: Shape): Tensor {
+function folded(
+  name: string,
+  fold: (x: number, y: number) => number,
+  x: Tensor,
+  y: number,
+  dtype: DType,
+  shape: Shape,
+): Tensor {
   const number = fold(x.uniform as number, y);
-  return uniformTensor(dtype === 'float32' ? Math.fround(number) : number, dtype, shape);
+  const t = uniformTensor(dtype === 'float32' ? Math.fround(number) : number, dtype, shape);
+  t.origin = name;
+  return t;
+}
+
+/** An op on uint8 by the kernel of int32; what leaves uint8 wraps around. */
+function narrow(name: string, opcode: number, x: Tensor, y: Tensor | null, shape: Shape): Tensor {
+  const wide = (t: Tensor): Tensor => node(name, kCast, 'int32', t.shape, t);
+  return done(node(name, kCast, 'uint8', shape, node(name, opcode, 'int32', shape, wide(x), y && wide(y))));
 }
 
 /** An elementwise op of one operand. `rule` null: its result has no gradient. */
@@ -280,12 +339,15 @@ export function unary(name: string, rule: Vjp | null, more: Placement = {}): Fn1
   const { fold } = more;
   const fn = function (value: TensorLike): Tensor {
     if (arguments.length > 1) refuseExtra(name, arguments[1], arguments[2]);
-    const x =
-      value instanceof Tensor ? value : asTensor(name, value, dtypes.includes('float32') ? undefined : dtypes[0]);
-    if (!(takesFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) throw unsupported(name, x.dtype, dtypes);
+    const x = isTensor(value) ? value : asTensor(name, value, dtypes.includes('float32') ? undefined : dtypes[0]);
+    if (!(takesFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) {
+      if (x.dtype === 'uint8' && more.bytes) return narrow(name, opcode, x, null, x.shape);
+      if (more.sameIntegers && (x.dtype === 'int32' || x.dtype === 'uint8')) return aliasOf(x);
+      throw unsupported(name, x.dtype, dtypes);
+    }
     const t =
       fold && x.uniform !== undefined && isFloating(x.dtype)
-        ? folded(fold, x, 0, x.dtype, x.shape)
+        ? folded(name, fold, x, 0, x.dtype, x.shape)
         : node(name, opcode, toBool ? 'bool' : x.dtype, x.shape, x);
     if (rule && isRecording()) record1(op, t, x, null);
     return done(t);
@@ -312,14 +374,19 @@ export function binary(name: string, rules: { x: Vjp | null; y: Vjp | null } | n
   const only = dtypes.length === 1 ? dtypes[0] : undefined;
   const fn = function (left: TensorLike, right: TensorLike): Tensor {
     if (arguments.length > 2) refuseExtra(name, arguments[2], arguments[3]);
-    const x = left instanceof Tensor ? left : asTensor(name, left, dtypeOf(right) ?? likeOf(right) ?? only);
-    const y = right instanceof Tensor ? right : beside(name, right, x.dtype);
+    const x = isTensor(left) ? left : asTensor(name, left, likeOf(right) ?? only);
+    const y = isTensor(right) ? right : beside(name, right, x.dtype);
     if (x.dtype !== y.dtype) throw mixed(name, x, y);
-    if (!(takesFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) throw unsupported(name, x.dtype, dtypes);
+    if (!(takesFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) {
+      if (x.dtype === 'uint8' && more.bytes) {
+        return narrow(name, opcode, x, y, broadcastShapes(name, x.shape, y.shape));
+      }
+      throw unsupported(name, x.dtype, dtypes);
+    }
     const shape = x.shape === y.shape ? x.shape : broadcastShapes(name, x.shape, y.shape);
     const t =
       fold && x.uniform !== undefined && y.uniform !== undefined && isFloating(x.dtype)
-        ? folded(fold, x, y.uniform, x.dtype, shape)
+        ? folded(name, fold, x, y.uniform, x.dtype, shape)
         : node(name, opcode, toBool ? 'bool' : x.dtype, shape, x, y);
     if (rules && isRecording()) record2(op, t, x, y, null);
     return done(t);
@@ -336,11 +403,6 @@ export function binary(name: string, rules: { x: Vjp | null; y: Vjp | null } | n
     fn: called,
   });
   return fn;
-}
-
-/** A number beside a typed array takes the typed array's dtype. */
-export function likeOf(x: TensorLike): DType | undefined {
-  return ArrayBuffer.isView(x) ? asTensor('', x).dtype : undefined;
 }
 
 /** Records an op that was computed by other ops: its own rule replaces theirs. */

@@ -1,5 +1,6 @@
 /** Shapes: checking, broadcasting, axes. Pure arithmetic on lists of lengths. */
-import { ShapeError, show, ValueError } from './errors.js';
+import { listOf, showDeep } from './arguments.js';
+import { type ErrorCode, ShapeError, show, ValueError } from './errors.js';
 
 export type Shape = readonly number[];
 
@@ -18,21 +19,44 @@ export function showShape(shape: Shape): string {
   return `[${shape.join(', ')}]`;
 }
 
-/** A frozen copy of a shape that a user wrote: integers >= 0, not too many, not too large. */
-export function checkShape(op: string, shape: unknown): Shape {
-  if (typeof shape === 'number') return checkShape(op, [shape]);
-  if (!Array.isArray(shape) && !ArrayBuffer.isView(shape)) {
-    throw new ShapeError(`${op}: a shape is a list of lengths, got ${show(shape)}`);
-  }
-  const lengths = Array.from(shape as ArrayLike<unknown>);
-  for (const length of lengths) {
-    if (typeof length !== 'number' || !Number.isInteger(length) || length < 0) {
-      throw new ShapeError(
-        `${op}: a shape holds integers >= 0, got ${show(length)} in [${lengths.map(show).join(', ')}]`,
-      );
+/** A shape, or another list of whole numbers, as users write it: an array or a typed array. */
+export type Lengths = ArrayLike<number>;
+
+/**
+ * A copy of a list of whole numbers that a user wrote; a number alone is a list of one.
+ * @param what the argument holds, for the error
+ */
+export function checkIntegers(
+  op: string,
+  name: string,
+  what: string,
+  value: unknown,
+  code: ErrorCode = 'ERR_SHAPE',
+): number[] {
+  const list = typeof value === 'number' ? [value] : listOf(value);
+  if (!list) throw new ShapeError(`${op}: ${name} must be ${what}, got ${show(value)}`, code);
+  for (const n of list) {
+    if (!Number.isInteger(n)) {
+      throw new ShapeError(`${op}: ${name} must be ${what}, got ${show(n)} in ${showDeep(list)}`, code);
     }
   }
-  return guardShape(op, lengths as number[]);
+  return list.map((n) => (n as number) + 0); // no -0
+}
+
+/** A frozen copy of a shape that a user wrote: integers >= 0, not too many, not too large. A number is a shape of one axis. */
+export function checkShape(op: string, shape: unknown, name = 'shape'): Shape {
+  const lengths = checkIntegers(op, name, 'a list of integers >= 0', shape);
+  for (const length of lengths) {
+    if (length < 0) throw new ShapeError(`${op}: ${name} must be a list of integers >= 0, got ${showDeep(lengths)}`);
+  }
+  return guardShape(op, lengths);
+}
+
+/** The length of one axis that a user wrote. */
+export function checkLength(op: string, name: string, length: unknown): number {
+  if (typeof length === 'number' && Number.isInteger(length) && length >= 0 && length <= maxDimension)
+    return length + 0;
+  throw new ShapeError(`${op}: ${name} must be a whole number from 0 to ${maxDimension}, got ${showDeep(length)}`);
 }
 
 /** Freezes a computed shape; throws if no tensor can be that large. */
@@ -80,18 +104,21 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
 }
 
 /** One axis, negative ones counted from the end. */
-export function checkAxis(op: string, axis: number, rank: number): number {
-  if (!Number.isInteger(axis) || axis < -rank || axis >= rank) {
-    throw new ShapeError(`${op}: axis ${show(axis)} is out of range for rank ${rank}`, 'ERR_AXIS');
+export function checkAxis(op: string, axis: unknown, rank: number, name = 'axis'): number {
+  if (typeof axis !== 'number' || !Number.isInteger(axis)) {
+    throw new ShapeError(`${op}: ${name} must be a whole number, got ${showDeep(axis)}`, 'ERR_AXIS');
   }
-  return axis < 0 ? axis + rank : axis;
+  if (axis < -rank || axis >= rank) {
+    throw new ShapeError(`${op}: ${name} ${axis} is out of range for rank ${rank}`, 'ERR_AXIS');
+  }
+  return axis < 0 ? axis + rank : axis + 0; // no -0
 }
 
 /** A set of axes in ascending order; all of them for undefined or null. */
-export function checkAxes(op: string, axis: number | readonly number[] | null | undefined, rank: number): number[] {
+export function checkAxes(op: string, axis: unknown, rank: number): number[] {
   if (axis === undefined || axis === null) return Array.from({ length: rank }, (_, i) => i);
-  const list = typeof axis === 'number' ? [axis] : axis;
-  if (!Array.isArray(list)) throw new ValueError(`${op}: an axis is a number or a list of numbers, got ${show(axis)}`);
+  const list = typeof axis === 'number' ? [axis] : listOf(axis);
+  if (!list) throw new ValueError(`${op}: axis must be a whole number or a list of them, got ${show(axis)}`);
   const axes = list.map((a) => checkAxis(op, a, rank)).sort((p, q) => p - q);
   for (let i = 1; i < axes.length; i++) {
     if (axes[i] === axes[i - 1]) throw new ShapeError(`${op}: axis ${axes[i]} is named twice`, 'ERR_AXIS');

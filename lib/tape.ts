@@ -2,17 +2,16 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { DType } from './dtype.js';
 import { isFloating } from './dtype.js';
-import { TapeError } from './errors.js';
-import type { IndexedSlices } from './indexed-slices.js';
 import type { Shape } from './shape.js';
 import { scalarShape } from './shape.js';
 import type { Cohort, Tensor } from './tensor.js';
 import { peekId, startCohort } from './tensor.js';
+import { atTurnEnd, Opening } from './turn.js';
 
 /** What a vjp may need of the forward pass; a rule says which, and the entry keeps that and nothing else. */
 export const keep = { nothing: 0, x: 1, y: 2, z: 4, out: 8 } as const;
 
-export type Cotangent = Tensor | IndexedSlices;
+export type Cotangent = Tensor;
 
 /** The pullback with respect to one operand. Returns a cotangent of the operand; null where there is none. */
 export interface Vjp {
@@ -104,8 +103,10 @@ export class Recording {
   private firstId: number = peekId();
   /** Not recording though it is in an async context or on the stack. */
   paused = false;
-  /** The turn of the event loop in which a block (enter) opened it; 0: record() closes it before the turn ends. */
-  turn = 0;
+  /** Its place on the stack of active tapes; -1: on none. */
+  place = -1;
+  /** The opening of the block (enter) that records on it, or of one that was left open; null: record() ends before the turn does. */
+  opening: Opening | null = null;
   /** Bound to an async context. */
   async = false;
   /** In the order of their results' ids. Those before `pinned` are from before a pause, and stay. */
@@ -289,7 +290,11 @@ export function releaseEntry(e: Entry): void {
   e.out = null;
 }
 
+// The stack. A tape that leaves it from below leaves a hole, and holes are closed when they are half of it: tapes may leave in any order.
 const active: Recording[] = [];
+const gone = new Recording(false, false);
+gone.paused = true;
+let holes = 0;
 let suspensions = 0;
 
 // Async recordings: each bound to the async context of its function. The store is asked only while one of them lives, so
@@ -308,21 +313,63 @@ export function isRecording(): boolean {
   return suspensions === 0 && (active.length > 0 || asyncRecordings > 0);
 }
 
-export function push(tape: Recording): void {
+function putOnStack(tape: Recording): void {
   tape.paused = false;
+  if (tape.async || tape.place >= 0) return;
+  tape.place = active.length;
   active.push(tape);
 }
 
-export function pop(tape: Recording): void {
-  if (active[active.length - 1] === tape) {
-    active.pop();
-  } else {
-    const at = active.lastIndexOf(tape);
-    if (at >= 0) active.splice(at, 1);
-  }
+/** Leaves the others where they are: some op may be going through the stack. */
+function takeOffStack(tape: Recording): void {
   tape.paused = true;
-  tape.turn = 0;
+  const at = tape.place;
+  if (at < 0) return;
+  tape.place = -1;
+  active[at] = gone;
+  holes++;
+  while (active.length > 0 && active[active.length - 1] === gone) {
+    active.pop();
+    holes--;
+  }
+}
+
+function closeHoles(): void {
+  if (2 * holes <= active.length) return;
+  let count = 0;
+  for (let i = 0; i < active.length; i++) {
+    const tape = active[i] as Recording;
+    if (tape === gone) continue;
+    tape.place = count;
+    active[count++] = tape;
+  }
+  active.length = count;
+  holes = 0;
+}
+
+/** Begins to record, or goes on. */
+export function push(tape: Recording): void {
+  putOnStack(tape);
+}
+
+/** Ends the recording, for good or until it is resumed. */
+export function pop(tape: Recording): void {
+  takeOffStack(tape);
+  closeHoles();
+  if (!tape.opening?.crossed) tape.opening = null;
   tape.pin();
+}
+
+/** Stops recording within a block; returns what `resume` needs. */
+export function pause(tape: Recording): Opening | null {
+  takeOffStack(tape);
+  closeHoles();
+  return tape.opening;
+}
+
+export function resume(tape: Recording, opening: Opening | null): void {
+  tape.opening = opening;
+  putOnStack(tape);
 }
 
 /** Runs fn with the tape bound to its async context, whatever else runs between its awaits. */
@@ -340,38 +387,43 @@ export async function bound<T>(tape: Recording, fn: () => Promise<T>): Promise<T
   }
 }
 
-// Turns: a microtask queued when a block opens runs before anything that the block's function does after an await.
-let turn = 1;
-let turnEnds = false;
-
-/** Notes in which turn a block was opened. */
-export function markTurn(tape: Recording): void {
-  tape.turn = turn;
-  if (turnEnds) return;
-  turnEnds = true;
-  queueMicrotask(() => {
-    turn++;
-    turnEnds = false;
-  });
+/** Notes that a block records on the tape: if its turn ends before it is left, it records no more, and its owner alone is told. */
+export function openBlock(tape: Recording, opener: (...args: never[]) => unknown): void {
+  tape.opening = new Opening(opener);
+  atTurnEnd(strandBlocks);
 }
 
-/** Whether the tape takes what happens now; throws if its block was left open across an await. */
-export function takes(tape: Recording): boolean {
-  if (tape.paused) return false;
-  if (tape.turn !== 0 && tape.turn !== turn) {
-    throw new TapeError(
-      'ERR_TAPE_CROSSED_AWAIT',
-      'An op would be recorded on a tape whose block was opened before an await: what else runs meanwhile would be recorded too. ' +
-        'Close the block before awaiting, or record with await tape.recordAsync(async () => ...).',
-    );
+/** Takes all tapes of blocks off the stack: their turn is over. */
+function strandBlocks(): void {
+  for (let i = active.length - 1; i >= 0; i--) {
+    const tape = active[i];
+    if (tape?.opening) strand(tape, tape.opening);
   }
-  return true;
+  closeHoles();
+}
+
+function strand(tape: Recording, opening: Opening): void {
+  opening.crossed = true;
+  takeOffStack(tape);
+}
+
+/** The opening of the tape's block, if that was left open when its turn ended. */
+export function crossedBlock(tape: Recording): Opening | null {
+  const { opening } = tape;
+  if (!opening || opening.isNow()) return null;
+  if (!opening.crossed) strand(tape, opening);
+  return opening;
+}
+
+/** Whether the tape takes what happens now: not in a pause, nor when its block was left open. */
+export function takes(tape: Recording): boolean {
+  return !tape.paused && (tape.opening === null || crossedBlock(tape) === null);
 }
 
 /** Whether any tape that is recording knows the tensor: rules may not treat its value as a constant then. */
 export function isOnTape(t: Tensor): boolean {
   if (!isRecording()) return false;
-  for (const tape of activeTapes()) if (!tape.paused && tape.find(t)) return true;
+  for (const tape of activeTapes()) if (takes(tape) && tape.find(t)) return true;
   return false;
 }
 

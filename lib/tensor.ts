@@ -1,5 +1,6 @@
 /** Tensor: an immutable value, known or still to be computed. A node of the graph; it has no operations of its own. */
 import type { DType } from './dtype.js';
+import { ValueError } from './errors.js';
 import type { TensorBuffer } from './memory.js';
 import type { Shape } from './shape.js';
 import { sizeOf } from './shape.js';
@@ -11,8 +12,12 @@ export function peekId(): number {
   return nextId;
 }
 
+/** Cannot be cloned, so neither can what has it: structuredClone and postMessage say this instead of giving internals. */
+const uncloneable = Symbol('a tensor of gradtape: send what its data() or arraySync() gives; it');
+
 /** Tensors made one after another: alive while one of them is. Tapes keep what they know of small ones by it. */
 export class Cohort {
+  readonly uncloneable: symbol = uncloneable;
   /** Elements (and so many for each tensor) until the next. */
   room: number = 2 ** 14;
 }
@@ -26,7 +31,12 @@ export function startCohort(): void {
 
 const nothing: readonly number[] = [];
 
+/** What only the library has to make tensors with: users' values come in by constant() alone, where they are checked. */
+export const made: unique symbol = Symbol('made by gradtape');
+
 export class Tensor {
+  // First of all properties: a clone is refused before it comes to elements and operands.
+  /** @internal */ readonly cohort: Cohort;
   /** Unique in this process; the order of creation. */
   readonly id: number;
   /** Length of each axis; frozen. */
@@ -51,10 +61,18 @@ export class Tensor {
   /** @internal */ index = 0;
   /** @internal the tape that last recorded it, and where */ tapeSerial = 0;
   /** @internal */ tapePlace = 0;
-  /** @internal */ readonly cohort: Cohort;
 
   /** @internal */
-  constructor(shape: Shape, dtype: DType, size: number, opcode: number, x: Tensor | null, y: Tensor | null) {
+  constructor(
+    by: typeof made,
+    shape: Shape,
+    dtype: DType,
+    size: number,
+    opcode: number,
+    x: Tensor | null,
+    y: Tensor | null,
+  ) {
+    if (by !== made) throw new ValueError('Tensor: tensors are made by constant(value, { dtype, shape }), not by new');
     this.id = nextId++;
     this.shape = shape;
     this.dtype = dtype;
@@ -74,6 +92,15 @@ export class Tensor {
   }
 }
 
+/** @internal Whether the value is a tensor; `instanceof` alone throws at a revoked proxy. */
+export function isTensor(x: unknown): x is Tensor {
+  try {
+    return x instanceof Tensor;
+  } catch {
+    return false;
+  }
+}
+
 /** @internal Whether the elements are there already. */
 export function isKnown(t: Tensor): boolean {
   return t.uniform !== undefined || t.buffer !== null;
@@ -81,14 +108,14 @@ export function isKnown(t: Tensor): boolean {
 
 /** @internal A tensor all of whose elements are `number` (already rounded to the dtype). */
 export function uniformTensor(number: number, dtype: DType, shape: Shape): Tensor {
-  const t = new Tensor(shape, dtype, sizeOf(shape), -1, null, null);
+  const t = new Tensor(made, shape, dtype, sizeOf(shape), -1, null, null);
   t.uniform = number;
   return t;
 }
 
 /** @internal A tensor over elements that are never written again. */
 export function bufferTensor(buffer: TensorBuffer, dtype: DType, shape: Shape): Tensor {
-  const t = new Tensor(shape, dtype, buffer.elements.length, -1, null, null);
+  const t = new Tensor(made, shape, dtype, buffer.elements.length, -1, null, null);
   t.buffer = buffer;
   return t;
 }

@@ -12,7 +12,7 @@ import type { Shape } from './shape.js';
 import { sameShape, showShape } from './shape.js';
 import type { RecordedOp, Recording } from './tape.js';
 import { activeTapes, record1, takes } from './tape.js';
-import { isKnown, Tensor } from './tensor.js';
+import { isKnown, made, Tensor } from './tensor.js';
 
 export type TensorLike = Tensor | Variable | number | boolean | AnyTypedArray | NumberArray;
 
@@ -27,7 +27,7 @@ const kReshape = opcodeOf('reshape');
 
 /** The same elements as a tensor of its own, with no history. */
 export function aliasOf(t: Tensor): Tensor {
-  const alias = new Tensor(t.shape, t.dtype, t.size, isKnown(t) ? -1 : kReshape, isKnown(t) ? null : t, null);
+  const alias = new Tensor(made, t.shape, t.dtype, t.size, isKnown(t) ? -1 : kReshape, isKnown(t) ? null : t, null);
   alias.uniform = t.uniform;
   alias.buffer = t.buffer;
   if (alias.x) alias.depth = t.depth + 1;
@@ -151,9 +151,8 @@ export function readVariable(v: Variable): Tensor {
   const tapes = activeTapes();
   for (let i = 0; i < tapes.length; i++) {
     const tape = tapes[i];
-    if (!tape) continue;
-    if (tape.paused) continue;
-    if (tape.watchesVariables && v.trainable && takes(tape)) tape.watchVariable(v);
+    if (!tape || !takes(tape)) continue;
+    if (tape.watchesVariables && v.trainable) tape.watchVariable(v);
     tape.read(t, v.id);
   }
   return t;

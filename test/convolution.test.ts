@@ -1,4 +1,4 @@
-// Convolution and pooling: the cases of semantics.md by number, TensorFlow's results (golden/convolution.json), a plain
+// Convolution and pooling: the cases of docs/semantics.md by number, TensorFlow's results (golden/convolution.json), a plain
 // reference over random windows, bits that depend on neither threads nor batch, and bad input.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ function gradients(f: (...xs: tf.Tensor[]) => tf.Tensor, xs: tf.Tensor[], ct?: t
   return tape.gradient(y, xs, given) as (tf.Tensor | null)[];
 }
 
-describe('cases of semantics.md', () => {
+describe('2R cases of docs/semantics.md', () => {
   const conv = (opts: tf.nn.Conv2dOptions) => (x: tf.Tensor, f: tf.Tensor) => tf.nn.conv2d(x, f, opts);
 
   it('248: one row of windows', () => {

@@ -1,4 +1,4 @@
-// Corners of the tape and of the first ops: what an audit against TensorFlow's semantics found (numbers in titles are its cases).
+// Corners of the tape and of the first ops: what an audit against docs/semantics.md found (numbers in titles are its cases).
 import * as tf from 'gradtape';
 import { describe, expect, it, vi } from 'vitest';
 

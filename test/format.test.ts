@@ -2,13 +2,14 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { DType } from '../lib/dtype.js';
-import { formatTensor } from '../lib/format.js';
+import { formatTensor, formatVariable } from '../lib/format.js';
 
 interface Case {
   dtype: DType;
   shape: number[];
   values: (string | number)[] | 'ramp';
   text: string;
+  variable: string;
 }
 
 const golden = JSON.parse(readFileSync(new URL('./golden/format.json', import.meta.url), 'utf8')) as { cases: Case[] };
@@ -38,10 +39,11 @@ function valuesOf({ dtype, shape, values }: Case): number[] {
   return Array.from({ length: shape.reduce((a, b) => a * b, 1) }, (_, i) => ramp(dtype, i));
 }
 
-describe('formatTensor prints what TensorFlow prints', () => {
+describe('tensors and variables are printed as TensorFlow prints them', () => {
   for (const [i, one] of golden.cases.entries()) {
     it(`case ${i}: ${one.dtype} [${one.shape}]`, () => {
       expect(formatTensor(valuesOf(one), one.shape, one.dtype)).toBe(one.text);
+      expect(formatVariable('w', valuesOf(one), one.shape, one.dtype)).toBe(one.variable);
     });
   }
 });

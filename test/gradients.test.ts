@@ -82,7 +82,7 @@ function run(program: readonly Step[], xs: readonly tf.Tensor[], made: (t: tf.Te
 function bits(grads: readonly (tf.Tensor | tf.IndexedSlices | null)[]): (string | null)[] {
   return grads.map((g) => {
     if (g === null) return null;
-    const dense = g instanceof tf.Tensor ? g : g.toTensor();
+    const dense = g instanceof tf.IndexedSlices ? g.toTensor() : g;
     return `${dense.shape}:${Buffer.from(dense.dataSync().buffer).toString('base64')}`;
   });
 }

@@ -6,7 +6,7 @@ const helpers = `
   const settle = () => new Promise((resolve) => setTimeout(resolve, 2));
   const collected = async () => { for (let i = 0; i < 3; i++) { await settle(); gc(); } };`;
 
-// Semantics 3.2: output, input, both, the other operand, shapes, nothing.
+// docs/semantics.md 3.2: output, input, both, the other operand, shapes, nothing.
 const kinds: readonly (readonly [call: string, keeps: string])[] = [
   ['tf.exp(x)', 'out'],
   ['tf.sqrt(x)', 'out'],
@@ -41,7 +41,7 @@ const kinds: readonly (readonly [call: string, keeps: string])[] = [
 ];
 
 describe.runIf(plain)('what an entry keeps', () => {
-  it('is what 3.2 lists, for one op of each kind', { timeout: 60_000 }, async () => {
+  it('is what semantics 3.2 lists, for one op of each kind', { timeout: 60_000 }, async () => {
     const alive = jsonOf<Record<string, string>>(
       await runChild(`${helpers}
         const calls = ${JSON.stringify(kinds.map(([call]) => call))};
@@ -73,7 +73,7 @@ describe.runIf(plain)('what an entry keeps', () => {
   });
 });
 
-describe.runIf(plain)('269. dead branches do not accumulate while a tape records', () => {
+describe.runIf(plain)('269: dead branches do not accumulate while a tape records', () => {
   it('large ones, in a loop that never yields', async () => {
     const peak = jsonOf<number>(
       await runChild(`

@@ -279,6 +279,184 @@ describe('initializers', () => {
   });
 });
 
+describe('streams', () => {
+  const equalShare = (a: tf.Tensor, b: tf.Tensor): number => {
+    const [x, y] = [[...a.dataSync()], [...b.dataSync()]];
+    return x.reduce((count, value, i) => count + Number(value === y[i]), 0) / x.length;
+  };
+
+  it('of neighbouring seeds share nothing, in truncatedNormal and what is made of it too', () => {
+    const { truncatedNormal } = tf.random;
+    for (const seed of [0, 5, 2 ** 32 - 1, Number.MAX_SAFE_INTEGER - 1]) {
+      expect(equalShare(truncatedNormal([5000], { seed }), truncatedNormal([5000], { seed: seed + 1 }))).toBeLessThan(
+        1e-3,
+      );
+      for (const make of [tf.initializers.glorotNormal, tf.initializers.heNormal, tf.initializers.truncatedNormal]) {
+        expect(equalShare(make({ seed })([50, 100]), make({ seed: seed + 1 })([50, 100]))).toBeLessThan(1e-3);
+      }
+    }
+    // A round of redraws has numbers of its own: two elements of one tensor are never alike.
+    expect(new Set(truncatedNormal([2000], { seed: 3, dtype: 'float64' }).dataSync()).size).toBe(2000);
+  });
+
+  it('the greatest seed is one', () => {
+    const seed = Number.MAX_SAFE_INTEGER;
+    expect(tf.random.truncatedNormal([100], { seed }).arraySync()).toEqual(
+      tf.random.truncatedNormal([100], { seed }).arraySync(),
+    );
+  });
+
+  it('getState and setState: the same numbers again, also through JSON', () => {
+    tf.random.setSeed(17);
+    tf.random.normal([5]);
+    const state = JSON.parse(JSON.stringify(tf.random.getState())) as tf.random.RandomState;
+    const draw = (): unknown[] => [tf.random.uniform([7]), tf.random.truncatedNormal([7])].map((t) => t.arraySync());
+    const first = draw();
+    expect(draw()).not.toEqual(first);
+    tf.random.setState(state);
+    expect(draw()).toEqual(first);
+    const before = tf.random.getState();
+    tf.random.normal([5], { seed: 1 });
+    expect(tf.random.getState()).toEqual(before);
+    for (const bad of [
+      undefined,
+      null,
+      3,
+      'x',
+      {},
+      [],
+      { key: [1, 2] },
+      { offset: 1 },
+      { key: [1], offset: 0 },
+      { key: [-1, 0], offset: 0 },
+      { key: [0, 0], offset: 0.5 },
+      { key: [0, 0], offset: -4 },
+      { key: [0, 2 ** 32], offset: 0 },
+      { ...before, more: 1 },
+    ]) {
+      expect(() => tf.random.setState(bad as never), JSON.stringify(bad)).toThrow(
+        expect.objectContaining({ code: 'ERR_OPTION' }),
+      );
+    }
+    expect(tf.random.getState()).toEqual(before);
+  });
+});
+
+describe('arguments', () => {
+  const { uniform, normal, truncatedNormal } = tf.random;
+  const same = (a: tf.Tensor, b: tf.Tensor): void => {
+    expect([a.dtype, a.arraySync()]).toEqual([b.dtype, b.arraySync()]);
+  };
+
+  it('bounds, mean and stddev may come by position, as in TensorFlow', () => {
+    same(uniform([20], 10, 20, { seed: 1 }), uniform([20], { minval: 10, maxval: 20, seed: 1 }));
+    same(uniform([20], -1, { seed: 1 }), uniform([20], { minval: -1, seed: 1 }));
+    same(
+      uniform([9], 2, 5, { dtype: 'int32', seed: 1 }),
+      uniform([9], { minval: 2, maxval: 5, dtype: 'int32', seed: 1 }),
+    );
+    const drawn = uniform([1000], 10, 20).dataSync();
+    expect(drawn.every((x) => x >= 10 && x < 20)).toBe(true);
+    same(normal([20], 3, 2, { seed: 1 }), normal([20], { mean: 3, stddev: 2, seed: 1 }));
+    same(truncatedNormal([20], 3, 2, { seed: 1 }), truncatedNormal([20], { mean: 3, stddev: 2, seed: 1 }));
+    same(normal([2], tf.constant([3, 4]), undefined, { seed: 1 }), normal([2], { mean: [3, 4], seed: 1 }));
+  });
+
+  it('integers of the whole range, evenly', () => {
+    const values = uniform([20_000], -(2 ** 31), 2 ** 31, { dtype: 'int32', seed: 3 }).dataSync();
+    expect(values.filter((x) => x === 2 ** 31 - 1).length).toBeLessThan(2);
+    expect(Math.abs(values.filter((x) => x > 0).length / 20_000 - 0.5)).toBeLessThan(0.02);
+    for (const [low, high] of [
+      [0, 2 ** 32],
+      [-(2 ** 31) - 1, 0],
+      [0, 1.5],
+      [5, 5],
+      [Number.NaN, 3],
+    ]) {
+      // a table
+      expect(() => uniform([2], low, high, { dtype: 'int32' })).toThrow(
+        expect.objectContaining({ code: 'ERR_OPTION' }),
+      );
+    }
+  });
+
+  it('an initializer of an empty weight makes an empty tensor', () => {
+    const all = Object.entries(tf.initializers) as [string, () => tf.initializers.Initializer][];
+    for (const [name, make] of all) {
+      for (const shape of [[0, 5], [5, 0], [3, 3, 0, 2], [0]])
+        expect([name, make()(shape).shape]).toEqual([name, shape]);
+      expect(Number.isFinite(make()([]).item())).toBe(true);
+    }
+  });
+
+  it('what is wrong is named as it was called', () => {
+    const any = (fn: unknown): ((...args: unknown[]) => unknown) => fn as never;
+    const cases: [() => unknown, string, string][] = [
+      [
+        () => any(uniform)([2], { minVal: 1 }),
+        'ERR_OPTION',
+        'random.uniform: unknown option minVal; did you mean minval?',
+      ],
+      [() => any(uniform)([2], { low: 1 }), 'ERR_OPTION', 'random.uniform: unknown option low'],
+      [() => any(uniform)([2], 0, 1, 'float64'), 'ERR_OPTION', 'write { dtype: "float64" }'],
+      [() => any(uniform)([2], { seed: 1 }, 2), 'ERR_OPTION', 'takes nothing behind its options'],
+      [() => any(uniform)([2], 1, { minval: 2 }), 'ERR_OPTION', 'minval is given twice'],
+      [() => any(uniform)([2], null), 'ERR_OPTION', 'random.uniform'],
+      [() => any(uniform)([2], 10), 'ERR_OPTION', 'minval 10 is above maxval 1'],
+      [() => any(uniform)([2], Number.NaN), 'ERR_OPTION', 'random.uniform: minval must be a finite number'],
+      [() => any(uniform)([2], [1, 2, 3]), 'ERR_SHAPE', 'random.uniform'],
+      [() => any(uniform)([2], tf.ones([3, 2])), 'ERR_SHAPE', 'minval [3, 2] does not broadcast to the shape [2]'],
+      [() => any(uniform)([2], new Float64Array(2)), 'ERR_DTYPE', 'random.uniform: minval has dtype float64'],
+      [() => any(uniform)([2], { dtype: 'bool' }), 'ERR_DTYPE', 'random.uniform: option dtype'],
+      [() => any(normal)([2], { sd: 1 }), 'ERR_OPTION', 'random.normal: unknown option sd'],
+      [() => any(normal)([2], 0, -1), 'ERR_OPTION', 'random.normal: stddev must be >= 0'],
+      [() => any(normal)([2], { seed: 1.5 }), 'ERR_OPTION', 'random.normal: option seed must be a whole number >= 0'],
+      [() => any(normal)('x'), 'ERR_SHAPE', 'random.normal'],
+      [() => any(truncatedNormal)([2], 'x'), 'ERR_NOT_A_TENSOR', 'random.truncatedNormal: mean'],
+      [
+        () => any(tf.random.shuffle)([1, 2], 7),
+        'ERR_OPTION',
+        'random.shuffle: expected options { seed }, got 7; write { seed: 7 }',
+      ],
+      [() => any(tf.random.categorical)([[1, 2]], 2, 7), 'ERR_OPTION', 'write { seed: 7 }'],
+      [
+        () => any(tf.random.categorical)([[1, 2]]),
+        'ERR_VALUE',
+        'random.categorical: numSamples must be a whole number',
+      ],
+      [() => any(tf.random.categorical)([[]], 2), 'ERR_SHAPE', 'no classes'],
+      [() => any(tf.random.setSeed)(), 'ERR_OPTION', 'random.setSeed: seed must be a whole number >= 0, got undefined'],
+      [
+        () => any(tf.initializers.heNormal)(42),
+        'ERR_OPTION',
+        'initializers.heNormal: expected options { seed, dtype }, got 42; write { seed: 42 }',
+      ],
+      [() => any(tf.initializers.zeros)([2, 3]), 'ERR_OPTION', 'write initializers.zeros()([2,3])'],
+      [
+        () => any(tf.initializers.randomNormal)({ std: 1 }),
+        'ERR_OPTION',
+        'initializers.randomNormal: unknown option std; did you mean stddev?',
+      ],
+      [() => any(tf.initializers.randomNormal)({ stddev: -1 }), 'ERR_OPTION', 'stddev'],
+      [() => any(tf.initializers.constant)('x'), 'ERR_VALUE', 'initializers.constant: value'],
+      [
+        () => tf.initializers.glorotUniform({ dtype: 'int32' })([2]),
+        'ERR_DTYPE',
+        'initializers.glorotUniform: expected dtype float32 or float64',
+      ],
+      [
+        () => tf.initializers.glorotUniform()([2], { dtyp: 1 } as never),
+        'ERR_OPTION',
+        'initializers.glorotUniform: unknown option dtyp; did you mean dtype?',
+      ],
+      [() => tf.initializers.glorotUniform()('x' as never), 'ERR_SHAPE', 'initializers.glorotUniform'],
+    ];
+    for (const [fn, code, message] of cases) {
+      expect(fn, message).toThrow(expect.objectContaining({ code, message: expect.stringContaining(message) }));
+    }
+  });
+});
+
 describe('errors', () => {
   function codeOf(fn: () => unknown): string | undefined {
     try {

@@ -1,5 +1,6 @@
 /** Arithmetic with broadcasting, comparisons, logic and selection. */
-import { DTypeError, ValueError } from '../errors.js';
+import { refuseExtra } from '../arguments.js';
+import { DTypeError, GradtapeError, show, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
 import {
   asTensor,
@@ -10,6 +11,7 @@ import {
   fromX,
   fromXY,
   fromY,
+  isVariable,
   likeOf,
   linear,
   nodeOfMany,
@@ -19,7 +21,7 @@ import {
 import { broadcastShapes } from '../shape.js';
 import type { RecordedOp } from '../tape.js';
 import { isRecording, recordMany, suspended } from '../tape.js';
-import { Tensor } from '../tensor.js';
+import { isTensor, type Tensor } from '../tensor.js';
 import { type TensorLike, Variable } from '../variable.js';
 import { cast, reshape, zeroOf } from './structure.js';
 
@@ -69,15 +71,16 @@ const realDiv: Fn2 = binary(
 
 /** x / y. Integers divide as floats, as in TensorFlow: int32 as float64, uint8 as float32. */
 export function div(x: TensorLike, y: TensorLike): Tensor {
+  if (arguments.length > 2) refuseExtra('div', arguments[2], arguments[3]);
   const dtype = dtypeOf(x) ?? dtypeOf(y) ?? likeOf(x) ?? likeOf(y);
   if (dtype !== 'int32' && dtype !== 'uint8') return realDiv(x, y);
-  const [a, b] = asTensors('div', [x, y]) as [Tensor, Tensor];
+  const [a, b] = asTensors('div', [x, y], ['x', 'y']) as [Tensor, Tensor];
   const wide = dtype === 'int32' ? 'float64' : 'float32';
   return realDiv(cast(a, wide), cast(b, wide));
 }
 
 /** Rounded towards minus infinity; no gradient. */
-export const floordiv: Fn2 = binary('floordiv', null);
+export const floordiv: Fn2 = binary('floordiv', null, { bytes: true });
 
 /** x - floor(x / y) * y, with the sign of y. */
 export const floormod: Fn2 = binary(
@@ -85,6 +88,7 @@ export const floormod: Fn2 = binary(
   { x: linear((ct) => ct), y: fromXY((ct, x, y) => mul(ct, neg(floordiv(x, y)))) },
   // Kinks lie where x / y is an integer; these intervals keep clear of them.
   {
+    bytes: true,
     domain: [
       [0.1, 0.9],
       [1, 2],
@@ -117,20 +121,21 @@ const whereOp: RecordedOp = {
   ],
 };
 
-/** Index vectors of the elements that are true (or not 0), in row-major order: int32 [count, rank]. Evaluates them. */
+/** Index vectors of the elements that are true, or not 0 (of any dtype), in row-major order: int32 [count, rank]. Evaluates them. */
 export function where(condition: TensorLike): Tensor;
 /** x where the condition holds, else y; all three broadcast. The branch not taken gets a gradient of 0. */
 export function where(condition: TensorLike, x: TensorLike, y: TensorLike): Tensor;
 export function where(condition: TensorLike, x?: TensorLike, y?: TensorLike): Tensor {
-  const c = asTensor('where', condition, 'bool');
-  if (x === undefined && y === undefined) return indicesOf(c);
+  if (arguments.length > 3) refuseExtra('where', arguments[3], undefined);
+  if (x === undefined && y === undefined) return indicesOf(asTensor('where', condition, undefined, 'condition'));
+  const c = asTensor('where', condition, 'bool', 'condition');
   if (x === undefined || y === undefined) {
     throw new ValueError('where: expected both x and y, or neither, for the indices of what is true', 'ERR_OPTION');
   }
   if (c.dtype !== 'bool')
     throw new DTypeError(`where: the condition must be bool, got ${c.dtype}; compare it with something`);
   const [a, b] = (
-    x instanceof Tensor && y instanceof Tensor && x.dtype === y.dtype ? [x, y] : asTensors('where', [x, y])
+    isTensor(x) && isTensor(y) && x.dtype === y.dtype ? [x, y] : asTensors('where', [x, y], ['x', 'y'])
   ) as [Tensor, Tensor];
   const shape = broadcastShapes('where', broadcastShapes('where', c.shape, a.shape), b.shape);
   const t = nodeOfMany('where', kWhere, a.dtype, shape, [c, a, b], []);
@@ -156,7 +161,11 @@ function indicesOf(c: Tensor): Tensor {
 
 /** Limits x to [low, high]; the bounds pass the gradient. Where low > high it is low, as in TensorFlow. */
 export function clipByValue(x: TensorLike, low: TensorLike, high: TensorLike): Tensor {
-  return maximum(minimum(x, high), low);
+  if (arguments.length > 3) refuseExtra('clipByValue', arguments[3], undefined);
+  const [a, l, h] = asTensors('clipByValue', [x, low, high], ['x', 'low', 'high']) as [Tensor, Tensor, Tensor];
+  if (a.dtype === 'bool') throw new DTypeError('clipByValue: expected numbers, got bool');
+  broadcastShapes('clipByValue', broadcastShapes('clipByValue', a.shape, h.shape), l.shape);
+  return maximum(minimum(a, h), l);
 }
 
 const reluGrad: Fn2 = binary(
@@ -184,6 +193,8 @@ declare module '../variable.js' {
 // The value is read unseen by tapes: an assignment stops gradients, and is no use of the variable.
 function assignBy(op: string, combine: Fn2): (this: Variable, x: TensorLike) => Variable {
   return function (x) {
+    if (!isVariable(this)) throw new GradtapeError('ERR_RECEIVER', `${op}: not a Variable: ${show(this)}`);
+    if (arguments.length > 1) refuseExtra(op, arguments[1], undefined);
     const change = this.checked(op, x);
     return this.replace(
       op,

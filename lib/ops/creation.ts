@@ -1,16 +1,22 @@
 /** Tensors from JavaScript's values and from nothing: constants, filled ones, ranges, unit matrices. */
+import { anything, argument, finite, isOptions, options, refuseExtra, refuseSpread } from '../arguments.js';
 import { type ConstantOptions, fromValue } from '../constant.js';
 import type { DType } from '../dtype.js';
-import { checkDType, numberAs } from '../dtype.js';
-import { show, ValueError } from '../errors.js';
+import { dtypeKind, numberAs } from '../dtype.js';
+import { DTypeError, ShapeError, ValueError } from '../errors.js';
 import { allocate } from '../memory.js';
-import { checkShape, guardShape, sizeOf } from '../shape.js';
+import { asTensor, dtypeOf } from '../op.js';
+import { checkLength, checkShape, guardShape, type Lengths, showShape, sizeOf } from '../shape.js';
 import { bufferTensor, type Tensor, uniformTensor } from '../tensor.js';
-import { readVariable, Variable } from '../variable.js';
+import type { TensorLike } from '../variable.js';
+import { broadcastTo } from './structure.js';
 
 export interface DTypeOption {
   dtype?: DType;
 }
+
+const dtypeOption = { dtype: dtypeKind } as const;
+const constantOptions = { dtype: dtypeKind, shape: anything } as const;
 
 /**
  * A tensor of the given elements.
@@ -19,29 +25,52 @@ export interface DTypeOption {
  * Elements are copied; tensors are taken as they are, and a variable is read.
  * @throws ShapeError for ragged arrays and shapes that do not fit; DTypeError or ValueError for elements that do not fit the dtype
  */
-export function constant(value: unknown, opts: ConstantOptions = {}): Tensor {
-  const dtype = opts.dtype === undefined ? undefined : checkDType('constant', opts.dtype);
-  const shape = opts.shape === undefined ? undefined : checkShape('constant', opts.shape);
-  return fromValue('constant', value instanceof Variable ? readVariable(value) : value, dtype, shape);
+export function constant(value: unknown, opts?: ConstantOptions): Tensor {
+  if (arguments.length > 2) refuseExtra('constant', arguments[2], undefined);
+  const { dtype, shape } = options('constant', constantOptions, opts);
+  const target = shape === undefined ? undefined : checkShape('constant', shape);
+  // A variable is read; everything else takes its dtype and shape from the options.
+  const t = dtypeOf(value) === undefined ? value : asTensor('constant', value as TensorLike);
+  return fromValue('constant', t, dtype, target);
 }
 
-function filled(op: string, shape: readonly number[], value: number | boolean, dtype: DType): Tensor {
-  return uniformTensor(numberAs(op, checkDType(op, dtype), value), dtype, checkShape(op, shape));
+function filled(op: string, shape: number | Lengths, value: number, opts: DTypeOption | undefined): Tensor {
+  const { dtype = 'float32' } = options(op, dtypeOption, opts);
+  return uniformTensor(value, dtype, checkShape(op, shape));
 }
 
 /** Zeros of a shape; float32 by default. */
-export function zeros(shape: readonly number[], opts: DTypeOption = {}): Tensor {
-  return filled('zeros', shape, 0, opts.dtype ?? 'float32');
+export function zeros(shape: number | Lengths, opts?: DTypeOption): Tensor {
+  if (typeof opts === 'number') refuseSpread('zeros', '', [...arguments]);
+  if (arguments.length > 2) refuseExtra('zeros', arguments[2], undefined);
+  return filled('zeros', shape, 0, opts);
 }
 
 /** Ones of a shape; float32 by default. */
-export function ones(shape: readonly number[], opts: DTypeOption = {}): Tensor {
-  return filled('ones', shape, 1, opts.dtype ?? 'float32');
+export function ones(shape: number | Lengths, opts?: DTypeOption): Tensor {
+  if (typeof opts === 'number') refuseSpread('ones', '', [...arguments]);
+  if (arguments.length > 2) refuseExtra('ones', arguments[2], undefined);
+  return filled('ones', shape, 1, opts);
 }
 
-/** One value everywhere; float32 by default, bool for a boolean. */
-export function fill(shape: readonly number[], value: number | boolean, opts: DTypeOption = {}): Tensor {
-  return filled('fill', shape, value, opts.dtype ?? (typeof value === 'boolean' ? 'bool' : 'float32'));
+/**
+ * One value everywhere: a number (float32 by default), a boolean (bool), or a scalar tensor, whose dtype it has and to which its gradient
+ * flows.
+ */
+export function fill(shape: number | Lengths, value: TensorLike, opts?: DTypeOption): Tensor {
+  if (arguments.length > 3) refuseExtra('fill', arguments[3], undefined);
+  const { dtype } = options('fill', dtypeOption, opts);
+  const target = checkShape('fill', shape);
+  if (typeof value === 'number' || typeof value === 'boolean') {
+    const type = dtype ?? (typeof value === 'boolean' ? 'bool' : 'float32');
+    return uniformTensor(numberAs('fill', type, value), type, target);
+  }
+  const t = asTensor('fill', value, dtype, 'value');
+  if (t.rank !== 0) throw new ShapeError(`fill: value must be a scalar, got shape ${showShape(t.shape)}`);
+  if (dtype !== undefined && t.dtype !== dtype) {
+    throw new DTypeError(`fill: the value has dtype ${t.dtype}, not ${dtype}; write cast(value, '${dtype}')`);
+  }
+  return broadcastTo(t, target);
 }
 
 function generate(op: string, shape: readonly number[], dtype: DType, at: (i: number) => number): Tensor {
@@ -51,35 +80,56 @@ function generate(op: string, shape: readonly number[], dtype: DType, at: (i: nu
   return bufferTensor(buffer, dtype, Object.freeze([...shape]));
 }
 
-/** The n x m matrix with ones on its diagonal (m = n by default). */
-export function eye(n: number, m: number = n, opts: DTypeOption = {}): Tensor {
-  const [rows, columns] = checkShape('eye', [n, m]) as [number, number];
-  const dtype = checkDType('eye', opts.dtype ?? 'float32');
-  return generate('eye', [rows, columns], dtype, (i) => (Math.floor(i / columns) === i % columns ? 1 : 0));
+/** The n x m matrix with ones on its diagonal (m = n by default); the options may stand in m's place. */
+export function eye(n: number, m?: number | DTypeOption, opts?: DTypeOption): Tensor {
+  if (arguments.length > 3) refuseExtra('eye', arguments[3], undefined);
+  const shifted = opts === undefined && isOptions(m);
+  const { dtype = 'float32' } = options('eye', dtypeOption, shifted ? m : opts);
+  const rows = checkLength('eye', 'n', n);
+  const columns = shifted || m === undefined ? rows : checkLength('eye', 'm', m);
+  return generate('eye', guardShape('eye', [rows, columns]), dtype, (i) =>
+    Math.floor(i / columns) === i % columns ? 1 : 0,
+  );
 }
 
-/** start, start + delta, ... before limit; range(n) is 0 .. n - 1. Default dtype: float32. */
-export function range(start: number, limit?: number, delta = 1, opts: DTypeOption = {}): Tensor {
-  const [from, to] = limit === undefined ? [0, start] : [start, limit];
-  const dtype = checkDType('range', opts.dtype ?? 'float32');
-  if (![from, to, delta].every(Number.isFinite) || delta === 0) {
+/**
+ * start, start + delta, ... before limit; range(n) is 0 .. n - 1. Default dtype: float32. The options may stand in the place of limit
+ * or delta.
+ * @throws ValueError if delta leads away from limit
+ */
+export function range(
+  start: number,
+  limit?: number | DTypeOption,
+  delta?: number | DTypeOption,
+  opts?: DTypeOption,
+): Tensor {
+  if (arguments.length > 4) refuseExtra('range', arguments[4], undefined);
+  const given: unknown[] = [start, limit, delta, opts];
+  const at = given.findIndex(isOptions);
+  const last = at > 0 && given.slice(at + 1).every((value) => value === undefined) ? at : 3;
+  const { dtype = 'float32' } = options('range', dtypeOption, given[last]);
+  const numbers = last < 3 ? given.slice(0, last) : given.slice(0, 3);
+  const one = numbers[1] === undefined;
+  const from = one ? 0 : argument('range', 'start', finite, start);
+  const to = one ? argument('range', 'limit', finite, start) : argument('range', 'limit', finite, numbers[1]);
+  const step = numbers[2] === undefined ? 1 : argument('range', 'delta', finite, numbers[2]);
+  if (step === 0) throw new ValueError('range: delta must not be 0');
+  if (step > 0 ? from > to : from < to) {
     throw new ValueError(
-      `range: expected finite numbers and a step other than 0, got ${show(from)}, ${show(to)}, ${show(delta)}`,
+      `range: requires start ${step > 0 ? '<=' : '>='} limit when delta is ${step}, got ${from} and ${to}`,
     );
   }
-  const count = Math.max(0, Math.ceil((to - from) / delta));
-  return generate('range', checkShape('range', [count]), dtype, (i) => from + i * delta);
+  return generate('range', checkShape('range', [Math.ceil((to - from) / step)]), dtype, (i) => from + i * step);
 }
 
 /** `num` evenly spaced numbers from start to stop, both included. */
-export function linspace(start: number, stop: number, num: number, opts: DTypeOption = {}): Tensor {
-  const shape = checkShape('linspace', [num]);
-  if (![start, stop].every(Number.isFinite) || num < 1) {
-    throw new ValueError(
-      `linspace: expected finite ends and num >= 1, got ${show(start)}, ${show(stop)}, ${show(num)}`,
-    );
-  }
-  const step = num > 1 ? (stop - start) / (num - 1) : 0;
-  const dtype = checkDType('linspace', opts.dtype ?? 'float32');
-  return generate('linspace', shape, dtype, (i) => (i === num - 1 && num > 1 ? stop : start + i * step));
+export function linspace(start: number, stop: number, num: number, opts?: DTypeOption): Tensor {
+  if (arguments.length > 4) refuseExtra('linspace', arguments[4], undefined);
+  const { dtype = 'float32' } = options('linspace', dtypeOption, opts);
+  const from = argument('linspace', 'start', finite, start);
+  const to = argument('linspace', 'stop', finite, stop);
+  const shape = guardShape('linspace', [checkLength('linspace', 'num', num)]);
+  if (num < 1) throw new ValueError(`linspace: num must be at least 1, got ${num}`);
+  const step = num > 1 ? (to - from) / (num - 1) : 0;
+  return generate('linspace', shape, dtype, (i) => (i === num - 1 && num > 1 ? to : from + i * step));
 }

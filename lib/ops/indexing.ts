@@ -1,112 +1,76 @@
-/** Reading and adding at indices: gather and its transpose, the scatter-add, and what is made of them. */
+/** Reading and adding at indices: gather, its transpose, and what is made of them. */
+import { anything, boolean, either, integer, number, options, refuseExtra } from '../arguments.js';
 import type { DType } from '../dtype.js';
-import { checkDType, numberAs } from '../dtype.js';
-import { ShapeError, ValueError, warnOnce } from '../errors.js';
-import { IndexedSlices } from '../indexed-slices.js';
-import { opcodeOf } from '../native.js';
-import { asIndices, asTensor, done, node, register } from '../op.js';
-import { checkAxis, checkShape, guardShape, type Shape, sameShape, showShape, sizeOf } from '../shape.js';
-import type { RecordedOp, Vjp } from '../tape.js';
-import { isRecording, record2 } from '../tape.js';
-import { isKnown, Tensor } from '../tensor.js';
+import { dtypeKind, numberAs } from '../dtype.js';
+import { DTypeError, ShapeError, ValueError } from '../errors.js';
+import { checkIndices, densify, gatherRows, type IndexedSlices, type Rows, scatterRows } from '../indexed-slices.js';
+import { asIndices, asTensor, register } from '../op.js';
+import {
+  checkAxis,
+  checkLength,
+  checkShape,
+  guardShape,
+  type Lengths,
+  type Shape,
+  sameShape,
+  scalarShape,
+  showShape,
+  sizeOf,
+} from '../shape.js';
+import { isKnown, type Tensor, uniformTensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
 import { add, equal, mul, where } from './arithmetic.js';
 import { range } from './creation.js';
 import { cast, expandDims, reshape } from './structure.js';
 import { unstack } from './windows.js';
 
-const kGather = opcodeOf('gather');
-const kScatterAdd = opcodeOf('scatterAdd');
-
-/** Sizes of a gather: params [batch, outer, length, inner], indices [batch, count], result [batch, outer, count, inner]. */
-interface Plan {
-  readonly sizes: readonly [batch: number, outer: number, length: number, count: number, inner: number];
-  /** Whether only whole rows of axis 0 are read, so that the gradient can be IndexedSlices. */
-  readonly rows: boolean;
-}
-
-const dense: Vjp = {
-  needs: 2,
-  pull: (ct, e) => scatterRows(ct, e.y as Tensor, e.attributes as Plan, e.shape(0)),
-};
-
-const gatherRule: Vjp = {
-  needs: 2,
-  pull: (ct, e) => {
-    const plan = e.attributes as Plan;
-    const indices = e.y as Tensor;
-    const shape = e.shape(0);
-    if (!plan.rows) return dense.pull(ct, e, 0);
-    return new IndexedSlices(reshape(ct, [indices.size, ...shape.slice(1)]), reshape(indices, [indices.size]), shape);
-  },
-};
-
-const gatherOp: RecordedOp = { name: 'gather', vjps: [gatherRule, null] };
-const scatterOp: RecordedOp = {
-  name: 'scatterAdd',
-  vjps: [
-    {
-      needs: 2,
-      pull: (ct, e) => gatherRows('gather', ct, e.y as Tensor, { ...(e.attributes as Plan), rows: false }, e.shape(0)),
-    },
-    null,
-  ],
-};
-
-function checkIndices(op: string, indices: Tensor, length: number): void {
-  if (!isKnown(indices)) return; // else found when the value is computed
-  const { uniform, buffer } = indices;
-  const bad = (i: number): ValueError =>
-    new ValueError(`${op}: index ${i} is out of range for an axis of length ${length}`, 'ERR_INDEX');
-  if (uniform !== undefined) {
-    if (indices.size > 0 && (uniform < 0 || uniform >= length)) throw bad(uniform);
-    return;
-  }
-  for (const i of buffer?.elements ?? []) if (i < 0 || i >= length) throw bad(i);
-}
-
-/** @internal gather with its sizes worked out. */
-export function gatherRows(origin: string, params: Tensor, indices: Tensor, plan: Plan, shape: Shape): Tensor {
-  const t = node(origin, kGather, params.dtype, shape, params, indices, plan.sizes);
-  if (isRecording()) record2(gatherOp, t, params, indices, plan);
-  return done(t);
-}
-
-/** Zeros of `shape` with the updates added at the indices. */
-function scatterRows(updates: Tensor, indices: Tensor, plan: Plan, shape: Shape): Tensor {
-  const t = node('scatterAdd', kScatterAdd, updates.dtype, shape, updates, indices, plan.sizes);
-  if (isRecording()) record2(scatterOp, t, updates, indices, plan);
-  return done(t);
-}
+const anyInteger = integer(Number.MIN_SAFE_INTEGER);
+const gatherOptions = { axis: anything, batchDims: anyInteger } as const;
 
 export interface GatherOptions {
   /** Axis of `params` that is indexed; default `batchDims`. */
   axis?: number;
-  /** Leading axes that params and indices share. */
+  /** Leading axes that params and indices share; negative ones count from the rank of the indices. */
   batchDims?: number;
 }
 
+/** How many leading axes are batches, both operands' checked. */
+function checkBatch(op: string, params: Tensor, indices: Tensor, given: number | undefined): number {
+  const batch = given === undefined ? 0 : given < 0 ? given + indices.rank : given;
+  const most = Math.min(params.rank, indices.rank);
+  if (batch < 0 || batch > most) {
+    throw new ShapeError(
+      `${op}: batchDims ${given} is out of range for params of rank ${params.rank} and indices of rank ${indices.rank}`,
+      'ERR_AXIS',
+    );
+  }
+  for (let d = 0; d < batch; d++) {
+    if (params.shape[d] !== indices.shape[d]) {
+      throw new ShapeError(
+        `${op}: batch axes of ${showShape(params.shape)} and ${showShape(indices.shape)} differ on axis ${d}`,
+      );
+    }
+  }
+  return batch;
+}
+
 /**
- * Slices of params at the int32 indices: params.shape[:axis] + indices.shape[batchDims:] + params.shape[axis+1:].
+ * Slices of params at the indices, which are whole numbers: params.shape[:axis] + indices.shape[batchDims:] + params.shape[axis+1:].
  * On axis 0 its gradient is an IndexedSlices.
  * @throws ValueError ERR_INDEX for an index out of range, at once if the indices are known, else when computed
  */
-export function gather(params: TensorLike, indices: TensorLike, opts: GatherOptions = {}): Tensor {
-  const p = asTensor('gather', params);
+export function gather(params: TensorLike, indices: TensorLike, opts?: GatherOptions): Tensor {
+  if (arguments.length > 3) refuseExtra('gather', arguments[3], undefined);
+  const given = options('gather', gatherOptions, opts);
+  const p = asTensor('gather', params, undefined, 'params');
   const i = asIndices('gather', indices);
-  const batchDims =
-    opts.batchDims === undefined || opts.batchDims === 0 ? 0 : checkAxis('gather', opts.batchDims, i.rank + 1);
   if (p.rank === 0) throw new ShapeError('gather: params is a scalar and has no axis to index');
-  const axis = checkAxis('gather', opts.axis ?? batchDims, p.rank);
+  const batchDims = checkBatch('gather', p, i, given.batchDims);
+  const axis = checkAxis('gather', given.axis ?? batchDims, p.rank);
   if (axis < batchDims) throw new ShapeError(`gather: axis ${axis} is one of the ${batchDims} batch axes`);
-  for (let d = 0; d < batchDims; d++) {
-    if (p.shape[d] !== i.shape[d]) {
-      throw new ShapeError(`gather: batch axes of ${showShape(p.shape)} and ${showShape(i.shape)} differ on axis ${d}`);
-    }
-  }
   const length = p.shape[axis] as number;
-  checkIndices('gather', i, length);
-  const sizes: Plan['sizes'] = [
+  checkIndices('gather', i, length, `axis ${axis}`);
+  const sizes: Rows['sizes'] = [
     sizeOf(p.shape.slice(0, batchDims)),
     sizeOf(p.shape.slice(batchDims, axis)),
     length,
@@ -118,80 +82,106 @@ export function gather(params: TensorLike, indices: TensorLike, opts: GatherOpti
     ...i.shape.slice(batchDims),
     ...p.shape.slice(axis + 1),
   ]);
-  return gatherRows('gather', p, i, { sizes, rows: axis === 0 && batchDims === 0 }, shape);
+  return gatherRows('gather', p, i, { sizes, sparse: axis === 0 && batchDims === 0 }, shape);
 }
 
-/** Row numbers of `shape`'s leading `depth` axes from the last axis of the indices. */
-function rowNumbers(op: string, indices: Tensor, shape: Shape): [Tensor, number] {
+/** What the index vectors in the last axis of the indices address: the leading `lengths` of `shape`. */
+function addressed(op: string, indices: Tensor, shape: Shape): Shape {
   const depth = indices.shape[indices.rank - 1];
   if (depth === undefined || depth > shape.length) {
     throw new ShapeError(`${op}: indices of shape ${showShape(indices.shape)} do not index shape ${showShape(shape)}`);
   }
-  let rows: Tensor | null = null;
-  unstack(indices, indices.rank - 1).forEach((column, d) => {
-    checkIndices(op, isKnown(indices) ? knownColumn(indices, d, depth) : column, shape[d] as number);
-    rows = rows === null ? column : add(mul(rows, shape[d] as number), column);
+  const lengths = shape.slice(0, depth);
+  const count = sizeOf(lengths);
+  if (count > 2 ** 31 - 1) {
+    throw new ShapeError(`${op}: the indexed axes ${showShape(lengths)} have ${count} rows, more than int32 numbers`);
+  }
+  return lengths;
+}
+
+/** The row number of every index vector, if axes of these lengths are one. Each index is checked against its own axis, now or when computed. */
+function rowNumbers(op: string, indices: Tensor, lengths: Shape): Tensor {
+  if (lengths.length === 0) return uniformTensor(0, 'int32', Object.freeze(indices.shape.slice(0, -1)));
+  if (isKnown(indices)) checkVectors(op, indices, lengths);
+  const columns = unstack(indices, -1).map((column, d) => {
+    if (isKnown(indices) || lengths.length === 1) return column;
+    // The row number alone would not tell: [0, 4] of rows of 4 is the first of the next row. Reading one of as many zeros does.
+    const length = lengths[d] as number;
+    const zeros = uniformTensor(0, 'int32', Object.freeze([length]));
+    const sizes: Rows['sizes'] = [1, 1, length, column.size, 1];
+    return add(column, gatherRows(`${op}: axis ${d}`, zeros, column, { sizes, sparse: false }, column.shape));
   });
-  const lead = indices.shape.slice(0, -1);
-  return [rows ?? cast(reshape(asTensor(op, new Float32Array(sizeOf(lead))), lead), 'int32'), depth];
+  return columns.reduce((row, column, d) => add(mul(row, lengths[d] as number), column));
 }
 
-function knownColumn(indices: Tensor, d: number, depth: number): Tensor {
-  const elements = indices.dataSync();
-  return asTensor(
-    'gatherNd',
-    Int32Array.from({ length: elements.length / depth }, (_, k) => elements[k * depth + d] as number),
-  );
+function checkVectors(op: string, indices: Tensor, lengths: Shape): void {
+  const depth = lengths.length;
+  indices.dataSync().forEach((i, k) => {
+    const length = lengths[k % depth] as number;
+    if (i >= 0 && i < length) return;
+    throw new ValueError(`${op}: index ${i} is out of range for axis ${k % depth} of length ${length}`, 'ERR_INDEX');
+  });
 }
 
-/** Slices of params at index vectors (the last axis of indices). */
-export function gatherNd(params: TensorLike, indices: TensorLike): Tensor {
-  const p = asTensor('gatherNd', params);
+const gatherNdOptions = { batchDims: anyInteger } as const;
+
+/** Slices of params at index vectors (the last axis of indices), after `batchDims` leading axes that both share. */
+export function gatherNd(params: TensorLike, indices: TensorLike, opts?: { batchDims?: number }): Tensor {
+  if (arguments.length > 3) refuseExtra('gatherNd', arguments[3], undefined);
+  const given = options('gatherNd', gatherNdOptions, opts);
+  const p = asTensor('gatherNd', params, undefined, 'params');
   const i = asIndices('gatherNd', indices);
-  const [rows, depth] = rowNumbers('gatherNd', i, p.shape);
-  const rest = p.shape.slice(depth);
-  const count = sizeOf(p.shape.slice(0, depth));
-  const flat = depth === 1 ? p : reshape(p, [count, ...rest]);
-  const sizes: Plan['sizes'] = [1, 1, count, rows.size, sizeOf(rest)];
-  return gatherRows(
-    'gatherNd',
-    flat,
-    rows,
-    { sizes, rows: depth === 1 },
-    guardShape('gatherNd', [...i.shape.slice(0, -1), ...rest]),
-  );
+  if (i.rank === 0) throw new ShapeError('gatherNd: indices must have rank >= 1, got a scalar');
+  const batchDims = checkBatch('gatherNd', p, i, given.batchDims);
+  if (batchDims === i.rank) {
+    throw new ShapeError(`gatherNd: the last axis of indices holds vectors and is no batch axis`, 'ERR_AXIS');
+  }
+  const lengths = addressed('gatherNd', i, p.shape.slice(batchDims));
+  const rows = rowNumbers('gatherNd', i, lengths);
+  const depth = lengths.length;
+  const batch = p.shape.slice(0, batchDims);
+  const rest = p.shape.slice(batchDims + depth);
+  const count = sizeOf(lengths);
+  const flat = depth === 1 ? p : reshape(p, [...batch, count, ...rest]);
+  const groups = sizeOf(batch);
+  const sizes: Rows['sizes'] = [groups, 1, count, sizeOf(rows.shape.slice(batchDims)), sizeOf(rest)];
+  const shape = guardShape('gatherNd', [...i.shape.slice(0, -1), ...rest]);
+  return gatherRows('gatherNd', flat, rows, { sizes, sparse: depth === 1 && batchDims === 0 }, shape);
 }
 
 /** Zeros of `shape` with the updates added at index vectors; duplicates add up. */
-export function scatterNd(indices: TensorLike, updates: TensorLike, shape: readonly number[]): Tensor {
+export function scatterNd(indices: TensorLike, updates: TensorLike, shape: number | Lengths): Tensor {
+  if (arguments.length > 3) refuseExtra('scatterNd', arguments[3], undefined);
   const i = asIndices('scatterNd', indices);
-  const u = asTensor('scatterNd', updates);
+  const u = asTensor('scatterNd', updates, undefined, 'updates');
   const target = checkShape('scatterNd', shape);
-  const [rows, depth] = rowNumbers('scatterNd', i, target);
-  const rest = target.slice(depth);
+  const lengths = addressed('scatterNd', i, target);
+  const rest = target.slice(lengths.length);
   const expected = [...i.shape.slice(0, -1), ...rest];
   if (!sameShape(u.shape, expected)) {
     throw new ShapeError(`scatterNd: updates have shape ${showShape(u.shape)}, expected ${showShape(expected)}`);
   }
-  const sizes: Plan['sizes'] = [1, 1, sizeOf(target.slice(0, depth)), rows.size, sizeOf(rest)];
+  const rows = rowNumbers('scatterNd', i, lengths);
+  const sizes: Rows['sizes'] = [1, 1, sizeOf(lengths), rows.size, sizeOf(rest)];
+  const place = (t: Tensor): Tensor => scatterRows('scatterNd', t, rows, { sizes, sparse: false }, target);
   // Small integers add up as int32 and wrap around; booleans are or-ed, as in TensorFlow.
-  if (u.dtype === 'uint8' || u.dtype === 'bool') {
-    return cast(scatterRows(cast(u, 'int32'), rows, { sizes, rows: false }, target), u.dtype);
-  }
-  return scatterRows(u, rows, { sizes, rows: false }, target);
+  return u.dtype === 'uint8' || u.dtype === 'bool' ? cast(place(cast(u, 'int32')), u.dtype) : place(u);
 }
 
+const maskOptions = { axis: anything } as const;
+
 /** The elements (or slices) where the bool mask holds on the axes from `axis` (default 0) on; evaluates the mask. */
-export function booleanMask(x: TensorLike, mask: TensorLike, opts: { axis?: number } = {}): Tensor {
+export function booleanMask(x: TensorLike, mask: TensorLike, opts?: { axis?: number }): Tensor {
+  if (arguments.length > 3) refuseExtra('booleanMask', arguments[3], undefined);
+  const given = options('booleanMask', maskOptions, opts);
   const a = asTensor('booleanMask', x);
-  const m = asTensor('booleanMask', mask, 'bool');
+  const m = asTensor('booleanMask', mask, 'bool', 'mask');
   if (m.dtype !== 'bool' || m.rank === 0) {
-    throw new ValueError(
-      `booleanMask: expected a bool mask of rank >= 1, got ${m.dtype} ${showShape(m.shape)}`,
-      'ERR_DTYPE',
+    throw new DTypeError(
+      `booleanMask: mask must be bool and of rank >= 1, got ${m.dtype} of shape ${showShape(m.shape)}; compare it with something`,
     );
   }
-  const axis = opts.axis === undefined ? 0 : checkAxis('booleanMask', opts.axis, a.rank);
+  const axis = given.axis === undefined ? 0 : checkAxis('booleanMask', given.axis, a.rank);
   if (!sameShape(m.shape, a.shape.slice(axis, axis + m.rank))) {
     throw new ShapeError(
       `booleanMask: mask ${showShape(m.shape)} does not fit the axes of ${showShape(a.shape)} from axis ${axis} on`,
@@ -206,59 +196,35 @@ export function booleanMask(x: TensorLike, mask: TensorLike, opts: { axis?: numb
 }
 
 export interface OneHotOptions {
-  onValue?: number;
-  offValue?: number;
+  onValue?: number | boolean;
+  offValue?: number | boolean;
   /** Where the new axis goes; default last. */
   axis?: number;
   dtype?: DType;
 }
 
+const oneValue = either(number(), boolean);
+const oneHotOptions = { onValue: oneValue, offValue: oneValue, axis: anything, dtype: dtypeKind } as const;
+
 /** A new axis of length `depth` that is onValue (1) at the index and offValue (0) elsewhere; all off for an index out of range. */
-export function oneHot(indices: TensorLike, depth: number, opts: OneHotOptions = {}): Tensor {
+export function oneHot(indices: TensorLike, depth: number, opts?: OneHotOptions): Tensor {
+  if (arguments.length > 3) refuseExtra('oneHot', arguments[3], undefined);
+  const { onValue = 1, offValue = 0, axis = -1, dtype = 'float32' } = options('oneHot', oneHotOptions, opts);
   const i = asIndices('oneHot', indices);
-  const [length] = checkShape('oneHot', [depth]) as [number];
-  const dtype = checkDType('oneHot', opts.dtype ?? 'float32');
-  const axis = checkAxis('oneHot', opts.axis ?? -1, i.rank + 1);
-  const steps = Array.from({ length: i.rank + 1 }, (_, d) => (d === axis ? length : 1));
+  const length = checkLength('oneHot', 'depth', depth);
+  const at = checkAxis('oneHot', axis, i.rank + 1);
+  guardShape('oneHot', i.shape.toSpliced(at, 0, length));
+  const steps = Array.from({ length: i.rank + 1 }, (_, d) => (d === at ? length : 1));
   const classes = reshape(range(0, length, 1, { dtype: 'int32' }), steps);
-  const on = asTensor('oneHot', numberAs('oneHot', dtype, opts.onValue ?? 1), dtype);
-  const off = asTensor('oneHot', numberAs('oneHot', dtype, opts.offValue ?? 0), dtype);
-  return where(equal(expandDims(i, axis), classes), on, off);
+  const on = uniformTensor(numberAs('oneHot', dtype, onValue), dtype, scalarShape);
+  const off = uniformTensor(numberAs('oneHot', dtype, offValue), dtype, scalarShape);
+  return where(equal(expandDims(i, at), classes), on, off);
 }
-
-/** The dense tensor of a gradient. */
-export function densify(g: Tensor | IndexedSlices): Tensor {
-  if (g instanceof Tensor) return g;
-  const size = sizeOf(g.denseShape);
-  if (size >= 1e8) {
-    warnOnce(
-      'GRADTAPE_DENSE_SLICES',
-      `Converting sparse IndexedSlices to a dense Tensor with ${size} elements. This may consume a large amount of memory.`,
-    );
-  }
-  const [length = 0, ...rest] = g.denseShape;
-  const sizes: Plan['sizes'] = [1, 1, length, g.indices.size, sizeOf(rest)];
-  return scatterRows(g.values, g.indices, { sizes, rows: true }, g.denseShape);
-}
-
-declare module '../indexed-slices.js' {
-  interface IndexedSlices {
-    /** The dense tensor: zeros with the values added at the indices. */
-    toTensor(): Tensor;
-  }
-}
-Object.assign(IndexedSlices.prototype, {
-  toTensor(this: IndexedSlices): Tensor {
-    return densify(this);
-  },
-  toString(this: IndexedSlices): string {
-    return `IndexedSlices(values=${this.values}, indices=${this.indices}, denseShape=${showShape(this.denseShape)})`;
-  },
-});
 
 /** A tensor of anything tensor-like, or of a sparse gradient. */
 export function convertToTensor(x: TensorLike | IndexedSlices): Tensor {
-  return x instanceof IndexedSlices ? densify(x) : asTensor('convertToTensor', x);
+  if (arguments.length > 1) refuseExtra('convertToTensor', arguments[1], arguments[2]);
+  return densify(asTensor('convertToTensor', x));
 }
 
 const other = { family: 'other', namespace: '', differentiable: true } as const;

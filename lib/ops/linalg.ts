@@ -1,21 +1,25 @@
 /** Products and norms of matrices. */
-import { DTypeError, ShapeError, ValueError } from '../errors.js';
+import { boolean, isOptions, listOf, options, refuseExtra, showDeep } from '../arguments.js';
+import { isFloating } from '../dtype.js';
+import { DTypeError, ShapeError, show, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
 import { asTensor, asTensors, done, fromX, fromY, mixed, node, register } from '../op.js';
-import { broadcastShapes, checkAxis, guardShape, type Shape, showShape } from '../shape.js';
+import { broadcastShapes, checkAxes, checkAxis, guardShape, showShape } from '../shape.js';
 import type { Entry, RecordedOp } from '../tape.js';
 import { isRecording, record2 } from '../tape.js';
-import { Tensor } from '../tensor.js';
+import { isTensor, type Tensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
 import { equal, mul, where } from './arithmetic.js';
 import { abs, pow } from './math.js';
 import { reduceMax, rootAtZero } from './reduce.js';
-import { type ReduceOptions, reduceSum, squeeze } from './structure.js';
+import { type Axis, type ReduceOptions, reduceArguments, reduceSum, squeeze } from './structure.js';
 
 export interface MatmulOptions {
   transposeA?: boolean;
   transposeB?: boolean;
 }
+
+const matmulOptions = { transposeA: boolean, transposeB: boolean } as const;
 
 interface Flags {
   readonly ta: boolean;
@@ -70,11 +74,10 @@ function product(a: Tensor, b: Tensor, ta: boolean, tb: boolean): Tensor {
  * Matrix product over the last two axes; leading axes broadcast. [.., m, k] x [.., k, n] -> [.., m, n]
  * @throws ShapeError for inner lengths that differ, DTypeError for dtypes other than float32, float64, int32
  */
-export function matmul(a: TensorLike, b: TensorLike, opts: MatmulOptions = {}): Tensor {
-  const [x, y] = (a instanceof Tensor && b instanceof Tensor ? [a, b] : asTensors('matmul', [a, b])) as [
-    Tensor,
-    Tensor,
-  ];
+export function matmul(a: TensorLike, b: TensorLike, opts?: MatmulOptions): Tensor {
+  if (arguments.length > 3) refuseExtra('matmul', arguments[3], undefined);
+  const { transposeA = false, transposeB = false } = options('matmul', matmulOptions, opts);
+  const [x, y] = (isTensor(a) && isTensor(b) ? [a, b] : asTensors('matmul', [a, b], ['a', 'b'])) as [Tensor, Tensor];
   if (x.dtype !== y.dtype) throw mixed('matmul', x, y);
   if (x.dtype === 'bool' || x.dtype === 'uint8') {
     throw new DTypeError(`matmul: expected dtype float32, float64 or int32, got ${x.dtype}`);
@@ -84,7 +87,7 @@ export function matmul(a: TensorLike, b: TensorLike, opts: MatmulOptions = {}): 
       `matmul: expected matrices (rank >= 2), got shapes ${showShape(x.shape)} and ${showShape(y.shape)}`,
     );
   }
-  return product(x, y, opts.transposeA ?? false, opts.transposeB ?? false);
+  return product(x, y, transposeA, transposeB);
 }
 
 /** t^(1 / p) whose gradient at 0 is 0. */
@@ -100,31 +103,42 @@ function root(t: Tensor, p: number): Tensor {
  */
 export function norm(
   x: TensorLike,
-  ord: 'euclidean' | 'fro' | number = 'euclidean',
-  axis?: number | readonly number[] | null,
-  opts: ReduceOptions = {},
+  ord?: 'euclidean' | 'fro' | number | ReduceOptions,
+  axis?: Axis | ReduceOptions,
+  opts?: ReduceOptions,
 ): Tensor {
+  if (arguments.length > 4) refuseExtra('norm', arguments[4], undefined);
   const a = asTensor('norm', x);
-  const pair = Array.isArray(axis) && axis.length > 1 ? axis.map((d) => checkAxis('norm', d, a.rank)) : null;
-  if (pair && (pair.length !== 2 || pair[0] === pair[1])) {
-    throw new ValueError(`norm: axis must be one axis or a pair of different ones, got ${showShape(axis as Shape)}`);
+  const early = axis === undefined && opts === undefined && isOptions(ord);
+  const [over, keepdims] = reduceArguments('norm', early ? (ord as ReduceOptions) : axis, opts);
+  const order: unknown = early || ord === undefined ? 'euclidean' : ord;
+  if (!isFloating(a.dtype)) {
+    throw new DTypeError(`norm: expected dtype float32, float64, got ${a.dtype}; write cast(x, 'float32')`);
   }
+  const named = typeof over === 'number' ? null : listOf(over);
+  const pair = named && named.length > 1 ? named.map((d) => checkAxis('norm', d, a.rank)) : null;
+  if (pair && (pair.length !== 2 || pair[0] === pair[1])) {
+    throw new ValueError(`norm: axis must be one axis or a pair of different ones, got ${showDeep(over)}`);
+  }
+  const axes = checkAxes('norm', over, a.rank);
   // x times x, not its square, whose derivative 2x would leave float32 before the norm does.
-  if (ord === 'euclidean' || ord === 'fro' || (ord === 2 && !pair)) {
-    return rootAtZero(reduceSum(mul(a, a), axis, opts));
+  if (order === 'euclidean' || order === 'fro' || (order === 2 && !pair)) {
+    return rootAtZero(reduceSum(mul(a, a), axes, { keepdims }));
   }
   const sizes = abs(a);
-  if (pair && (ord === 1 || ord === Number.POSITIVE_INFINITY)) {
+  if (pair && (order === 1 || order === Number.POSITIVE_INFINITY)) {
     const [rows, columns] = pair as [number, number];
-    const [summed, kept] = ord === 1 ? [rows, columns] : [columns, rows];
+    const [summed, kept] = order === 1 ? [rows, columns] : [columns, rows];
     const largest = reduceMax(reduceSum(sizes, summed, { keepdims: true }), kept, { keepdims: true });
-    return opts.keepdims ? largest : squeeze(largest, pair);
+    return keepdims ? largest : squeeze(largest, pair);
   }
-  if (ord === 1) return reduceSum(sizes, axis, opts);
-  if (ord === Number.POSITIVE_INFINITY) return reduceMax(sizes, axis, opts);
-  if (typeof ord === 'number' && ord > 0 && !pair) return root(reduceSum(pow(sizes, ord), axis, opts), ord);
+  if (order === 1) return reduceSum(sizes, axes, { keepdims });
+  if (order === Number.POSITIVE_INFINITY) return reduceMax(sizes, axes, { keepdims });
+  if (typeof order === 'number' && order > 0 && !pair) {
+    return root(reduceSum(pow(sizes, order), axes, { keepdims }), order);
+  }
   throw new ValueError(
-    `norm: unknown ord ${String(ord)}; expected 'euclidean', a number > 0 or Infinity; for a pair of axes 'fro', 1 or Infinity`,
+    `norm: unknown ord ${show(order)}; expected 'euclidean', a number > 0 or Infinity; for a pair of axes 'fro', 1 or Infinity`,
     'ERR_OPTION',
   );
 }

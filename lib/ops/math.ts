@@ -1,4 +1,5 @@
 /** Elementwise functions. Formulas: derivatives as in any table; forms that use the output where that keeps less. */
+import { refuseExtra } from '../arguments.js';
 import { isFloating } from '../dtype.js';
 import { asTensor, beside, binary, composed, fromOut, fromX, fromXOut, fromXY, fromY, linear, unary } from '../op.js';
 import type { RecordedOp, Vjp } from '../tape.js';
@@ -27,7 +28,7 @@ export const square: Fn1 = unary(
   'square',
   // Times a cotangent of ones is no change, and saves a pass.
   fromX((ct, x) => (ct.uniform === 1 && !isOnTape(ct) ? mul(x, 2) : mul(ct, mul(x, 2)))),
-  { fold: (x) => x * x },
+  { fold: (x) => x * x, bytes: true },
 );
 export const sqrt: Fn1 = unary(
   'sqrt',
@@ -194,8 +195,8 @@ export const polygamma: Fn2 = binary(
 
 export const floor: Fn1 = unary('floor', null);
 export const ceil: Fn1 = unary('ceil', null);
-/** To the nearest integer, halves to the even one. */
-export const round: Fn1 = unary('round', null);
+/** To the nearest integer, halves to the even one; integers are their own. */
+export const round: Fn1 = unary('round', null, { sameIntegers: true });
 export const isNan: Fn1 = unary('isNan', null);
 const finite: Fn1 = unary('isFinite', null);
 export const isInf: Fn1 = unary('isInf', null);
@@ -239,6 +240,7 @@ const powRules = {
 const powOp: RecordedOp = { name: 'pow', vjps: [powRules.x, powRules.y] };
 /** x^y. Its derivative with respect to the exponent is taken as 0 where the base is not positive. The numbers 2 and 3 make products. */
 export function pow(x: TensorLike, y: TensorLike): Tensor {
+  if (arguments.length > 2) refuseExtra('pow', arguments[2], arguments[3]);
   if (y !== 2 && y !== 3) return power(x, y);
   const base = asTensor('pow', x);
   if (!isFloating(base.dtype)) return power(base, y);

@@ -1,14 +1,27 @@
 /** Random tensors from counters (Philox): the same seed gives the same numbers on any machine and number of threads. */
 import { randomBytes } from 'node:crypto';
+import {
+  anything,
+  argument,
+  integer,
+  isPlainObject,
+  type Kind,
+  options,
+  type Read,
+  refused,
+  type Spec,
+  showDeep,
+} from '../arguments.js';
 import type { DType } from '../dtype.js';
-import { checkDType, numberAs } from '../dtype.js';
+import { isFloating, numberAs } from '../dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
 import { asTensor, done, node } from '../op.js';
-import { checkShape, type Shape, sizeOf } from '../shape.js';
+import { broadcastShapes, checkShape, type Shape, sameShape, showShape, sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
 import { add, greater, less, mul, sub, where } from './arithmetic.js';
+import { zeros } from './creation.js';
 import { gather } from './indexing.js';
 import { abs, floor, log } from './math.js';
 import { argmax } from './reduce.js';
@@ -28,20 +41,68 @@ interface Stream {
 const entropy = randomBytes(8);
 let shared: Stream = { low: entropy.readUInt32LE(0), high: entropy.readUInt32LE(4), offset: 0 };
 
-function streamOf(op: string, seed: number): Stream {
-  if (!Number.isSafeInteger(seed) || seed < 0)
-    throw new ValueError(`${op}: a seed is an integer >= 0, got ${show(seed)}`, 'ERR_OPTION');
+const seedKind = integer(0);
+const seedOptions = { seed: seedKind } as const;
+
+function streamOf(seed: number): Stream {
   return { low: seed % 2 ** 32, high: Math.floor(seed / 2 ** 32), offset: 0 };
 }
 
 /** Starts the shared stream anew: what follows is the same on every run. */
 export function setSeed(seed: number): void {
-  shared = streamOf('setSeed', seed);
+  const taken = seedKind.read(seed);
+  if (taken === refused) {
+    throw new ValueError(`random.setSeed: seed must be ${seedKind.expected}, got ${showDeep(seed)}`, 'ERR_OPTION');
+  }
+  shared = streamOf(taken);
 }
 
-/** Takes the next `count` numbers of the shared stream, or the first of the seed's own. */
-function draw(op: string, opcode: number, dtype: DType, shape: Shape, seed: number | undefined): Tensor {
-  const stream = seed === undefined ? shared : streamOf(op, seed);
+/** Where the shared stream is; of plain numbers, for JSON. */
+export interface RandomState {
+  readonly key: readonly [low: number, high: number];
+  /** Numbers drawn so far. */
+  readonly offset: number;
+}
+
+/** Where the shared stream is: after `setState(getState())` the same numbers come again. */
+export function getState(): RandomState {
+  return { key: [shared.low, shared.high], offset: shared.offset };
+}
+
+// Beyond it the count of numbers drawn would lose units before any stream is used up.
+const mostDrawn = 2 ** 52;
+const stateParts = {
+  key: {
+    expected: 'two whole numbers below 2^32',
+    read: (value) =>
+      isArray(value) &&
+      value.length === 2 &&
+      value.every((word) => Number.isInteger(word) && word >= 0 && word < 2 ** 32)
+        ? (value as unknown as RandomState['key'])
+        : refused,
+  } as Kind<RandomState['key']>,
+  offset: integer(0, mostDrawn),
+} as const;
+
+/**
+ * Goes on where `getState` was.
+ * @throws ValueError ERR_OPTION for what getState never gave
+ */
+export function setState(state: RandomState): void {
+  const { key, offset } = options('random.setState', stateParts, state ?? null);
+  if (!key || offset === undefined) {
+    throw new ValueError('random.setState: expected what getState gave, { key, offset }', 'ERR_OPTION');
+  }
+  shared = { low: key[0], high: key[1], offset };
+}
+
+/** The stream to draw from: the shared one, or the seed's own. */
+function streamFor(seed: number | undefined): Stream {
+  return seed === undefined ? shared : streamOf(seed);
+}
+
+/** Takes the next numbers of the stream. */
+function draw(op: string, opcode: number, dtype: DType, shape: Shape, stream: Stream): Tensor {
   const t = node(op, opcode, dtype, shape, null, null, [stream.low, stream.high, stream.offset]);
   // Whole blocks of four 64-bit draws, so that one op's numbers never depend on what another op drew.
   stream.offset += Math.ceil(sizeOf(shape) / 4) * 4;
@@ -54,10 +115,58 @@ export interface RandomOptions {
   seed?: number;
 }
 
-function floatingDType(op: string, dtype: DType | undefined): DType {
-  const d = checkDType(op, dtype ?? 'float32');
-  if (d !== 'float32' && d !== 'float64') throw new DTypeError(`${op}: expected dtype float32 or float64, got ${d}`);
-  return d;
+/** Options that may come after positional ones, as TensorFlow's users write them: two numbers (or tensors), then the rest. */
+function readOptions<S extends Spec>(
+  op: string,
+  spec: S,
+  names: readonly [string, string],
+  given: readonly [unknown, unknown, unknown],
+): Read<S> {
+  const at = given.findIndex((value) => isPlainObject(value) || value === null);
+  const place = at < 0 ? 2 : at;
+  const extra = given.slice(place + 1).find((value) => value !== undefined);
+  if (extra !== undefined) {
+    throw new ValueError(`${op}: takes nothing behind its options, got ${show(extra)}`, 'ERR_OPTION');
+  }
+  const read = options(op, spec, given[place]);
+  names.forEach((name, i) => {
+    if (i < place && given[i] !== undefined && (read as Record<string, unknown>)[name] !== undefined) {
+      throw new ValueError(`${op}: ${name} is given twice`, 'ERR_OPTION');
+    }
+  });
+  return withPositional(read, names, given.slice(0, place));
+}
+
+function withPositional<R extends object>(read: R, names: readonly string[], given: readonly unknown[]): R {
+  const all = { ...read } as Record<string, unknown>;
+  given.forEach((value, i) => {
+    if (value !== undefined) all[names[i] as string] = value;
+  });
+  return all as R;
+}
+
+const floatingKind: Kind<DType> = {
+  expected: 'float32 or float64',
+  code: 'ERR_DTYPE',
+  read: (value) => (value === 'float32' || value === 'float64' ? value : refused),
+};
+
+/** A parameter of a distribution: a number that is not NaN, or an operand of the result's dtype that broadcasts to its shape. */
+function parameter(op: string, name: string, value: unknown, dtype: DType, shape: Shape): TensorLike {
+  if (typeof value === 'number') {
+    if (!Number.isNaN(value) && Number.isFinite(numberAs(op, dtype, value))) return value;
+    throw new ValueError(`${op}: ${name} must be a finite number of ${dtype}, got ${value}`, 'ERR_OPTION');
+  }
+  const t = asTensor(op, value as TensorLike, dtype, name);
+  if (t.dtype !== dtype) {
+    throw new DTypeError(
+      `${op}: ${name} has dtype ${t.dtype}, the result ${dtype}; write cast(${name}, '${dtype}') or { dtype: '${t.dtype}' }`,
+    );
+  }
+  if (!sameShape(broadcastShapes(op, t.shape, shape), shape)) {
+    throw new ShapeError(`${op}: ${name} ${showShape(t.shape)} does not broadcast to the shape ${showShape(shape)}`);
+  }
+  return t;
 }
 
 export interface UniformOptions extends RandomOptions {
@@ -67,42 +176,72 @@ export interface UniformOptions extends RandomOptions {
   maxval?: TensorLike;
 }
 
-/** Uniform in [minval, maxval); integers too. */
-export function uniform(shape: readonly number[], opts: UniformOptions = {}): Tensor {
-  const dtype = checkDType('random.uniform', opts.dtype ?? 'float32');
-  const s = checkShape('random.uniform', shape);
-  const low = opts.minval ?? 0;
-  if (dtype === 'int32') {
-    const high = opts.maxval;
-    if (typeof low !== 'number' || typeof high !== 'number' || !isRange(low, high)) {
-      throw new ValueError(
-        `random.uniform: integers need minval < maxval, got ${show(low)} and ${show(high)}`,
-        'ERR_OPTION',
-      );
-    }
-    const u = draw('random.uniform', kUniform, 'float64', s, opts.seed);
-    // Multiplying a 53-bit fraction: the bias is below 2^-21 for any range of int32.
-    // Floored before `low` is added, which might round up to `high`.
-    return cast(add(floor(mul(u, high - low)), low), 'int32');
-  }
-  const u = draw('random.uniform', kUniform, floatingDType('random.uniform', dtype), s, opts.seed);
-  const high = opts.maxval ?? 1;
-  if (low === 0 && high === 1) return u;
+const uniformDType: Kind<DType> = {
+  expected: 'float32, float64 or int32',
+  code: 'ERR_DTYPE',
+  read: (value) => (value === 'int32' ? value : floatingKind.read(value)),
+};
+const uniformOptions = { minval: anything, maxval: anything, dtype: uniformDType, seed: seedKind } as const;
+
+/**
+ * Uniform in [minval, maxval); integers too. The bounds may come by position, as in TensorFlow: `uniform([2], 10, 20)`.
+ * @throws ValueError ERR_OPTION for bounds that are no interval; ShapeError, DTypeError for those that do not fit the result
+ */
+export function uniform(
+  shape: readonly number[],
+  minval?: TensorLike | UniformOptions,
+  maxval?: TensorLike | UniformOptions,
+  opts?: UniformOptions,
+): Tensor {
+  const op = 'random.uniform';
+  const s = checkShape(op, shape);
+  const read = readOptions(op, uniformOptions, ['minval', 'maxval'], [minval, maxval, opts]);
+  return uniformOf(op, s, read);
+}
+
+/** Options that were read. */
+interface UniformRead {
+  readonly minval?: unknown;
+  readonly maxval?: unknown;
+  readonly dtype?: DType;
+  readonly seed?: number;
+}
+
+/** @internal uniform for another function, whose name errors say. */
+export function uniformOf(op: string, shape: Shape, opts: UniformRead): Tensor {
+  const { dtype = 'float32', seed } = opts;
+  if (dtype === 'int32') return integers(op, shape, opts);
+  const low = parameter(op, 'minval', opts.minval ?? 0, dtype, shape);
+  const high = parameter(op, 'maxval', opts.maxval ?? 1, dtype, shape);
   if (typeof low === 'number' && typeof high === 'number') {
-    if (!(high >= low)) throw new ValueError(`random.uniform: minval ${low} is above maxval ${high}`, 'ERR_OPTION');
-    if (!Number.isFinite(numberAs('random.uniform', dtype, high - low))) {
-      throw new ValueError(`random.uniform: [${low}, ${high}) is wider than ${dtype} can say`, 'ERR_OPTION');
+    if (!(high >= low)) throw new ValueError(`${op}: minval ${low} is above maxval ${high}`, 'ERR_OPTION');
+    if (!Number.isFinite(numberAs(op, dtype, high - low))) {
+      throw new ValueError(`${op}: [${low}, ${high}) is wider than ${dtype} can say`, 'ERR_OPTION');
     }
   }
-  const least = asTensor('random.uniform', low, dtype);
-  const limit = asTensor('random.uniform', high, dtype);
+  const u = draw(op, kUniform, dtype, shape, streamFor(seed));
+  if (low === 0 && high === 1) return u;
+  const least = asTensor(op, low, dtype);
+  const limit = asTensor(op, high, dtype);
   const x = add(mul(u, sub(limit, least)), least);
   // The sum may round up to the limit, which does not belong to the interval.
   return where(less(x, limit), x, least);
 }
 
-function isRange(low: number, high: number): boolean {
-  return Number.isInteger(low) && Number.isInteger(high) && low < high;
+function integers(op: string, shape: Shape, { minval = 0, maxval, seed }: UniformRead): Tensor {
+  if (maxval === undefined) throw new ValueError(`${op}: integers need a maxval`, 'ERR_OPTION');
+  const isInt = (value: unknown): value is number =>
+    Number.isInteger(value) && (value as number) >= -(2 ** 31) && (value as number) <= 2 ** 31;
+  if (!isInt(minval) || !isInt(maxval) || minval >= maxval) {
+    throw new ValueError(
+      `${op}: integers need whole numbers minval < maxval from -2^31 to 2^31, got ${show(minval)} and ${show(maxval)}`,
+      'ERR_OPTION',
+    );
+  }
+  const u = draw(op, kUniform, 'float64', shape, streamFor(seed));
+  // Multiplying a 53-bit fraction: the bias is below 2^-21 for any range of int32.
+  // Floored before `minval` is added, which might round up to `maxval`.
+  return cast(add(floor(mul(u, maxval - minval)), minval), 'int32');
 }
 
 export interface NormalOptions extends RandomOptions {
@@ -111,51 +250,111 @@ export interface NormalOptions extends RandomOptions {
   /** Default 1. */
   stddev?: TensorLike;
 }
-
-/** Normal with the given mean (0) and standard deviation (1). */
-export function normal(shape: readonly number[], opts: NormalOptions = {}): Tensor {
-  const dtype = floatingDType('random.normal', opts.dtype);
-  const z = draw('random.normal', kNormal, dtype, checkShape('random.normal', shape), opts.seed);
-  return scaled(z, opts);
+const normalOptions = { mean: anything, stddev: anything, dtype: floatingKind, seed: seedKind } as const;
+interface NormalRead {
+  readonly mean?: unknown;
+  readonly stddev?: unknown;
+  readonly dtype?: DType;
+  readonly seed?: number;
 }
 
-function scaled(z: Tensor, { mean = 0, stddev = 1 }: NormalOptions): Tensor {
-  const wide = stddev === 1 ? z : mul(z, stddev);
-  return mean === 0 ? wide : add(wide, mean);
+/**
+ * Normal with the given mean (0) and standard deviation (1), which may come by position.
+ * @throws ValueError ERR_OPTION for a stddev below 0; ShapeError, DTypeError for parameters that do not fit the result
+ */
+export function normal(
+  shape: readonly number[],
+  mean?: TensorLike | NormalOptions,
+  stddev?: TensorLike | NormalOptions,
+  opts?: NormalOptions,
+): Tensor {
+  const op = 'random.normal';
+  const s = checkShape(op, shape);
+  return normalOf(op, s, readOptions(op, normalOptions, ['mean', 'stddev'], [mean, stddev, opts]));
 }
 
-/** Normal, drawn again beyond two standard deviations. */
-export function truncatedNormal(shape: readonly number[], opts: NormalOptions = {}): Tensor {
-  const dtype = floatingDType('random.truncatedNormal', opts.dtype);
-  const s = checkShape('random.truncatedNormal', shape);
-  // 4.6 % are redrawn a round; after 12 rounds fewer than 1e-16 are left, and those are set to 0.
-  let seed = opts.seed;
-  const next = (): Tensor => {
-    const z = draw('random.truncatedNormal', kNormal, dtype, s, seed);
-    if (seed !== undefined) seed += 1;
-    return z;
+/** @internal normal for another function, whose name errors say. */
+export function normalOf(op: string, shape: Shape, opts: NormalRead): Tensor {
+  const scale = scaling(op, shape, opts);
+  return scale(draw(op, kNormal, opts.dtype ?? 'float32', shape, streamFor(opts.seed)));
+}
+
+/** Checks mean and stddev before anything is drawn. */
+function scaling(op: string, shape: Shape, opts: NormalRead): (z: Tensor) => Tensor {
+  const dtype = opts.dtype ?? 'float32';
+  const mean = parameter(op, 'mean', opts.mean ?? 0, dtype, shape);
+  const stddev = parameter(op, 'stddev', opts.stddev ?? 1, dtype, shape);
+  if (typeof stddev === 'number' && stddev < 0) {
+    throw new ValueError(`${op}: stddev must be >= 0, got ${stddev}`, 'ERR_OPTION');
+  }
+  return (z) => {
+    const wide = stddev === 1 ? z : mul(z, stddev);
+    return mean === 0 ? wide : add(wide, mean);
   };
+}
+
+/** Normal, drawn again beyond two standard deviations. Arguments as `normal`. */
+export function truncatedNormal(
+  shape: readonly number[],
+  mean?: TensorLike | NormalOptions,
+  stddev?: TensorLike | NormalOptions,
+  opts?: NormalOptions,
+): Tensor {
+  const op = 'random.truncatedNormal';
+  const s = checkShape(op, shape);
+  return truncatedNormalOf(op, s, readOptions(op, normalOptions, ['mean', 'stddev'], [mean, stddev, opts]));
+}
+
+/** @internal truncatedNormal for another function, whose name errors say. */
+export function truncatedNormalOf(op: string, shape: Shape, opts: NormalRead): Tensor {
+  const scale = scaling(op, shape, opts);
+  // 4.6 % are redrawn a round, from further on in the same stream; after 12 rounds fewer than 1e-16 are left, set to 0.
+  const stream = streamFor(opts.seed);
+  const next = (): Tensor => draw(op, kNormal, opts.dtype ?? 'float32', shape, stream);
   let z = next();
   for (let round = 0; round < 12; round++) z = where(greater(abs(z), 2), next(), z);
-  return scaled(where(greater(abs(z), 2), 0, z), opts);
+  return scale(where(greater(abs(z), 2), 0, z));
 }
 
 /** Rows of x (along axis 0) in random order. */
-export function shuffle(x: TensorLike, opts: { seed?: number } = {}): Tensor {
-  const a = asTensor('random.shuffle', x);
-  if (a.rank === 0) throw new ShapeError('random.shuffle: a scalar has no rows to shuffle');
-  const order = draw('random.shuffle', kPermutation, 'int32', Object.freeze([a.shape[0] as number]), opts.seed);
+export function shuffle(x: TensorLike, opts?: { seed?: number }): Tensor {
+  const op = 'random.shuffle';
+  const { seed } = options(op, seedOptions, opts);
+  const a = asTensor(op, x);
+  if (a.rank === 0) throw new ShapeError(`${op}: a scalar has no rows to shuffle`);
+  const order = draw(op, kPermutation, 'int32', Object.freeze([a.shape[0] as number]), streamFor(seed));
   return gather(a, order);
 }
 
-/** int32 classes drawn with the given unnormalised log-probabilities: [batch, classes] -> [batch, numSamples] (Gumbel-max). */
-export function categorical(logits: TensorLike, numSamples: number, opts: { seed?: number } = {}): Tensor {
-  const l = asTensor('random.categorical', logits);
-  if (l.rank !== 2) throw new ShapeError(`random.categorical: expected logits of rank 2, got rank ${l.rank}`);
+/**
+ * int32 classes drawn with the given unnormalised log-probabilities: [batch, classes] -> [batch, numSamples] (Gumbel-max).
+ * @throws ShapeError for other logits, and for no classes to draw from
+ */
+export function categorical(logits: TensorLike, numSamples: number, opts?: { seed?: number }): Tensor {
+  const op = 'random.categorical';
+  const { seed } = options(op, seedOptions, opts);
+  const l = asTensor(op, logits, undefined, 'logits');
+  if (!isFloating(l.dtype)) {
+    throw new DTypeError(`${op}: expected logits of dtype float32 or float64, got ${l.dtype}`);
+  }
+  if (l.rank !== 2) throw new ShapeError(`${op}: expected logits [batch, classes], got shape ${showShape(l.shape)}`);
   const [batch, classes] = l.shape as [number, number];
-  const shape = checkShape('random.categorical', [batch, numSamples, classes]);
-  const u = draw('random.categorical', kUniform, 'float64', shape, opts.seed);
+  const samples = argument(op, 'numSamples', integer(0, 2 ** 31 - 1), numSamples);
+  if (classes === 0 && batch * samples > 0) {
+    throw new ShapeError(`${op}: logits ${showShape(l.shape)} have no classes to draw from`);
+  }
+  const shape = checkShape(op, [batch, samples, classes]);
+  const u = draw(op, kUniform, 'float64', shape, streamFor(seed));
+  if (sizeOf(shape) === 0) return zeros([batch, samples], { dtype: 'int32' });
   // -log(1 - u) is exponential and finite, since u < 1; where it is 0 the Gumbel value is +inf and wins, with probability 2^-53.
   const gumbel = log(log(sub(1, u)).neg()).neg();
   return argmax(add(expandDims(cast(l, 'float64'), 1), gumbel), 2);
+}
+
+function isArray(value: unknown): value is readonly number[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false; // a revoked proxy
+  }
 }

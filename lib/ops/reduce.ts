@@ -1,4 +1,5 @@
 /** Reductions beside the sum: means, extremes, products, tests; and the positions of extremes. */
+import { isOptions, options, refuseExtra } from '../arguments.js';
 import type { DType } from '../dtype.js';
 import { isFloating } from '../dtype.js';
 import { DTypeError, ShapeError } from '../errors.js';
@@ -12,9 +13,11 @@ import type { TensorLike } from '../variable.js';
 import { add, div, equal, mul, sub, where } from './arithmetic.js';
 import { exp, isFinite as finite, log, sqrt, square } from './math.js';
 import {
+  type Axis,
   cast,
   identity,
   type ReduceOptions,
+  reduceArguments,
   reducedShape,
   reduceNodes,
   reduceSum,
@@ -23,7 +26,7 @@ import {
 } from './structure.js';
 import { concat, reverse, slice } from './windows.js';
 
-type Axis = number | readonly number[] | null;
+type Reduction = (x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions) => Tensor;
 const other = { family: 'other', namespace: '', differentiable: true } as const;
 
 interface Reduced {
@@ -32,14 +35,42 @@ interface Reduced {
 }
 const reducedOf = (e: Entry): Reduced => e.attributes as Reduced;
 
-function prepare(op: string, x: TensorLike, axis: Axis | undefined, dtypes: readonly DType[]): [Tensor, Reduced] {
-  const a = asTensor(op, x);
-  if (!dtypes.includes(a.dtype)) throw new DTypeError(`${op}: expected dtype ${dtypes.join(', ')}, got ${a.dtype}`);
-  const axes = checkAxes(op, axis, a.rank);
-  return [a, { axes, kept: reducedShape(a.shape, axes, true) }];
+interface Prepared {
+  readonly a: Tensor;
+  readonly axes: readonly number[];
+  readonly keepdims: boolean;
+  /** The result's shape. */
+  readonly shape: Shape;
+  /** The same with the reduced axes kept. */
+  readonly kept: Shape;
 }
 
-const numeric: readonly DType[] = ['float32', 'float64', 'int32'];
+/** The arguments of a reduction, checked. */
+function prepare(
+  op: string,
+  dtypes: readonly DType[],
+  x: TensorLike,
+  axisOrOptions: Axis | ReduceOptions | undefined,
+  opts: ReduceOptions | undefined,
+): Prepared {
+  const a = asTensor(op, x);
+  const [axis, keepdims] = reduceArguments(op, axisOrOptions, opts);
+  if (!dtypes.includes(a.dtype)) {
+    const hint = dtypes.includes('float32') ? "; write cast(x, 'float32')" : '';
+    throw new DTypeError(`${op}: expected dtype ${dtypes.join(', ')}, got ${a.dtype}${hint}`);
+  }
+  const axes = checkAxes(op, axis, a.rank);
+  return {
+    a,
+    axes,
+    keepdims,
+    shape: reducedShape(a.shape, axes, keepdims),
+    kept: reducedShape(a.shape, axes, true),
+  };
+}
+
+const floats: readonly DType[] = ['float32', 'float64'];
+const numeric: readonly DType[] = ['float32', 'float64', 'int32', 'uint8'];
 
 // The gradient of an extreme: shared equally by all elements that attain it.
 function shareExtreme(ct: Tensor, x: Tensor, out: Tensor, e: Entry): Tensor {
@@ -49,32 +80,37 @@ function shareExtreme(ct: Tensor, x: Tensor, out: Tensor, e: Entry): Tensor {
   return mul(div(attains, count), reshape(ct, kept));
 }
 
-function extreme(name: string): (x: TensorLike, axis?: Axis, opts?: ReduceOptions) => Tensor {
+function extreme(name: string): Reduction {
   const opcode = opcodeOf(name);
   const op: RecordedOp = { name, vjps: [fromXOut(shareExtreme)] };
   const sense = name === 'reduceMax' ? -1 : 1;
-  return (x, axis, opts = {}) => {
-    const [a, reduced] = prepare(name, x, axis, [...numeric, 'uint8']);
-    const shape = reducedShape(a.shape, reduced.axes, opts.keepdims ?? false);
-    if (reduced.axes.length === 0) return identity(a);
+  return function (x, axis, opts) {
+    if (arguments.length > 3) refuseExtra(name, arguments[3], undefined);
+    const { a, axes, shape, kept } = prepare(name, numeric, x, axis, opts);
+    if (axes.length === 0) return identity(a);
     const empty = isFloating(a.dtype) ? sense * Number.POSITIVE_INFINITY : sense < 0 ? -(2 ** 31) : 2 ** 31 - 1;
-    const t = reduceNodes(name, opcode, a, reduced.axes, shape, a.dtype === 'uint8' ? (sense < 0 ? 0 : 255) : empty);
-    if (isRecording()) record1(op, t, a, reduced);
+    const t = reduceNodes(name, opcode, a, axes, shape, a.dtype === 'uint8' ? (sense < 0 ? 0 : 255) : empty);
+    if (isRecording()) record1(op, t, a, { axes, kept } satisfies Reduced);
     return done(t);
   };
 }
 
 /** The largest element; ties share the gradient. */
-export const reduceMax: (x: TensorLike, axis?: Axis, opts?: ReduceOptions) => Tensor = extreme('reduceMax');
+export const reduceMax: Reduction = extreme('reduceMax');
 /** The smallest element; ties share the gradient. */
-export const reduceMin: (x: TensorLike, axis?: Axis, opts?: ReduceOptions) => Tensor = extreme('reduceMin');
+export const reduceMin: Reduction = extreme('reduceMin');
 
 /** The mean; of integers it is rounded towards zero, as in TensorFlow. */
-export function reduceMean(x: TensorLike, axis?: Axis, opts: ReduceOptions = {}): Tensor {
-  const [a, { axes }] = prepare('reduceMean', x, axis, numeric);
+export function reduceMean(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
+  if (arguments.length > 3) refuseExtra('reduceMean', arguments[3], undefined);
+  const { a, axes, keepdims } = prepare('reduceMean', numeric, x, axis, opts);
+  return meanOf(a, axes, keepdims);
+}
+
+function meanOf(a: Tensor, axes: readonly number[], keepdims: boolean): Tensor {
   const count = sizeOf(axes.map((d) => a.shape[d] as number));
-  if (isFloating(a.dtype)) return div(reduceSum(a, axes, opts), count);
-  return cast(div(reduceSum(cast(a, 'float64'), axes, opts), count), a.dtype); // their sum may leave int32
+  if (isFloating(a.dtype)) return div(reduceSum(a, axes, { keepdims }), count);
+  return cast(div(reduceSum(cast(a, 'float64'), axes, { keepdims }), count), a.dtype); // their sum may leave int32
 }
 
 /** Products of all elements before (or after) each one along the last axis, by doubling: no division, so zeros are no trouble. */
@@ -132,13 +168,14 @@ function flip(t: Tensor): Tensor {
   return reverse(t, t.rank - 1);
 }
 
-/** The product. */
-export function reduceProd(x: TensorLike, axis?: Axis, opts: ReduceOptions = {}): Tensor {
-  const [a, reduced] = prepare('reduceProd', x, axis, numeric);
-  if (reduced.axes.length === 0) return identity(a);
-  const shape = reducedShape(a.shape, reduced.axes, opts.keepdims ?? false);
-  const t = reduceNodes('reduceProd', kProd, a, reduced.axes, shape, 1);
-  if (isRecording()) record1(prodOp, t, a, reduced);
+/** The product; of integers it wraps around. */
+export function reduceProd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
+  if (arguments.length > 3) refuseExtra('reduceProd', arguments[3], undefined);
+  const { a, axes, shape, kept } = prepare('reduceProd', numeric, x, axis, opts);
+  if (axes.length === 0) return identity(a);
+  if (a.dtype === 'uint8') return cast(reduceNodes('reduceProd', kProd, cast(a, 'int32'), axes, shape, 1), 'uint8');
+  const t = reduceNodes('reduceProd', kProd, a, axes, shape, 1);
+  if (isRecording()) record1(prodOp, t, a, { axes, kept } satisfies Reduced);
   return done(t);
 }
 
@@ -167,12 +204,11 @@ function largestFinite(x: Tensor, axes: readonly number[]): Tensor {
 }
 
 /** log(sum(exp(x))), without overflow. */
-export function reduceLogsumexp(x: TensorLike, axis?: Axis, opts: ReduceOptions = {}): Tensor {
-  const [a, reduced] = prepare('reduceLogsumexp', x, axis, ['float32', 'float64']);
-  const { axes, kept } = reduced;
+export function reduceLogsumexp(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
+  if (arguments.length > 3) refuseExtra('reduceLogsumexp', arguments[3], undefined);
+  const { a, axes, shape, kept } = prepare('reduceLogsumexp', floats, x, axis, opts);
   return done(
-    composed(lseOp, [a], reduced, () => {
-      const shape = opts.keepdims ? kept : reducedShape(a.shape, axes, false);
+    composed(lseOp, [a], { axes, kept } satisfies Reduced, () => {
       const count = sizeOf(axes.map((d) => a.shape[d] as number));
       if (axes.length > 0 && axes[0] === a.rank - axes.length && a.size > 0) {
         const rows = reshape(a, [a.size / count, count]);
@@ -185,15 +221,22 @@ export function reduceLogsumexp(x: TensorLike, axis?: Axis, opts: ReduceOptions 
   );
 }
 
+function varianceOf(a: Tensor, axes: readonly number[], keepdims: boolean): Tensor {
+  return meanOf(square(sub(a, meanOf(a, axes, true))), axes, keepdims);
+}
+
 /** The mean squared deviation from the mean. */
-export function reduceVariance(x: TensorLike, axis?: Axis, opts: ReduceOptions = {}): Tensor {
-  const [a, { axes }] = prepare('reduceVariance', x, axis, ['float32', 'float64']);
-  return reduceMean(square(sub(a, reduceMean(a, axes, { keepdims: true }))), axes, opts);
+export function reduceVariance(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
+  if (arguments.length > 3) refuseExtra('reduceVariance', arguments[3], undefined);
+  const { a, axes, keepdims } = prepare('reduceVariance', floats, x, axis, opts);
+  return varianceOf(a, axes, keepdims);
 }
 
 /** The square root of the variance; its gradient is 0 where the variance is. */
-export function reduceStd(x: TensorLike, axis?: Axis, opts: ReduceOptions = {}): Tensor {
-  return rootAtZero(reduceVariance(x, axis, opts));
+export function reduceStd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
+  if (arguments.length > 3) refuseExtra('reduceStd', arguments[3], undefined);
+  const { a, axes, keepdims } = prepare('reduceStd', floats, x, axis, opts);
+  return rootAtZero(varianceOf(a, axes, keepdims));
 }
 
 /** sqrt whose gradient at 0 is 0. */
@@ -202,35 +245,26 @@ export function rootAtZero(t: Tensor): Tensor {
   return where(zero, 0, sqrt(where(zero, 1, t)));
 }
 
-function test(
-  name: string,
-  kernel: string,
-  empty: number,
-): (x: TensorLike, axis?: Axis, opts?: ReduceOptions) => Tensor {
+function test(name: string, kernel: string, empty: number): Reduction {
   const opcode = opcodeOf(kernel);
-  return (x, axis, opts = {}) => {
-    const [a, { axes }] = prepare(name, x, axis, ['bool']);
+  return function (x, axis, opts) {
+    if (arguments.length > 3) refuseExtra(name, arguments[3], undefined);
+    const { a, axes, shape } = prepare(name, ['bool'], x, axis, opts);
     if (axes.length === 0) return identity(a);
-    return done(reduceNodes(name, opcode, a, axes, reducedShape(a.shape, axes, opts.keepdims ?? false), empty));
+    return done(reduceNodes(name, opcode, a, axes, shape, empty));
   };
 }
 
 /** Whether any element is true. */
-export const reduceAny: (x: TensorLike, axis?: Axis, opts?: ReduceOptions) => Tensor = test(
-  'reduceAny',
-  'reduceMax',
-  0,
-);
+export const reduceAny: Reduction = test('reduceAny', 'reduceMax', 0);
 /** Whether all elements are true. */
-export const reduceAll: (x: TensorLike, axis?: Axis, opts?: ReduceOptions) => Tensor = test(
-  'reduceAll',
-  'reduceMin',
-  1,
-);
+export const reduceAll: Reduction = test('reduceAll', 'reduceMin', 1);
 
 function position(name: string): (x: TensorLike, axis?: number) => Tensor {
   const opcode = opcodeOf(name);
-  return (x, axis = 0) => {
+  return function (x, axis = 0) {
+    if (arguments.length > 2) refuseExtra(name, arguments[2], undefined);
+    if (isOptions(axis)) options(name, {}, axis);
     const given = asTensor(name, x);
     const a = given.dtype === 'bool' ? cast(given, 'uint8') : given;
     const d = checkAxis(name, axis, a.rank);

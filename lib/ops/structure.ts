@@ -1,11 +1,12 @@
 /** Linear maps that move, copy or add elements and compute nothing else; each is beside its transpose. */
+import { boolean, isOptions, listOf, options, refuseExtra, refuseSpread } from '../arguments.js';
 import type { DType } from '../dtype.js';
 import { checkDType, isFloating } from '../dtype.js';
-import { DTypeError, ShapeError } from '../errors.js';
+import { DTypeError, ShapeError, show } from '../errors.js';
 import { opcodeOf } from '../native.js';
 import { asTensor, done, linear, node, register } from '../op.js';
-import type { Shape } from '../shape.js';
-import { checkAxes, checkAxis, checkShape, guardShape, sameShape, showShape, sizeOf } from '../shape.js';
+import type { Lengths, Shape } from '../shape.js';
+import { checkAxes, checkAxis, checkIntegers, checkShape, guardShape, sameShape, showShape, sizeOf } from '../shape.js';
 import type { Cotangent, Entry, RecordedOp } from '../tape.js';
 import { isRecording, record1 } from '../tape.js';
 import type { Tensor } from '../tensor.js';
@@ -35,27 +36,22 @@ export function reshapeTo(x: Tensor, shape: Shape): Tensor {
 }
 
 /** The same elements in another shape; one length may be -1. */
-export function reshape(x: TensorLike, shape: readonly number[]): Tensor {
-  const a = asTensor('reshape', x);
-  const open = Array.isArray(shape) ? shape.indexOf(-1) : -1;
-  if (open < 0) {
-    const target = checkShape('reshape', shape);
-    if (sizeOf(target) !== a.size) throw reshapeError(a, shape);
-    return reshapeTo(a, target);
+export function reshape(x: TensorLike, shape: number | Lengths): Tensor {
+  if (arguments.length > 2) {
+    refuseSpread('reshape', 'x, ', [...arguments].slice(1));
+    refuseExtra('reshape', arguments[2], undefined);
   }
-  const rest = checkShape(
-    'reshape',
-    shape.filter((_, i) => i !== open),
-  );
-  const known = sizeOf(rest);
-  if (known === 0 || a.size % known !== 0) throw reshapeError(a, shape);
-  return reshapeTo(
-    a,
-    guardShape(
-      'reshape',
-      shape.map((d) => (d === -1 ? a.size / known : d)),
-    ),
-  );
+  const a = asTensor('reshape', x);
+  const lengths = checkIntegers('reshape', 'shape', 'a list of integers >= 0, of which one may be -1', shape);
+  const open = lengths.indexOf(-1);
+  if (open >= 0) {
+    const rest = sizeOf(checkShape('reshape', lengths.toSpliced(open, 1)));
+    if (rest === 0 || a.size % rest !== 0) throw reshapeError(a, lengths);
+    lengths[open] = a.size / rest;
+  }
+  const target = checkShape('reshape', lengths);
+  if (sizeOf(target) !== a.size) throw reshapeError(a, lengths);
+  return reshapeTo(a, target);
 }
 
 function reshapeError(a: Tensor, shape: readonly number[]): ShapeError {
@@ -66,16 +62,21 @@ function reshapeError(a: Tensor, shape: readonly number[]): ShapeError {
 
 /** A new axis of length 1 at `axis` of the result. */
 export function expandDims(x: TensorLike, axis: number): Tensor {
+  if (arguments.length > 2) refuseExtra('expandDims', arguments[2], undefined);
   const a = asTensor('expandDims', x);
   const at = checkAxis('expandDims', axis, a.rank + 1);
   return reshapeTo(a, guardShape('expandDims', [...a.shape.slice(0, at), 1, ...a.shape.slice(at)]));
 }
 
-/** Without the axes of length 1, or without those of them that are named. */
-export function squeeze(x: TensorLike, axis?: number | readonly number[]): Tensor {
+/** Without the axes of length 1, or without those of them that are named; no axis named is all of them. */
+export function squeeze(x: TensorLike, axis?: number | Lengths | null): Tensor {
+  if (arguments.length > 2) {
+    refuseSpread('squeeze', 'x, ', [...arguments].slice(1));
+    refuseExtra('squeeze', arguments[2], undefined);
+  }
   const a = asTensor('squeeze', x);
-  const axes = axis === undefined ? null : checkAxes('squeeze', axis, a.rank);
-  for (const d of axes ?? []) {
+  const named = axis === undefined || axis === null ? [] : checkAxes('squeeze', axis, a.rank);
+  for (const d of named) {
     if (a.shape[d] !== 1)
       throw new ShapeError(`squeeze: axis ${d} of shape ${showShape(a.shape)} has length ${a.shape[d]}, not 1`);
   }
@@ -83,7 +84,7 @@ export function squeeze(x: TensorLike, axis?: number | readonly number[]): Tenso
     a,
     guardShape(
       'squeeze',
-      a.shape.filter((length, d) => (axes ? !axes.includes(d) : length !== 1)),
+      a.shape.filter((length, d) => (named.length > 0 ? !named.includes(d) : length !== 1)),
     ),
   );
 }
@@ -102,7 +103,11 @@ export function spread(x: Tensor, shape: Shape): Tensor {
 }
 
 /** The tensor repeated to the given shape (NumPy's rules). */
-export function broadcastTo(x: TensorLike, shape: readonly number[]): Tensor {
+export function broadcastTo(x: TensorLike, shape: number | Lengths): Tensor {
+  if (arguments.length > 2) {
+    refuseSpread('broadcastTo', 'x, ', [...arguments].slice(1));
+    refuseExtra('broadcastTo', arguments[2], undefined);
+  }
   const a = asTensor('broadcastTo', x);
   const target = checkShape('broadcastTo', shape);
   const fits = a.rank <= target.length && a.shape.every((d, i) => d === 1 || d === target[target.length - a.rank + i]);
@@ -127,7 +132,11 @@ export function reduceNodes(
   shape: Shape,
   empty: number,
 ): Tensor {
-  if (x.size === 0) return uniformTensor(empty, x.dtype, shape);
+  if (x.size === 0) {
+    const t = uniformTensor(empty, x.dtype, shape);
+    t.origin = origin;
+    return t;
+  }
   let t = x;
   let lengths = [...x.shape];
   let last = axes.length - 1;
@@ -162,14 +171,38 @@ export interface ReduceOptions {
   /** Keep reduced axes with length 1. */
   keepdims?: boolean;
 }
+/** Axes to reduce over; null and undefined are all of them. */
+export type Axis = number | Lengths | null;
 
-/** Sum over the given axes, or all. Float sums are pairwise. */
-export function reduceSum(x: TensorLike, axis?: number | readonly number[] | null, opts: ReduceOptions = {}): Tensor {
+const reduceOptions = { keepdims: boolean } as const;
+
+/** @internal Axis and options of a reduction as they were given: options may take the axis' place. */
+export function reduceArguments(
+  op: string,
+  axis: Axis | ReduceOptions | undefined,
+  opts: ReduceOptions | undefined,
+): [axis: unknown, keepdims: boolean] {
+  const shifted = opts === undefined && isOptions(axis);
+  const { keepdims = false } = options(op, reduceOptions, shifted ? axis : opts);
+  return [shifted ? undefined : axis, keepdims];
+}
+
+/**
+ * Sum over the given axes, or all. Float sums are pairwise; integers wrap around.
+ * The options may stand in the place of the axis.
+ */
+export function reduceSum(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
+  if (arguments.length > 3) refuseExtra('reduceSum', arguments[3], undefined);
   const a = asTensor('reduceSum', x);
-  if (a.dtype === 'bool' || a.dtype === 'uint8') {
-    throw new DTypeError(`reduceSum: expected dtype float32, float64 or int32, got ${a.dtype}; write cast(x, 'int32')`);
+  const [over, keepdims] = reduceArguments('reduceSum', axis, opts);
+  const axes = checkAxes('reduceSum', over, a.rank);
+  if (a.dtype === 'uint8') return cast(sumOver(cast(a, 'int32'), axes, keepdims), 'uint8');
+  if (a.dtype === 'bool') {
+    throw new DTypeError(
+      `reduceSum: expected dtype float32, float64, int32 or uint8, got bool; write cast(x, 'int32')`,
+    );
   }
-  return sumOver(a, checkAxes('reduceSum', axis, a.rank), opts.keepdims ?? false);
+  return sumOver(a, axes, keepdims);
 }
 
 /** @internal Sums a cotangent down to the shape that was broadcast. */
@@ -209,16 +242,23 @@ function transposeBy(a: Tensor, perm: readonly number[]): Tensor {
 }
 
 /** Axes in another order; reversed without `perm`. */
-export function transpose(x: TensorLike, perm?: readonly number[]): Tensor {
+export function transpose(x: TensorLike, perm?: Lengths): Tensor {
+  if (arguments.length > 2) {
+    refuseSpread('transpose', 'x, ', [...arguments].slice(1));
+    refuseExtra('transpose', arguments[2], undefined);
+  }
   const a = asTensor('transpose', x);
   if (perm === undefined)
     return transposeBy(
       a,
       Array.from({ length: a.rank }, (_, i) => a.rank - 1 - i),
     );
-  const order = Array.from(perm, (axis) => checkAxis('transpose', axis, a.rank));
+  const list = listOf(perm);
+  if (!list)
+    throw new ShapeError(`transpose: perm must be a list of the ${a.rank} axes, got ${show(perm)}`, 'ERR_AXIS');
+  const order = list.map((axis) => checkAxis('transpose', axis, a.rank));
   if (order.length !== a.rank || new Set(order).size !== a.rank) {
-    throw new ShapeError(`transpose: perm ${showShape(perm)} is not an order of the ${a.rank} axes`);
+    throw new ShapeError(`transpose: perm ${showShape(order)} is not an order of the ${a.rank} axes`);
   }
   return transposeBy(a, order);
 }
@@ -229,6 +269,7 @@ const castOp: RecordedOp = { name: 'cast', vjps: [linear((ct, e) => cast(ct, e.a
 
 /** Elements as another dtype. Gradients flow between float dtypes only. */
 export function cast(x: TensorLike, dtype: DType): Tensor {
+  if (arguments.length > 2) refuseExtra('cast', arguments[2], undefined);
   const a = asTensor('cast', x);
   checkDType('cast', dtype);
   if (a.dtype === dtype) return identity(a);
@@ -241,6 +282,7 @@ const identityOp: RecordedOp = { name: 'identity', vjps: [linear((ct) => ct)] };
 
 /** The same value as a tensor of its own. */
 export function identity(x: TensorLike): Tensor {
+  if (arguments.length > 1) refuseExtra('identity', arguments[1], arguments[2]);
   const a = asTensor('identity', x);
   const t = aliasOf(a);
   t.origin = 'identity';
@@ -250,15 +292,18 @@ export function identity(x: TensorLike): Tensor {
 
 /** The same value, a constant to every tape. */
 export function stopGradient(x: TensorLike): Tensor {
+  if (arguments.length > 1) refuseExtra('stopGradient', arguments[1], arguments[2]);
   return aliasOf(asTensor('stopGradient', x));
 }
 
 export function zerosLike(x: TensorLike): Tensor {
+  if (arguments.length > 1) refuseExtra('zerosLike', arguments[1], arguments[2]);
   const a = asTensor('zerosLike', x);
   return uniformTensor(0, a.dtype, a.shape);
 }
 
 export function onesLike(x: TensorLike): Tensor {
+  if (arguments.length > 1) refuseExtra('onesLike', arguments[1], arguments[2]);
   const a = asTensor('onesLike', x);
   return uniformTensor(1, a.dtype, a.shape);
 }

@@ -1,16 +1,27 @@
 /** Windows into tensors: slices and their transpose, joining, dividing, repeating. Each rule is another op of this file. */
+import {
+  isOptions,
+  type Kind,
+  listOf,
+  oneOf,
+  options,
+  refused,
+  refuseExtra,
+  refuseSpread,
+  showDeep,
+} from '../arguments.js';
 import { numberAs } from '../dtype.js';
-import { ShapeError, show, ValueError } from '../errors.js';
+import { DTypeError, ShapeError, show, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
-import { asTensor, asTensors, done, linear, node, nodeOfMany, register } from '../op.js';
-import type { Shape } from '../shape.js';
-import { checkAxes, checkAxis, checkShape, guardShape, sameShape, showShape } from '../shape.js';
+import { asTensor, asTensors, done, dtypeOf, linear, node, nodeOfMany, register } from '../op.js';
+import type { Lengths, Shape } from '../shape.js';
+import { checkAxes, checkAxis, checkIntegers, guardShape, sameShape, showShape, sizeOf } from '../shape.js';
 import type { Entry, RecordedOp } from '../tape.js';
 import { isRecording, record1, recordMany } from '../tape.js';
 import type { Tensor } from '../tensor.js';
 import { uniformTensor } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
-import { expandDims, identity, reshapeTo, spread, squeeze } from './structure.js';
+import type { TensorLike, Variable } from '../variable.js';
+import { expandDims, identity, reshapeTo, spread, squeeze, stopGradient } from './structure.js';
 
 const kSlice = opcodeOf('slice');
 const kPlace = opcodeOf('place');
@@ -56,58 +67,95 @@ function placeIn(a: Tensor, shape: Shape, window: Window): Tensor {
 }
 
 /** The box of `size` (-1: to the end) that begins at `begin`. */
-export function slice(x: TensorLike, begin: readonly number[], size: readonly number[]): Tensor {
+export function slice(x: TensorLike, begin: number | Lengths, size: number | Lengths): Tensor {
+  if (arguments.length > 3) refuseExtra('slice', arguments[3], undefined);
   const a = asTensor('slice', x);
-  if (begin.length !== a.rank || size.length !== a.rank) {
+  const from = checkIntegers('slice', 'begin', 'a list of integers, one an axis', begin, 'ERR_INDEX');
+  const counts = checkIntegers('slice', 'size', 'a list of integers, one an axis (-1: to the end)', size, 'ERR_INDEX');
+  if (from.length !== a.rank || counts.length !== a.rank) {
     throw new ShapeError(
-      `slice: begin and size need ${a.rank} entries for shape ${showShape(a.shape)}, got ${begin.length} and ${size.length}`,
+      `slice: begin and size need ${a.rank} entries for shape ${showShape(a.shape)}, got ${from.length} and ${counts.length}`,
     );
   }
   const lengths = a.shape.map((length, d) => {
-    const b = begin[d] as number;
-    const s = size[d] === -1 ? length - b : (size[d] as number);
-    if (!Number.isInteger(b) || !Number.isInteger(s) || b < 0 || s < 0 || b + s > length) {
+    const b = from[d] as number;
+    const s = counts[d] === -1 ? length - b : (counts[d] as number);
+    if (b < 0 || s < 0 || b + s > length) {
       throw new ShapeError(`slice: [${b}, ${b + s}) leaves axis ${d} of length ${length}`, 'ERR_INDEX');
     }
     return s;
   });
-  return windowOf(a, Object.freeze(lengths), { begin: [...begin], step: a.shape.map(() => 1) });
+  return windowOf(a, Object.freeze(lengths), { begin: from, step: a.shape.map(() => 1) });
+}
+
+/** Where along an axis: its first element, the step to the next, and how many. */
+interface Run {
+  readonly from: number;
+  readonly by: number;
+  readonly count: number;
 }
 
 /** Python's resolution of start:stop:step against a length. */
-function resolveRange(start: number | null, stop: number | null, step: number, length: number): [number, number] {
+function resolveRange(start: number | null, stop: number | null, step: number, length: number): Run {
   const clamp = (i: number): number => {
     const j = i < 0 ? i + length : i;
     return step > 0 ? Math.min(Math.max(j, 0), length) : Math.min(Math.max(j, -1), length - 1);
   };
   const from = start === null ? (step > 0 ? 0 : length - 1) : clamp(start);
   const to = stop === null ? (step > 0 ? length : -1) : clamp(stop);
-  return [from, Math.max(0, Math.ceil((to - from) / step))];
+  const count = Math.max(0, Math.ceil((to - from) / step));
+  // A step beyond the axis meets one element, as the axis' length does: the program holds int32.
+  return { from, by: Math.min(Math.max(step, -Math.max(length, 1)), Math.max(length, 1)), count };
 }
+
+const strideList = 'a list of integers, at most one an axis';
 
 /** NumPy's x[begin:end:strides] an axis; missing axes are whole. */
 export function stridedSlice(
   x: TensorLike,
-  begin: readonly number[],
-  end: readonly number[],
-  strides?: readonly number[],
+  begin: number | Lengths,
+  end: number | Lengths,
+  strides?: number | Lengths,
 ): Tensor {
+  if (arguments.length > 4) refuseExtra('stridedSlice', arguments[4], undefined);
   const a = asTensor('stridedSlice', x);
-  if (begin.length > a.rank || begin.length !== end.length || (strides && strides.length !== begin.length)) {
-    throw new ShapeError(`stridedSlice: begin, end and strides need equal lengths of at most ${a.rank}`);
+  const from = checkIntegers('stridedSlice', 'begin', strideList, begin, 'ERR_INDEX');
+  const to = checkIntegers('stridedSlice', 'end', strideList, end, 'ERR_INDEX');
+  const by =
+    strides === undefined
+      ? from.map(() => 1)
+      : checkIntegers('stridedSlice', 'strides', strideList, strides, 'ERR_INDEX');
+  if (from.length > a.rank || from.length !== to.length || by.length !== from.length) {
+    throw new ShapeError(
+      `stridedSlice: begin, end and strides need equal lengths of at most ${a.rank}, got ${from.length}, ${to.length} and ${by.length}`,
+    );
   }
-  return at(a, ...begin.map((b, d) => `${b}:${end[d]}:${strides?.[d] ?? 1}`));
+  if (by.includes(0)) throw new ValueError('stridedSlice: strides must not be 0', 'ERR_INDEX');
+  const runs = a.shape.map((length, d) =>
+    d < from.length
+      ? resolveRange(from[d] as number, to[d] as number, by[d] as number, length)
+      : { from: 0, by: 1, count: length },
+  );
+  return boxOf(a, runs);
+}
+
+/** The elements at runs along every axis. */
+function boxOf(a: Tensor, runs: readonly Run[]): Tensor {
+  if (runs.every(({ by, count }, d) => count === a.shape[d] && by === 1)) return identity(a);
+  return windowOf(a, Object.freeze(runs.map((run) => run.count)), {
+    begin: runs.map((run) => (run.count === 0 ? 0 : run.from)),
+    step: runs.map((run) => run.by),
+  });
 }
 
 function parseRange(text: string): [number | null, number | null, number] {
   const parts = text.split(':').map((part) => part.trim());
-  const numbers = parts.map((part) => (part === '' ? null : Number(part)));
-  const bad = parts.length < 2 || parts.length > 3 || numbers.some((n) => n !== null && !Number.isInteger(n));
-  if (bad)
+  if (parts.length < 2 || parts.length > 3 || parts.some((part) => !/^([+-]?\d+)?$/.test(part))) {
     throw new ValueError(`at: ${show(text)} is no slice; expected 'start:stop' or 'start:stop:step'`, 'ERR_INDEX');
-  const step = numbers[2] ?? 1;
+  }
+  const [start, stop, step] = parts.map((part) => (part === '' ? null : Number(part)));
   if (step === 0) throw new ValueError(`at: the step of ${show(text)} is 0`, 'ERR_INDEX');
-  return [numbers[0] ?? null, numbers[1] ?? null, step];
+  return [start ?? null, stop ?? null, step ?? 1];
 }
 
 /** NumPy's basic indexing: integers, 'start:stop:step', '...' and null (a new axis). */
@@ -116,52 +164,45 @@ export function at(x: TensorLike, ...index: (number | string | null)[]): Tensor 
   const used = index.filter((i) => i !== null && i !== '...').length;
   const ellipses = index.filter((i) => i === '...').length;
   if (ellipses > 1) throw new ValueError("at: only one '...' may stand in an index", 'ERR_INDEX');
-  if (used > a.rank)
-    throw new ShapeError(`at: ${used} indices for shape ${showShape(a.shape)} of rank ${a.rank}`, 'ERR_INDEX');
-  const begin: number[] = [];
-  const step: number[] = [];
-  const lengths: number[] = [];
+  const runs: Run[] = [];
   const result: number[] = [];
-  const take = (from: number, by: number, count: number): void => {
-    begin.push(count === 0 ? 0 : from);
-    step.push(by);
-    lengths.push(count);
-  };
   const whole = (count: number): void => {
     for (let k = 0; k < count; k++) {
-      const length = a.shape[lengths.length] as number;
-      take(0, 1, length);
+      const length = a.shape[runs.length] as number;
+      runs.push({ from: 0, by: 1, count: length });
       result.push(length);
     }
   };
   for (const i of index) {
+    if (i !== null && typeof i !== 'string' && !Number.isInteger(i)) {
+      throw new ValueError(
+        `at: ${showDeep(i)} is no index; expected an integer, 'start:stop:step', '...' or null`,
+        'ERR_INDEX',
+      );
+    }
+    if (used > a.rank)
+      throw new ShapeError(`at: ${used} indices for shape ${showShape(a.shape)} of rank ${a.rank}`, 'ERR_INDEX');
+    const axis = runs.length;
     if (i === null) {
       result.push(1);
     } else if (i === '...') {
       whole(a.rank - used);
     } else if (typeof i === 'number') {
-      const axis = lengths.length;
       const length = a.shape[axis] as number;
-      if (!Number.isInteger(i) || i < -length || i >= length) {
+      if (i < -length || i >= length) {
         throw new ShapeError(`at: index ${i} is out of range for axis ${axis} of length ${length}`, 'ERR_INDEX');
       }
-      take(i < 0 ? i + length : i, 1, 1);
-    } else if (typeof i === 'string') {
-      const [start, stop, by] = parseRange(i);
-      const [from, count] = resolveRange(start, stop, by, a.shape[lengths.length] as number);
-      take(from, by, count);
-      result.push(count);
+      runs.push({ from: i < 0 ? i + length : i + 0, by: 1, count: 1 });
     } else {
-      throw new ValueError(
-        `at: ${show(i)} is no index; expected an integer, 'start:stop:step', '...' or null`,
-        'ERR_INDEX',
-      );
+      const run = resolveRange(...parseRange(i), a.shape[axis] as number);
+      runs.push(run);
+      result.push(run.count);
     }
   }
-  whole(a.rank - lengths.length);
-  const isWhole = lengths.every((length, d) => length === a.shape[d] && step[d] === 1);
-  const t = isWhole ? a : windowOf(a, Object.freeze(lengths), { begin, step });
-  return sameShape(t.shape, result) ? (isWhole ? identity(t) : t) : reshapeTo(t, guardShape('at', result));
+  whole(a.rank - runs.length);
+  const shape = guardShape('at', result);
+  const t = boxOf(a, runs);
+  return sameShape(t.shape, shape) ? t : reshapeTo(t, shape);
 }
 
 type PadMode = 'CONSTANT' | 'REFLECT' | 'SYMMETRIC';
@@ -169,50 +210,88 @@ type PadMode = 'CONSTANT' | 'REFLECT' | 'SYMMETRIC';
 export interface PadOptions {
   /** What the new elements are: constants, or the tensor mirrored without ('REFLECT') or with ('SYMMETRIC') its border. */
   mode?: PadMode | Lowercase<PadMode>;
-  /** The constant; default 0. */
-  constantValues?: number;
+  /** The constant, a number or a scalar tensor (to which no gradient flows, as in TensorFlow); default 0. */
+  constantValues?: number | boolean | Tensor | Variable;
 }
+
+/** A number, a boolean, or something to be made a scalar tensor of. */
+const scalarKind: Kind<number | boolean | Tensor | Variable> = {
+  expected: 'a number or a scalar tensor',
+  read: (value) => {
+    if (typeof value === 'number' || typeof value === 'boolean') return value;
+    return dtypeOf(value) === undefined ? refused : (value as Tensor | Variable);
+  },
+};
+const padOptions = { mode: oneOf(['CONSTANT', 'REFLECT', 'SYMMETRIC'], true), constantValues: scalarKind } as const;
 
 /**
  * More elements before and after along each axis: paddings[d] = [before, after].
  * @throws ShapeError for paddings that do not fit the shape; a mirror holds no more than the axis does
  */
-export function pad(x: TensorLike, paddings: readonly (readonly [number, number])[], opts: PadOptions = {}): Tensor {
+export function pad(
+  x: TensorLike,
+  paddings: readonly (readonly [number, number] | Lengths)[],
+  opts?: PadOptions,
+): Tensor {
+  if (arguments.length > 3) refuseExtra('pad', arguments[3], undefined);
   const a = asTensor('pad', x);
-  const { constantValues: value = 0 } = opts;
-  const mode = String(opts.mode ?? 'CONSTANT').toUpperCase();
-  if (mode !== 'CONSTANT' && mode !== 'REFLECT' && mode !== 'SYMMETRIC') {
-    throw new ValueError(
-      `pad: mode must be 'CONSTANT', 'REFLECT' or 'SYMMETRIC', got ${show(opts.mode)}`,
-      'ERR_OPTION',
-    );
-  }
-  if (paddings.length !== a.rank) {
-    throw new ShapeError(`pad: paddings need ${a.rank} pairs for shape ${showShape(a.shape)}, got ${paddings.length}`);
-  }
-  for (const n of paddings.flat()) {
-    if (!Number.isInteger(n) || n < 0) throw new ShapeError(`pad: paddings are integers >= 0, got ${show(n)}`);
-  }
-  if (mode !== 'CONSTANT') return mirrored(a, paddings, mode === 'REFLECT' ? 1 : 0);
+  const { mode = 'CONSTANT', constantValues: value = 0 } = options('pad', padOptions, opts);
+  const pairs = checkPaddings(a, paddings);
   const shape = guardShape(
     'pad',
-    a.shape.map((length, d) => length + (paddings[d]?.[0] ?? 0) + (paddings[d]?.[1] ?? 0)),
+    a.shape.map((length, d) => length + (pairs[d]?.[0] ?? 0) + (pairs[d]?.[1] ?? 0)),
   );
-  if (value !== 0) {
-    const lists = paddings.map(([before, after], d) => ({ before, after, d }));
-    return lists.reduce((t, { before, after, d }) => {
-      const edge = (n: number): Tensor => {
-        const lengths = t.shape.map((length, k) => (k === d ? n : length));
-        return uniformTensor(numberAs('pad', t.dtype, value), t.dtype, guardShape('pad', lengths));
-      };
-      return before + after === 0 ? t : concat([edge(before), t, edge(after)], d);
-    }, a);
+  if (mode !== 'CONSTANT') return mirrored(a, pairs, mode === 'REFLECT' ? 1 : 0);
+  const edges = typeof value === 'number' || typeof value === 'boolean' ? numberAs('pad', a.dtype, value) : value;
+  return Object.is(edges, 0)
+    ? placeIn(a, shape, { begin: pairs.map((p) => p[0]), step: a.shape.map(() => 1) })
+    : framed(a, pairs, edgeOf(a, edges));
+}
+
+type Pair = readonly [before: number, after: number];
+
+function checkPaddings(a: Tensor, paddings: unknown): Pair[] {
+  const expected = `${a.rank} pairs [before, after] of integers >= 0 for shape ${showShape(a.shape)}`;
+  const list = listOf(paddings);
+  if (list?.length !== a.rank) {
+    throw new ShapeError(`pad: paddings must be ${expected}, got ${list ? showDeep(list) : show(paddings)}`);
   }
-  return placeIn(a, shape, { begin: paddings.map((p) => p[0]), step: a.shape.map(() => 1) });
+  return list.map((given, d) => {
+    const pair = listOf(given);
+    if (pair?.length !== 2 || !pair.every((n) => Number.isInteger(n) && (n as number) >= 0)) {
+      throw new ShapeError(`pad: paddings must be ${expected}, got ${showDeep(given)} at paddings[${d}]`);
+    }
+    return [(pair[0] as number) + 0, (pair[1] as number) + 0];
+  });
+}
+
+/** What makes edges: of a number, or of a scalar tensor of a's dtype. */
+function edgeOf(a: Tensor, value: number | Tensor | Variable): (shape: Shape) => Tensor {
+  if (typeof value === 'number') return (shape) => uniformTensor(value, a.dtype, shape);
+  const t = stopGradient(value);
+  if (t.rank !== 0) {
+    throw new ShapeError(`pad: option constantValues must be a scalar, got shape ${showShape(t.shape)}`);
+  }
+  if (t.dtype !== a.dtype) {
+    throw new DTypeError(
+      `pad: option constantValues has dtype ${t.dtype}, x has ${a.dtype}; write cast(value, '${a.dtype}')`,
+    );
+  }
+  return (shape) => spread(t, shape);
+}
+
+/** Each axis between edges. */
+function framed(a: Tensor, pairs: readonly Pair[], edge: (shape: Shape) => Tensor): Tensor {
+  let t = a;
+  pairs.forEach(([before, after], d) => {
+    const side = (n: number): Tensor => edge(Object.freeze(t.shape.map((length, k) => (k === d ? n : length))));
+    if (before + after > 0) t = concat([side(before), t, side(after)], d);
+  });
+  return t === a ? identity(a) : t;
 }
 
 /** Each axis between its mirror images, which leave out `border` elements at the mirror. */
-function mirrored(a: Tensor, paddings: readonly (readonly [number, number])[], border: number): Tensor {
+function mirrored(a: Tensor, paddings: readonly Pair[], border: number): Tensor {
   return paddings.reduce((t, [before, after], d) => {
     const length = t.shape[d] as number;
     if (Math.max(before, after) > Math.max(length - border, 0)) {
@@ -234,8 +313,15 @@ function mirrored(a: Tensor, paddings: readonly (readonly [number, number])[], b
 }
 
 /** Elements in reverse order along the axes. */
-export function reverse(x: TensorLike, axis: number | readonly number[]): Tensor {
+export function reverse(x: TensorLike, axis: number | Lengths): Tensor {
+  if (arguments.length > 2) {
+    refuseSpread('reverse', 'x, ', [...arguments].slice(1));
+    refuseExtra('reverse', arguments[2], undefined);
+  }
   const a = asTensor('reverse', x);
+  if (axis === undefined || axis === null) {
+    throw new ShapeError(`reverse: axis must be a whole number or a list of them, got ${show(axis)}`, 'ERR_AXIS');
+  }
   const axes = checkAxes('reverse', axis, a.rank);
   const begin = a.shape.map((length, d) => (axes.includes(d) && length > 0 ? length - 1 : 0));
   return windowOf(a, a.shape, { begin, step: a.shape.map((_, d) => (axes.includes(d) ? -1 : 1)) });
@@ -256,11 +342,20 @@ const concatOp: RecordedOp = {
   ],
 };
 
+/** The list of operands of an op that joins them. */
+function checkTensors(op: string, values: unknown): readonly TensorLike[] {
+  const list = ArrayBuffer.isView(values) ? null : listOf(values);
+  if (!list || list.length === 0) {
+    const expected = list ? 'at least one tensor' : 'a list of tensors';
+    throw new ValueError(`${op}: values must be ${expected}, got ${show(values)}`);
+  }
+  return list as TensorLike[];
+}
+
 /** One tensor after the other along an axis. */
 export function concat(values: readonly TensorLike[], axis: number): Tensor {
-  if (!Array.isArray(values) || values.length === 0)
-    throw new ValueError(`concat: expected a list of tensors, got ${show(values)}`);
-  const tensors = asTensors('concat', values);
+  if (arguments.length > 2) refuseExtra('concat', arguments[2], undefined);
+  const tensors = asTensors('concat', checkTensors('concat', values));
   const first = tensors[0] as Tensor;
   if (first.rank === 0) throw new ShapeError('concat: scalars have no axis to join along; use stack');
   const d = checkAxis('concat', axis, first.rank);
@@ -284,9 +379,9 @@ export function concat(values: readonly TensorLike[], axis: number): Tensor {
 
 /** Tensors of one shape along a new axis. */
 export function stack(values: readonly TensorLike[], axis = 0): Tensor {
-  if (!Array.isArray(values) || values.length === 0)
-    throw new ValueError(`stack: expected a list of tensors, got ${show(values)}`);
-  const tensors = asTensors('stack', values);
+  if (arguments.length > 2) refuseExtra('stack', arguments[2], undefined);
+  if (isOptions(axis)) options('stack', {}, axis);
+  const tensors = asTensors('stack', checkTensors('stack', values));
   const first = tensors[0] as Tensor;
   for (const t of tensors) {
     if (!sameShape(t.shape, first.shape)) {
@@ -294,6 +389,7 @@ export function stack(values: readonly TensorLike[], axis = 0): Tensor {
     }
   }
   const d = checkAxis('stack', axis, first.rank + 1);
+  guardShape('stack', [tensors.length, ...first.shape]);
   return concat(
     tensors.map((t) => expandDims(t, d)),
     d,
@@ -302,28 +398,19 @@ export function stack(values: readonly TensorLike[], axis = 0): Tensor {
 
 /** The slices along an axis, without it. */
 export function unstack(x: TensorLike, axis = 0): Tensor[] {
+  if (arguments.length > 2) refuseExtra('unstack', arguments[2], undefined);
   const a = asTensor('unstack', x);
   const d = checkAxis('unstack', axis, a.rank);
   return split(a, a.shape[d] as number, d).map((t) => squeeze(t, d));
 }
 
 /** Parts along an axis: a number of equal ones, or the list of their lengths, of which one may be -1: the rest. */
-export function split(x: TensorLike, parts: number | readonly number[], axis = 0): Tensor[] {
+export function split(x: TensorLike, parts: number | Lengths, axis = 0): Tensor[] {
+  if (arguments.length > 3) refuseExtra('split', arguments[3], undefined);
   const a = asTensor('split', x);
   const d = checkAxis('split', axis, a.rank);
   const length = a.shape[d] as number;
-  if (
-    typeof parts === 'number' &&
-    (!Number.isInteger(parts) || parts < 0 || (parts === 0 ? length > 0 : length % parts !== 0))
-  ) {
-    throw new ShapeError(`split: axis ${d} of length ${length} does not divide into ${parts} equal parts`);
-  }
-  const lengths = typeof parts === 'number' ? Array.from({ length: parts }, () => length / parts) : [...parts];
-  const open = lengths.indexOf(-1);
-  if (open >= 0) lengths[open] = length - lengths.reduce((s, n) => s + n, 1);
-  if (lengths.some((n) => !Number.isInteger(n) || n < 0) || lengths.reduce((s, n) => s + n, 0) !== length) {
-    throw new ShapeError(`split: parts ${showShape(parts as Shape)} do not add up to axis ${d} of length ${length}`);
-  }
+  const lengths = partLengths(parts, d, length);
   let start = 0;
   return lengths.map((n) => {
     const begin = a.shape.map((_, i) => (i === d ? start : 0));
@@ -333,33 +420,78 @@ export function split(x: TensorLike, parts: number | readonly number[], axis = 0
   });
 }
 
+/** The most parts of nothing: an empty axis divides into any number of them. */
+const kMostEmptyParts = 2 ** 16;
+
+/** The lengths of the parts of an axis. */
+function partLengths(parts: unknown, axis: number, length: number): number[] {
+  if (typeof parts === 'number') {
+    const divides =
+      Number.isInteger(parts) &&
+      (parts > 0 ? length % parts === 0 && parts <= Math.max(length, kMostEmptyParts) : parts === 0 && length === 0);
+    if (divides) return Array.from({ length: parts }, () => length / parts);
+    throw new ShapeError(`split: axis ${axis} of length ${length} does not divide into ${parts} equal parts`);
+  }
+  const lengths = checkIntegers('split', 'parts', 'a number of parts or a list of their lengths', parts);
+  const given = showDeep(lengths);
+  const open = lengths.indexOf(-1);
+  if (open >= 0) lengths[open] = length - lengths.reduce((s, n) => s + n, 1);
+  if (lengths.some((n) => n < 0) || lengths.reduce((s, n) => s + n, 0) !== length) {
+    throw new ShapeError(`split: parts ${given} do not add up to axis ${axis} of length ${length}`);
+  }
+  return lengths;
+}
+
 /** The tensor repeated `multiples[d]` times along each axis. */
-export function tile(x: TensorLike, multiples: readonly number[]): Tensor {
+export function tile(x: TensorLike, multiples: number | Lengths): Tensor {
+  if (arguments.length > 2) {
+    refuseSpread('tile', 'x, ', [...arguments].slice(1));
+    refuseExtra('tile', arguments[2], undefined);
+  }
   const a = asTensor('tile', x);
-  const times = checkShape('tile', multiples);
-  if (times.length !== a.rank)
-    throw new ShapeError(`tile: multiples need ${a.rank} entries for shape ${showShape(a.shape)}`);
-  const paired = reshapeTo(
-    a,
-    guardShape(
-      'tile',
-      a.shape.flatMap((n) => [1, n]),
-    ),
+  const times = checkIntegers('tile', 'multiples', 'a list of integers >= 0', multiples);
+  if (times.length !== a.rank || times.some((n) => n < 0)) {
+    throw new ShapeError(
+      `tile: multiples must be ${a.rank} integers >= 0 for shape ${showShape(a.shape)}, got ${showDeep(times)}`,
+    );
+  }
+  const shape = guardShape(
+    'tile',
+    a.shape.map((n, d) => n * (times[d] as number)),
   );
-  const spreadOut = spread(
-    paired,
-    guardShape(
-      'tile',
-      a.shape.flatMap((n, d) => [times[d] as number, n]),
-    ),
-  );
-  return reshapeTo(
-    spreadOut,
-    guardShape(
-      'tile',
-      a.shape.map((n, d) => n * (times[d] as number)),
-    ),
-  );
+  return reshapeTo(repeated(a, times), shape);
+}
+
+const kMostRepeated = 5; // axes at once: each takes two of the 16, and one more may lie on either side of it
+
+/** The elements of a tiled tensor: each repeated axis after an axis of its repetitions, those between taken as one. */
+function repeated(a: Tensor, times: readonly number[]): Tensor {
+  const axes = [...times.keys()].filter((d) => times[d] !== 1);
+  if (axes.length > kMostRepeated) {
+    const later = new Set(axes.slice(kMostRepeated));
+    const first = times.map((n, d) => (later.has(d) ? 1 : n));
+    const half = reshapeTo(repeated(a, first), Object.freeze(a.shape.map((n, d) => n * (first[d] as number))));
+    return repeated(
+      half,
+      times.map((n, d) => (later.has(d) ? n : 1)),
+    );
+  }
+  const from: number[] = [];
+  const to: number[] = [];
+  let start = 0;
+  for (const d of [...axes, a.rank]) {
+    const between = sizeOf(a.shape.slice(start, d));
+    if (between !== 1) {
+      from.push(between);
+      to.push(between);
+    }
+    if (d < a.rank) {
+      from.push(1, a.shape[d] as number);
+      to.push(times[d] as number, a.shape[d] as number);
+    }
+    start = d + 1;
+  }
+  return spread(reshapeTo(a, Object.freeze(from)), Object.freeze(to));
 }
 
 const m23: Shape = [2, 3];

@@ -1,4 +1,4 @@
-"""Writes format.json: what TensorFlow prints for many eager tensors (needs tensorflow-cpu 2.21 and NumPy 2.4).
+"""Writes format.json: what TensorFlow prints for many eager tensors and variables (needs tensorflow-cpu 2.21 and NumPy 2.4).
 
 Floats are stored as hexadecimal bit patterns, so that no decimal conversion stands between the two languages.
 """
@@ -10,6 +10,12 @@ import pathlib
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 import numpy as np
 import tensorflow as tf
+
+def texts(array):
+    """The texts of a tensor and of a variable; the `:0` behind a variable's name is a graph's, and is left out."""
+    variable = str(tf.Variable(array, name="w"))
+    return {"text": str(tf.constant(array)), "variable": variable.replace("'w:0'", "'w'")}
+
 
 rng = np.random.default_rng(20260101)
 cases = []
@@ -26,7 +32,7 @@ def add(values, dtype, shape=None):
         stored = [format(int(b), "x") for b in bits]
     else:
         stored = [int(v) for v in flat]
-    cases.append({"dtype": dtype, "shape": list(array.shape), "values": stored, "text": str(tf.constant(array))})
+    cases.append({"dtype": dtype, "shape": list(array.shape), "values": stored, **texts(array)})
 
 
 def both(values, shape=None):
@@ -111,7 +117,7 @@ def add_ramp(dtype, shape):
         "uint8": lambda: ((index * 37) % 251).astype(dtype),
         "bool": lambda: (index * 37) % 3 == 0,
     }[dtype]().reshape(shape)
-    cases.append({"dtype": dtype, "shape": list(shape), "values": "ramp", "text": str(tf.constant(array))})
+    cases.append({"dtype": dtype, "shape": list(shape), "values": "ramp", **texts(array)})
 
 
 # Summaries: above 1000 elements, three items at each edge.

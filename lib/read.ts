@@ -1,0 +1,147 @@
+/** Reading values: as typed arrays, nested arrays, numbers, text and JSON; the same for tensors and variables. No tape sees it. */
+import type { DType, TypedArray } from './dtype.js';
+import { newArray } from './dtype.js';
+import { copySymbol, GradtapeError, ShapeError, show, thisCopy } from './errors.js';
+import { evaluateTensors, evaluateTensorsAsync } from './evaluate.js';
+import { formatTensor, formatVariable } from './format.js';
+import { unzeroed } from './memory.js';
+import type { Shape } from './shape.js';
+import { showShape } from './shape.js';
+import { isKnown, Tensor } from './tensor.js';
+import { Variable } from './variable.js';
+
+/** Elements in nested arrays, one level an axis; a bare number or boolean for a scalar. */
+export type NestedArray = number | boolean | NestedArray[];
+
+/** What reads a value: methods of tensors and variables. */
+export interface Readable {
+  /** The elements in row-major order, computed now; a copy that the caller owns. bool comes as a Uint8Array of 0 and 1. */
+  dataSync<T extends TypedArray = TypedArray>(): T;
+  /** The same, computed on another thread while the event loop goes on. */
+  data<T extends TypedArray = TypedArray>(): Promise<T>;
+  /** Nested arrays of the elements, one level an axis; a number or boolean for a scalar. */
+  arraySync<T extends NestedArray = NestedArray>(): T;
+  /** The same, computed on another thread. */
+  array<T extends NestedArray = NestedArray>(): Promise<T>;
+  /** The only element; a ShapeError if there is not exactly one. */
+  item(): number;
+  /** TensorFlow's print format. */
+  toString(): string;
+  /** What JSON.stringify writes: arraySync(). JSON has no NaN and no infinities; it writes null for them. */
+  toJSON(): NestedArray;
+  /** Text where text is wanted; a number is refused: JavaScript's operators would give NaN. */
+  [Symbol.toPrimitive](hint: string): string;
+}
+
+declare module './tensor.js' {
+  interface Tensor extends Readable {}
+}
+declare module './variable.js' {
+  interface Variable extends Readable {}
+}
+
+/** The value that a method was called on. `kept`: it is still read after other code has run. */
+function receiver(method: string, x: unknown, kept = false): Tensor {
+  if (x instanceof Tensor) return x;
+  if (x instanceof Variable) return kept ? x.peek() : x.borrow();
+  throw new GradtapeError('ERR_RECEIVER', `${method}: called on ${show(x)}, which is no Tensor and no Variable`);
+}
+
+function computed(t: Tensor): Tensor {
+  if (!isKnown(t)) evaluateTensors([t]);
+  return t;
+}
+
+/** The elements as they lie; a number if all are alike. */
+function elementsOf(t: Tensor): TypedArray | number {
+  return t.uniform ?? (t.buffer as { elements: TypedArray }).elements;
+}
+
+function copyOf(t: Tensor): TypedArray {
+  const elements = elementsOf(t);
+  if (typeof elements === 'number') return newArray(t.dtype, t.size).fill(elements);
+  const copy = unzeroed(t.dtype, t.size);
+  copy.set(elements);
+  return copy;
+}
+
+function nested(t: Tensor): NestedArray {
+  return nest(t.buffer ? t.buffer.elements : copyOf(t), t.shape, t.dtype);
+}
+
+function nest(values: ArrayLike<number>, shape: Shape, dtype: DType): NestedArray {
+  let at = 0;
+  const build = (axis: number): NestedArray => {
+    if (axis === shape.length) {
+      const value = values[at++] as number;
+      return dtype === 'bool' ? value !== 0 : value;
+    }
+    return Array.from({ length: shape[axis] as number }, () => build(axis + 1));
+  };
+  return build(0);
+}
+
+async function known(method: string, x: unknown): Promise<Tensor> {
+  const t = receiver(method, x, true);
+  if (!isKnown(t)) await evaluateTensorsAsync([t]);
+  return t;
+}
+
+function text(method: string, x: unknown): string {
+  const t = computed(receiver(method, x));
+  const elements = elementsOf(t);
+  return x instanceof Variable
+    ? formatVariable(x.name, elements, t.shape, t.dtype)
+    : formatTensor(elements, t.shape, t.dtype);
+}
+
+const operators =
+  "JavaScript's operators do not work on it. Write the methods: add, sub, mul, div, floormod, pow, neg for + - * / % ** -, " +
+  'less, lessEqual, greater, greaterEqual, equal for < <= > >= ==; item() for the number of a scalar, String(x) for text';
+
+const methods = {
+  dataSync(this: unknown): TypedArray {
+    return copyOf(computed(receiver('dataSync', this)));
+  },
+  async data(this: unknown): Promise<TypedArray> {
+    return copyOf(await known('data', this));
+  },
+  arraySync(this: unknown): NestedArray {
+    return nested(computed(receiver('arraySync', this)));
+  },
+  async array(this: unknown): Promise<NestedArray> {
+    return nested(await known('array', this));
+  },
+  item(this: unknown): number {
+    const t = receiver('item', this);
+    if (t.uniform !== undefined && t.size === 1) return t.uniform;
+    if (t.size !== 1) {
+      throw new ShapeError(
+        `item: expected exactly one element, got shape ${showShape(t.shape)} with ${t.size} elements`,
+      );
+    }
+    const elements = elementsOf(computed(t));
+    return typeof elements === 'number' ? elements : (elements[0] as number);
+  },
+  toString(this: unknown): string {
+    return text('toString', this);
+  },
+  toJSON(this: unknown): NestedArray {
+    return nested(computed(receiver('toJSON', this)));
+  },
+  [Symbol.toPrimitive](this: object, hint: string): string {
+    if (hint === 'string') return this.toString();
+    const what = this instanceof Variable ? 'variable' : 'tensor';
+    throw new GradtapeError('ERR_OPERATOR', `a ${what} was used as a number: ${operators}`);
+  },
+  [Symbol.for('nodejs.util.inspect.custom')](this: Readable): string {
+    return this.toString();
+  },
+};
+
+for (const { prototype } of [Tensor, Variable]) {
+  for (const name of Reflect.ownKeys(methods)) {
+    Object.defineProperty(prototype, name, { value: Reflect.get(methods, name), configurable: true, writable: true });
+  }
+  Object.defineProperty(prototype, copySymbol, { value: thisCopy });
+}
