@@ -447,7 +447,7 @@ class Planner {
 
   // Into how many parts a step may be cut that costs so much.
   int64_t share(double work) {
-    if (work < kSharedAwake) return 1;
+    if (work < plan_.shared_awake) return 1;
     plan_.shared_work += work;
     return int64_t(std::min(plan_.threads, kMaxParts));
   }

@@ -160,6 +160,7 @@ struct Plan {
   size_t threads = 1;
   // In bytes: more of a product than this has left L2 when it is done, so the loop after it goes part by part with it.
   int64_t followed_product = 1 << 20;
+  double shared_awake = kSharedAwake, shared_asleep = kSharedAsleep;
   std::vector<Step> steps;
   std::vector<Loop> loops;
   std::vector<std::vector<ScalarCall>> scalars;

@@ -11,7 +11,9 @@ namespace {
 
 constexpr size_t kCountPagesFrom = size_t{1} << 20;  // asking the system costs too much for small programs
 
-bool shared(const Pool& pool, double work) { return work >= (pool.awake() ? kSharedAwake : kSharedAsleep); }
+bool shared(const Plan& plan, const Pool& pool, double work) {
+  return work >= (pool.awake() ? plan.shared_awake : plan.shared_asleep);
+}
 
 char* pointer(double address) { return reinterpret_cast<char*>(uintptr_t(address)); }
 
@@ -147,7 +149,7 @@ Failure run_matmul(const Plan& plan, const MatmulStep& step, Executor& executor,
                 addresses[step.value],
                 arena + step.workspace,
                 size,
-                shared(pool, step.work) ? step.parts : 1,
+                shared(plan, pool, step.work) ? step.parts : 1,
                 0,
                 step.loop >= 0 ? &plan.loops[step.loop] : nullptr,
                 &executor,
@@ -220,7 +222,7 @@ Failure run_kernel(const Plan& plan, const KernelStep& step, const double* data,
                     *plan.kernels,
                     step.value};
   if (kind.prepare) kind.prepare(run, arena + step.shared);
-  const int64_t parts = shared(pool, step.work) ? step.parts : 1;
+  const int64_t parts = shared(plan, pool, step.work) ? step.parts : 1;
   if (parts == 1) return kind.run(run, 0, step.units, arena + step.shared, arena + step.own);
   KernelJob job{&run, &step, parts, arena + step.shared, arena + step.own, nullptr};
   if (kind.can_fail) {
@@ -253,11 +255,11 @@ void loop_part(void* context, size_t part, size_t thread) {
   job.executor->failures[part] = run.run_units(from, to);
 }
 
-Failure run_loop(const Loop& loop, Executor& executor, char* arena, char* scratch, size_t scratch_bytes, Pool& pool) {
+Failure run_loop(const Plan& plan, const Loop& loop, Executor& executor, char* arena, char* scratch, Pool& pool) {
   const int64_t units = LoopRun::units(loop);
   const size_t threads = executor.threads.size();
-  const size_t parts = shared(pool, loop.work()) ? size_t(std::min<int64_t>(units, int64_t(threads))) : 1;
-  LoopJob job{&loop, &executor, arena, scratch, scratch_bytes, units, parts};
+  const size_t parts = shared(plan, pool, loop.work()) ? size_t(std::min<int64_t>(units, int64_t(threads))) : 1;
+  LoopJob job{&loop, &executor, arena, scratch, plan.scratch_bytes, units, parts};
   executor.failures.assign(parts, {});
   pool.run(parts, threads, loop_part, &job);
   for (size_t part = 0; part < parts; ++part) {
@@ -289,7 +291,7 @@ void prepare(const Plan& plan, size_t threads, Executor& executor) {
 Failure run(const Plan& plan, const double* data, double* results, Executor& executor, Pool& pool) {
   const std::vector<Value>& values = plan.program.values;
   const size_t threads = plan.shared_work > 0 ? std::min({pool.threads(), plan.threads, kMaxParts}) : 1;
-  if (threads > 1 && plan.shared_work >= kSharedAsleep) pool.wake();
+  if (threads > 1 && plan.shared_work >= plan.shared_asleep) pool.wake();
   const size_t scratch_at = (plan.arena_bytes + kAlign - 1) / kAlign * kAlign;
   const size_t bytes = scratch_at + plan.scratch_bytes * threads;
   char* arena = executor.arena.reserve(bytes);
@@ -324,7 +326,7 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
         failure = run_scalars(plan.scalars[step.index], addresses);
         break;
       case Step::kLoop:
-        failure = run_loop(plan.loops[step.index], executor, arena, arena + scratch_at, plan.scratch_bytes, pool);
+        failure = run_loop(plan, plan.loops[step.index], executor, arena, arena + scratch_at, pool);
         break;
       case Step::kMatmul:
         failure = run_matmul(plan, plan.matmuls[step.index], executor, arena, arena + scratch_at, pool);
