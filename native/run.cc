@@ -4,8 +4,6 @@
 #include <cstring>
 #include <limits>
 
-#include "loop.h"
-
 namespace gradtape {
 namespace {
 

@@ -5,22 +5,11 @@
 #include <memory>
 
 #include "arena.h"
+#include "loop.h"
 #include "plan.h"
 #include "threads.h"
 
 namespace gradtape {
-
-// One operand of a loop's instruction in the current block.
-struct Operand {
-  const char* at;
-  bool uniform;
-};
-
-// The state of one thread in a loop.
-struct LoopState {
-  std::vector<Operand> operands;
-  std::vector<int64_t> expanded;  // by source: how many elements of the periodic pattern stand in its buffer
-};
 
 // What one run at a time owns; its vectors keep their capacity, so a steady run allocates nothing.
 struct Executor {

@@ -19,6 +19,7 @@
       "native/plan/emit.cc",
       "native/cache.cc",
       "native/run.cc",
+      "native/loop.cc",
       "native/arena.cc",
       "native/threads.cc",
       "native/dispatch.cc"
