@@ -1,4 +1,4 @@
-/** The addon: loading it, and writing and running programs (format: native/program.h). Knows no tensor. */
+/** The addon: loading it, and writing and running programs (format: native/program/program.h). Knows no tensor. */
 import { join } from 'node:path';
 import type { DType } from './dtype.js';
 import { dtypeCode, dtypes } from './dtype.js';
@@ -267,7 +267,7 @@ export function writeResult(index: number): void {
 
 /** What went wrong while a program ran; `value` is its index in the program. */
 export interface RunFailure {
-  /** A name of native/failures.def, which says what the two numbers are. */
+  /** A name of native/steps/failures.def, which says what the two numbers are. */
   readonly status: string;
   readonly value: number;
   readonly index: number;

@@ -4,10 +4,10 @@
 
 #include <type_traits>
 
-#include "../kernels.h"
-#include "../simd.h"
-#include "../vmath.h"
-#include "../vspecial.h"
+#include "kernels.h"
+#include "simd/simd.h"
+#include "simd/vmath.h"
+#include "simd/vspecial.h"
 
 namespace gradtape {
 namespace GRADTAPE_ISA {

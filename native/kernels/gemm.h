@@ -6,8 +6,8 @@
 // separate calls, at the same time too if each has a workspace: a call touches no c but its own.
 #pragma once
 
-#include "../kernels.h"
-#include "../simd.h"
+#include "kernels.h"
+#include "simd/simd.h"
 #include "gemv.h"
 
 namespace gradtape {

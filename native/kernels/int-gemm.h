@@ -1,7 +1,7 @@
 // Matrix product of int32, which wraps.
 #pragma once
 
-#include "../kernels.h"
+#include "kernels.h"
 
 namespace gradtape {
 namespace GRADTAPE_ISA {

@@ -2,7 +2,7 @@
 // itself by columns. No row of a result depends on how many matrices are factored.
 #pragma once
 
-#include "../vmath.h"
+#include "simd/vmath.h"
 #include "gemm.h"
 
 namespace gradtape {

@@ -4,8 +4,8 @@
 
 #include <type_traits>
 
-#include "../kernels.h"
-#include "../simd.h"
+#include "kernels.h"
+#include "simd/simd.h"
 
 namespace gradtape {
 namespace GRADTAPE_ISA {

@@ -5,8 +5,8 @@
 #include <array>
 #include <vector>
 
-#include "../allocation.h"
-#include "../plan.h"
+#include "allocation.h"
+#include "plan.h"
 
 namespace gradtape {
 

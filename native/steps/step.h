@@ -4,7 +4,7 @@
 
 #include <cstddef>
 
-#include "../failure.h"
+#include "failure.h"
 #include "value.h"
 
 namespace gradtape {

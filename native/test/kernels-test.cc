@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "../dispatch.h"
+#include "../kernels/dispatch.h"
 #include "accuracy.h"
 
 namespace {

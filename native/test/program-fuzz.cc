@@ -7,8 +7,8 @@
 #include <cstring>
 #include <memory>
 
-#include "../dispatch.h"
-#include "../run.h"
+#include "../kernels/dispatch.h"
+#include "../run/run.h"
 
 namespace gradtape {
 namespace {

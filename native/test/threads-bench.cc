@@ -7,10 +7,10 @@
 #include <thread>
 #include <vector>
 
-#include "../dispatch.h"
-#include "../kernels.h"
-#include "../plan.h"
-#include "../threads.h"
+#include "../kernels/dispatch.h"
+#include "../kernels/kernels.h"
+#include "../plan/plan.h"
+#include "../run/threads.h"
 
 namespace {
 

@@ -1,6 +1,6 @@
 #include "plan.h"
 
-#include "plan/planner.h"
+#include "planner.h"
 
 namespace gradtape {
 

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "failure.h"
-#include "plan.h"
+#include "steps/failure.h"
+#include "plan/plan.h"
 
 namespace gradtape {
 

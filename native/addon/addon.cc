@@ -18,9 +18,9 @@
 #include <malloc.h>
 #endif
 
-#include "cache.h"
-#include "dispatch.h"
-#include "run.h"
+#include "plan/cache.h"
+#include "kernels/dispatch.h"
+#include "run/run.h"
 
 namespace gradtape {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "arena.h"
 #include "loop.h"
-#include "plan.h"
+#include "plan/plan.h"
 #include "threads.h"
 
 namespace gradtape {

@@ -5,7 +5,7 @@
 #include <array>
 #include <memory>
 
-#include "program.h"
+#include "program/program.h"
 
 namespace gradtape {
 

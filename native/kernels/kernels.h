@@ -14,16 +14,16 @@ constexpr size_t kDTypeSize[kDTypes] = {4, 8, 4, 1, 1};
 enum ElementwiseKernel : uint16_t {
 #define UNARY(name, dtypes, expr) k_##name,
 #define UNARY_TO_BOOL(name, dtypes, expr) k_##name,
-#include "kernels/unary.def"
+#include "unary.def"
 #undef UNARY
 #undef UNARY_TO_BOOL
 #define BINARY(name, dtypes, expr) k_##name,
 #define BINARY_TO_BOOL(name, dtypes, expr) k_##name,
-#include "kernels/binary.def"
+#include "binary.def"
 #undef BINARY
 #undef BINARY_TO_BOOL
 #define TERNARY(name, dtypes, expr) k_##name,
-#include "kernels/ternary.def"
+#include "ternary.def"
 #undef TERNARY
   kElementwiseKernels
 };

@@ -2,19 +2,19 @@
 // nothing else: no weak symbol leaves the ISA's namespace, and nothing runs before dispatch.
 #include "kernels.h"
 
-#include "kernels/arg.h"
-#include "kernels/cast.h"
-#include "kernels/channelwise.h"
-#include "kernels/conv.h"
-#include "kernels/elementwise.h"
-#include "kernels/gemm.h"
-#include "kernels/int-gemm.h"
-#include "kernels/linalg.h"
-#include "kernels/random.h"
-#include "kernels/reduce.h"
-#include "kernels/scan.h"
-#include "kernels/softmax.h"
-#include "kernels/transpose.h"
+#include "arg.h"
+#include "cast.h"
+#include "channelwise.h"
+#include "conv.h"
+#include "elementwise.h"
+#include "gemm.h"
+#include "int-gemm.h"
+#include "linalg.h"
+#include "random.h"
+#include "reduce.h"
+#include "scan.h"
+#include "softmax.h"
+#include "transpose.h"
 
 namespace gradtape {
 namespace GRADTAPE_ISA {
@@ -47,17 +47,17 @@ constexpr void fill_dtype(Kernels& k) {
   using T = Type<d>;
 #define UNARY(name, dtypes, expr) fill_unary<name##_, d>(k, k_##name);
 #define UNARY_TO_BOOL(name, dtypes, expr) fill_unary<name##_, d>(k, k_##name);
-#include "kernels/unary.def"
+#include "unary.def"
 #undef UNARY
 #undef UNARY_TO_BOOL
 #define BINARY(name, dtypes, expr) fill_binary<name##_, d>(k, k_##name);
 #define BINARY_TO_BOOL(name, dtypes, expr) fill_binary<name##_, d>(k, k_##name);
-#include "kernels/binary.def"
+#include "binary.def"
 #undef BINARY
 #undef BINARY_TO_BOOL
 #define TERNARY(name, dtypes, expr) \
   fill_ternary<name##_, d>(k, k_##name, std::make_integer_sequence<unsigned, kVariants - 1>());
-#include "kernels/ternary.def"
+#include "ternary.def"
 #undef TERNARY
   k.cast[d][kFloat32] = &Cast<d, kFloat32>::run;
   k.cast[d][kFloat64] = &Cast<d, kFloat64>::run;
