@@ -18,8 +18,8 @@
 #include <malloc.h>
 #endif
 
-#include "plan/cache.h"
 #include "kernels/dispatch.h"
+#include "plan/cache.h"
 #include "run/run.h"
 
 namespace gradtape {

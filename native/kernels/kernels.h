@@ -134,8 +134,8 @@ struct WindowFns {
               void* own);
 };
 
-// Running sums along an axis of n > 0 elements, added one after the other: out[i] = x[0] + .. + x[i]; exclusive: without
-// x[i], from 0; reverse: from the other end.
+// Running sums along an axis of n > 0 elements, added one after the other: out[i] = x[0] + .. + x[i]; exclusive:
+// without x[i], from 0; reverse: from the other end.
 struct ScanFns {
   void (*rows)(const void* x, void* out, size_t rows, size_t n, bool exclusive, bool reverse);
   // Over r < rows of x[r * stride + j], j < n; out likewise.
@@ -164,7 +164,7 @@ struct Kernels {
   WindowFns window[kWindowOps][kDTypes];  // float32, float64; others null
   RandomFn random_uniform[kDTypes];
   RandomFn random_normal[kDTypes];
-  ScanFns cumsum[kDTypes];     // float32, float64, int32; others null
+  ScanFns cumsum[kDTypes];      // float32, float64, int32; others null
   FactorFns cholesky[kDTypes];  // float32, float64; others null
   FactorFns lu[kDTypes];
 };

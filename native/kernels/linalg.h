@@ -2,8 +2,8 @@
 // itself by columns. No row of a result depends on how many matrices are factored.
 #pragma once
 
-#include "simd/vmath.h"
 #include "gemm.h"
+#include "simd/vmath.h"
 
 namespace gradtape {
 namespace GRADTAPE_ISA {

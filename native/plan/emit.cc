@@ -229,8 +229,7 @@ void Planner::emit_matmul(int32_t i, int32_t loop) {
     step.batch_b.push_back(batch_stride(b, vb));
   }
   // A batch over rows of `a` against one `b` is one taller product.
-  while (!step.batch.empty() && step.batch_b.back() == 0 &&
-         (step.m == 1 || step.batch_a.back() == step.m * step.rsa)) {
+  while (!step.batch.empty() && step.batch_b.back() == 0 && (step.m == 1 || step.batch_a.back() == step.m * step.rsa)) {
     if (step.m == 1) step.rsa = step.batch_a.back();
     step.m *= step.batch.back();
     step.batch.pop_back();

@@ -64,8 +64,10 @@ void Planner::mark_demands() {
     if (!facts_[i].needed) continue;
     const Value& v = values_[i];
     const bool empty = v.size == 0;
-    if (v.opcode == k_transpose) facts_[i].materialize = facts_[i].want_contiguous || facts_[i].want_loop || facts_[i].is_output;
-    if (v.opcode == kBroadcast) facts_[i].materialize = facts_[i].want_contiguous || (facts_[i].is_output && v.size > 1);
+    if (v.opcode == k_transpose)
+      facts_[i].materialize = facts_[i].want_contiguous || facts_[i].want_loop || facts_[i].is_output;
+    if (v.opcode == kBroadcast)
+      facts_[i].materialize = facts_[i].want_contiguous || (facts_[i].is_output && v.size > 1);
     for (int o = 0; o < v.arity; ++o) {
       const int32_t x = v.operands[o];
       if (empty) continue;
@@ -126,7 +128,8 @@ void Planner::view_reshape(int32_t i) {
   const int32_t b = facts_[x].base;
   if (facts_[i].is_output && v.size > 1) {
     // The base writes straight into the output, unless its elements must stay where they are.
-    const bool free_base = facts_[b].step >= 0 && !facts_[b].is_output && facts_[b].redirected < 0 && values_[b].size == v.size;
+    const bool free_base =
+        facts_[b].step >= 0 && !facts_[b].is_output && facts_[b].redirected < 0 && values_[b].size == v.size;
     if (!free_base || !is_contiguous(x)) {
       be_own_base(i);
       return join_loop(i);

@@ -1,5 +1,5 @@
-// The planner: from the values of a program to a plan. What it knows of a value while it plans, and its parts: group.cc,
-// place.cc, emit.cc; plan.cc calls them in turn.
+// The planner: from the values of a program to a plan. What it knows of a value while it plans, and its parts:
+// group.cc, place.cc, emit.cc; plan.cc calls them in turn.
 #pragma once
 
 #include <array>

@@ -128,7 +128,7 @@ void LoopRun::combine_partials(const Loop& loop, char* const* addresses, char* a
 }
 
 void LoopRun::unfold(const LoopReduction& red, const ColumnPartition& part, const Loop& loop, const char* from,
-                   char* to) {
+                     char* to) {
   if (part.fold == 1)
     std::memcpy(to, from, size_t(part.inner) * red.size);
   else

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "steps/failure.h"
 #include "plan/plan.h"
+#include "steps/failure.h"
 
 namespace gradtape {
 

@@ -14,12 +14,12 @@ namespace gradtape {
 // What one run at a time owns; its vectors keep their capacity, so a steady run allocates nothing.
 struct Executor {
   Arena arena;
-  std::vector<char*> addresses;  // by value, while a plan runs
-  std::vector<double> slots;     // one-element values
+  std::vector<char*> addresses;       // by value, while a plan runs
+  std::vector<double> slots;          // one-element values
   std::vector<const char*> pointers;  // operands of a step
   std::vector<char*> results;
   std::vector<LoopState> threads;
-  std::vector<Failure> failures;  // by part of a step
+  std::vector<Failure> failures;                           // by part of a step
   uint64_t growths_counted = 0, absent_pages_counted = 0;  // of the arena, by who counts for several executors
 };
 

@@ -169,8 +169,8 @@ Failure run_place(const StepRun& s, int64_t from, int64_t to, const char*, char*
   for (int d = 0; d < v.rank; ++d) {
     box.push({d == axis ? high - low : x.dims[d], from_strides[d], strides[d]});
   }
-  copy_box(size_t(size), s.in[0] + first * from_strides[axis] * size,
-           s.out[0] + (start + first * strides[axis]) * size, box, 0, x.size / x.dims[axis] * (high - low));
+  copy_box(size_t(size), s.in[0] + first * from_strides[axis] * size, s.out[0] + (start + first * strides[axis]) * size,
+           box, 0, x.size / x.dims[axis] * (high - low));
   return {};
 }
 

@@ -1,5 +1,5 @@
-// Products of matrices: what the decoder knows of them. Their operands may be views, and they are cut into strips that a
-// loop may follow, so the planner takes them apart itself.
+// Products of matrices: what the decoder knows of them. Their operands may be views, and they are cut into strips that
+// a loop may follow, so the planner takes them apart itself.
 #include "step.h"
 
 namespace gradtape {

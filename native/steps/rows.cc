@@ -4,8 +4,8 @@
 namespace gradtape {
 namespace {
 
-constexpr double kSoftmaxPasses = 8;    // what softmax and its like are worth, in passes over the operand
-constexpr int64_t kCutColumns = 512;    // of a unit
+constexpr double kSoftmaxPasses = 8;  // what softmax and its like are worth, in passes over the operand
+constexpr int64_t kCutColumns = 512;  // of a unit
 
 const char* check_arg(const Value& v, Operands x) {
   if (v.dtype != kInt32 || x[0].dtype == kBool) return "wrong dtype";

@@ -14,13 +14,13 @@ struct Form {
   static constexpr int kAny = -1;  // operands: one or more
 
   const char* name = "";
-  int arity = 1;                     // kAny, or so many operands
-  int attributes = 0;                // so many, and
-  int attributes_per_axis = 0;       // so many for each axis of the value
-  int numbers = 0;                   // doubles that travel apart from the structure
-  int results = 1;                   // values that it computes at once
-  bool sizes = false;                // attributes are sizes: they may be beyond 32 bits and take two words each, then
-  bool cheap = false;                // not worth keeping for another program that will read it
+  int arity = 1;                // kAny, or so many operands
+  int attributes = 0;           // so many, and
+  int attributes_per_axis = 0;  // so many for each axis of the value
+  int numbers = 0;              // doubles that travel apart from the structure
+  int results = 1;              // values that it computes at once
+  bool sizes = false;           // attributes are sizes: they may be beyond 32 bits and take two words each, then
+  bool cheap = false;           // not worth keeping for another program that will read it
   const char* (*check)(const Value& v, Operands x) = nullptr;  // null, or what does not fit
 };
 

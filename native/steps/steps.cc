@@ -1,6 +1,6 @@
-#include "step.h"
-
 #include <cstring>
+
+#include "step.h"
 
 namespace gradtape {
 namespace {

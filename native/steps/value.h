@@ -9,12 +9,12 @@ namespace gradtape {
 
 // What the planner itself knows; then reductions, steps and elementwise kernels in the order of their lists.
 enum Opcode : int32_t {
-  kInput,      // a buffer of the caller
-  kLiteral,    // one number, shape []
-  kReshape,    // same elements, other shape
-  kBroadcast,  // NumPy's rules
-  kCast,       // to the value's dtype
-  kResult,     // attribute k > 0: the k-th result of a step that has several; the step's own value is result 0
+  kInput,           // a buffer of the caller
+  kLiteral,         // one number, shape []
+  kReshape,         // same elements, other shape
+  kBroadcast,       // NumPy's rules
+  kCast,            // to the value's dtype
+  kResult,          // attribute k > 0: the k-th result of a step that has several; the step's own value is result 0
   kFirstReduction,  // + Reduction; attributes: outer, length, inner
   kFirstStep = kFirstReduction + kReductions,
   kBeforeSteps = kFirstStep - 1,
