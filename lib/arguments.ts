@@ -185,6 +185,24 @@ export function isOptions(value: unknown): boolean {
   }
 }
 
+/**
+ * What to throw for an error that calling `f` threw: the same, but for a function that cannot be called (a class, a revoked proxy): the
+ * caller is told so. Asked only after a failure, for finding out takes longer than calling.
+ */
+export function thrownBy(fn: string, f: unknown, error: unknown): unknown {
+  if (!(error instanceof TypeError) || isCallable(f)) return error;
+  return new ValueError(`${fn}: expected a function that can be called, got ${show(f)}`, 'ERR_VALUE');
+}
+
+function isCallable(f: unknown): boolean {
+  try {
+    Object.getPrototypeOf(f);
+    return !/^class\b/.test(Function.prototype.toString.call(f));
+  } catch {
+    return false; // a revoked proxy
+  }
+}
+
 /** Whether the value is an instance of the class; `instanceof` alone throws at a revoked proxy. */
 export function isA<T>(value: unknown, type: abstract new (...args: never[]) => T): value is T {
   try {

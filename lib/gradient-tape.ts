@@ -1,5 +1,5 @@
 /** GradientTape: TensorFlow's tape, its states and its errors; recording is tape.ts's, differentiating backward.ts's. */
-import { boolean, type Kind, oneOf, options, refused, refuseExtra } from './arguments.js';
+import { boolean, isA, type Kind, oneOf, options, refused, refuseExtra, thrownBy } from './arguments.js';
 import type { Seed } from './backward.js';
 import { backpropagate } from './backward.js';
 import { isFloating } from './dtype.js';
@@ -126,6 +126,8 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
     let result: T;
     try {
       result = fn(this);
+    } catch (error) {
+      throw thrownBy('record', fn, error);
     } finally {
       this.leave(tape);
     }
@@ -170,6 +172,8 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
     this.recording = true;
     try {
       return await bound(tape, async () => fn(this));
+    } catch (error) {
+      throw thrownBy('recordAsync', fn, error);
     } finally {
       if (this.tape === tape) this.recording = false;
     }
@@ -275,6 +279,8 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
     let result: T;
     try {
       result = fn();
+    } catch (error) {
+      throw thrownBy('stopRecording', fn, error);
     } finally {
       this.pausing = outer;
       if (this.tape === tape && !this.recording && !pausing.left) {
@@ -429,7 +435,7 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
 
 /** Throws for a method that was taken from its tape. */
 function own(tape: unknown, method: string): void {
-  if (tape instanceof GradientTape) return;
+  if (isA(tape, GradientTape)) return;
   throw new ValueError(
     `${method}: must be called on a GradientTape, as tape.${method}(...), got ${show(tape)}`,
     'ERR_RECEIVER',

@@ -12,7 +12,7 @@ import type * as reduce from './ops/reduce.js';
 import type * as structure from './ops/structure.js';
 import type * as windows from './ops/windows.js';
 import type { Tensor } from './tensor.js';
-import { Variable as VariableClass } from './variable.js';
+import { isVariable } from './variable.js';
 
 export { type Config, config, type DeviceInfo, deviceInfo } from './config.js';
 export type { ConstantOptions } from './constant.js';
@@ -105,7 +105,7 @@ export { nn };
 function tensorsIn(values: readonly unknown[]): Tensor[] {
   const tensors: Tensor[] = [];
   mapNested('evaluate', values, (value, path) => {
-    if (value instanceof VariableClass) tensors.push(value.peek());
+    if (isVariable(value)) tensors.push(value.peek());
     else if (value !== null && value !== undefined)
       tensors.push(asTensor('evaluate', value as never, undefined, `values${path}`));
   });

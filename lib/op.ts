@@ -15,18 +15,9 @@ import type { Cotangent, Entry, RecordedOp, Vjp } from './tape.js';
 import { isRecording, keep, record1, record2, recordMany, suspended } from './tape.js';
 import { bufferTensor, isKnown, isTensor, made, Tensor, uniformTensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
-import { aliasOf, readVariable, Variable } from './variable.js';
+import { aliasOf, isVariable, readVariable, Variable } from './variable.js';
 
 // ---- operands ----
-
-/** The same of a variable. */
-export function isVariable(x: unknown): x is Variable {
-  try {
-    return x instanceof Variable;
-  } catch {
-    return false;
-  }
-}
 
 /** The dtype that numbers beside this operand take. */
 export function dtypeOf(x: unknown): DType | undefined {

@@ -7,8 +7,8 @@ import { formatTensor, formatVariable } from './format.js';
 import { unzeroed } from './memory.js';
 import type { Shape } from './shape.js';
 import { showShape } from './shape.js';
-import { isKnown, Tensor } from './tensor.js';
-import { Variable } from './variable.js';
+import { isKnown, isTensor, Tensor } from './tensor.js';
+import { isVariable, Variable } from './variable.js';
 
 /** Elements in nested arrays, one level an axis; a bare number or boolean for a scalar. */
 export type NestedArray = number | boolean | NestedArray[];
@@ -42,8 +42,8 @@ declare module './variable.js' {
 
 /** The value that a method was called on. `kept`: it is still read after other code has run. */
 function receiver(method: string, x: unknown, kept = false): Tensor {
-  if (x instanceof Tensor) return x;
-  if (x instanceof Variable) return kept ? x.peek() : x.borrow();
+  if (isTensor(x)) return x;
+  if (isVariable(x)) return kept ? x.peek() : x.borrow();
   throw new GradtapeError('ERR_RECEIVER', `${method}: called on ${show(x)}, which is no Tensor and no Variable`);
 }
 
@@ -90,9 +90,7 @@ async function known(method: string, x: unknown): Promise<Tensor> {
 function text(method: string, x: unknown): string {
   const t = computed(receiver(method, x));
   const elements = elementsOf(t);
-  return x instanceof Variable
-    ? formatVariable(x.name, elements, t.shape, t.dtype)
-    : formatTensor(elements, t.shape, t.dtype);
+  return isVariable(x) ? formatVariable(x.name, elements, t.shape, t.dtype) : formatTensor(elements, t.shape, t.dtype);
 }
 
 const operators =
@@ -129,13 +127,14 @@ const methods = {
   toJSON(this: unknown): NestedArray {
     return nested(computed(receiver('toJSON', this)));
   },
-  [Symbol.toPrimitive](this: object, hint: string): string {
-    if (hint === 'string') return this.toString();
-    const what = this instanceof Variable ? 'variable' : 'tensor';
+  [Symbol.toPrimitive](this: unknown, hint: string): string {
+    if (hint === 'string') return text('toString', this);
+    receiver('toPrimitive', this);
+    const what = isVariable(this) ? 'variable' : 'tensor';
     throw new GradtapeError('ERR_OPERATOR', `a ${what} was used as a number: ${operators}`);
   },
-  [Symbol.for('nodejs.util.inspect.custom')](this: Readable): string {
-    return this.toString();
+  [Symbol.for('nodejs.util.inspect.custom')](this: unknown): string {
+    return text('inspect', this);
   },
 };
 

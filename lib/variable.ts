@@ -1,10 +1,11 @@
 /** Variable: a named, assignable value whose readings the tapes see. */
 
+import { boolean, options, refuseExtra, string } from './arguments.js';
 import type { AnyTypedArray, NumberArray } from './constant.js';
 import { fromValue } from './constant.js';
 import type { DType } from './dtype.js';
-import { checkDType } from './dtype.js';
-import { DTypeError, ShapeError } from './errors.js';
+import { dtypeKind } from './dtype.js';
+import { DTypeError, GradtapeError, ShapeError, show } from './errors.js';
 import { evaluateCell, evaluateTensors } from './evaluate.js';
 import { opcodeOf } from './native.js';
 import { Cell, isCrowded } from './pending.js';
@@ -37,6 +38,7 @@ export function aliasOf(t: Tensor): Tensor {
 
 const readOp: RecordedOp = { name: 'read', vjps: [{ needs: 0, pull: (ct) => ct }] };
 
+const variableOptions = { dtype: dtypeKind, trainable: boolean, name: string } as const;
 let unnamed = 0;
 
 /** A value that assign() replaces. Every use as an operand is a reading, which active tapes see if it is trainable. */
@@ -49,18 +51,19 @@ export class Variable {
   readonly name: string;
   private readonly cell: Cell;
 
-  /** @throws ShapeError, DTypeError for an initial value that is no tensor */
-  constructor(initialValue: TensorLike, opts: VariableOptions = {}) {
-    const dtype = opts.dtype === undefined ? undefined : checkDType('Variable', opts.dtype);
-    const value = initialValue instanceof Variable ? initialValue.peek() : initialValue;
-    const t = fromValue('Variable', value, dtype, undefined);
+  /** @throws GradtapeError ERR_NOT_A_TENSOR, ShapeError, DTypeError for an initial value that is no tensor; ValueError ERR_OPTION */
+  constructor(initialValue: TensorLike, opts?: VariableOptions) {
+    if (arguments.length > 2) refuseExtra('Variable', arguments[2], undefined);
+    const { dtype, trainable = true, name } = options('Variable', variableOptions, opts);
+    const value = isVariable(initialValue) ? initialValue.peek() : initialValue;
+    const t = fromValue('Variable', value, dtype, undefined, undefined, 'initialValue');
     if (!isKnown(t)) evaluateTensors([t]);
     const current = aliasOf(t);
     this.id = current.id;
     this.shape = t.shape;
     this.dtype = t.dtype;
-    this.trainable = opts.trainable ?? true;
-    this.name = opts.name ?? `Variable_${unnamed++}`;
+    this.trainable = trainable;
+    this.name = name ?? `Variable_${unnamed++}`;
     this.cell = new Cell(this.name, current);
   }
 
@@ -75,6 +78,8 @@ export class Variable {
 
   /** The value as it is now; later assignments do not change it. */
   value(): Tensor {
+    if (!isVariable(this)) throw notAVariable('value', this);
+    if (arguments.length > 0) refuseExtra('value', arguments[0], arguments[1]);
     const source = readVariable(this);
     const t = aliasOf(source);
     record1(readOp, t, source, null);
@@ -83,12 +88,14 @@ export class Variable {
 
   /** Replaces the value. Not differentiable: gradients do not flow through an assignment. */
   assign(x: TensorLike): this {
+    if (arguments.length > 1) refuseExtra('assign', arguments[1], arguments[2]);
+    if (!isVariable(this)) throw notAVariable('assign', this);
     return this.replace('assign', this.checked('assign', x));
   }
 
   /** @internal */
   checked(op: string, x: TensorLike): Tensor {
-    const value = x instanceof Variable ? x.peek() : x;
+    const value = isVariable(x) ? x.peek() : x;
     const t = fromValue(op, value, undefined, undefined, this.dtype);
     if (t.dtype !== this.dtype) {
       throw new DTypeError(
@@ -125,6 +132,20 @@ export class Variable {
   borrow(): Tensor {
     return this.cell.current;
   }
+}
+
+/** Whether the value is a variable; `instanceof` alone throws at a revoked proxy. */
+export function isVariable(x: unknown): x is Variable {
+  try {
+    return x instanceof Variable;
+  } catch {
+    return false;
+  }
+}
+
+/** The error of a method that was called on something else. */
+export function notAVariable(method: string, receiver: unknown): GradtapeError {
+  return new GradtapeError('ERR_RECEIVER', `${method}: called on ${show(receiver)}, which is no Variable`);
 }
 
 let listener: ((v: Variable) => void) | null = null;
@@ -165,5 +186,6 @@ export function variablesOf(watched: Recording['variables']): Variable[] {
 
 /** The same as `new Variable(...)`. */
 export function variable(initialValue: TensorLike, opts?: VariableOptions): Variable {
+  if (arguments.length > 2) refuseExtra('variable', arguments[2], undefined);
   return new Variable(initialValue, opts);
 }

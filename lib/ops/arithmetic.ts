@@ -1,6 +1,6 @@
 /** Arithmetic with broadcasting, comparisons, logic and selection. */
 import { refuseExtra } from '../arguments.js';
-import { DTypeError, GradtapeError, show, ValueError } from '../errors.js';
+import { DTypeError, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
 import {
   asTensor,
@@ -11,7 +11,6 @@ import {
   fromX,
   fromXY,
   fromY,
-  isVariable,
   likeOf,
   linear,
   nodeOfMany,
@@ -22,7 +21,7 @@ import { broadcastShapes } from '../shape.js';
 import type { RecordedOp } from '../tape.js';
 import { isRecording, recordMany, suspended } from '../tape.js';
 import { isTensor, type Tensor } from '../tensor.js';
-import { type TensorLike, Variable } from '../variable.js';
+import { isVariable, notAVariable, type TensorLike, Variable } from '../variable.js';
 import { cast, reshape, zeroOf } from './structure.js';
 
 type Fn1 = (x: TensorLike) => Tensor;
@@ -193,7 +192,7 @@ declare module '../variable.js' {
 // The value is read unseen by tapes: an assignment stops gradients, and is no use of the variable.
 function assignBy(op: string, combine: Fn2): (this: Variable, x: TensorLike) => Variable {
   return function (x) {
-    if (!isVariable(this)) throw new GradtapeError('ERR_RECEIVER', `${op}: not a Variable: ${show(this)}`);
+    if (!isVariable(this)) throw notAVariable(op, this);
     if (arguments.length > 1) refuseExtra(op, arguments[1], undefined);
     const change = this.checked(op, x);
     return this.replace(
