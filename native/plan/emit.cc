@@ -79,11 +79,11 @@ int64_t Planner::share(double work) {
 
 void Planner::emit_loop(const Group& g) {
   plan_.steps.push_back({Step::kLoop, int32_t(plan_.loops.size())});
-  make_loop(g);
+  make_loop(g, -1);
 }
 
-// The loop of a group, as the last of the plan's.
-void Planner::make_loop(const Group& g) {
+// The loop of a group, as the last of the plan's. `overwritten`: the product over which it writes a result; or -1.
+void Planner::make_loop(const Group& g, int32_t overwritten) {
   Loop loop;
   loop.size = g.size;
   loop.outer = g.outer;
@@ -154,7 +154,7 @@ void Planner::make_loop(const Group& g) {
   }
   for (Instruction& in : loop.instructions) in.stored = plan_.places[in.value].kind != Place::kNowhere;
   const bool in_place = std::any_of(loop.sources.begin(), loop.sources.end(),
-                                    [&](const Source& source) { return source.value == overwritten_; });
+                                    [&](const Source& source) { return source.value == overwritten; });
   loop.streams = !in_place && bytes_in_memory(loop) > kStreamBytes;
   assign_registers(loop, first_result);
   collapse(loop, g);

@@ -111,17 +111,17 @@ bool Planner::is_followed(int s) const {
 
 // If only the loop after it reads product s, then it needs no memory of its own: the first result that the loop
 // makes of it after the last reading is written over it.
-void Planner::overwrite(int s) {
+int32_t Planner::overwrite(int s) {
   const int32_t c = groups_[s].values[0];
-  if (plan_.places[c].kind != Place::kNowhere || facts_[c].last_use != s + 1) return;
+  if (plan_.places[c].kind != Place::kNowhere || facts_[c].last_use != s + 1) return -1;
   int32_t from = -1;
   for (int32_t i : groups_[s + 1].values) {
     if (reads(i, c) || (from >= 0 && plan_.places[from].kind == Place::kNowhere && reads(i, from))) from = i;
   }
-  if (plan_.places[from].kind == Place::kNowhere) return;
-  if (kDTypeSize[values_[from].dtype] != kDTypeSize[values_[c].dtype]) return;
+  if (plan_.places[from].kind == Place::kNowhere) return -1;
+  if (kDTypeSize[values_[from].dtype] != kDTypeSize[values_[c].dtype]) return -1;
   plan_.places[c] = plan_.places[from];
-  overwritten_ = c;
+  return c;
 }
 
 bool Planner::reads(int32_t i, int32_t base) const {

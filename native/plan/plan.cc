@@ -8,31 +8,32 @@ void Planner::run() {
   group();
   place();
   const std::vector<std::vector<int32_t>> dead = dying();
-  const auto give_back = [&](int s) {
+  const auto give_back = [&](int s, int32_t overwritten) {
     for (int32_t i : dead[s]) {
-      if (plan_.places[i].kind == Place::kArena && i != overwritten_) layout_.give_back(plan_.places[i].at);
+      if (plan_.places[i].kind == Place::kArena && i != overwritten) layout_.give_back(plan_.places[i].at);
     }
   };
   for (int s = 0; s < int(groups_.size()); ++s) {
     const Group& g = groups_[s];
     const bool followed = is_followed(s);
     step_workspace_.clear();
+    int32_t overwritten = -1;  // the product whose elements are where a result of the loop after it comes
     if (followed) {
       claim_values(groups_[s + 1]);
-      overwrite(s);
+      overwritten = overwrite(s);
     }
     claim_values(g);
     for (int32_t i : g.reductions) claim(i, false);
     if (followed) {
       const auto loop = int32_t(plan_.loops.size());
-      make_loop(groups_[s + 1]);
+      make_loop(groups_[s + 1], overwritten);
       emit_matmul(g.values[0], loop);
     } else {
       emit(g);
     }
     for (int64_t at : step_workspace_) layout_.give_back(at);
-    give_back(s);
-    if (followed) give_back(++s);
+    give_back(s, overwritten);
+    if (followed) give_back(++s, overwritten);
   }
   plan_.arena_bytes = layout_.peak();
 }

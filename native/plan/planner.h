@@ -70,7 +70,7 @@ class Planner {
   bool may_replace(int32_t i, int32_t input) const;
   bool can_fail(const Group& g) const;
   bool is_followed(int s) const;
-  void overwrite(int s);
+  int32_t overwrite(int s);
   bool reads(int32_t i, int32_t base) const;
   void claim_values(const Group& g);
   void claim(int32_t i, bool in_register);
@@ -84,7 +84,7 @@ class Planner {
   void emit(const Group& g);
   void emit_scalars(const Group& g);
   void emit_loop(const Group& g);
-  void make_loop(const Group& g);
+  void make_loop(const Group& g, int32_t overwritten);
   void collapse(Loop& loop, const Group& g);
   void emit_matmul(int32_t i, int32_t loop);
   void emit_step(const Group& g);
@@ -95,7 +95,6 @@ class Planner {
   std::vector<Fact> facts_;
   std::vector<Group> groups_;  // one a step, in order
   std::vector<int64_t> step_workspace_;
-  int32_t overwritten_ = -1;  // the latest product whose elements are where the result of the loop after it comes
   ArenaLayout layout_;
 };
 

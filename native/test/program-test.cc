@@ -6,7 +6,27 @@
 
 #include "program-fuzz.cc"
 
+namespace {
+
+// Whether every descriptor says all that is asked of it.
+bool are_complete() {
+  bool ok = true;
+  for (int32_t k = gradtape::kFirstStep; k < gradtape::kFirstElementwise; ++k) {
+    const gradtape::StepKind& kind = gradtape::step_kind(k);
+    const bool runs = k == gradtape::k_matmul || (kind.units && kind.run);
+    const bool prepares = !kind.shared_bytes == !kind.prepare;
+    const bool shows = kind.results == 1 || (kind.results <= 8 && kind.check_result);
+    if (kind.check && kind.work && runs && prepares && shows) continue;
+    std::printf("FAILED %s lacks something\n", gradtape::step_name(k));
+    ok = false;
+  }
+  return ok;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  if (!are_complete()) return 1;
   long runs = 20000, replayed = 0;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
