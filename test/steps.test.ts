@@ -116,3 +116,19 @@ describe('results beyond the first', () => {
     expect(() => runStep('cholesky', 'float32', [2, 2], [1, 0, 0, 1], [], [['int32', [2]]])).toThrow(/no such result/);
   });
 });
+
+test('a value of equal elements that replaces an input is written after everybody has read that', () => {
+  const x = buffer('float32', [1, 2, 3, 4, 5, 6, 7, 8]);
+  const [identity, neg, broadcast] = ['identity', 'neg', 'broadcast'].map(native.opcodeOf) as [number, number, number];
+  native.begin();
+  const input = native.writeInput(x.address, 'float32', [8]);
+  const one = native.write1(identity, 'float32', [], native.writeLiteral(1, 'float32'));
+  const old = native.write1(neg, 'float32', [8], input);
+  const next = native.write1(neg, 'float32', [8], native.write1(broadcast, 'float32', [8], one));
+  const out = allocate('float32', 8);
+  native.writeOutput(old, out.address);
+  native.writeReplacement(next, input);
+  expect(native.run()).toBeNull();
+  expect(Array.from(out.elements)).toEqual([-1, -2, -3, -4, -5, -6, -7, -8]);
+  expect(Array.from(x.elements)).toEqual(new Array(8).fill(-1));
+});

@@ -303,7 +303,8 @@ bool LoopRun::call(size_t k, int64_t start, int64_t n) {
     return false;
   }
   const bool uniform = variant == (1u << in.arity) - 1;
-  char* to = in.stored ? addresses_[in.value] + start * in.result_size : nullptr;
+  // A uniform result comes to its place block by block: it may replace what the loop still reads.
+  char* to = in.stored && !in.uniform ? addresses_[in.value] + start * in.result_size : nullptr;
   char* out = in.reg >= 0 ? scratch_ + size_t(in.reg) * kBytes : to;
   in.variants[uniform ? 0 : variant](x[0], x[1], x[2], out, uniform ? 1 : size_t(n));
   if (to && uniform)
