@@ -1,12 +1,12 @@
 // The ladder of lib/ (ARCHITECTURE.md): a file imports only from rungs below it, or from its own rung. One line is one
 // rung, lowest first; test/house.test.ts checks that every file of lib/ stands on exactly one.
 const LADDER = [
-  ['errors', 'arguments', 'nested', 'dtype', 'shape', 'format', 'rest', 'turn'], // pure
+  ['errors', 'arguments', 'nested', 'dtype', 'shape', 'format', 'turn', 'random-stream', 'rest'], // pure
   ['native', 'config'], // native is the only file that loads the addon
   ['collector', 'memory', 'tensor'],
   ['tape'],
   ['pending'],
-  ['constant', 'variable', 'evaluate', 'read'],
+  ['constant', 'variable', 'evaluate', 'read', 'sources', 'usage'],
   ['op'],
   ['ops/*', 'indexed-slices'],
   ['backward'],

@@ -1,5 +1,5 @@
 /** The one door for arguments: what kinds of value there are, and how options are read. Knows no tensor. */
-import { DTypeError, type ErrorCode, GradtapeError, show, ValueError } from './errors.js';
+import { DTypeError, type ErrorCode, GradtapeError, ShapeError, show, ValueError } from './errors.js';
 
 /** What `read` gives for a value that is not of the kind. */
 export const refused: unique symbol = Symbol('refused');
@@ -39,6 +39,12 @@ export function integer(least: number, most: number = Number.MAX_SAFE_INTEGER): 
     most < Number.MAX_SAFE_INTEGER ? `a whole number from ${least} to ${most}` : `a whole number >= ${least}`;
   return kind(expected, (value) => Number.isInteger(value) && (value as number) >= least && (value as number) <= most);
 }
+/** An axis, negative ones counted from the end. */
+export const axisKind: Kind<number> = {
+  expected: 'a whole number',
+  code: 'ERR_AXIS',
+  read: (value) => (Number.isInteger(value) ? (value as number) : refused),
+};
 /** One of these strings, in the case they are given here; `anyCase` takes every case. */
 export function oneOf<T extends string>(names: readonly T[], anyCase = false): Kind<T> {
   const expected = names.map((name) => `'${name}'`).join(names.length === 2 ? ' or ' : ', ');
@@ -83,7 +89,9 @@ export function listOf(value: unknown): unknown[] | null {
 
 function wrongKind(of: Kind<unknown>, fn: string, what: string, code: ErrorCode): GradtapeError {
   const message = `${fn}: ${of.words ? `${of.words}: ` : ''}${what}`;
-  return of.code === 'ERR_DTYPE' ? new DTypeError(message) : new ValueError(message, of.code ?? code);
+  if (of.code === 'ERR_DTYPE') return new DTypeError(message);
+  if (of.code === 'ERR_AXIS') return new ShapeError(message, of.code);
+  return new ValueError(message, of.code ?? code);
 }
 
 /** Names of options and their kinds. */
@@ -110,7 +118,39 @@ function readOptions<S extends Spec>(fn: string, spec: S, given: unknown): Read<
     if (value === undefined) continue;
     const read = of.read(value);
     if (read === refused) {
-      throw wrongKind(of, fn, `option ${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_OPTION');
+      throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_OPTION');
+    }
+    taken[name] = read;
+  }
+  return taken as Read<S>;
+}
+
+/**
+ * Options whose first ones may come by position, as in TensorFlow: `names` in their order, then the options object, which may also
+ * stand in the place of the first one that is left out.
+ * @throws ValueError ERR_OPTION as `options`; also for what is given twice, or behind the options
+ */
+export function positional<S extends Spec>(
+  fn: string,
+  spec: S,
+  names: readonly (keyof S & string)[],
+  given: readonly unknown[],
+): Read<S> {
+  if (given.every((value) => value === undefined)) return none as Read<S>;
+  const at = given.findIndex((value) => value === null || isPlainObject(value));
+  const place = at < 0 ? names.length : at;
+  const extra = given.slice(place + 1).find((value) => value !== undefined);
+  if (extra !== undefined) {
+    throw new ValueError(`${fn}: takes nothing behind its options, got ${show(extra)}`, 'ERR_OPTION');
+  }
+  const taken: Record<string, unknown> = { ...options(fn, spec, given[place]) };
+  for (const [i, name] of names.slice(0, place).entries()) {
+    if (given[i] === undefined) continue;
+    if (taken[name] !== undefined) throw new ValueError(`${fn}: ${name} is given twice`, 'ERR_OPTION');
+    const of = spec[name] as Kind<unknown>;
+    const read = of.read(given[i]);
+    if (read === refused) {
+      throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(given[i])}`, 'ERR_OPTION');
     }
     taken[name] = read;
   }
@@ -151,6 +191,12 @@ export function refuseExtra(fn: string, index: unknown, list: unknown): void {
   if (typeof index === 'number' && listOf(list)) return;
   const extra = index === undefined ? list : index;
   throw new ValueError(`${fn}: takes no further argument and no options, got ${show(extra)}`, 'ERR_OPTION');
+}
+
+/** Refuses what stands behind the options. */
+export function refuseBehind(fn: string, extra: unknown): void {
+  if (extra === undefined) return;
+  throw new ValueError(`${fn}: takes no argument behind its options, got ${show(extra)}`, 'ERR_OPTION');
 }
 
 /** Refuses numbers that stand one after another where one list of them belongs. `operands`: what is written before the list. */
@@ -212,12 +258,13 @@ export function isA<T>(value: unknown, type: abstract new (...args: never[]) => 
   }
 }
 
-/** As `show`, and the elements of short lists. */
-export function showDeep(value: unknown): string {
+/** As `show`, and the elements of short lists, `depth` levels further down too. */
+export function showDeep(value: unknown, depth = 1): string {
   try {
+    const inner = (element: unknown): string => (depth > 0 ? showDeep(element, depth - 1) : show(element));
     const isList = Array.isArray(value) || (ArrayBuffer.isView(value) && 'length' in value);
     const list = isList ? (value as ArrayLike<unknown>) : null;
-    return list && list.length <= 8 ? `[${Array.from(list, show).join(', ')}]` : show(value);
+    return list && list.length <= 8 ? `[${Array.from(list, inner).join(', ')}]` : show(value);
   } catch {
     return show(value);
   }
@@ -238,15 +285,19 @@ export function nearest(name: string, names: readonly string[]): string | undefi
   );
 }
 
-/** Levenshtein's distance. */
+/** Levenshtein's distance, two neighbours that changed places counted as one mistake. */
 function editDistance(a: string, b: string): number {
+  let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 1; i <= a.length; i++) {
     const next = [i];
     for (let j = 1; j <= b.length; j++) {
       const change = (row[j - 1] as number) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(change, (row[j] as number) + 1, (next[j - 1] as number) + 1));
+      const swapped = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1];
+      const swap = swapped ? (before[j - 2] as number) + 1 : Number.POSITIVE_INFINITY;
+      next.push(Math.min(change, swap, (row[j] as number) + 1, (next[j - 1] as number) + 1));
     }
+    before = row;
     row = next;
   }
   return row[b.length] as number;

@@ -7,7 +7,7 @@ import { concat } from './ops/windows.js';
 import type { Shape } from './shape.js';
 import { sameShape } from './shape.js';
 import type { Cotangent, Entry } from './tape.js';
-import { isOnTape, releaseEntry, ruleOf } from './tape.js';
+import { releaseEntry, ruleOf } from './tape.js';
 import type { Tensor } from './tensor.js';
 import { uniformTensor } from './tensor.js';
 
@@ -15,11 +15,6 @@ import { uniformTensor } from './tensor.js';
 export interface Seed {
   readonly entry: Entry;
   readonly ct: Tensor;
-}
-
-function isZero(t: Cotangent): boolean {
-  // A zero that an outer tape knows (a cotangent that was given) is still a function of it.
-  return !(t instanceof IndexedSlices) && t.uniform === 0 && !Object.is(t.uniform, -0) && !isOnTape(t);
 }
 
 function slicesOf(ct: Cotangent): IndexedSlices {
@@ -34,9 +29,7 @@ function sum(a: Cotangent | null | undefined, b: Cotangent): Cotangent {
     const q = slicesOf(b);
     return new IndexedSlices(concat([p.values, q.values], 0), concat([p.indices, q.indices], 0), p.denseShape);
   }
-  // A known zero adds nothing; structure that is not there need not be computed.
-  if (isZero(a)) return b;
-  if (isZero(b)) return a;
+  // Zeros are added like anything else: leaving out those that happen to be known would make the sign of zeros depend on looking.
   return add(a, b);
 }
 
@@ -85,32 +78,72 @@ const kWanted = 1; // lies between a source and a target; only these are differe
 const kSource = 2;
 const kStates = 3;
 
+const nothing: (Cotangent | null | undefined)[] = [];
+
 let marks = 0;
+/** The pass that runs now, perhaps within a rule of another. */
 let current: Pass | null = null;
+
+/** What an AbortSignal says. */
+interface Aborting {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+}
 
 /** One pass: the entries that the targets depend on, the latest first, and the cotangents gathered so far. */
 class Pass {
   readonly order: Entry[] = [];
   private readonly sources: readonly (Entry | null)[];
-  private readonly cts: (Cotangent | null | undefined)[];
+  private cts: (Cotangent | null | undefined)[] = nothing;
   private readonly mark: number;
   /** Nothing before the earliest source can depend on one. */
   private readonly earliest: number;
+  private readonly outer: Pass | null;
+  /** The least mark of the passes around this one. */
+  private readonly outermost: number;
+  /** A pass within one of its rules has marked some of its entries. */
+  private disturbed = false;
 
-  constructor(seeds: readonly Seed[], sources: readonly (Entry | null)[]) {
+  constructor(outer: Pass | null, sources: readonly (Entry | null)[]) {
     marks += kStates;
     this.mark = marks;
+    this.outer = outer;
+    this.outermost = outer ? Math.min(outer.outermost, outer.mark) : Number.POSITIVE_INFINITY;
     this.sources = sources;
     let earliest = Number.POSITIVE_INFINITY;
     for (const source of sources) if (source && source.outId < earliest) earliest = source.outId;
     this.earliest = earliest;
+  }
+
+  private start(seeds: readonly Seed[]): void {
     this.collect(seeds);
     this.cts = new Array(this.order.length);
     this.reach();
     for (const { entry, ct } of seeds) if (this.has(entry)) this.put(entry, ct);
   }
 
+  /** Cotangents of the sources. Read while the marks are this pass's own. */
+  run(seeds: readonly Seed[], consume: boolean, signal: Aborting | undefined): (Cotangent | null)[] {
+    this.start(seeds);
+    const { order } = this;
+    for (let i = 0; i < order.length; i++) {
+      if (signal?.aborted) throw signal.reason;
+      const e = order[i] as Entry;
+      this.pull(e);
+      if (consume) releaseEntry(e);
+    }
+    return this.sources.map((source) => this.result(source));
+  }
+
+  /** Marks its entries again, if a pass within one of its rules has marked some. */
+  resume(): void {
+    if (!this.disturbed) return;
+    this.disturbed = false;
+    this.reclaim();
+  }
+
   private collect(seeds: readonly Seed[]): void {
+    if (heap.length > 0) heap.length = 0; // left by a pass that failed
     for (const { entry } of seeds) this.meet(entry);
     while (heap.length > 0) {
       const e = popEntry();
@@ -128,6 +161,7 @@ class Pass {
 
   private meet(e: Entry): void {
     if (e.mark === this.mark || e.outId < this.earliest) return;
+    if (e.mark >= this.outermost) for (let pass = this.outer; pass; pass = pass.outer) pass.disturbed = true;
     e.mark = this.mark;
     pushEntry(e);
   }
@@ -156,8 +190,7 @@ class Pass {
     return false;
   }
 
-  /** Marks its entries again, after a pass within one of its rules. */
-  reclaim(): void {
+  private reclaim(): void {
     this.order.forEach((e, i) => {
       e.mark = this.mark + kMet;
       e.at = i;
@@ -169,12 +202,12 @@ class Pass {
     this.cts[e.at] = sum(this.cts[e.at], ct);
   }
 
-  result(e: Entry | null): Cotangent | null {
+  private result(e: Entry | null): Cotangent | null {
     return e && this.has(e) ? (this.cts[e.at] ?? null) : null;
   }
 
   /** Pulls the cotangents of an entry's results back to its operands. */
-  pull(e: Entry): void {
+  private pull(e: Entry): void {
     if (e.first) return; // the entry of the first result pulls for all of them
     if (e.mark === this.mark + kWanted || (e.mark === this.mark + kSource && this.dependsOnWanted(e))) {
       if (e.op.pullAll) this.pullTogether(e);
@@ -207,14 +240,17 @@ class Pass {
   }
 
   private pullTogether(e: Entry): void {
+    if (!e.op.pullAll) return;
     const parts = e.parts ?? [e];
-    const given = parts.map((part) => (this.has(part) ? (this.cts[part.at] ?? null) : null));
-    if (!e.op.pullAll || given.every((ct) => ct === null)) return;
-    // A result that nobody differentiated through has a cotangent of zeros.
-    const cts = given.map((ct, k) => {
-      const { outDType, outShape } = parts[k] as Entry;
-      return ct ? densify(ct) : uniformTensor(0, outDType, outShape);
-    });
+    const cts: Tensor[] = [];
+    let any = false;
+    for (const part of parts) {
+      const ct = this.has(part) ? this.cts[part.at] : null;
+      if (ct) any = true;
+      // A result that nobody differentiated through has a cotangent of zeros.
+      cts.push(ct ? densify(ct) : uniformTensor(0, part.outDType, part.outShape));
+    }
+    if (!any) return;
     const pulled = e.op.pullAll(cts, e);
     for (let k = 0; k < e.count; k++) {
       const operand = e.operand(k);
@@ -232,20 +268,15 @@ export function backpropagate(
   seeds: readonly Seed[],
   sources: readonly (Entry | null)[],
   consume: boolean,
-  signal?: AbortSignal,
+  signal?: Aborting,
 ): (Cotangent | null)[] {
   const outer = current;
-  const pass = new Pass(seeds, sources);
+  const pass = new Pass(outer, sources);
   current = pass;
   try {
-    for (const e of pass.order) {
-      if (signal?.aborted) throw signal.reason;
-      pass.pull(e);
-      if (consume) releaseEntry(e);
-    }
+    return pass.run(seeds, consume, signal);
   } finally {
     current = outer;
-    outer?.reclaim();
+    outer?.resume();
   }
-  return sources.map((source) => pass.result(source));
 }

@@ -1,24 +1,30 @@
 /** Settings: read from the environment when the library loads, readable and settable after. */
 import { availableParallelism, cpus } from 'node:os';
-import { GradtapeError, show, ValueError } from './errors.js';
+import { nearest } from './arguments.js';
+import { GradtapeError, show, ValueError, warnOnce } from './errors.js';
 import * as native from './native.js';
 
 const env = process.env;
 
-function flag(name: string): boolean {
+function flag(name: string, unset = false): boolean {
   const text = env[name];
-  if (text === undefined || text === '' || text === '0' || text === 'false') return false;
+  if (text === undefined || text === '') return unset;
+  if (text === '0' || text === 'false') return false;
   if (text === '1' || text === 'true') return true;
   throw new ValueError(`gradtape: ${name} is ${show(text)}; expected 1, true, 0 or false`, 'ERR_OPTION');
 }
 
 function checkThreads(threads: unknown, name: string): number {
   if (typeof threads === 'number' && Number.isInteger(threads) && threads >= 1 && threads <= 1024) return threads;
-  throw new ValueError(`gradtape: ${name} is ${show(threads)}; expected an integer >= 1`, 'ERR_OPTION');
+  throw new ValueError(`gradtape: ${name} is ${show(threads)}; expected an integer from 1 to 1024`, 'ERR_OPTION');
 }
 
-function chooseIsa(isa: string, name: string): void {
-  if (native.setIsa(isa)) return;
+function chooseIsa(isa: unknown, name: string): void {
+  const available = native.isas.map((one) => `'${one}'`).join(', ');
+  if (typeof isa !== 'string') {
+    throw new ValueError(`gradtape: ${name} must be one of ${available}, got ${show(isa)}`, 'ERR_OPTION');
+  }
+  if (isa !== '' && native.setIsa(isa)) return;
   throw new GradtapeError(
     'ERR_ISA',
     `gradtape: ${name} asks for ${show(isa)}, which this CPU or this build does not have; available: ${native.isas.join(', ')}`,
@@ -39,8 +45,23 @@ function setThreads(value: unknown, name: string): void {
   threads = checkThreads(value, name);
   native.setThreads(threads);
 }
-if (env['GRADTAPE_THREADS']) setThreads(Number(env['GRADTAPE_THREADS']), 'GRADTAPE_THREADS');
+const given = env['GRADTAPE_THREADS'];
+if (given) setThreads(/^\d+$/.test(given) ? Number(given) : given, 'GRADTAPE_THREADS');
 else setThreads(availableParallelism(), 'config.threads');
+
+if (!flag('GRADTAPE_DETERMINISTIC', true)) {
+  throw new ValueError('gradtape: GRADTAPE_DETERMINISTIC is off, but results are always deterministic', 'ERR_OPTION');
+}
+
+// What is set by mistake would be ignored in silence. Other names with this prefix are not the library's to judge.
+const variables = ['THREADS', 'ISA', 'EAGER', 'CHECK_NUMERICS', 'TRACK_ORIGIN', 'DETERMINISTIC'].map(
+  (name) => `GRADTAPE_${name}`,
+);
+for (const name of Object.keys(env)) {
+  if (!name.startsWith('GRADTAPE_') || variables.includes(name)) continue;
+  const meant = nearest(name, variables);
+  if (meant) warnOnce(`GRADTAPE_ENVIRONMENT_${name}`, `${name} is no setting and is ignored; did you mean ${meant}?`);
+}
 
 function checkFlag(name: string, value: unknown): boolean {
   if (typeof value === 'boolean') return value;
@@ -62,7 +83,7 @@ export interface Config {
   deterministic: boolean;
 }
 
-export const config: Config = {
+const settings: Config = {
   get threads(): number {
     return threads;
   },
@@ -100,6 +121,35 @@ export const config: Config = {
     if (value !== true) throw new ValueError('config.deterministic: results are always deterministic', 'ERR_OPTION');
   },
 };
+
+function unknown(name: string | symbol): ValueError {
+  const names = Object.keys(settings);
+  const near = nearest(String(name), names);
+  const hint = near ? `did you mean ${near}?` : `there are ${names.join(', ')}`;
+  return new ValueError(`config: there is no setting ${String(name)}; ${hint}`, 'ERR_OPTION');
+}
+
+/** The settings. Setting one that is not there is an error that names the nearest. */
+export const config: Config = new Proxy(settings, {
+  set: (target, name, value) => {
+    if (!Object.hasOwn(settings, name)) throw unknown(name);
+    return Reflect.set(target, name, value); // without the receiver: an object that inherits the settings sets them too
+  },
+  defineProperty: (_, name) => {
+    throw Object.hasOwn(settings, name)
+      ? new ValueError(`config: the setting ${String(name)} cannot be defined anew; assign to it`, 'ERR_OPTION')
+      : unknown(name);
+  },
+  deleteProperty: (_, name) => {
+    throw new ValueError(`config: the setting ${String(name)} cannot be deleted`, 'ERR_OPTION');
+  },
+  setPrototypeOf: () => {
+    throw new ValueError('config: its prototype cannot be set', 'ERR_OPTION');
+  },
+  preventExtensions: () => {
+    throw new ValueError('config: it cannot be frozen', 'ERR_OPTION');
+  },
+});
 
 export interface DeviceInfo {
   readonly cpu: string;

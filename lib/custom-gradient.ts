@@ -1,4 +1,7 @@
-/** Gradients given by hand: customGradient, recomputeGrad, gradPassThrough. Bodies are not recorded; their entry is. */
+/**
+ * Gradients given by hand: customGradient, recomputeGrad, gradPassThrough. The tapes around see a body; the entry of the call takes the
+ * place of the body's results on them. Only the first run of recomputeGrad is hidden from them.
+ */
 import type { NumberArray } from './constant.js';
 import { isFloating } from './dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show } from './errors.js';
@@ -7,14 +10,16 @@ import { IndexedSlices } from './indexed-slices.js';
 import { isPlainObject, mapNested, type Nested } from './nested.js';
 import { asTensor } from './op.js';
 import { identity } from './ops/structure.js';
+import { sharedStream, withStreamAt } from './random-stream.js';
 import { sameShape, showShape } from './shape.js';
 import type { Cotangent, RecordedOp } from './tape.js';
-import { recordMany, suspended } from './tape.js';
+import { hiddenFromTapes, recordInstead } from './tape.js';
 import { Tensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
-import { aliasOf, readingsOf, readVariable, Variable } from './variable.js';
+import { aliasOf, readingsOf, readVariable, Variable, withReadings } from './variable.js';
 
-export type CustomGradient = TensorLike | IndexedSlices | null | undefined;
+/** A gradient; null where there is none. */
+export type CustomGradient = TensorLike | IndexedSlices | null;
 
 /** What gradFn returns: one gradient per flattened argument (bare for one), or with those of the variables that the body read. */
 export type CustomGradients =
@@ -34,8 +39,8 @@ function fail(message: string): GradtapeError {
   return new GradtapeError('ERR_CUSTOM_GRADIENT', message);
 }
 
-function isArgument(value: unknown): boolean {
-  return isLeaf(value) || typeof value === 'number' || typeof value === 'boolean' || ArrayBuffer.isView(value);
+function checkFunction(fn: string, f: unknown): void {
+  if (typeof f !== 'function') throw fail(`${fn}: expected a function, got ${show(f)}`);
 }
 
 /** A nested array of numbers or booleans: one operand, not a list of them. */
@@ -43,20 +48,30 @@ function isHostArray(value: unknown): value is NumberArray {
   return Array.isArray(value) && value.every((v) => typeof v === 'number' || typeof v === 'boolean' || isHostArray(v));
 }
 
-/** What cannot be a tensor (options, callbacks, defaults) is handed on and is no argument to the gradient. */
-function isAside(value: unknown): boolean {
-  return value === undefined || value === null || typeof value === 'string' || typeof value === 'function';
+function isHostValue(value: unknown): value is TensorLike {
+  return typeof value === 'number' || typeof value === 'boolean' || ArrayBuffer.isView(value) || isHostArray(value);
 }
 
-/** The tensors among the arguments, flattened. Host arrays and numbers are constants, but count as arguments. */
-function operandsOf(args: readonly unknown[]): Tensor[] {
+/** Tensors and variables in arrays and plain objects, in order. */
+function leavesOf(fn: string, value: unknown): (Tensor | Variable)[] {
+  const leaves: (Tensor | Variable)[] = [];
+  mapNested(fn, value, (leaf) => {
+    if (isLeaf(leaf)) leaves.push(leaf);
+  });
+  return leaves;
+}
+
+/**
+ * What counts as an argument to the gradient, flattened. An object without a tensor or variable is options; strings, functions, class
+ * instances are handed on, too.
+ */
+function operandsOf(fn: string, args: readonly unknown[]): Tensor[] {
   const operands: Tensor[] = [];
+  leavesOf(fn, args); // throws for what contains itself
   const walk = (value: unknown): void => {
-    if (isArgument(value)) operands.push(asTensor('customGradient', value as TensorLike));
-    else if (isHostArray(value)) operands.push(asTensor('customGradient', value));
+    if (isLeaf(value) || isHostValue(value)) operands.push(asTensor(fn, value));
     else if (Array.isArray(value)) value.forEach(walk);
-    else if (isPlainObject(value)) Object.values(value).forEach(walk);
-    else if (!isAside(value)) operands.push(asTensor('customGradient', value as TensorLike));
+    else if (isPlainObject(value) && leavesOf(fn, value).length > 0) Object.values(value).forEach(walk);
   };
   args.forEach(walk);
   return operands;
@@ -78,9 +93,13 @@ function isNumbers(list: readonly unknown[]): boolean {
   return list.length > 0 && list.every((v) => typeof v === 'number');
 }
 
-function checked(g: CustomGradient, like: Tensor, what: string): Cotangent | null {
-  if (g === null || g === undefined) return null;
-  const t = g instanceof IndexedSlices ? g : asTensor('customGradient', g, like.dtype);
+function checked(g: CustomGradient | undefined, like: Tensor, what: string): Cotangent | null {
+  if (g === null) return null;
+  if (g === undefined) {
+    throw fail(`customGradient: the gradient of ${what} is undefined; return a tensor, or null where there is none`);
+  }
+  const own = g instanceof Variable ? g.value() : g;
+  const t = own instanceof IndexedSlices ? own : asTensor('customGradient', own, like.dtype);
   if (t.dtype !== like.dtype && isFloating(like.dtype)) {
     throw new DTypeError(
       `customGradient: the gradient of ${what} has dtype ${t.dtype}, expected ${like.dtype}; write cast(g, '${like.dtype}')`,
@@ -101,49 +120,63 @@ function checked(g: CustomGradient, like: Tensor, what: string): Cotangent | nul
   return t;
 }
 
-/** One call of a function whose body no tape sees: its tensor arguments, the variables that it read besides, what it returned. */
+/** One call of a function: the trainable variables that it read and that are no arguments, what it returned. */
 interface Body<R> {
-  readonly operands: readonly Tensor[];
   readonly variables: readonly Variable[];
+  readonly readings: ReadonlyMap<Variable, Tensor>;
   readonly result: R;
 }
 
-function bodyOf<A extends unknown[], R>(f: (...args: A) => R, args: A): Body<R> {
-  const operands = operandsOf(args);
-  const own = new Set<unknown>();
-  mapNested('customGradient', args, (value) => own.add(value));
-  const [result, read] = readingsOf(() => suspended(() => f(...args)));
-  return { operands, variables: read.filter((v) => !own.has(v)), result };
+function bodyOf<R>(fn: string, args: readonly unknown[], run: () => R): Body<R> {
+  const own = new Set<unknown>(leavesOf(fn, args));
+  const [result, readings] = readingsOf(run);
+  return { variables: [...readings.keys()].filter((v) => v.trainable && !own.has(v)), readings, result };
 }
 
-/** The values as fresh tensors, in ascending order of id, also where one is an argument itself. */
-function freshResults<V>(op: string, values: V): { value: V; outs: readonly Tensor[] } {
+interface Results<V> {
+  readonly value: V;
+  /** Fresh tensors, in ascending order of id, also where one is an argument itself. */
+  readonly outs: readonly Tensor[];
+  /** What the body returned for each. */
+  readonly under: readonly Tensor[];
+}
+
+function resultsOf<V>(fn: string, values: V): Results<V> {
   const outs: Tensor[] = [];
-  const value = mapNested(op, values, (leaf) => {
-    if (!isLeaf(leaf)) throw fail(`${op}: the value must be made of tensors, got ${show(leaf)}`);
-    const out = aliasOf(leaf instanceof Variable ? leaf.peek() : leaf);
+  const under: Tensor[] = [];
+  const value = mapNested(fn, values, (leaf) => {
+    if (!isLeaf(leaf)) throw fail(`${fn}: the value must be made of tensors, got ${show(leaf)}`);
+    const t = leaf instanceof Variable ? readVariable(leaf) : leaf;
+    const out = aliasOf(t);
+    under.push(t);
     outs.push(out);
     return out;
   }) as V;
-  return { value, outs };
+  return { value, outs, under };
 }
 
 /**
  * A function whose gradient is given: `f(...args)` returns `{ value, gradFn }`, and gradFn gets one cotangent per flattened value.
+ *
+ * Arguments to the gradient are, flattened: tensors, variables, numbers, booleans, typed arrays and nested arrays of numbers among the
+ * arguments; and what a plain object holds, if a tensor or variable is in it. Other objects are options and are handed on, as are
+ * strings, functions and class instances. gradFn returns one gradient for each, null for none.
+ *
  * If the body reads trainable variables that are no arguments, gradFn gets a last argument `{ variables }` and returns
- * `{ args, variables }`. Second derivatives are those of gradFn's own code.
- * @throws GradtapeError ERR_CUSTOM_GRADIENT for results of the wrong structure or number
+ * `{ args, variables }`. Second derivatives are those of gradFn's own code, through what it captured from the body too.
+ * @throws GradtapeError ERR_CUSTOM_GRADIENT for results of the wrong structure or number, and for a gradFn that returns undefined
  */
 export function customGradient<A extends unknown[], V extends Nested<Tensor | Variable>>(
   f: (...args: A) => CustomGradientResult<V>,
 ): (...args: A) => V {
-  if (typeof f !== 'function') throw fail(`customGradient: expected a function, got ${show(f)}`);
+  checkFunction('customGradient', f);
   return (...args) => {
-    const { operands, variables, result } = bodyOf(f, args);
+    const operands = operandsOf('customGradient', args);
+    const { variables, result } = bodyOf('customGradient', args, () => f(...args));
     if (!result || typeof result.gradFn !== 'function' || !('value' in result)) {
       throw fail(`customGradient: the function must return { value, gradFn }, got ${show(result)}`);
     }
-    const { value, outs } = freshResults('customGradient', result.value);
+    const { value, outs, under } = resultsOf('customGradient', result.value);
     const { gradFn } = result;
     if (variables.length > 0 && gradFn.length > 0 && gradFn.length <= outs.length) {
       throw fail(
@@ -156,80 +189,103 @@ export function customGradient<A extends unknown[], V extends Nested<Tensor | Va
       name: f.name || 'customGradient',
       vjps: [],
       pullAll: (cts) => {
-        if (variables.length === 0) return pulledArguments(gradFn(...(cts as GradFnArgument[])), operands);
-        const given: unknown = gradFn(...([...cts, { variables }] as GradFnArgument[]));
-        if (!isPlainObject(given) || !('args' in given) || !('variables' in given)) {
+        const given = variables.length > 0 ? [...cts, { variables }] : cts;
+        const grads: unknown = gradFn(...(given as GradFnArgument[]));
+        if (grads === undefined) {
           throw fail(
-            `Must return gradient for each variable from customGradient's gradFn: { args, variables }, got ${show(given)}.`,
+            "customGradient: gradFn returned undefined; is its 'return' missing? null says that there is no gradient",
           );
         }
-        const forVariables = listOf(given['variables'], variables.length, 'variables');
+        if (variables.length === 0) return pulledArguments(grads, operands);
+        if (!isPlainObject(grads) || !('args' in grads) || !('variables' in grads)) {
+          throw fail(
+            `Must return gradient for each variable from customGradient's gradFn: { args, variables }, got ${show(grads)}.`,
+          );
+        }
+        const forVariables = listOf(grads['variables'], variables.length, 'variables');
         return [
-          ...pulledArguments(given['args'], operands),
+          ...pulledArguments(grads['args'], operands),
           ...forVariables.map((g, i) =>
             checked(g, all[operands.length + i] as Tensor, `variable ${variables[i]?.name}`),
           ),
         ];
       },
     };
-    recordMany(op, outs, all, null);
+    recordInstead(op, outs, all, under);
     return value;
   };
 }
 
 function pulledArguments(given: unknown, operands: readonly Tensor[]): (Cotangent | null)[] {
-  return listOf(given, operands.length, 'args').map((g, i) => checked(g, operands[i] as Tensor, `argument ${i}`));
+  return Array.from(listOf(given, operands.length, 'args'), (g, i) =>
+    checked(g, operands[i] as Tensor, `argument ${i}`),
+  );
 }
 
-/** The function computed without being kept: its intermediates are computed again when its gradient is asked for. */
-export function recomputeGrad<A extends unknown[], V extends Nested<Tensor>>(f: (...args: A) => V): (...args: A) => V {
+/**
+ * The function computed without being kept: it runs again when its gradient is asked for, with the same arguments, reading of variables
+ * what they were and drawing the same random numbers.
+ */
+export function recomputeGrad<A extends unknown[], V extends Nested<Tensor | Variable>>(
+  f: (...args: A) => V,
+): (...args: A) => V {
+  checkFunction('recomputeGrad', f);
   return (...args) => {
-    const { operands, variables, result } = bodyOf(f, args);
-    const { value, outs } = freshResults('recomputeGrad', result);
-    const all = [...operands, ...variables.map(readVariable)];
+    const place = { ...sharedStream() };
+    const leaves = leavesOf('recomputeGrad', args);
+    const operands = leaves.map((leaf) => asTensor('recomputeGrad', leaf));
+    const { variables, readings, result } = bodyOf('recomputeGrad', args, () => hiddenFromTapes(() => f(...args)));
+    const { value, outs } = resultsOf('recomputeGrad', result);
+    const wereRead = new Map([...readings, ...leaves.map((leaf, i) => [leaf, operands[i]] as const).filter(isReading)]);
     const op: RecordedOp = {
       name: f.name || 'recomputeGrad',
       vjps: [],
       pullAll: (cts) => {
         // Copies, so that a tensor passed twice gets its gradients apart; outer tapes see them made from the originals.
-        const copies = operands.map((t) => identity(t));
+        const copies = leaves.map((leaf) => (leaf instanceof Variable ? leaf : identity(leaf)));
         let k = 0;
-        const again = args.map((arg) => replaceOperands(arg, () => copies[k++] as Tensor)) as A;
+        const again = args.map((arg) => withLeaves(arg, () => copies[k++] as Tensor | Variable)) as A;
         const tape = new GradientTape();
-        const targets = tape.record(() => {
-          tape.watch(copies.filter((t) => isFloating(t.dtype)));
-          const flat: Tensor[] = [];
-          mapNested('recomputeGrad', f(...again), (leaf) => flat.push(leaf as Tensor));
-          return flat;
-        });
-        const grads = tape.gradient(targets, [...copies, ...variables], {
+        const targets = withReadings(wereRead, () =>
+          withStreamAt(place, () =>
+            tape.record(() => {
+              tape.watch(copies.filter((t) => isFloating(t.dtype)));
+              return leavesOf('recomputeGrad', f(...again));
+            }),
+          ),
+        );
+        return tape.gradient(targets, [...copies, ...variables], {
           outputGradients: cts as readonly Tensor[],
           unconnectedGradients: 'zero',
         });
-        return grads as Cotangent[];
       },
     };
-    recordMany(op, outs, all, null);
+    recordInstead(op, outs, [...operands, ...variables.map(readVariable)], []);
     return value;
   };
 }
 
-function replaceOperands(value: unknown, next: () => Tensor): unknown {
-  if (isArgument(value) || isHostArray(value)) return next();
-  if (Array.isArray(value)) return value.map((v) => replaceOperands(v, next));
-  if (isPlainObject(value)) {
-    return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, replaceOperands(v, next)]));
-  }
-  return isAside(value) ? value : next();
+function isReading(pair: readonly [Tensor | Variable, Tensor | undefined]): pair is readonly [Variable, Tensor] {
+  return pair[0] instanceof Variable;
+}
+
+/** The value with its tensors and variables replaced, in order; what holds none is the very same. */
+function withLeaves(value: unknown, next: () => Tensor | Variable): unknown {
+  if (isLeaf(value)) return next();
+  if (leavesOf('recomputeGrad', value).length === 0) return value;
+  if (Array.isArray(value)) return value.map((v) => withLeaves(v, next));
+  return Object.fromEntries(Object.entries(value as object).map(([key, v]) => [key, withLeaves(v, next)]));
 }
 
 /** f forwards, the identity backwards (straight-through); variables that f reads get no gradient. */
 export function gradPassThrough<A extends unknown[], V extends Nested<Tensor | Variable>>(
   f: (...args: A) => V,
 ): (...args: A) => V {
+  checkFunction('gradPassThrough', f);
   return (...args) => {
-    const { operands, result } = bodyOf(f, args);
-    const { value, outs } = freshResults('gradPassThrough', result);
+    const operands = operandsOf('gradPassThrough', args);
+    const { variables, result } = bodyOf('gradPassThrough', args, () => f(...args));
+    const { value, outs, under } = resultsOf('gradPassThrough', result);
     const op: RecordedOp = {
       name: 'gradPassThrough',
       vjps: [],
@@ -242,7 +298,7 @@ export function gradPassThrough<A extends unknown[], V extends Nested<Tensor | V
         return cts;
       },
     };
-    recordMany(op, outs, operands, null);
+    recordInstead(op, outs, [...operands, ...variables.map(readVariable)], under);
     return value;
   };
 }

@@ -2,7 +2,6 @@
 
 /** Every code that an error of gradtape can have. docs/errors.md says when. */
 export type ErrorCode =
-  | 'ERR_ACCUMULATOR'
   | 'ERR_ADDON'
   | 'ERR_AXIS'
   | 'ERR_CUSTOM_GRADIENT'
@@ -14,7 +13,6 @@ export type ErrorCode =
   | 'ERR_INTERNAL'
   | 'ERR_ISA'
   | 'ERR_NESTING'
-  | 'ERR_NO_GRADIENT'
   | 'ERR_NOT_A_TENSOR'
   | 'ERR_NUMERICS'
   | 'ERR_OPERATOR'

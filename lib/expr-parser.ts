@@ -1,17 +1,20 @@
 // Parses the formulas of `expr`: Python's operators and precedence, holes and op calls. It evaluates nothing and
 // knows no op: every operator is a call of the op that Python's operator stands for.
 
-/** A formula: a number, the hole `${index}`, or a call of an op (operators are calls too). */
+/** A call of an op; operators are calls too. */
+export interface ExprCall {
+  readonly kind: 'call';
+  readonly op: string;
+  readonly args: readonly ExprNode[];
+  readonly written: 'operator' | 'name';
+  readonly at: number; // column in the shown formula
+}
+
+/** A formula: a number, the hole `${index}`, or a call. */
 export type ExprNode =
   | { readonly kind: 'number'; readonly value: number }
   | { readonly kind: 'hole'; readonly index: number }
-  | {
-      readonly kind: 'call';
-      readonly op: string;
-      readonly args: readonly ExprNode[];
-      readonly written: 'operator' | 'name';
-      readonly at: number; // column in the shown formula
-    };
+  | ExprCall;
 
 type TokenKind = 'number' | 'hole' | 'name' | 'symbol' | 'end';
 
@@ -58,20 +61,34 @@ const HINTS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** The formula as an error message shows it: one line, holes as `${0}`. */
-export function showFormula(strings: readonly string[]): string {
+function showFormula(strings: readonly string[]): string {
   return strings.map((part, i) => part.replace(/\s/g, ' ') + (i + 1 < strings.length ? `\${${i}}` : '')).join('');
+}
+
+/** The formula, and below it a caret at a column. */
+export function pointAt(strings: readonly string[], at: number): string {
+  return `  ${showFormula(strings)}\n  ${' '.repeat(at)}^`;
 }
 
 /** A SyntaxError that points at a column of the shown formula. */
 export function formulaError(strings: readonly string[], at: number, problem: string): SyntaxError {
-  const error = new SyntaxError(`expr: ${problem}\n  ${showFormula(strings)}\n  ${' '.repeat(at)}^`);
+  const error = new SyntaxError(`expr: ${problem}\n${pointAt(strings, at)}`);
   return Object.assign(error, { code: 'ERR_EXPR' });
 }
+
+/** How many operations may stand inside or behind one another: a formula is read, and evaluated, by recursion. */
+const deepest = 500;
 
 /** Parses the literal parts of a template; a hole stands between each two of them. */
 export function parseExpr(strings: readonly string[]): ExprNode {
   const tokens = tokenize(strings);
   let position = 0;
+  let depth = 0;
+  const deeper = (at: number): void => {
+    if (++depth > deepest) {
+      throw formulaError(strings, at, `more than ${deepest} operations stand inside one another; cut the formula up`);
+    }
+  };
   const peek = (): Token => tokens[position] as Token;
   const symbol = (text: string): boolean => peek().kind === 'symbol' && peek().text === text;
   const fail = (token: Token, expected: string): never => {
@@ -95,11 +112,16 @@ export function parseExpr(strings: readonly string[]): ExprNode {
   }
 
   function leftAssociative(operand: () => ExprNode, table: ReadonlyMap<string, string>, once: boolean): ExprNode {
+    const outer = depth;
     let left = operand();
     for (let seen = 0; ; seen++) {
       const op = operatorIn(table);
-      if (op === undefined) return left;
+      if (op === undefined) {
+        depth = outer;
+        return left;
+      }
       const { at } = peek();
+      deeper(at);
       if (once && seen > 0) {
         throw formulaError(strings, at, 'comparisons do not chain here: write logicalAnd(a < b, b < c)');
       }
@@ -111,17 +133,20 @@ export function parseExpr(strings: readonly string[]): ExprNode {
   // Binds weaker than ** on its right: -x**2 is -(x**2), and 2**-1 is allowed.
   function signed(): ExprNode {
     if (symbol('+')) {
+      deeper(peek().at);
       position++;
       return signed();
     }
     if (symbol('-')) {
       const { at } = peek();
+      deeper(at);
       position++;
       return { kind: 'call', op: 'neg', args: [signed()], written: 'operator', at };
     }
     const base = primary();
     if (!symbol('**')) return base;
     const { at } = peek();
+    deeper(at);
     position++;
     return { kind: 'call', op: 'pow', args: [base, signed()], written: 'operator', at };
   }
@@ -133,6 +158,7 @@ export function parseExpr(strings: readonly string[]): ExprNode {
     if (token.kind === 'hole') return { kind: 'hole', index: token.value };
     if (token.kind === 'name') return call(token);
     if (token.text !== '(' || token.kind !== 'symbol') return fail(token, 'a number, a hole, an op or a parenthesis');
+    deeper(token.at);
     const inside = comparison();
     if (!symbol(')')) fail(peek(), "an operator or ')'");
     position++;
@@ -147,6 +173,7 @@ export function parseExpr(strings: readonly string[]): ExprNode {
         `a value goes in through a hole, \${${name.text}}; an op is called, ${name.text}(...)`,
       );
     }
+    deeper(name.at);
     position++;
     const args: ExprNode[] = [];
     while (!symbol(')')) {

@@ -1,10 +1,16 @@
 /** `expr`: formulas in a tagged template. Each template is parsed once, into closures that call the ops; nothing else is kept. */
+
+import { nearest } from './arguments.js';
 import type { DType } from './dtype.js';
 import { isFloating } from './dtype.js';
-import { ValueError } from './errors.js';
-import type { ExprNode } from './expr-parser.js';
-import { formulaError, parseExpr } from './expr-parser.js';
+import { GradtapeError, ValueError } from './errors.js';
+import type { ExprCall, ExprNode } from './expr-parser.js';
+import { formulaError, parseExpr, pointAt } from './expr-parser.js';
 import { asTensor, registry } from './op.js';
+import * as creation from './ops/creation.js';
+import { convertToTensor } from './ops/indexing.js';
+import * as random from './ops/random-namespace.js';
+import { suspended } from './tape.js';
 import { Tensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
 import { Variable } from './variable.js';
@@ -28,17 +34,37 @@ let latest: Formula = () => undefined;
  */
 export function expr(strings: TemplateStringsArray, ...holes: readonly ExprHole[]): Tensor {
   const formula = strings === latestStrings ? latest : formulaOf(strings);
-  const result = formula(holes);
-  return result instanceof Tensor ? result : asTensor('expr', result as TensorLike);
+  try {
+    const result = formula(holes);
+    place = -1;
+    if (result instanceof Variable) return result.value(); // a tensor of its own
+    return result instanceof Tensor ? result : asTensor('expr', result as TensorLike);
+  } catch (error) {
+    throw error instanceof GradtapeError ? pointed(error, strings) : error;
+  }
+}
+
+// Where the op stands that was called last; operands are evaluated before their op is called.
+let place = -1;
+
+/** The error, with the formula and the place in it of the op that threw. */
+function pointed(error: GradtapeError, strings: TemplateStringsArray): GradtapeError {
+  const at = place;
+  place = -1;
+  if (at < 0) return error;
+  const was = error.message;
+  error.message = `${was}\n${pointAt(strings.raw, at)}`;
+  if (error.stack) error.stack = error.stack.replace(was, () => error.message);
+  return error;
 }
 
 function formulaOf(strings: TemplateStringsArray): Formula {
-  if (!Array.isArray(strings) || !Array.isArray(strings.raw)) {
+  if (!isTemplate(strings)) {
     throw new ValueError('expr: it is the tag of a template, expr`...`, with values in holes; it takes no strings');
   }
   let formula = formulas.get(strings);
   if (!formula) {
-    formula = compile(parseExpr(strings.raw), strings.raw);
+    formula = compile(parseExpr(strings.raw), strings.raw).formula;
     formulas.set(strings, formula);
   }
   latestStrings = strings;
@@ -46,11 +72,20 @@ function formulaOf(strings: TemplateStringsArray): Formula {
   return formula;
 }
 
+function isTemplate(strings: unknown): strings is TemplateStringsArray {
+  try {
+    const { raw } = strings as TemplateStringsArray;
+    return Array.isArray(strings) && Array.isArray(raw) && raw.every((part) => typeof part === 'string');
+  } catch {
+    return false; // null, a revoked proxy
+  }
+}
+
 // Numbers among themselves stay numbers, as in Python: 1/3 is not rounded to the dtype of what comes after it.
-const numeric: ReadonlyMap<string, (a: number, b: number) => number | boolean> = new Map<
-  string,
-  (a: number, b: number) => number | boolean
->([
+type OnNumbers = (...numbers: number[]) => number | boolean;
+const minus: OnNumbers = (a) => -(a as number);
+type Binary = (a: number, b: number) => number | boolean;
+const operators: ReadonlyMap<string, OnNumbers> = new Map<string, Binary>([
   ['add', (a, b) => a + b],
   ['sub', (a, b) => a - b],
   ['mul', (a, b) => a * b],
@@ -64,7 +99,7 @@ const numeric: ReadonlyMap<string, (a: number, b: number) => number | boolean> =
   ['greaterEqual', (a, b) => a >= b],
   ['equal', (a, b) => a === b],
   ['notEqual', (a, b) => a !== b],
-]);
+]) as ReadonlyMap<string, OnNumbers>;
 
 // The sign is the divisor's, as in Python.
 function floormod(a: number, b: number): number {
@@ -72,57 +107,124 @@ function floormod(a: number, b: number): number {
   return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest;
 }
 
-function compile(node: ExprNode, strings: readonly string[]): Formula {
+/** A formula, and its value if it has no holes and is a number (or a comparison of numbers). */
+interface Compiled {
+  readonly formula: Formula;
+  readonly value?: number | boolean;
+}
+
+function compile(node: ExprNode, strings: readonly string[]): Compiled {
   if (node.kind === 'number') return constantFormula(node.value);
-  if (node.kind === 'hole') return holeFormula(node.index);
+  if (node.kind === 'hole') return { formula: holeFormula(node.index) };
   const fn = opNamed(node.op, node.at, strings);
   const args = node.args.map((arg) => compile(arg, strings));
-  const [x, y] = args;
-  if (node.written === 'operator' && x) {
-    if (!y) return negation(fn, x);
-    const onNumbers = numeric.get(node.op);
-    const [left, right] = node.args;
-    if (onNumbers && left?.kind === 'number' && right?.kind === 'number') {
-      return constantFormula(onNumbers(left.value, right.value));
-    }
-    // pow makes products of powers that are given as numbers.
-    const exponent = node.op === 'pow' ? number : literalOf(right);
-    return onNumbers ? operation(fn, onNumbers, [x, literalOf(left)], [y, exponent]) : call2(fn, x, y);
+  const formula = callOf(node, fn, args);
+  if (args.some((arg) => arg.value === undefined)) return { formula };
+  // No holes below: what comes out as a number is one once and for all. What throws does so when it is evaluated.
+  try {
+    const value = formula([]);
+    return typeof value === 'number' || typeof value === 'boolean' ? constantFormula(value) : { formula };
+  } catch {
+    return { formula };
   }
-  if (x && args.length === 1) return call1(fn, x);
-  if (x && y && args.length === 2) return call2(fn, x, y);
-  return (holes) => fn(...args.map((arg) => arg(holes)));
+}
+
+function callOf({ op, at, written }: ExprCall, fn: Fn, args: readonly Compiled[]): Formula {
+  const [x, y] = args;
+  const onNumbers = written === 'operator' ? operators.get(op) : doubled(op, fn);
+  if (x && args.length === 1) return call1(fn, at, x.formula, op === 'neg' ? minus : onNumbers);
+  if (x && y && args.length === 2) {
+    // pow makes products of powers that are given as numbers.
+    const exponent = op === 'pow' ? asItIs : literalOf(y.value);
+    return written === 'operator'
+      ? operation(fn, at, onNumbers, [x.formula, literalOf(x.value)], [y.formula, exponent])
+      : call2(fn, at, x.formula, y.formula, onNumbers);
+  }
+  const formulas = args.map((arg) => arg.formula);
+  return (holes) => {
+    const values = formulas.map((formula) => formula(holes));
+    place = at;
+    return onNumbers && values.every(isScalar) ? onNumbers(...(values as number[])) : fn(...values);
+  };
+}
+
+function isScalar(value: unknown): value is number | boolean {
+  return typeof value === 'number' || typeof value === 'boolean';
+}
+
+// Ops that are no kernel of one or two operands, but make numbers of numbers as those do.
+const scalarOps = new Set([
+  ...['where', 'clipByValue', 'squaredDifference'],
+  ...['leakyRelu', 'relu6', 'elu', 'selu', 'silu', 'gelu'].map((name) => `nn.${name}`),
+]);
+
+function isChoice(values: readonly unknown[]): boolean {
+  return values.length === 3 && typeof values[0] === 'boolean';
+}
+function chosen(values: readonly number[]): number {
+  return (values[0] ? values[1] : values[2]) as number;
+}
+
+/** The op on numbers alone: in double, by the kernels of float64, so that nothing is rounded to the dtype of what comes after it. */
+function doubled(name: string, fn: Fn): OnNumbers | undefined {
+  const op = registry.get(name);
+  if (name === 'where') return (...values) => (isChoice(values) ? chosen(values) : (fn(...values) as never));
+  const arity = op?.arity;
+  if (!op || !(arity || scalarOps.has(name))) return undefined;
+  return (...numbers) => {
+    if (!numbers.every((n) => typeof n === 'number') || (arity && numbers.length !== arity))
+      return fn(...numbers) as never;
+    const [first, ...more] = numbers;
+    const t = suspended(() => fn(asTensor(name, first as number, 'float64'), ...more)) as Tensor;
+    if (t.dtype === 'bool') return t.item() === 1;
+    return t.dtype === 'float64' && t.rank === 0 ? t.item() : (t as never);
+  };
+}
+
+/** Every op by its name; creation and random functions too. */
+const functions: ReadonlyMap<string, Fn> = new Map(
+  [
+    ...Object.entries(creation),
+    ...Object.entries(random).map(([name, fn]) => [`random.${name}`, fn] as const),
+    ['convertToTensor', convertToTensor] as const,
+  ].filter((entry): entry is [string, never] => typeof entry[1] === 'function'),
+);
+// Ops of the registry that are no methods, but exported.
+const exported: ReadonlySet<string> = new Set(['concat', 'stack', 'scatterNd']);
+
+function findOp(name: string): Fn | undefined {
+  const op = registry.get(exported.has(name) ? `internal.${name}` : name);
+  return op && (op.namespace !== 'internal' || exported.has(name)) ? (op.fn as Fn) : functions.get(name);
 }
 
 function opNamed(name: string, at: number, strings: readonly string[]): Fn {
-  const op = registry.get(name);
-  if (op && op.namespace !== 'internal') return op.fn as Fn;
-  const camel = name.replace(/^(tf|math)\./, '').replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-  const near = [camel, `nn.${camel}`, `linalg.${camel}`].find((other) => other !== name && registry.has(other));
+  const fn = findOp(name);
+  if (fn) return fn;
+  const bare = name.replace(/^(tf|math)\./, '').replace(/^(tf|math)\./, '');
+  const camel = bare.replace(/_([a-z\d])/g, (_, letter: string) => letter.toUpperCase());
+  const near =
+    [camel, `nn.${camel}`, `linalg.${camel}`, `random.${camel}`].find((other) => other !== name && findOp(other)) ??
+    nearest(
+      camel,
+      [...registry.keys(), ...exported, ...functions.keys()].filter((op) => op.length > 2 && findOp(op)),
+    );
   throw formulaError(strings, at, `there is no op '${name}'${near ? `: write '${near}'` : ''}`);
 }
 
-function constantFormula(value: number | boolean): Formula {
-  return () => value;
+function constantFormula(value: number | boolean): Compiled {
+  return { formula: () => value, value };
 }
 
 function holeFormula(index: number): Formula {
   return (holes) => holes[index];
 }
 
-function negation(fn: Fn, x: Formula): Formula {
-  return (holes) => {
-    const value = x(holes);
-    return typeof value === 'number' ? -value : fn(value);
-  };
-}
-
 type Literal = (value: number, beside: unknown) => unknown;
-const number: Literal = (value) => value;
+const asItIs: Literal = (value) => value;
 
 /** What makes an operand of a number. One that stands in the template becomes a tensor once for each dtype beside it. */
-function literalOf(node: ExprNode | undefined): Literal {
-  if (node?.kind !== 'number') return number;
+function literalOf(given: number | boolean | undefined): Literal {
+  if (typeof given !== 'number') return asItIs;
   const tensors = new Map<DType, Tensor>();
   return (value, beside) => {
     if (!(beside instanceof Tensor || beside instanceof Variable) || !isFloating(beside.dtype)) return value;
@@ -137,22 +239,33 @@ function literalOf(node: ExprNode | undefined): Literal {
 
 function operation(
   fn: Fn,
-  onNumbers: (a: number, b: number) => number | boolean,
+  at: number,
+  onNumbers: OnNumbers | undefined,
   [x, ofX]: readonly [Formula, Literal],
   [y, ofY]: readonly [Formula, Literal],
 ): Formula {
   return (holes) => {
     const a = x(holes);
     const b = y(holes);
-    if (typeof a === 'number') return typeof b === 'number' ? onNumbers(a, b) : fn(ofX(a, b), b);
+    place = at;
+    if (typeof a === 'number') return typeof b === 'number' && onNumbers ? onNumbers(a, b) : fn(ofX(a, b), b);
     return fn(a, typeof b === 'number' ? ofY(b, a) : b);
   };
 }
 
-function call1(fn: Fn, x: Formula): Formula {
-  return (holes) => fn(x(holes));
+function call1(fn: Fn, at: number, x: Formula, onNumbers: OnNumbers | undefined): Formula {
+  return (holes) => {
+    const a = x(holes);
+    place = at;
+    return onNumbers && typeof a === 'number' ? onNumbers(a) : fn(a);
+  };
 }
 
-function call2(fn: Fn, x: Formula, y: Formula): Formula {
-  return (holes) => fn(x(holes), y(holes));
+function call2(fn: Fn, at: number, x: Formula, y: Formula, onNumbers: OnNumbers | undefined): Formula {
+  return (holes) => {
+    const a = x(holes);
+    const b = y(holes);
+    place = at;
+    return onNumbers && typeof a === 'number' && typeof b === 'number' ? onNumbers(a, b) : fn(a, b);
+  };
 }

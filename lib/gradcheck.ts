@@ -1,5 +1,7 @@
 /** gradcheck: gradients against central differences, in float64. The entry `gradtape/gradcheck`. */
-import { GradtapeError, show, ValueError } from './errors.js';
+import { argument, callback, isA, type Kind, number, options, refused, thrownBy } from './arguments.js';
+import { isFloating } from './dtype.js';
+import { DTypeError, GradtapeError, show, ValueError } from './errors.js';
 import { GradientTape } from './gradient-tape.js';
 import { densify } from './indexed-slices.js';
 import { allocate } from './memory.js';
@@ -8,7 +10,7 @@ import { mul } from './ops/arithmetic.js';
 import * as random from './ops/random.js';
 import { cast, reduceSum } from './ops/structure.js';
 import { bufferTensor, Tensor } from './tensor.js';
-import type { TensorLike } from './variable.js';
+import { type TensorLike, Variable } from './variable.js';
 
 export interface GradcheckOptions {
   /** 2 checks the gradients of the gradients too. Default 1. */
@@ -30,14 +32,39 @@ export interface GradcheckResult {
   };
 }
 
+const gradcheckSpec = {
+  order: { expected: '1 or 2', read: (value) => (value === 1 || value === 2 ? value : refused) } as Kind<1 | 2>,
+  eps: number('a finite number > 0', Number.MIN_VALUE, Number.MAX_VALUE),
+  tol: number('a number >= 0', 0),
+} as const;
+
+function isList(value: unknown): value is readonly TensorLike[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false; // a revoked proxy
+  }
+}
+
 type Fn = (...inputs: Tensor[]) => Tensor;
+
+function outputOf(f: Fn, inputs: Tensor[]): unknown {
+  try {
+    return f(...inputs);
+  } catch (error) {
+    throw thrownBy('gradcheck', f, error);
+  }
+}
 
 /** sum(f * a fixed random cotangent): a scalar whose gradient checks every output at once. */
 function projected(f: Fn): Fn {
   return (...inputs) => {
-    const y = f(...inputs);
-    if (!(y instanceof Tensor))
-      throw new ValueError(`gradcheck: f must return a Tensor, got ${show(y)}`, 'ERR_NOT_A_TENSOR');
+    const value = outputOf(f, inputs);
+    const y = isA(value, Variable) ? value.value() : value;
+    if (!isA(y, Tensor)) throw new ValueError(`gradcheck: f must return a Tensor, got ${show(y)}`, 'ERR_NOT_A_TENSOR');
+    if (!isFloating(y.dtype)) {
+      throw new DTypeError(`gradcheck: f must return a tensor of float32 or float64, got ${y.dtype}`);
+    }
     return reduceSum(
       mul(y, cast(random.uniform(y.shape, { dtype: 'float64', seed: 1, minval: 0.5, maxval: 1.5 }), y.dtype)),
     );
@@ -86,15 +113,12 @@ function compare(f: Fn, inputs: readonly Tensor[], eps: number): GradcheckResult
  * Compares the gradients of f at the inputs (taken as float64) with central differences.
  * @throws GradtapeError ERR_GRADCHECK that names the worst element if an error exceeds `tol`
  */
-export function gradcheck(f: Fn, inputs: readonly TensorLike[], opts: GradcheckOptions = {}): GradcheckResult {
-  if (!Array.isArray(inputs))
-    throw new ValueError(`gradcheck: inputs must be an array, got ${show(inputs)}`, 'ERR_NOT_A_TENSOR');
-  const order = opts.order ?? 1;
-  if (order !== 1 && order !== 2)
-    throw new ValueError(`gradcheck: order must be 1 or 2, got ${show(order)}`, 'ERR_OPTION');
-  const eps = opts.eps ?? 1e-5;
-  const tol = opts.tol ?? (order === 1 ? 1e-6 : 1e-5);
-  const tensors = inputs.map((x) => cast(asTensor('gradcheck', x as TensorLike), 'float64'));
+export function gradcheck(f: Fn, inputs: readonly TensorLike[], opts?: GradcheckOptions): GradcheckResult {
+  argument('gradcheck', 'f', callback, f);
+  const list = isList(inputs) ? Array.from(inputs) : null;
+  if (!list) throw new ValueError(`gradcheck: inputs must be an array, got ${show(inputs)}`, 'ERR_NOT_A_TENSOR');
+  const { order = 1, eps = 1e-5, tol = order === 1 ? 1e-6 : 1e-5 } = options('gradcheck', gradcheckSpec, opts);
+  const tensors = list.map((x, i) => cast(asTensor('gradcheck', x, undefined, `inputs[${i}]`), 'float64'));
   let result = compare(f, tensors, eps);
   if (order === 2) {
     const scalar = projected(f);

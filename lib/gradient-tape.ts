@@ -4,24 +4,17 @@ import type { Seed } from './backward.js';
 import { backpropagate } from './backward.js';
 import { isFloating } from './dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from './errors.js';
-import type { IndexedSlices } from './indexed-slices.js';
 import { keysOf, mapNested, type Nested, partOf } from './nested.js';
 import { asTensor } from './op.js';
 import { accompany } from './pending.js';
 import { sameShape, showShape } from './shape.js';
+import type { Leaf, Mapped, Sources } from './sources.js';
 import type { Cotangent, Entry } from './tape.js';
 import { bound, crossedBlock, openBlock, pause, pop, push, Recording, resume } from './tape.js';
 import { Tensor, uniformTensor } from './tensor.js';
 import type { Opening } from './turn.js';
 import type { TensorLike } from './variable.js';
-import { Variable, variablesOf } from './variable.js';
-
-/** S with every tensor and variable replaced by R. */
-export type Mapped<S, R> = S extends Tensor | Variable
-  ? R
-  : S extends readonly unknown[] | object
-    ? { [K in keyof S]: Mapped<S[K], R> }
-    : never;
+import { isVariable, Variable, variablesOf } from './variable.js';
 
 export interface GradientTapeOptions {
   /** Any number of gradients instead of one set; held until the tape is disposed of. Default false. */
@@ -34,21 +27,42 @@ export interface GradientTapeOptions {
 
 export type UnconnectedGradients = 'none' | 'zero' | 'throw';
 
+/** What the pass needs of an AbortSignal. */
+export interface Signal {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  throwIfAborted(): void;
+}
+
 export interface GradientOptions {
   /** Cotangents of the targets, of their structure, shapes and dtypes; null for ones. */
   outputGradients?: Nested<TensorLike | null>;
   /** What a source without a path to a target gets: null (default), zeros, or an error. */
   unconnectedGradients?: UnconnectedGradients;
-  signal?: AbortSignal;
+  signal?: Signal;
 }
-
-type Leaf = Tensor | Variable;
 
 export function isLeaf(value: unknown): value is Leaf {
   try {
     return value instanceof Tensor || value instanceof Variable;
   } catch {
     return false; // a revoked proxy
+  }
+}
+
+type Targets = Nested<Leaf>;
+/** Every source gets a gradient. */
+type Connected = GradientOptions & { unconnectedGradients: 'zero' | 'throw' };
+/** What the tape was made with decides. */
+type Unsaid = GradientOptions & { unconnectedGradients?: undefined };
+
+declare global {
+  // As the compiler's lib esnext.disposable has them, which nobody need have.
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+  }
+  interface Disposable {
+    [Symbol.dispose](): void;
   }
 }
 
@@ -96,7 +110,7 @@ interface Pause {
  * Records the operations on what it watches, and gives gradients with respect to that. U says what its gradients without a path are,
  * where the call of `gradient` does not.
  */
-export class GradientTape<U extends UnconnectedGradients = 'none'> {
+export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients> {
   private readonly persistent: boolean;
   private readonly watches: boolean;
   private readonly unconnected: UnconnectedGradients;
@@ -225,7 +239,9 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
   }
 
   /** Makes tensors and variables leaves of this tape, so that gradients with respect to them can be asked for. */
-  watch(x: Nested<Leaf>): void {
+  watch(x: Nested<Leaf>): void;
+  watch<const T>(x: T & NoInfer<Sources<T>>): void;
+  watch(x: unknown): void {
     own(this, 'watch');
     if (arguments.length > 1) {
       throw new ValueError(
@@ -307,25 +323,32 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
    * Gradients of the sum of the targets with respect to the sources, in the structure of the sources.
    * A non-persistent tape is consumed by it.
    */
-  gradient<S extends Nested<Leaf>>(
-    target: Nested<Leaf | IndexedSlices>,
+  gradient<const S extends Nested<Leaf>>(target: Targets, sources: S, opts: Connected): Mapped<S, Tensor>;
+  gradient<const S extends Nested<Leaf>>(
+    target: Targets,
     sources: S,
-    opts: GradientOptions & { unconnectedGradients: 'zero' | 'throw' },
-  ): Mapped<S, Tensor>;
-  gradient<S extends Nested<Leaf>>(
-    target: Nested<Leaf | IndexedSlices>,
-    sources: S,
-    opts?: GradientOptions & { unconnectedGradients?: undefined },
+    opts?: Unsaid,
   ): Mapped<S, Tensor | Unconnected<U>>;
-  gradient<S extends Nested<Leaf>>(
-    target: Nested<Leaf | IndexedSlices>,
-    sources: S,
+  gradient<const S extends Nested<Leaf>>(target: Targets, sources: S, opts?: GradientOptions): Mapped<S, Tensor | null>;
+  gradient<const T, const S>(
+    target: T & NoInfer<Sources<T>>,
+    sources: S & NoInfer<Sources<S>>,
+    opts: Connected,
+  ): Mapped<S, Tensor>;
+  gradient<const T, const S>(
+    target: T & NoInfer<Sources<T>>,
+    sources: S & NoInfer<Sources<S>>,
+    opts?: Unsaid,
+  ): Mapped<S, Tensor | Unconnected<U>>;
+  gradient<const T, const S>(
+    target: T & NoInfer<Sources<T>>,
+    sources: S & NoInfer<Sources<S>>,
     opts?: GradientOptions,
   ): Mapped<S, Tensor | null>;
-  gradient(target: Nested<Leaf | IndexedSlices>, sources: Nested<Leaf>, opts?: GradientOptions): unknown {
+  gradient(target: unknown, sources: unknown, opts?: GradientOptions): unknown {
     own(this, 'gradient');
     const tape = this.ready();
-    if (arguments.length === 2 && !this.recording && isLeaf(sources) && target instanceof Tensor) {
+    if (arguments.length === 2 && !this.recording && isLeaf(sources) && isLeaf(target) && target instanceof Tensor) {
       const entry = isFloating(target.dtype) ? tape.find(target) : null;
       if (entry)
         return this.gradientOfOne({ entry, ct: uniformTensor(1, target.dtype, target.shape) }, target, sources);
@@ -371,12 +394,7 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
       }
     });
     if (from.some((s) => s instanceof Variable)) for (const t of targets) if (t instanceof Tensor) accompany(t);
-    let pulled: (Cotangent | null)[];
-    try {
-      pulled = backpropagate(seeds, entries, !this.persistent, given.signal);
-    } finally {
-      if (!this.persistent) this.consume('gradient');
-    }
+    const pulled = this.pull(tape, seeds, entries, given.signal);
     if (isLeaf(sources)) return direct[0] ?? pulled[0] ?? unconnectedValue(sources, unconnected, '');
     let i = 0;
     return mapNested('gradient', sources, (_, path) => {
@@ -390,11 +408,24 @@ export class GradientTape<U extends UnconnectedGradients = 'none'> {
   /** The usual call, without the rest's ceremony. */
   private gradientOfOne(seed: Seed, target: Tensor, source: Leaf): Tensor | null {
     if (source instanceof Variable) accompany(target);
+    const tape = this.tape as Recording;
+    const pulled = this.pull(tape, [seed], [entryOf(tape, source)]);
+    return (pulled[0] as Tensor | null) ?? unconnectedValue(source, this.unconnected, '');
+  }
+
+  /** One pass. A non-persistent tape is consumed when it begins, so that a rule that asks it again is told. */
+  private pull(
+    tape: Recording,
+    seeds: readonly Seed[],
+    sources: readonly (Entry | null)[],
+    signal?: Signal,
+  ): (Cotangent | null)[] {
+    tape.beginPass();
+    if (!this.persistent) this.consume('gradient');
     try {
-      const pulled = backpropagate([seed], [entryOf(this.tape as Recording, source)], !this.persistent);
-      return (pulled[0] as Tensor | null) ?? unconnectedValue(source, this.unconnected, '');
+      return backpropagate(seeds, sources, !this.persistent, signal);
     } finally {
-      if (!this.persistent) this.consume('gradient');
+      tape.endPass();
     }
   }
 
@@ -532,8 +563,8 @@ function sameKeys(expected: number | readonly string[], found: number | readonly
   return found.length === expected.length && expected.every((key) => found.includes(key));
 }
 
-function seedFor(t: Leaf | IndexedSlices, value: TensorLike, path: string): Tensor {
-  const g = asTensor('gradient: outputGradients', value, t.dtype);
+function seedFor(t: Leaf, value: TensorLike, path: string): Tensor {
+  const g = isVariable(value) ? value.value() : asTensor('gradient: outputGradients', value, t.dtype);
   if (g.dtype !== t.dtype) {
     throw new DTypeError(
       `gradient: outputGradients${path} has dtype ${g.dtype}, its target ${t.dtype}; write cast(g, '${t.dtype}')`,

@@ -11,7 +11,7 @@ import * as nn from './ops/nn.js';
 import type * as reduce from './ops/reduce.js';
 import type * as structure from './ops/structure.js';
 import type * as windows from './ops/windows.js';
-import type { Tensor } from './tensor.js';
+import { Tensor as Node } from './tensor.js';
 import { isVariable } from './variable.js';
 
 export { type Config, config, type DeviceInfo, deviceInfo } from './config.js';
@@ -31,15 +31,12 @@ export {
   type GradientOptions,
   GradientTape,
   type GradientTapeOptions,
-  type Mapped,
   type UnconnectedGradients,
 } from './gradient-tape.js';
 export { IndexedSlices } from './indexed-slices.js';
 export * as initializers from './initializers.js';
 export * as losses from './losses.js';
-export { clearMemory, memory } from './memory.js';
 export type { MemoryInfo } from './native.js';
-export type { Nested } from './nested.js';
 export {
   add,
   clipByValue,
@@ -98,9 +95,15 @@ export {
 export { at, concat, pad, reverse, slice, split, stack, stridedSlice, tile, unstack } from './ops/windows.js';
 export * as optimizers from './optimizers.js';
 export type { NestedArray } from './read.js';
-export { Tensor } from './tensor.js';
+export type { Leaf, Mapped, MustBeATensorOrVariable, Sources } from './sources.js';
+export { trainableVariables } from './trainable-variables.js';
+export { clearMemory, type MemoryInfo, memory } from './usage.js';
 export { type TensorLike, Variable, type VariableOptions, variable } from './variable.js';
 export { nn };
+
+export type Tensor = Node;
+/** The class of tensors. `constant()` and ops make them; `new` does not. */
+export const Tensor: abstract new (...args: never) => Tensor = Node;
 
 function tensorsIn(values: readonly unknown[]): Tensor[] {
   const tensors: Tensor[] = [];
@@ -122,7 +125,27 @@ export async function evaluateAsync(...values: readonly unknown[]): Promise<void
   await evaluateTensorsAsync(tensorsIn(values));
 }
 
-type Tail<F> = F extends (x: never, ...rest: infer R) => infer T ? (...rest: R) => T : never;
+/** A signature without its first argument. Where a pattern finds no overload of a function, it is of `unknown`. */
+type Rest<A extends unknown[], R> = unknown[] extends A ? unknown : (...rest: A) => R;
+/** A function of a tensor as a method: up to four overloads, each without the first argument. */
+type Tail<F> = F extends {
+  (x: never, ...rest: infer A1): infer R1;
+  (x: never, ...rest: infer A2): infer R2;
+  (x: never, ...rest: infer A3): infer R3;
+  (x: never, ...rest: infer A4): infer R4;
+}
+  ? Rest<A1, R1> & Rest<A2, R2> & Rest<A3, R3> & Rest<A4, R4>
+  : F extends {
+        (x: never, ...rest: infer A1): infer R1;
+        (x: never, ...rest: infer A2): infer R2;
+        (x: never, ...rest: infer A3): infer R3;
+      }
+    ? Rest<A1, R1> & Rest<A2, R2> & Rest<A3, R3>
+    : F extends { (x: never, ...rest: infer A1): infer R1; (x: never, ...rest: infer A2): infer R2 }
+      ? Rest<A1, R1> & Rest<A2, R2>
+      : F extends (x: never, ...rest: infer A) => infer R
+        ? (...rest: A) => R
+        : never;
 type Methods<M, Skip = never> = {
   [K in Exclude<keyof M, Skip> as M[K] extends (...args: never[]) => unknown ? K : never]: Tail<M[K]>;
 };
@@ -135,7 +158,15 @@ export interface TensorMethods
     Methods<typeof reduce, 'rootAtZero'>,
     Methods<
       typeof structure,
-      'reshapeTo' | 'spread' | 'sumTo' | 'zeroOf' | 'reducedShape' | 'reduceNodes' | 'reduceArguments'
+      | 'reshapeTo'
+      | 'spread'
+      | 'sumTo'
+      | 'zeroOf'
+      | 'reducedShape'
+      | 'reduceNodes'
+      | 'reduceArguments'
+      | 'connect'
+      | 'linked'
     >,
     Methods<typeof windows, NotMethods>,
     Methods<typeof indexing, NotMethods>,

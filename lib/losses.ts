@@ -1,22 +1,154 @@
-/** Losses of a batch, averaged: Keras' functions with their argument order (truth, prediction). */
-import { sub } from './ops/arithmetic.js';
-import { square } from './ops/math.js';
-import { softmaxCrossEntropyWithLogits, sparseSoftmaxCrossEntropyWithLogits } from './ops/nn.js';
+/** Losses: Keras' functions with their argument order (truth, prediction). One loss an example, unless a reduction is asked for. */
+import { boolean, integer, type Kind, number, oneOf, options, refused } from './arguments.js';
+import { isFloating } from './dtype.js';
+import { DTypeError, ShapeError } from './errors.js';
+import { asTensor, dtypeOf } from './op.js';
+import { add, clipByValue, div, maximum, mul, neg, notEqual, sub, where } from './ops/arithmetic.js';
+import { log, square } from './ops/math.js';
 import { reduceMean } from './ops/reduce.js';
-import type { Tensor } from './tensor.js';
+import { softmaxCrossEntropyWithLogits, sparseCrossEntropy, wholeLabels } from './ops/softmax.js';
+import { cast, expandDims, reduceSum, squeeze, transpose } from './ops/structure.js';
+import { broadcastShapes, checkAxis, sameShape, showShape } from './shape.js';
+import { isKnown, type Tensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
 
-/** mean((prediction - truth)^2) over all elements. */
-export function meanSquaredError(truth: TensorLike, prediction: TensorLike): Tensor {
-  return reduceMean(square(sub(prediction, truth)));
+export interface LossOptions {
+  /** What becomes of the losses of all examples: themselves (default), their sum or their mean. */
+  reduction?: 'none' | 'sum' | 'mean';
+}
+export interface CrossentropyOptions extends LossOptions {
+  /** Predictions are logits, not probabilities. Default false. */
+  fromLogits?: boolean;
+  /** Where the classes are. Default: the last axis. */
+  axis?: number;
+}
+export interface CategoricalCrossentropyOptions extends CrossentropyOptions {
+  /** How much of the truth is spread evenly over all classes, 0 to 1. Default 0. */
+  labelSmoothing?: number;
+}
+export interface SparseCategoricalCrossentropyOptions extends CrossentropyOptions {
+  /** Examples of this class have no loss, and no part in a mean. */
+  ignoreClass?: number;
 }
 
-/** Mean cross entropy of int32 class labels and logits. */
-export function sparseCategoricalCrossentropy(labels: TensorLike, logits: TensorLike): Tensor {
-  return reduceMean(sparseSoftmaxCrossEntropyWithLogits(labels, logits));
+const axisKind: Kind<number> = {
+  expected: 'a whole number',
+  code: 'ERR_AXIS',
+  read: (value) => (Number.isInteger(value) ? (value as number) : refused),
+};
+const lossSpec = { reduction: oneOf(['none', 'sum', 'mean']) } as const;
+const crossentropySpec = { ...lossSpec, fromLogits: boolean, axis: axisKind } as const;
+const categoricalSpec = { ...crossentropySpec, labelSmoothing: number('a number from 0 to 1', 0, 1) } as const;
+const sparseSpec = { ...crossentropySpec, ignoreClass: integer(-(2 ** 31), 2 ** 31 - 1) } as const;
+
+type Reduction = LossOptions['reduction'];
+
+function reduced(losses: Tensor, reduction: Reduction): Tensor {
+  if (reduction === 'sum') return reduceSum(losses);
+  return reduction === 'mean' ? reduceMean(losses) : losses;
 }
 
-/** Mean cross entropy of label probabilities and logits. */
-export function categoricalCrossentropy(labels: TensorLike, logits: TensorLike): Tensor {
-  return reduceMean(softmaxCrossEntropyWithLogits(labels, logits));
+/** Predictions; their order is told to whoever has swapped them with the truth. */
+function predictions(op: string, yTrue: TensorLike, yPred: TensorLike): Tensor {
+  const like = dtypeOf(yTrue);
+  const p = asTensor(op, yPred, like && isFloating(like) ? like : undefined, 'yPred');
+  if (isFloating(p.dtype)) return p;
+  throw new DTypeError(`${op}: yPred must be float32 or float64, got ${p.dtype}; yTrue comes first, then yPred`);
+}
+
+/** The truth beside predictions: whole numbers and booleans take their dtype, as in Keras. */
+function truthBeside(op: string, yTrue: TensorLike, p: Tensor): Tensor {
+  const t = asTensor(op, yTrue, p.dtype, 'yTrue');
+  if (t.dtype === p.dtype) return t;
+  if (!isFloating(t.dtype)) return cast(t, p.dtype);
+  throw new DTypeError(`${op}: yTrue has dtype ${t.dtype}, yPred ${p.dtype}; write cast(yTrue, '${p.dtype}')`);
+}
+
+/** Keras: a last axis of length 1 that only one of them has is added to the other if that is a vector, else taken away. */
+function sameRank(t: Tensor, p: Tensor): [Tensor, Tensor] {
+  const fit = (long: Tensor, short: Tensor): [Tensor, Tensor] => {
+    if (long.rank !== short.rank + 1 || long.shape[long.rank - 1] !== 1) return [long, short];
+    return short.rank === 1 ? [long, expandDims(short, -1)] : [squeeze(long, -1), short];
+  };
+  if (t.rank >= p.rank) return fit(t, p);
+  const [long, short] = fit(p, t);
+  return [short, long];
+}
+
+/**
+ * The mean of (yTrue - yPred)^2 over the last axis.
+ * @throws ShapeError, DTypeError for operands that do not fit each other; ValueError ERR_OPTION for an option
+ */
+export function meanSquaredError(yTrue: TensorLike, yPred: TensorLike, opts?: LossOptions): Tensor {
+  const op = 'losses.meanSquaredError';
+  const { reduction } = options(op, lossSpec, opts);
+  const given = predictions(op, yTrue, yPred);
+  const [t, p] = sameRank(truthBeside(op, yTrue, given), given);
+  if (broadcastShapes(op, t.shape, p.shape).length === 0) {
+    throw new ShapeError(`${op}: expected at least one axis, whose mean is taken, got scalars`);
+  }
+  return reduced(reduceMean(square(sub(t, p)), -1), reduction);
+}
+
+// Keras' epsilon: probabilities are kept this far from 0 and 1.
+const epsilon = 1e-7;
+const clipped = (p: Tensor): Tensor => clipByValue(p, epsilon, 1 - epsilon);
+
+/**
+ * -sum(yTrue * log(yPred)) along the axis of classes. Predictions are probabilities, made to sum to 1, unless `fromLogits`.
+ * @throws ShapeError, DTypeError for operands that do not fit each other; ValueError ERR_OPTION for an option
+ */
+export function categoricalCrossentropy(
+  yTrue: TensorLike,
+  yPred: TensorLike,
+  opts?: CategoricalCrossentropyOptions,
+): Tensor {
+  const op = 'losses.categoricalCrossentropy';
+  const { reduction, fromLogits = false, axis = -1, labelSmoothing = 0 } = options(op, categoricalSpec, opts);
+  const p = predictions(op, yTrue, yPred);
+  let t = truthBeside(op, yTrue, p);
+  if (!sameShape(t.shape, p.shape)) {
+    const hint = t.rank < p.rank ? '; for classes as whole numbers there is sparseCategoricalCrossentropy' : '';
+    throw new ShapeError(`${op}: yTrue ${showShape(t.shape)} and yPred ${showShape(p.shape)} differ in shape${hint}`);
+  }
+  const d = checkAxis(op, axis, p.rank);
+  if (labelSmoothing > 0) t = add(mul(t, 1 - labelSmoothing), labelSmoothing / (p.shape[d] as number));
+  if (fromLogits) return reduced(softmaxCrossEntropyWithLogits(t, p, d), reduction);
+  const shares = div(p, reduceSum(p, d, { keepdims: true }));
+  return reduced(neg(reduceSum(mul(t, log(clipped(shares))), d)), reduction);
+}
+
+/**
+ * -log(yPred[class]) for classes yTrue: whole numbers, of yPred's shape without the axis of classes (or with 1 there). Predictions
+ * are probabilities, made to sum to 1, unless `fromLogits`.
+ * @throws ValueError ERR_INDEX for a label that is no class; ShapeError, DTypeError for labels that do not fit
+ */
+export function sparseCategoricalCrossentropy(
+  yTrue: TensorLike,
+  yPred: TensorLike,
+  opts?: SparseCategoricalCrossentropyOptions,
+): Tensor {
+  const op = 'losses.sparseCategoricalCrossentropy';
+  const { reduction, fromLogits = false, axis = -1, ignoreClass } = options(op, sparseSpec, opts);
+  let t = asTensor(op, yTrue, undefined, 'yTrue');
+  let p = asTensor(op, yPred, undefined, 'yPred');
+  if (!isFloating(p.dtype)) {
+    throw new DTypeError(
+      `${op}: yPred must be float32 or float64, got ${p.dtype}; yTrue (classes) comes first, then yPred`,
+    );
+  }
+  if (p.rank === 0) throw new ShapeError(`${op}: yPred must be [..., classes], got shape []`);
+  const d = checkAxis(op, axis, p.rank);
+  if (t.rank === p.rank && t.shape[d] === 1) t = squeeze(t, d);
+  if (d !== p.rank - 1) p = transpose(p, [...p.shape.keys()].filter((axis) => axis !== d).concat(d)); // classes last
+  // TensorFlow's form: what softmax makes of log(p) is p, made to sum to 1.
+  const logits = fromLogits ? p : log(clipped(p));
+  if (ignoreClass === undefined) return reduced(sparseCrossEntropy(op, t, logits, 'yTrue', 'yPred'), reduction);
+  const whole = wholeLabels(op, t, 'yTrue');
+  const counts = notEqual(whole, ignoreClass);
+  const classes = where(counts, whole, 0);
+  if (isKnown(t)) classes.dataSync(); // so that labels are checked now
+  const losses = where(counts, sparseCrossEntropy(op, classes, logits, 'yTrue', 'yPred'), 0);
+  if (reduction !== 'mean') return reduced(losses, reduction);
+  return div(reduceSum(losses), maximum(reduceSum(cast(counts, p.dtype)), 1));
 }

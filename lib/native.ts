@@ -32,6 +32,7 @@ interface Addon {
   addressOf(buffer: ArrayBuffer): number;
   track(owner: object, bytes: number, block: number): void;
   released(): number[] | undefined;
+  free(buffer: ArrayBuffer): void;
   memory(): MemoryInfo;
   rest(): void;
   clear(): void;
@@ -338,6 +339,11 @@ atRest({ work: () => runs, giveBack: () => addon.rest() });
 /** Address of a buffer's data. The first write to a large one is made cheap, if the system can. */
 export function addressOf(buffer: ArrayBuffer): number {
   return addon.addressOf(buffer);
+}
+
+/** Frees a buffer that nobody has: now, not when V8 collects. */
+export function free(buffer: ArrayBuffer): void {
+  addon.free(buffer);
 }
 
 /** Counts so many bytes in `memory()` for as long as the owner lives. `released` tells of the block then; -1 for none. */

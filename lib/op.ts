@@ -31,11 +31,11 @@ export function likeOf(x: unknown): DType | undefined {
 
 /** The tensor of an operand; a variable is read. */
 export function asTensor(op: string, x: TensorLike, like?: DType, name = 'x'): Tensor {
-  if (isTensor(x)) return x;
   if (typeof x === 'number') {
     if (like === undefined || like === 'float32') return uniformTensor(Math.fround(x), 'float32', scalarShape);
     if (like === 'float64') return uniformTensor(x, 'float64', scalarShape);
   }
+  if (isTensor(x)) return x;
   if (isVariable(x)) return readVariable(x);
   return fromValue(op, x, undefined, undefined, like, name);
 }
@@ -61,7 +61,11 @@ export function asTensors(op: string, values: readonly TensorLike[], names?: rea
   let like: DType | undefined;
   for (const value of values) like ??= likeOf(value);
   const tensors = Array.from(values, (value, i) => asTensor(op, value, like, names?.[i] ?? `values[${i}]`));
-  for (const t of tensors) if (t.dtype !== tensors[0]?.dtype) throw mixed(op, tensors[0] as Tensor, t);
+  const odd = tensors.findIndex((t) => t.dtype !== tensors[0]?.dtype);
+  if (odd > 0) {
+    const [first, other] = names ? [names[0], names[odd]] : ['values[0]', `values[${odd}]`];
+    throw mixed(op, tensors[0] as Tensor, tensors[odd] as Tensor, first, other);
+  }
   return tensors;
 }
 
@@ -69,7 +73,7 @@ const kCast = opcodeOf('cast');
 
 /**
  * Indices as int32: int32 and uint8 tensors, numbers and nested arrays of whole numbers, and float tensors whose elements are known
- * and whole. Pending floats are not looked at: they are refused, so that nothing depends on what somebody looked at before.
+ * and whole. Pending floats are not computed for it: they are refused.
  */
 export function asIndices(op: string, x: TensorLike, name = 'indices'): Tensor {
   const known = isTensor(x) || isVariable(x);
@@ -86,9 +90,10 @@ export function asIndices(op: string, x: TensorLike, name = 'indices'): Tensor {
   throw new DTypeError(`${op}: ${name} must be int32, got ${t.dtype}; write cast(${name}, 'int32')`);
 }
 
-export function mixed(op: string, x: Tensor, y: Tensor): DTypeError {
+/** @param first and `second`: the arguments' names */
+export function mixed(op: string, x: Tensor, y: Tensor, first = 'x', second = 'y'): DTypeError {
   return new DTypeError(
-    `${op}: operands have dtypes ${x.dtype} and ${y.dtype}; nothing is converted silently: write cast(x, '${y.dtype}') or cast(y, '${x.dtype}')`,
+    `${op}: operands have dtypes ${x.dtype} and ${y.dtype}; nothing is converted silently: write cast(${first}, '${y.dtype}') or cast(${second}, '${x.dtype}')`,
   );
 }
 
@@ -187,6 +192,11 @@ export function fromOut(f: (ct: Tensor, out: Tensor, e: Entry) => Pulled): Vjp {
 }
 export function fromXOut(f: (ct: Tensor, x: Tensor, out: Tensor, e: Entry) => Pulled): Vjp {
   return { needs: keep.x | keep.out, pull: (ct, e) => f(ct, e.x as Tensor, e.out as Tensor, e) };
+}
+
+/** An op whose result has no gradient; the result itself is on the tape. */
+export function withoutGradient(name: string): RecordedOp {
+  return { name, vjps: [null] };
 }
 
 // ---- the registry ----
@@ -316,10 +326,26 @@ function folded(
   return t;
 }
 
-/** An op on uint8 by the kernel of int32; what leaves uint8 wraps around. */
-function narrow(name: string, opcode: number, x: Tensor, y: Tensor | null, shape: Shape): Tensor {
+/** An op on a dtype for which it has no kernel: uint8 by that of int32 (what leaves uint8 wraps around), integers that stay as they are. */
+function besides(
+  name: string,
+  opcode: number,
+  dtypes: readonly DType[],
+  { bytes, sameIntegers }: Placement,
+  x: Tensor,
+  y: Tensor | null,
+): Tensor {
+  if (sameIntegers && (x.dtype === 'int32' || x.dtype === 'uint8')) return aliasOf(x);
+  if (!bytes || x.dtype !== 'uint8') throw unsupported(name, x.dtype, dtypes);
+  const shape = y ? broadcastShapes(name, x.shape, y.shape) : x.shape;
   const wide = (t: Tensor): Tensor => node(name, kCast, 'int32', t.shape, t);
   return done(node(name, kCast, 'uint8', shape, node(name, opcode, 'int32', shape, wide(x), y && wide(y))));
+}
+
+/** The error as users get it: a revoked proxy throws wherever it is touched, also at `instanceof`. */
+function said(op: string, error: unknown): unknown {
+  if (!(error instanceof TypeError) || !error.message.includes('revoked')) return error;
+  return new GradtapeError('ERR_NOT_A_TENSOR', `${op}: an operand is a proxy that has been revoked`, error);
 }
 
 /** An elementwise op of one operand. `rule` null: its result has no gradient. */
@@ -330,18 +356,21 @@ export function unary(name: string, rule: Vjp | null, more: Placement = {}): Fn1
   const { fold } = more;
   const fn = function (value: TensorLike): Tensor {
     if (arguments.length > 1) refuseExtra(name, arguments[1], arguments[2]);
-    const x = isTensor(value) ? value : asTensor(name, value, dtypes.includes('float32') ? undefined : dtypes[0]);
-    if (!(takesFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) {
-      if (x.dtype === 'uint8' && more.bytes) return narrow(name, opcode, x, null, x.shape);
-      if (more.sameIntegers && (x.dtype === 'int32' || x.dtype === 'uint8')) return aliasOf(x);
-      throw unsupported(name, x.dtype, dtypes);
+    try {
+      const x =
+        value instanceof Tensor ? value : asTensor(name, value, dtypes.includes('float32') ? undefined : dtypes[0]);
+      if (!(takesFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) {
+        return besides(name, opcode, dtypes, more, x, null);
+      }
+      const t =
+        fold && x.uniform !== undefined && isFloating(x.dtype)
+          ? folded(name, fold, x, 0, x.dtype, x.shape)
+          : node(name, opcode, toBool ? 'bool' : x.dtype, x.shape, x);
+      if (isRecording()) record1(op, t, x, null);
+      return done(t);
+    } catch (error) {
+      throw said(name, error);
     }
-    const t =
-      fold && x.uniform !== undefined && isFloating(x.dtype)
-        ? folded(name, fold, x, 0, x.dtype, x.shape)
-        : node(name, opcode, toBool ? 'bool' : x.dtype, x.shape, x);
-    if (rule && isRecording()) record1(op, t, x, null);
-    return done(t);
   };
   const namespace = more.namespace ?? '';
   register({
@@ -365,22 +394,23 @@ export function binary(name: string, rules: { x: Vjp | null; y: Vjp | null } | n
   const only = dtypes.length === 1 ? dtypes[0] : undefined;
   const fn = function (left: TensorLike, right: TensorLike): Tensor {
     if (arguments.length > 2) refuseExtra(name, arguments[2], arguments[3]);
-    const x = isTensor(left) ? left : asTensor(name, left, likeOf(right) ?? only);
-    const y = isTensor(right) ? right : beside(name, right, x.dtype);
-    if (x.dtype !== y.dtype) throw mixed(name, x, y);
-    if (!(takesFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) {
-      if (x.dtype === 'uint8' && more.bytes) {
-        return narrow(name, opcode, x, y, broadcastShapes(name, x.shape, y.shape));
+    try {
+      const x = left instanceof Tensor ? left : asTensor(name, left, likeOf(right) ?? only);
+      const y = right instanceof Tensor ? right : beside(name, right, x.dtype);
+      if (x.dtype !== y.dtype) throw mixed(name, x, y);
+      if (!(takesFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) {
+        return besides(name, opcode, dtypes, more, x, y);
       }
-      throw unsupported(name, x.dtype, dtypes);
+      const shape = x.shape === y.shape ? x.shape : broadcastShapes(name, x.shape, y.shape);
+      const t =
+        fold && x.uniform !== undefined && y.uniform !== undefined && isFloating(x.dtype)
+          ? folded(name, fold, x, y.uniform, x.dtype, shape)
+          : node(name, opcode, toBool ? 'bool' : x.dtype, shape, x, y);
+      if (isRecording()) record2(op, t, x, y, null);
+      return done(t);
+    } catch (error) {
+      throw said(name, error);
     }
-    const shape = x.shape === y.shape ? x.shape : broadcastShapes(name, x.shape, y.shape);
-    const t =
-      fold && x.uniform !== undefined && y.uniform !== undefined && isFloating(x.dtype)
-        ? folded(name, fold, x, y.uniform, x.dtype, shape)
-        : node(name, opcode, toBool ? 'bool' : x.dtype, shape, x, y);
-    if (rules && isRecording()) record2(op, t, x, y, null);
-    return done(t);
   };
   const namespace = more.namespace ?? '';
   const called = more.fn ?? fn;

@@ -1,6 +1,8 @@
 /** Optimizers with Keras' defaults. A step only assigns pending values; they are computed with whatever is looked at next. */
 import {
+  argument,
   boolean,
+  callback,
   isA,
   isPlainObject,
   type Kind,
@@ -10,6 +12,8 @@ import {
   refused,
   type Spec,
   showDeep,
+  string,
+  thrownBy,
 } from './arguments.js';
 import { isFloating } from './dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from './errors.js';
@@ -21,6 +25,7 @@ import { add, div, minimum, mul, sub } from './ops/arithmetic.js';
 import { sqrt, square } from './ops/math.js';
 import { cast, reduceSum } from './ops/structure.js';
 import { sameShape, scalarShape, showShape } from './shape.js';
+import type { Sources } from './sources.js';
 import { suspended } from './tape.js';
 import { Tensor, uniformTensor } from './tensor.js';
 import { Variable } from './variable.js';
@@ -90,6 +95,15 @@ interface Trained {
 type Applied = readonly [Tensor | IndexedSlices, Variable];
 const nothing: readonly never[] = [];
 
+/** What a user's function returns. */
+function called<A, T>(op: string, fn: (argument: A) => T, argument: A): T {
+  try {
+    return fn(argument);
+  } catch (error) {
+    throw thrownBy(op, fn, error);
+  }
+}
+
 /** What lossFn returned that is no loss: kept from `record`, which looks into what it gets. */
 class NoLoss {
   readonly value: unknown;
@@ -110,6 +124,9 @@ export abstract class Optimizer {
   #learningRate: LearningRate;
 
   constructor(name: string, opts: OptimizerOptions, defaultRate: number) {
+    argument('Optimizer', 'name', string, name);
+    argument('Optimizer', 'defaultRate', rateKind, defaultRate);
+    if (!isPlainObject(opts)) throw new ValueError(`${name}: expected options, got ${show(opts)}`, 'ERR_OPTION');
     const { learningRate, clipnorm, globalClipnorm, weightDecay } = opts;
     const read = options(name, common, { learningRate, clipnorm, globalClipnorm, weightDecay });
     if (read.clipnorm !== undefined && read.globalClipnorm !== undefined) {
@@ -182,7 +199,9 @@ export abstract class Optimizer {
    * Makes the slots of the variables, in their order. The first step does it for all variables it is given; by hand it is needed
    * where slots are restored before.
    */
-  build(variables: Nested<Variable>): this {
+  build(variables: Nested<Variable>): this;
+  build<V>(variables: V & NoInfer<Sources<V, Variable>>): this;
+  build(variables: unknown): this {
     const op = Optimizer.#called(this, 'build');
     for (const v of leavesOf(op, variables)) this.#trainedOf(op, v);
     return this;
@@ -196,6 +215,10 @@ export abstract class Optimizer {
    */
   applyGradients(pairs: Iterable<GradientPair>): this;
   applyGradients(gradients: Nested<Gradient>, variables: Nested<Variable>): this;
+  applyGradients<G, V>(
+    gradients: G & NoInfer<Sources<G, Gradient | undefined>>,
+    variables: V & NoInfer<Sources<V, Variable>>,
+  ): this;
   applyGradients(gradients: unknown, variables?: unknown): this {
     const op = Optimizer.#called(this, 'applyGradients');
     this.#apply(op, variables === undefined ? pairsOf(op, gradients) : matched(op, gradients, variables));
@@ -206,15 +229,15 @@ export abstract class Optimizer {
    * Runs lossFn on a tape and applies the gradients of the variables. Returns the loss.
    * @throws what applyGradients throws; GradtapeError ERR_NOT_A_TENSOR if lossFn returns no tensor
    */
-  minimize(lossFn: (tape: GradientTape) => Tensor | Variable, variables: Nested<Variable>): Tensor {
+  minimize(lossFn: (tape: GradientTape) => Tensor | Variable, variables: Nested<Variable>): Tensor;
+  minimize<V>(lossFn: (tape: GradientTape) => Tensor | Variable, variables: V & NoInfer<Sources<V, Variable>>): Tensor;
+  minimize(lossFn: (tape: GradientTape) => Tensor | Variable, variables: unknown): Tensor {
     const op = Optimizer.#called(this, 'minimize');
-    if (typeof lossFn !== 'function') {
-      throw new ValueError(`${op}: lossFn must be a function that computes the loss, got ${show(lossFn)}`);
-    }
+    argument(op, 'lossFn', callback, lossFn);
     const list = leavesOf(op, variables);
     const tape = new Tape();
     const loss = tape.record((): unknown => {
-      const value: unknown = lossFn(tape);
+      const value = called(op, lossFn as (tape: GradientTape) => unknown, tape);
       if (isA(value, Variable)) return value.value();
       return isA(value, Tensor) || isA(value, Promise) ? value : new NoLoss(value);
     });
@@ -263,7 +286,7 @@ export abstract class Optimizer {
   #rate(op: string, step: number): number {
     const rate = this.#learningRate;
     if (typeof rate === 'number') return rate;
-    const told = typeof rate === 'function' ? rate(step) : rate;
+    const told = typeof rate === 'function' ? called(op, rate, step) : rate;
     const t = isA(told, Variable) ? told.peek() : told;
     const value: unknown = isA(t, Tensor) && t.size === 1 ? t.item() : t;
     if (isRate(value)) return value;
@@ -450,6 +473,7 @@ function walk(
 }
 
 function isIterable(value: unknown): value is Iterable<unknown> {
+  if (ArrayBuffer.isView(value)) return false; // of numbers; one that is detached cannot even be looped over
   try {
     return typeof (value as Iterable<unknown> | null | undefined)?.[Symbol.iterator] === 'function';
   } catch {

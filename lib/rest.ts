@@ -1,5 +1,6 @@
 /** Rest: when a program that needed much memory does nothing for a second. Knows no memory. */
 import { setTimeout } from 'node:timers'; // no test runner's fake ones
+import { runInThisContext } from 'node:vm';
 
 interface Holder {
   /** Grows with every use. */
@@ -11,6 +12,7 @@ interface Holder {
 const restTime = 1000; // ms
 const holders: Holder[] = [];
 let timer: NodeJS.Timeout | null = null;
+let before = 0; // the work when it was set
 
 /** Is told of rests. */
 export function atRest(holder: Holder): void {
@@ -26,11 +28,17 @@ function workSoFar(): number {
 /** Waits for a rest; keeps no process alive. A loop that never yields has none. */
 export function expectRest(): void {
   if (timer) return;
-  const before = workSoFar();
-  timer = setTimeout(() => {
-    timer = null;
-    if (workSoFar() !== before) expectRest();
-    else for (const holder of holders) holder.giveBack();
-  }, restTime);
+  before = workSoFar();
+  timer = setTimeout(call, restTime, self);
   timer.unref();
 }
+
+function look(): void {
+  timer = null;
+  if (workSoFar() !== before) expectRest();
+  else for (const holder of holders) holder.giveBack();
+}
+
+// The timer does not keep this copy of the library alive: a function that is born here would.
+const call = runInThisContext('(ref) => ref.deref()?.()') as (ref: WeakRef<() => void>) => void;
+const self = new WeakRef(look);

@@ -1,5 +1,5 @@
 /** Shapes: checking, broadcasting, axes. Pure arithmetic on lists of lengths. */
-import { listOf, showDeep } from './arguments.js';
+import { isOptions, listOf, showDeep } from './arguments.js';
 import { type ErrorCode, ShapeError, show, ValueError } from './errors.js';
 
 export type Shape = readonly number[];
@@ -106,6 +106,7 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
 /** One axis, negative ones counted from the end. */
 export function checkAxis(op: string, axis: unknown, rank: number, name = 'axis'): number {
   if (typeof axis !== 'number' || !Number.isInteger(axis)) {
+    if (isOptions(axis)) throw optionsForAxis(op, name, axis);
     throw new ShapeError(`${op}: ${name} must be a whole number, got ${showDeep(axis)}`, 'ERR_AXIS');
   }
   if (axis < -rank || axis >= rank) {
@@ -114,10 +115,18 @@ export function checkAxis(op: string, axis: unknown, rank: number, name = 'axis'
   return axis < 0 ? axis + rank : axis + 0; // no -0
 }
 
+function optionsForAxis(op: string, name: string, given: unknown): ValueError {
+  return new ValueError(
+    `${op}: ${name} is an argument of its own, not an option; expected a whole number, got ${show(given)}`,
+    'ERR_OPTION',
+  );
+}
+
 /** A set of axes in ascending order; all of them for undefined or null. */
 export function checkAxes(op: string, axis: unknown, rank: number): number[] {
   if (axis === undefined || axis === null) return Array.from({ length: rank }, (_, i) => i);
   const list = typeof axis === 'number' ? [axis] : listOf(axis);
+  if (!list && isOptions(axis)) throw optionsForAxis(op, 'axis', axis);
   if (!list) throw new ValueError(`${op}: axis must be a whole number or a list of them, got ${show(axis)}`);
   const axes = list.map((a) => checkAxis(op, a, rank)).sort((p, q) => p - q);
   for (let i = 1; i < axes.length; i++) {

@@ -103,6 +103,11 @@ export class Recording {
   private firstId: number = peekId();
   /** Not recording though it is in an async context or on the stack. */
   paused = false;
+  /** How many functions run that it must not see. */
+  hidden = 0;
+  /** How many passes go through its entries; what is released meanwhile is let go of after. */
+  private passes = 0;
+  private doomed: readonly Entry[] | null = null;
   /** Its place on the stack of active tapes; -1: on none. */
   place = -1;
   /** The opening of the block (enter) that records on it, or of one that was left open; null: record() ends before the turn does. */
@@ -254,9 +259,22 @@ export class Recording {
     this.variables = [];
   }
 
+  /** A pass through the entries begins; whatever becomes of the tape, they keep what they have until it ends. */
+  beginPass(): void {
+    this.passes++;
+  }
+
+  endPass(): void {
+    this.passes--;
+    if (this.passes > 0 || this.doomed === null) return;
+    releaseEntries(this.doomed);
+    this.doomed = null;
+  }
+
   /** Lets go of everything that the entries kept. */
   release(): void {
-    for (let i = 0; i < this.entries.length; i++) releaseEntry(this.entries[i] as Entry);
+    if (this.passes === 0) releaseEntries(this.entries);
+    else this.doomed = this.doomed === null ? this.entries : [...this.doomed, ...this.entries];
     this.entries = [];
     this.swept = null;
     this.sweptCohorts = null;
@@ -276,6 +294,10 @@ function entryOf(entries: readonly Entry[], id: number): Entry | null {
     else return e;
   }
   return null;
+}
+
+function releaseEntries(entries: readonly Entry[]): void {
+  for (let i = 0; i < entries.length; i++) releaseEntry(entries[i] as Entry);
 }
 
 /** Frees what one entry kept, as backpropagation through a consumed tape proceeds. */
@@ -417,7 +439,7 @@ export function crossedBlock(tape: Recording): Opening | null {
 
 /** Whether the tape takes what happens now: not in a pause, nor when its block was left open. */
 export function takes(tape: Recording): boolean {
-  return !tape.paused && (tape.opening === null || crossedBlock(tape) === null);
+  return !tape.paused && tape.hidden === 0 && (tape.opening === null || crossedBlock(tape) === null);
 }
 
 /** Whether any tape that is recording knows the tensor: rules may not treat its value as a constant then. */
@@ -425,6 +447,17 @@ export function isOnTape(t: Tensor): boolean {
   if (!isRecording()) return false;
   for (const tape of activeTapes()) if (takes(tape) && tape.find(t)) return true;
   return false;
+}
+
+/** Runs fn unseen by the tapes that are active now; those that it opens itself record. */
+export function hiddenFromTapes<T>(fn: () => T): T {
+  const tapes = [...activeTapes()];
+  for (const tape of tapes) tape.hidden++;
+  try {
+    return fn();
+  } finally {
+    for (const tape of tapes) tape.hidden--;
+  }
 }
 
 /** Runs fn while no tape records. */
@@ -435,10 +468,6 @@ export function suspended<T>(fn: () => T): T {
   } finally {
     suspensions--;
   }
-}
-
-function findDifferentiable(tape: Recording, t: Tensor): Entry | null {
-  return isFloating(t.dtype) ? tape.find(t) : null;
 }
 
 function entryFor(op: RecordedOp, out: Tensor, attributes: unknown): Entry {
@@ -464,21 +493,25 @@ function save(e: Entry, needs: number, x: Tensor, y: Tensor | null, z: Tensor | 
   }
 }
 
+// What is computed from something on a tape is on the tape too, so that gradients with respect to it can be asked for. Operands
+// without a rule or a floating dtype are none to its entry: there the way back ends.
+
 /** Records an op of one operand on every active tape that knows it. */
 export function record1(op: RecordedOp, out: Tensor, x: Tensor, attributes: unknown): void {
   if (suspensions > 0) return;
   const rule = op.vjps[0];
-  if (!rule) return;
   const tapes = asyncRecordings === 0 ? active : activeTapes();
   for (let i = 0; i < tapes.length; i++) {
     const tape = tapes[i] as Recording;
-    const ofX = findDifferentiable(tape, x);
+    const ofX = tape.find(x);
     if (!ofX || !takes(tape)) continue;
     const e = entryFor(op, out, attributes);
-    e.count = 1;
-    e.ofX = ofX;
-    e.shapeX = x.shape;
-    if (rule.needs) save(e, rule.needs, x, null, null, out);
+    if (rule && isFloating(x.dtype)) {
+      e.count = 1;
+      e.ofX = ofX;
+      e.shapeX = x.shape;
+      if (rule.needs) save(e, rule.needs, x, null, null, out);
+    }
     tape.append(e, out);
   }
 }
@@ -491,17 +524,21 @@ export function record2(op: RecordedOp, out: Tensor, x: Tensor, y: Tensor, attri
   const tapes = asyncRecordings === 0 ? active : activeTapes();
   for (let i = 0; i < tapes.length; i++) {
     const tape = tapes[i] as Recording;
-    const ofX = ruleX ? findDifferentiable(tape, x) : null;
-    const ofY = ruleY ? findDifferentiable(tape, y) : null;
-    if (!(ofX || ofY) || !takes(tape)) continue;
+    const knownX = tape.find(x);
+    const knownY = tape.find(y);
+    if (!(knownX || knownY) || !takes(tape)) continue;
     const e = entryFor(op, out, attributes);
-    e.count = 2;
-    e.ofX = ofX;
-    e.ofY = ofY;
-    e.shapeX = x.shape;
-    e.shapeY = y.shape;
-    const needs = (ofX && ruleX ? ruleX.needs : 0) | (ofY && ruleY ? ruleY.needs : 0);
-    if (needs) save(e, needs, x, y, null, out);
+    const ofX = ruleX && isFloating(x.dtype) ? knownX : null;
+    const ofY = ruleY && isFloating(y.dtype) ? knownY : null;
+    if (ofX || ofY) {
+      e.count = 2;
+      e.ofX = ofX;
+      e.ofY = ofY;
+      e.shapeX = x.shape;
+      e.shapeY = y.shape;
+      const needs = (ofX && ruleX ? ruleX.needs : 0) | (ofY && ruleY ? ruleY.needs : 0);
+      if (needs) save(e, needs, x, y, null, out);
+    }
     tape.append(e, out);
   }
 }
@@ -513,33 +550,88 @@ export function recordMany(
   operands: readonly Tensor[],
   attributes: unknown,
 ): void {
-  if (suspensions > 0) return;
-  const [out] = outs;
-  if (!out) return;
-  const [x, y, z] = operands;
+  if (suspensions > 0 || outs.length === 0) return;
   const tapes = asyncRecordings === 0 ? active : activeTapes();
   for (let i = 0; i < tapes.length; i++) {
     const tape = tapes[i] as Recording;
-    let needs = 0;
-    const entries = operands.map((t, k) => {
-      const rule = ruleOf(op, k);
-      const entry = rule || op.pullAll ? findDifferentiable(tape, t) : null;
-      if (entry) needs |= rule?.needs ?? 0;
-      return entry;
-    });
-    if (entries.every((entry) => !entry) || !takes(tape)) continue;
-    const e = entryFor(op, out, attributes);
-    e.count = operands.length;
-    e.ofX = entries[0] ?? null;
-    e.ofY = entries[1] ?? null;
-    if (x) e.shapeX = x.shape;
-    if (y) e.shapeY = y.shape;
-    if (operands.length > 2) e.more = { entries, shapes: operands.map((t) => t.shape) };
-    if (needs && x) save(e, needs, x, y ?? null, z ?? null, out);
-    if (outs.length > 1) e.parts = outs.map((t, k) => (k === 0 ? e : furtherResult(e, t)));
-    tape.append(e, out);
-    for (let k = 1; k < outs.length; k++) tape.append(e.parts?.[k] as Entry, outs[k] as Tensor);
+    if (recordPulled(tape, op, outs, operands, attributes) || !knowsAny(tape, operands) || !takes(tape)) continue;
+    for (const out of outs) tape.append(entryFor(op, out, attributes), out);
   }
+}
+
+/**
+ * Records results that take the place of others: by the op on tapes that know one of its operands; on those that do not, but know the
+ * value under a result (by what its computation used besides), as that value.
+ */
+export function recordInstead(
+  op: RecordedOp,
+  outs: readonly Tensor[],
+  operands: readonly Tensor[],
+  under: readonly Tensor[],
+): void {
+  if (suspensions > 0 || outs.length === 0) return;
+  const tapes = asyncRecordings === 0 ? active : activeTapes();
+  for (let i = 0; i < tapes.length; i++) {
+    const tape = tapes[i] as Recording;
+    if (recordPulled(tape, op, outs, operands, null) || !takes(tape)) continue;
+    const anyKnown = knowsAny(tape, operands);
+    outs.forEach((out, k) => {
+      const value = under[k];
+      const known = value ? tape.find(value) : null;
+      if (!known && !anyKnown) return;
+      const e = entryFor(known ? sameOp : op, out, null);
+      if (known) {
+        e.count = 1;
+        e.ofX = known;
+        e.shapeX = out.shape;
+      }
+      tape.append(e, out);
+    });
+  }
+}
+
+const sameOp: RecordedOp = { name: 'identity', vjps: [{ needs: keep.nothing, pull: (ct) => ct }] };
+
+function knowsAny(tape: Recording, tensors: readonly Tensor[]): boolean {
+  for (const t of tensors) if (tape.find(t)) return true;
+  return false;
+}
+
+/** Records the op on one tape, if that knows an operand that has a gradient; tells whether there is one. */
+function recordPulled(
+  tape: Recording,
+  op: RecordedOp,
+  outs: readonly Tensor[],
+  operands: readonly Tensor[],
+  attributes: unknown,
+): boolean {
+  const out = outs[0] as Tensor;
+  const [x, y, z] = operands;
+  let needs = 0;
+  let differentiable = false;
+  const entries = operands.map((t, k) => {
+    const rule = ruleOf(op, k);
+    const entry = (rule || op.pullAll) && isFloating(t.dtype) ? tape.find(t) : null;
+    if (entry) {
+      differentiable = true;
+      needs |= rule?.needs ?? 0;
+    }
+    return entry;
+  });
+  if (!differentiable) return false;
+  if (!takes(tape)) return true;
+  const e = entryFor(op, out, attributes);
+  e.count = operands.length;
+  e.ofX = entries[0] ?? null;
+  e.ofY = entries[1] ?? null;
+  if (x) e.shapeX = x.shape;
+  if (y) e.shapeY = y.shape;
+  if (operands.length > 2) e.more = { entries, shapes: operands.map((t) => t.shape) };
+  if (needs && x) save(e, needs, x, y ?? null, z ?? null, out);
+  if (outs.length > 1) e.parts = outs.map((t, k) => (k === 0 ? e : furtherResult(e, t)));
+  tape.append(e, out);
+  for (let k = 1; k < outs.length; k++) tape.append(e.parts?.[k] as Entry, outs[k] as Tensor);
+  return true;
 }
 
 function furtherResult(first: Entry, out: Tensor): Entry {

@@ -10,19 +10,19 @@ export class Opening {
   told = false;
   private readonly job: number = executionAsyncId();
   /** The frame of the caller; V8 makes a text of it only when it is read. */
-  private readonly stack: unknown;
+  private readonly trace: { stack?: unknown } = {};
 
   /** `opener` is the function that the caller called. */
   constructor(opener: (...args: never[]) => unknown) {
     const limit = Error.stackTraceLimit;
     if (limitIsFree) Error.stackTraceLimit = 1;
-    Error.captureStackTrace(this, opener);
+    Error.captureStackTrace(this.trace, opener);
     if (limitIsFree) Error.stackTraceLimit = limit;
   }
 
   /** Where, for people: a function, a file and a line. */
   get place(): string {
-    return /^\s*at (.+)$/m.exec(String(this.stack))?.[1] ?? 'an unknown place';
+    return /^\s*at (.+)$/m.exec(String(this.trace.stack))?.[1] ?? 'an unknown place';
   }
 
   /** Whether its turn still runs. */
@@ -40,7 +40,8 @@ const limitIsFree = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.w
  */
 function isQueued(resource: object): boolean {
   if (!Object.hasOwn(resource, 'callback')) return false;
-  return resource.constructor === Object || resource.constructor === AsyncResource;
+  // By name, for the library may be loaded in another realm (jest) than Node's own.
+  return resource.constructor === AsyncResource || resource.constructor?.name === 'Object';
 }
 
 const settled = Promise.resolve();

@@ -113,6 +113,7 @@ export class Variable {
       );
     }
     const { cell } = this;
+    replaying?.delete(this);
     // A value still waiting is computed first, so that a loop that never looks at anything keeps one step pending, not all.
     if (cell.state !== 'settled' && !isKnown(cell.current)) evaluateCell(cell);
     const value = aliasOf(t);
@@ -148,27 +149,40 @@ export function notAVariable(method: string, receiver: unknown): GradtapeError {
   return new GradtapeError('ERR_RECEIVER', `${method}: called on ${show(receiver)}, which is no Variable`);
 }
 
-let listener: ((v: Variable) => void) | null = null;
+/** Variables, and what each was when it was first read. */
+export type Readings = Map<Variable, Tensor>;
 
-/** Runs fn and returns the trainable variables that it read, in the order of their first reading. */
-export function readingsOf<T>(fn: () => T): [T, Variable[]] {
-  const read = new Set<Variable>();
+let listener: Readings | null = null;
+let replaying: Readings | null = null;
+
+/** Runs fn and returns what it read of variables, in the order of their first reading. */
+export function readingsOf<T>(fn: () => T): [T, Readings] {
+  const read: Readings = new Map();
   const outer = listener;
-  listener = (v) => {
-    read.add(v);
-    outer?.(v);
-  };
+  listener = read;
   try {
-    return [fn(), [...read]];
+    return [fn(), read];
   } finally {
     listener = outer;
+    if (outer) for (const [v, t] of read) if (!outer.has(v)) outer.set(v, t);
+  }
+}
+
+/** Runs fn while variables read as what they were, until fn assigns them. */
+export function withReadings<T>(readings: Readings, fn: () => T): T {
+  const outer = replaying;
+  replaying = new Map([...(outer ?? []), ...readings]);
+  try {
+    return fn();
+  } finally {
+    replaying = outer;
   }
 }
 
 /** The present value, and a note on every tape that watches the variable. */
 export function readVariable(v: Variable): Tensor {
-  const t = v.peek();
-  if (listener && v.trainable) listener(v);
+  const t = replaying?.get(v) ?? v.peek();
+  if (listener && !listener.has(v)) listener.set(v, t);
   const tapes = activeTapes();
   for (let i = 0; i < tapes.length; i++) {
     const tape = tapes[i];

@@ -33,8 +33,10 @@ export function buildLib() {
         `Object.defineProperty(module.exports, '__esModule', { value: true });\n`,
     );
     write('.mjs', `import m from './${name}.cjs';\n\nexport const {\n${lines((n) => n)}} = m;\n`);
-    write('.d.cts', `export * from './${name}.js';\n`);
-    write('.d.mts', `export * from './${name}.js';\n`);
+    // The methods of tensors are declared in index; whoever imports another entry alone has them too.
+    const declarations = `${name === 'index' ? '' : "import './index.js';\n"}export * from './${name}.js';\n`;
+    write('.d.cts', declarations);
+    write('.d.mts', declarations);
   }
 }
 

@@ -1,4 +1,5 @@
 // Tapes and asynchronous code: a recording belongs to the code that opened it.
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
@@ -214,35 +215,209 @@ describe('recordAsync', () => {
   });
 });
 
+// What the culprit, who holds `tape.enter()` across an await, hears when it leaves the block.
+function leaving(block: Disposable): { code?: string; message: string } | null {
+  try {
+    block[Symbol.dispose]();
+    return null;
+  } catch (error) {
+    return error as { code?: string; message: string };
+  }
+}
+
 describe('a block that is left open across an await', () => {
-  it('is an error at the next op that it would record', async () => {
+  it('is an error where it is left, once, and names where it was opened', async () => {
     const x = tf.constant(3);
     const tape = new tf.GradientTape();
-    const entered = tape.enter();
+    const block = tape.enter();
     tape.watch(x);
-    tf.square(x);
+    const y = tf.square(x);
     await Promise.resolve();
-    const error = await errorOf(() => tf.square(x));
+    expect(tf.square(x).item(), 'what comes after is computed').toBe(9);
+    const error = leaving(block);
     expect(error).toBeInstanceOf(tf.TapeError);
-    expect(error.code).toBe('ERR_TAPE_CROSSED_AWAIT');
-    expect(error.message).toContain('recordAsync');
-    expect(tf.square(4).item(), 'what is not on the tape goes on').toBe(16);
-    entered[Symbol.dispose]();
-    expect(tf.square(x).item()).toBe(9);
+    expect(error?.code).toBe('ERR_TAPE_CROSSED_AWAIT');
+    expect(error?.message).toContain('recordAsync');
+    expect(error?.message).toMatch(/async-tape\.test\.ts:\d+/);
+    expect(leaving(block), 'once').toBeNull();
+    const asked = await errorOf(() => tape.gradient(y, x));
+    expect(asked.code).toBe('ERR_TAPE_CROSSED_AWAIT');
+    expect(asked.message).toMatch(/^gradient: .*async-tape\.test\.ts:\d+/);
   });
 
-  it('also for another task', async () => {
+  it.each([
+    ['gradient', (tape: tf.GradientTape, x: tf.Variable) => tape.gradient(x, x)],
+    ['watch', (tape: tf.GradientTape, x: tf.Variable) => tape.watch(x)],
+    ['stopRecording', (tape: tf.GradientTape) => tape.stopRecording(() => 1)],
+    ['reset', (tape: tf.GradientTape) => tape.reset()],
+    ['record', (tape: tf.GradientTape) => tape.record(() => 1)],
+    ['enter', (tape: tf.GradientTape) => tape.enter()],
+    ['recordAsync', (tape: tf.GradientTape) => tape.recordAsync(async () => 1)],
+  ] as [string, (tape: tf.GradientTape, x: tf.Variable) => unknown][])(
+    '%s of it throws too, also when nobody met it',
+    async (name, call) => {
+      const v = new tf.Variable(3);
+      for (const wait of [() => Promise.resolve(), nextTurn, () => sleep(1)]) {
+        const tape = new tf.GradientTape({ persistent: true });
+        const block = tape.enter();
+        await wait();
+        const error = await errorOf(() => call(tape, v));
+        expect(error).toBeInstanceOf(tf.TapeError);
+        expect(error.code).toBe('ERR_TAPE_CROSSED_AWAIT');
+        expect(error.message).toContain(`${name}: `);
+        expect(error.message).toMatch(/async-tape\.test\.ts:\d+/);
+        expect(leaving(block), 'its owner knows').toBeNull();
+      }
+    },
+  );
+
+  it('hurts nobody else: others are neither refused nor recorded', async () => {
     const v = new tf.Variable(3);
+    const x = tf.constant(2);
+    const tape = new tf.GradientTape();
     const culprit = async (): Promise<void> => {
-      const entered = new tf.GradientTape().enter();
+      using _ = tape.enter();
+      tape.watch(x);
+      tf.square(v);
       await sleep(5);
-      entered[Symbol.dispose]();
     };
-    const running = culprit();
+    const running = errorOf(culprit);
     await sleep(1);
-    expect((await errorOf(() => tf.square(v))).code).toBe('ERR_TAPE_CROSSED_AWAIT');
-    await running;
+    const others = new tf.Variable(4);
+    expect(tf.mul(tf.square(v), x).item()).toBe(18);
+    expect(others.value().item()).toBe(4);
+    const own = new tf.GradientTape();
+    const y = own.record(() => tf.mul(tf.square(others), x));
+    expect(own.gradient(y, others)?.item()).toBe(16);
+    expect(tape.watchedVariables(), 'nor are their variables').toEqual([v]);
+    expect((await running).code).toBe('ERR_TAPE_CROSSED_AWAIT');
     expect(tf.square(v).item()).toBe(9);
+  });
+
+  it('an exception in its function is not replaced where the tape has told already', async () => {
+    const v = new tf.Variable(3);
+    const heard = await errorOf(async () => {
+      const tape = new tf.GradientTape();
+      using _ = tape.enter();
+      const y = tf.square(v);
+      await nextTurn();
+      return tape.gradient(y, v);
+    });
+    expect(heard).toBeInstanceOf(tf.TapeError);
+    expect(heard.message).toMatch(/^gradient: /);
+  });
+
+  it('a block that is never left: an exception before it is', async () => {
+    const v = new tf.Variable(3);
+    const tape = new tf.GradientTape();
+    const mine = await errorOf(async () => {
+      tape.enter();
+      throw new Error('mine');
+    });
+    expect(mine.message).toBe('mine');
+    const y = tf.square(v); // of another request
+    expect(tape.watchedVariables()).toEqual([]);
+    expect((await errorOf(() => tape.gradient(y, v))).code).toBe('ERR_TAPE_CROSSED_AWAIT');
+    tape[Symbol.dispose]();
+    const z = tape.record(() => tf.mul(v, 5));
+    expect(tape.gradient(z, v)?.item(), 'disposing of the tape cleans up').toBe(5);
+  });
+
+  it('once it is left, the tape can record anew', async () => {
+    const v = new tf.Variable(3);
+    const tape = new tf.GradientTape();
+    const block = tape.enter();
+    tf.square(v);
+    await nextTurn();
+    expect(leaving(block)?.code).toBe('ERR_TAPE_CROSSED_AWAIT');
+    const z = tape.record(() => tf.mul(v, 5));
+    expect(tape.gradient(z, v)?.item()).toBe(5);
+  });
+
+  it('many of them cost later operations nothing', async () => {
+    const v = new tf.Variable(3);
+    const kept: Disposable[] = [];
+    for (let i = 0; i < 20_000; i++) kept.push(new tf.GradientTape().enter());
+    await nextTurn();
+    const start = performance.now();
+    for (let i = 0; i < 2_000; i++) tf.square(v);
+    expect(performance.now() - start).toBeLessThan(500);
+    for (const k of [0, 12_345, 19_999]) {
+      expect(leaving(kept[k] as Disposable)?.code).toBe('ERR_TAPE_CROSSED_AWAIT');
+    }
+  });
+
+  // The other task is queued before the culprit runs, so that it comes next, before whatever the culprit queues.
+  const queues: [string, (task: () => void) => void][] = [
+    ['continuations of promises', (task) => void Promise.resolve().then(task)],
+    [
+      'async functions',
+      (task) =>
+        void (async () => {
+          await null;
+          task();
+        })(),
+    ],
+    ['queueMicrotask', queueMicrotask],
+    ['nextTick', process.nextTick],
+    ['setImmediate', setImmediate],
+    ['timers', (task) => setTimeout(task, 1)],
+  ];
+  it.each(queues)('tasks of one turn: %s', async (_, queue) => {
+    const v = new tf.Variable(3);
+    const x = tf.constant(2);
+    const tape = new tf.GradientTape({ persistent: true });
+    let block: Disposable | undefined;
+    let y: tf.Tensor | undefined;
+    let stranger: tf.Tensor | undefined;
+    await new Promise<void>((done) => {
+      queue(() => {
+        block = tape.enter();
+        tape.watch(x);
+        y = tf.square(x);
+      });
+      queue(() => {
+        stranger = tf.mul(tf.square(x), v);
+        done();
+      });
+    });
+    expect(stranger?.item()).toBe(12);
+    expect(tape.watchedVariables()).toEqual([]);
+    const error = leaving(block as Disposable);
+    expect(error?.code).toBe('ERR_TAPE_CROSSED_AWAIT');
+    expect((await errorOf(() => tape.gradient(y as tf.Tensor, x))).code).toBe('ERR_TAPE_CROSSED_AWAIT');
+  });
+
+  it('functions bound to an async resource run within the turn', async () => {
+    const x = tf.constant(3);
+    const square = AsyncResource.bind((t: tf.Tensor) => tf.square(t));
+    const storage = new AsyncLocalStorage<number>();
+    for (const run of [square, (t: tf.Tensor) => storage.run(1, () => tf.square(t))]) {
+      const tape = new tf.GradientTape();
+      let y: tf.Tensor;
+      {
+        using _ = tape.enter();
+        tape.watch(x);
+        y = run(x);
+      }
+      expect(tape.gradient(y, x)?.item()).toBe(6);
+    }
+  });
+
+  it('opening and leaving a block is cheap', () => {
+    const tape = new tf.GradientTape();
+    const time = (fn: () => void): number => {
+      let best = Number.POSITIVE_INFINITY;
+      for (let round = 0; round < 50; round++) {
+        const start = performance.now();
+        for (let i = 0; i < 200; i++) fn();
+        best = Math.min(best, (performance.now() - start) / 200);
+      }
+      return best * 1000;
+    };
+    const recorded = time(() => tape.record(() => undefined));
+    const entered = time(() => tape.enter()[Symbol.dispose]());
+    expect(entered - recorded, 'microseconds more than record').toBeLessThan(200);
   });
 
   it('within one turn it is fine, after an await too', async () => {

@@ -525,9 +525,9 @@ describe('errors name the op, what was expected and what came', () => {
     ['three dilations', () => tf.nn.conv2d(x, f, { dilations: [1, 1, 1] }), 'ERR_OPTION', /dilations/],
     [
       'padding',
-      () => tf.nn.conv2d(x, f, { padding: bad('same') }),
+      () => tf.nn.conv2d(x, f, { padding: bad('full') }),
       'ERR_OPTION',
-      /conv2d: padding must be 'SAME', .* got "same"/,
+      /conv2d: padding must be 'SAME', .* got "full"/,
     ],
     [
       'negative padding',

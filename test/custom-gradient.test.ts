@@ -229,20 +229,218 @@ describe('customGradient', () => {
     expect(gradients(((a: tf.Tensor) => tf.add(f(a), a)) as Fn, [2])).toEqual([4]);
   });
 
-  it('its body is not recorded', () => {
+  it('its body is recorded, and its entry takes the place of the results', () => {
     const x = tf.constant(2);
     let within: tf.Tensor | undefined;
     const f = tf.customGradient((a: tf.Tensor) => {
-      within = tf.tanh(a);
-      return { value: tf.tanh(within), gradFn: (ct) => ct };
+      within = tf.square(a);
+      return { value: tf.tanh(within), gradFn: (ct) => tf.mul(ct, 7) };
     });
     const tape = new tf.GradientTape({ persistent: true });
-    const y = tape.record(() => {
+    const [y, z] = tape.record(() => {
       tape.watch(x);
-      return f(x);
+      const out = f(x);
+      return [out, tf.add(out, within as tf.Tensor)] as const;
     });
-    expect(tape.gradient(y, x)?.item()).toBe(1);
-    expect(tape.gradient(within as tf.Tensor, x)).toBeNull();
+    expect(tape.gradient(y, x)?.item()).toBe(7);
+    expect(tape.gradient(within as tf.Tensor, x)?.item()).toBe(4);
+    expect(tape.gradient(z, x)?.item(), 'both ways count').toBe(11);
+    expect(tape.gradient(y, within as tf.Tensor), 'no way leads through the body').toBeNull();
+  });
+
+  it('what gradFn captured from the body stays connected: log1pexp of the guide', () => {
+    const log1pexp = tf.customGradient((x: tf.Tensor) => {
+      const e = tf.exp(x);
+      return {
+        value: tf.log(tf.add(1, e)),
+        gradFn: (upstream) => tf.mul(upstream, tf.sub(1, tf.div(1, tf.add(1, e)))),
+      };
+    });
+    const x = tf.constant(0, { dtype: 'float64' });
+    expect(derivative(log1pexp)(x).item()).toBe(0.5);
+    expect(derivative(derivative(log1pexp))(x).item()).toBe(0.25);
+    expect(derivative(derivative(derivative(log1pexp)))(x).item()).toBe(0);
+    // By one persistent tape, too.
+    const tape = new tf.GradientTape({ persistent: true });
+    const g = tape.record(() => {
+      tape.watch(x);
+      return dense(tape.gradient(log1pexp(x), x));
+    });
+    expect(tape.gradient(g, x)?.item()).toBe(0.25);
+  });
+
+  it('a body of what no tape knows but by capture hands its gradient on', () => {
+    const w = tf.constant(3);
+    const scaled = tf.customGradient((a: tf.Tensor) => ({ value: tf.mul(a, w), gradFn: () => 100 }));
+    const tape = new tf.GradientTape();
+    const y = tape.record(() => {
+      tape.watch(w);
+      return scaled(tf.constant(5));
+    });
+    expect(tape.gradient(y, w)?.item()).toBe(5);
+    expect(gradients(((a: tf.Tensor) => scaled(a)) as Fn, [5])).toEqual([100]);
+  });
+
+  it('tapes opened in a body record: a root found by Newton, with the gradient of the implicit function', () => {
+    const newton = (a: tf.Tensor): tf.Tensor => {
+      let y = tf.constant(1, { dtype: 'float64' });
+      for (let i = 0; i < 30; i++) {
+        const [value, slope] = valueAndSlope((t) => tf.sub(tf.mul(t, t), a), y);
+        y = tf.stopGradient(tf.sub(y, tf.div(value, slope)));
+      }
+      return y;
+    };
+    const valueAndSlope = (g: (t: tf.Tensor) => tf.Tensor, at: tf.Tensor): [tf.Tensor, tf.Tensor] => {
+      const tape = new tf.GradientTape();
+      const value = tape.record(() => {
+        tape.watch(at);
+        return g(at);
+      });
+      return [value, dense(tape.gradient(value, at))];
+    };
+    const root = tf.customGradient((a: tf.Tensor) => {
+      const y = newton(a);
+      return { value: y, gradFn: (ct) => tf.div(ct, tf.mul(y, 2)) };
+    });
+    const a = tf.constant(9, { dtype: 'float64' });
+    expect(root(a).item()).toBeCloseTo(3, 12);
+    expect(derivative(root)(a).item()).toBeCloseTo(1 / 6, 12);
+    expect(derivative(tf.gradPassThrough(newton))(a).item()).toBe(1);
+    const again = tf.recomputeGrad((t: tf.Tensor) => tf.mul(t, newton(t)));
+    expect(derivative(again)(a).item()).toBeCloseTo(3, 12);
+  });
+
+  it('minimize in a body takes its steps', () => {
+    for (const wrap of [tf.gradPassThrough, tf.recomputeGrad] as const) {
+      const v = new tf.Variable(5);
+      const optimizer = new tf.optimizers.SGD({ learningRate: 0.25 });
+      const f = wrap((x: tf.Tensor) => {
+        optimizer.minimize(() => tf.square(v), [v]);
+        return tf.identity(x);
+      });
+      const tape = new tf.GradientTape({ watchAccessedVariables: false });
+      const x = tf.constant(1);
+      tape.record(() => {
+        tape.watch(x);
+        return f(x);
+      });
+      expect(v.value().item()).toBe(2.5);
+    }
+    const v = new tf.Variable(5);
+    const optimizer = new tf.optimizers.SGD({ learningRate: 0.25 });
+    const f = tf.customGradient((x: tf.Tensor) => {
+      optimizer.minimize(() => tf.square(v), [v]);
+      return { value: tf.identity(x), gradFn: (ct, _: unknown) => ({ args: [ct], variables: [null] }) };
+    });
+    expect(gradients(f as Fn, [1])).toEqual([1]);
+    expect(v.value().item()).toBe(2.5);
+  });
+
+  it('a gradFn without return says so; null is no gradient', () => {
+    const of = (gradFn: unknown): Fn =>
+      tf.customGradient((a: tf.Tensor) => ({ value: tf.neg(a), gradFn: gradFn as () => null })) as Fn;
+    const error = errorOf(() =>
+      gradients(
+        of((ct: tf.Tensor) => void tf.neg(ct)),
+        [1],
+      ),
+    );
+    expect(error.code).toBe('ERR_CUSTOM_GRADIENT');
+    expect(error.message).toMatch(/gradFn returned undefined.*return/);
+    expect(
+      gradients(
+        of(() => null),
+        [1],
+      ),
+    ).toEqual([null]);
+    const two = tf.customGradient((a: tf.Tensor, b: tf.Tensor) => ({
+      value: tf.add(a, b),
+      gradFn: (ct) => [ct, undefined as never],
+    }));
+    expect(errorOf(() => gradients(two as Fn, [1, 2])).message).toContain('argument 1');
+    const v = new tf.Variable(3);
+    const reads = tf.customGradient((a: tf.Tensor) => ({
+      value: tf.mul(a, v),
+      gradFn: (ct, _: unknown) => ({ args: [ct], variables: undefined as never }),
+    }));
+    expect(errorOf(() => gradients(reads as Fn, [1])).code).toBe('ERR_CUSTOM_GRADIENT');
+  });
+
+  it('an object of options is no argument to the gradient; one that holds a tensor is', () => {
+    const f = tf.customGradient((a: tf.Tensor, opts: { alpha: number; training: boolean; axes: number[] }) => ({
+      value: tf.mul(a, opts.training ? opts.alpha : opts.axes.length),
+      gradFn: (ct) => tf.mul(ct, 5),
+    }));
+    const options = { alpha: 0.5, training: true, axes: [0, 1] };
+    expect(gradients(((x: tf.Tensor) => f(x, options)) as Fn, [1])).toEqual([5]);
+    class Config {
+      readonly rate = 2;
+    }
+    const g = tf.customGradient((a: tf.Tensor, config: Config, deep: { inner: { n: number } }[]) => ({
+      value: tf.mul(a, config.rate + deep.length),
+      gradFn: (ct) => tf.mul(ct, 6),
+    }));
+    expect(gradients(((x: tf.Tensor) => g(x, new Config(), [{ inner: { n: 1 } }])) as Fn, [1])).toEqual([6]);
+    const h = tf.customGradient((p: { a: tf.Tensor; b: number }) => ({
+      value: tf.mul(p.a, p.b),
+      gradFn: (ct) => [tf.mul(ct, 3), null],
+    }));
+    expect(gradients(((a: tf.Tensor) => h({ a, b: 2 })) as Fn, [1])).toEqual([3]);
+  });
+
+  it('a gradient asked of a persistent tape within gradFn is what it is outside', () => {
+    const tape = new tf.GradientTape({ persistent: true });
+    const x = tf.constant(3);
+    let inner: (number | undefined)[] = [];
+    const f = tf.customGradient((a: tf.Tensor) => ({
+      value: tf.identity(a),
+      gradFn: (ct) => {
+        inner = [tape.gradient(z, x)?.item(), tape.gradient(z, y)?.item()];
+        return tf.mul(ct, 10);
+      },
+    }));
+    const [y, z, w] = tape.record(() => {
+      tape.watch(x);
+      const square = tf.mul(x, x);
+      const cubed = tf.mul(square, x);
+      return [square, tf.add(square, 1), tf.add(f(cubed), square)] as const;
+    });
+    expect(tape.gradient(z, x)?.item()).toBe(6);
+    expect(tape.gradient(w, x)?.item()).toBe(10 * 27 + 6);
+    expect(inner).toEqual([6, 1]);
+  });
+
+  it('passes nest to any depth, over the same entries; what fails inside leaves the outer ones whole', () => {
+    const tape = new tf.GradientTape({ persistent: true });
+    const x = tf.constant(2);
+    const depths: (number | undefined)[] = [];
+    let depth = 0;
+    const f = tf.customGradient((a: tf.Tensor) => ({
+      value: tf.square(a),
+      gradFn: (ct) => {
+        if (depth < 4) {
+          depth++;
+          depths.push(tape.gradient(y, x)?.item());
+          expect(() => tape.gradient(broken, x)).toThrow('broken');
+          depth--;
+        }
+        return tf.mul(ct, tf.mul(a, 2));
+      },
+    }));
+    const breaks = tf.customGradient((a: tf.Tensor) => ({
+      value: tf.neg(a),
+      gradFn: () => {
+        throw new Error('broken');
+      },
+    }));
+    const [y, broken] = tape.record(() => {
+      tape.watch(x);
+      const cube = tf.mul(tf.mul(x, x), x);
+      return [tf.mul(f(tf.add(cube, x)), x), breaks(tf.add(cube, 1))] as const;
+    });
+    // ((x^3 + x)^2 x)' = 2 (x^3 + x) (3 x^2 + 1) x + (x^3 + x)^2
+    expect(tape.gradient(y, x)?.item()).toBe(2 * 10 * 13 * 2 + 100);
+    expect(depths).toEqual([620, 620, 620, 620]);
   });
 
   it('second derivatives are those of gradFn; customs nest', () => {
@@ -347,6 +545,138 @@ describe('recomputeGrad', () => {
   });
 });
 
+describe('recomputeGrad runs again as it ran', () => {
+  it('with the very same arguments where they are no tensors', () => {
+    const seen: unknown[][] = [];
+    const f = (
+      x: tf.Tensor,
+      n: number,
+      training: boolean,
+      shape: number[],
+      opts: object,
+      data: Float32Array,
+    ): tf.Tensor => {
+      seen.push([n, training, shape, opts, data]);
+      let y = tf.reshape(x, shape);
+      for (let i = 0; i < n; i++) y = tf.mul(y, tf.reshape(x, shape));
+      return training ? y : tf.mul(y, data);
+    };
+    const args = [3, true, [2, 1], { rate: 0.1 }, new Float32Array([1, 2])] as const;
+    const call = (g: typeof f) => ((x: tf.Tensor) => g(x, args[0], args[1], args[2] as never, args[3], args[4])) as Fn;
+    expect(gradients(call(tf.recomputeGrad(f)), [[2, 3]])).toEqual(gradients(call(f), [[2, 3]]));
+    expect(seen).toHaveLength(3);
+    for (const values of seen) for (const [i, value] of values.entries()) expect(value).toBe(args[i]);
+  });
+
+  it('with variables as arguments, and objects of both', () => {
+    const v = new tf.Variable([2, 3]);
+    const f = tf.recomputeGrad((x: tf.Tensor, w: tf.Variable, opts: { scale: tf.Tensor; times: number }) => {
+      expect(w).toBeInstanceOf(tf.Variable);
+      expect(opts.times).toBe(2);
+      return tf.mul(tf.mul(x, w.value()), tf.mul(opts.scale, opts.times));
+    });
+    const x = tf.constant([1, 1]);
+    const scale = tf.constant(5);
+    const tape = new tf.GradientTape();
+    const y = tape.record(() => {
+      tape.watch([x, scale]);
+      return f(x, v, { scale, times: 2 });
+    });
+    const [dx, dv, ds] = tape.gradient(y, [x, v, scale]);
+    expect(dense(dx).arraySync()).toEqual([20, 30]);
+    expect(dense(dv).arraySync()).toEqual([10, 10]);
+    expect(dense(ds).arraySync()).toBe(10);
+  });
+
+  it('with what its variables were', () => {
+    const v = new tf.Variable(3);
+    const f = tf.recomputeGrad((x: tf.Tensor) => tf.mul(tf.square(x), v));
+    const x = tf.constant(2);
+    const tape = new tf.GradientTape();
+    const y = tape.record(() => {
+      tape.watch(x);
+      return f(x);
+    });
+    v.assign(100);
+    expect(tape.gradient(y, [x, v]).map((t) => t?.item())).toEqual([12, 4]);
+    expect(v.value().item()).toBe(100);
+  });
+
+  it('with the same random numbers, and the stream goes on as if it had not', () => {
+    const x = tf.ones([64]);
+    const body = (t: tf.Tensor): tf.Tensor => tf.nn.dropout(tf.mul(t, 3), 0.5);
+    const g = tf.recomputeGrad(body);
+    const both = tf.recomputeGrad((t: tf.Tensor) => g(tf.add(g(t), tf.random.normal([64]))));
+    for (const f of [g, both]) {
+      tf.random.setSeed(7);
+      const tape = new tf.GradientTape();
+      const y = tape.record(() => {
+        tape.watch(x);
+        return f(x);
+      });
+      const between = tf.random.uniform([4]).arraySync();
+      const dx = dense(tape.gradient(y, x)).arraySync();
+      const after = tf.random.uniform([4]).arraySync();
+      tf.random.setSeed(7);
+      const plain = f === g ? body : (t: tf.Tensor) => body(tf.add(body(t), tf.random.normal([64])));
+      const again = new tf.GradientTape();
+      const z = again.record(() => {
+        again.watch(x);
+        return plain(x);
+      });
+      expect(y.arraySync()).toEqual(z.arraySync());
+      expect(tf.random.uniform([4]).arraySync()).toEqual(between);
+      expect(dx).toEqual(dense(again.gradient(z, x)).arraySync());
+      expect(tf.random.uniform([4]).arraySync()).toEqual(after);
+    }
+  });
+
+  it('the stream goes on also when the second run fails', () => {
+    let runs = 0;
+    const f = tf.recomputeGrad((t: tf.Tensor) => {
+      const u = tf.random.uniform([]);
+      if (runs++ > 0) throw new Error('mine');
+      return tf.mul(t, u);
+    });
+    tf.random.setSeed(3);
+    expect(() => gradients(f as Fn, [1])).toThrow('mine');
+    const after = tf.random.uniform([2]).arraySync();
+    tf.random.setSeed(3);
+    tf.random.uniform([]);
+    expect(tf.random.uniform([2]).arraySync()).toEqual(after);
+  });
+
+  it('hides its first run from the tapes before it, and only from those', () => {
+    const x = tf.constant(2);
+    let within: tf.Tensor | undefined;
+    const slopes: (number | undefined)[] = [];
+    const f = tf.recomputeGrad((a: tf.Tensor) => {
+      within ??= tf.square(a);
+      const tape = new tf.GradientTape();
+      const y = tape.record(() => {
+        tape.watch(a);
+        return tf.mul(tf.square(a), a);
+      });
+      const slope = dense(tape.gradient(y, a));
+      slopes.push(slope.item());
+      return tf.mul(slope, a);
+    });
+    const outer = new tf.GradientTape({ persistent: true });
+    const y = outer.record(() => {
+      outer.watch(x);
+      return f(x);
+    });
+    expect(outer.gradient(within as tf.Tensor, x)).toBeNull();
+    expect(outer.gradient(y, x)?.item(), "(3 x^2 x)'").toBe(36);
+    expect(slopes).toEqual([12, 12]);
+  });
+
+  it('refuses what is no function', () => {
+    expect(errorOf(() => tf.recomputeGrad(3 as never)).code).toBe('ERR_CUSTOM_GRADIENT');
+    expect(errorOf(() => tf.gradPassThrough(undefined as never)).code).toBe('ERR_CUSTOM_GRADIENT');
+  });
+});
+
 describe('gradPassThrough', () => {
   it('53: forwards the function, backwards the identity', () => {
     const x = new tf.Variable(0);
@@ -368,6 +698,21 @@ describe('gradPassThrough', () => {
     expect(y.item()).toBe(10);
     expect(tape.gradient(y, x)).toBeNull();
     expect(tape.gradient(y, v)?.item()).toBe(1);
+  });
+
+  it('its body is seen; variables that it reads get nothing beside arguments that no tape knows', () => {
+    const x = new tf.Variable(2);
+    let within: tf.Tensor | undefined;
+    const tape = new tf.GradientTape({ persistent: true });
+    const y = tape.record(() =>
+      tf.gradPassThrough((t: tf.Tensor) => {
+        within = tf.square(x);
+        return tf.mul(within, t);
+      })(tf.constant(5)),
+    );
+    expect(y.item()).toBe(20);
+    expect(tape.gradient(y, x)).toBeNull();
+    expect(tape.gradient(within as tf.Tensor, x)?.item()).toBe(4);
   });
 
   it('a straight-through estimator', () => {

@@ -207,6 +207,116 @@ describe('expr evaluates with the ops', () => {
     expect(error(() => tf.expr`tf.reduce_sum(${x})`)).toContain("there is no op 'tf.reduce_sum': write 'reduceSum'");
   });
 
+  it('numbers stay numbers, in double, until a tensor stands beside them', () => {
+    const x64 = tf.constant([1, 2], { dtype: 'float64' });
+    const y = tf.expr`exp(2 * ${1.5}) * ${x64}`;
+    const e3 = tf.exp(tf.constant(3, { dtype: 'float64' })).item();
+    expect([y.dtype, y.arraySync()]).toEqual(['float64', [e3, 2 * e3]]);
+    const third = 1 / 3;
+    const in64 = (f: (t: tf.Tensor) => tf.Tensor): number => f(tf.constant(third, { dtype: 'float64' })).item();
+    expect(tf.expr`sqrt(1/3) * ${x64}`.at(0).item()).toBe(Math.sqrt(third));
+    expect(tf.expr`nn.gelu(1/3) * ${x64}`.at(0).item()).toBe(in64(tf.nn.gelu));
+    expect(tf.expr`${x64} + sigmoid(${third})`.at(0).item()).toBe(1 + in64(tf.sigmoid));
+    expect(tf.expr`maximum(${third}, 0.1) * ${x64}`.at(0).item()).toBe(third);
+    expect(tf.expr`where(2 < ${3}, 1/3, 1) * ${x64}`.at(0).item()).toBe(third);
+    expect(tf.expr`clipByValue(1/3, 0, 1) * ${x64}`.at(0).item()).toBe(third);
+    expect(tf.expr`-exp(0) * ${x64}`.arraySync()).toEqual([-1, -2]);
+    expect(tf.expr`greater(3, 2) * ${x64}`.arraySync()).toEqual([1, 2]);
+    // Beside float32, or alone, they are rounded once, at the end.
+    expect([tf.expr`exp(3)`.dtype, tf.expr`exp(3)`.item()]).toEqual(['float32', Math.fround(e3)]);
+    expect(tf.expr`exp(3) * ${x}`.arraySync()).toEqual(tf.mul(e3, x).arraySync());
+    // What they make may be an axis or a shape.
+    expect(tf.expr`reduceSum(${x.reshape([1, 3])}, abs(-1))`.arraySync()).toEqual([7]);
+    const v = new tf.Variable(2, { dtype: 'float64' });
+    const tape = new tf.GradientTape();
+    const loss = tape.record(() => tf.expr`exp(1) * ${v}**2`);
+    expect(tape.gradient(loss, v)?.item()).toBeCloseTo(4 * Math.E, 12);
+  });
+
+  it('knows every exported op by its name', () => {
+    expect(tf.expr`concat(${[x, x] as never}, 0)`.shape).toEqual([6]);
+    expect(tf.expr`stack(${[x, x] as never})`.shape).toEqual([2, 3]);
+    expect(tf.expr`scatterNd(${[[1]]}, ${[5]}, ${[3]})`.arraySync()).toEqual([0, 5, 0]);
+    expect(tf.expr`zeros(${[2]}) + ones(2) * range(2)`.arraySync()).toEqual([0, 1]);
+    expect(tf.expr`random.uniform(${[4]})`.shape).toEqual([4]);
+    const known = new Set(['customGradient', 'gradPassThrough', 'recomputeGrad', 'expr', 'evaluate', 'evaluateAsync']);
+    const notOps = new Set([...known, 'memory', 'deviceInfo', 'variable', 'clearMemory', 'trainableVariables']);
+    for (const [name, fn] of [
+      ...Object.entries(tf),
+      ...Object.entries(tf.nn).map(([n, f]) => [`nn.${n}`, f] as const),
+    ]) {
+      if (typeof fn !== 'function' || /^[A-Z]/.test(name) || notOps.has(name)) continue;
+      const strings = Object.assign([`${name}(`, ')'], { raw: [`${name}(`, ')'] });
+      try {
+        tf.expr(strings as unknown as TemplateStringsArray, x);
+      } catch (error) {
+        expect((error as Error).message, name).not.toContain('there is no op');
+      }
+    }
+  });
+
+  it('an error of an op says where in the formula', () => {
+    const x64 = tf.constant([1, 2, 4], { dtype: 'float64' });
+    const messageOf = (f: () => unknown): { code?: string; message: string; stack: string } => {
+      try {
+        f();
+      } catch (error) {
+        const { code, message, stack } = error as { code: string; message: string; stack: string };
+        return { code, message: message.replaceAll('${', '#{'), stack };
+      }
+      throw new Error('expected an error');
+    };
+    const dtype = messageOf(() => tf.expr`2 * ${x} + exp(${x64}) * 3`);
+    expect(dtype.code).toBe('ERR_DTYPE');
+    expect(dtype.message).toMatch(/^add: .*float32 and float64/);
+    expect(dtype.message).toContain('\n  2 * #{0} + exp(#{1}) * 3\n           ^');
+    expect(dtype.stack).toContain(') * 3\n           ^');
+    expect(messageOf(() => tf.expr`${x} + reduceSum(${x}, 3)`).message).toMatch(
+      /\n {2}#\{0\} \+ reduceSum\(#\{1\}, 3\)\n {9}\^$/,
+    );
+    expect(messageOf(() => tf.expr`${x} @ ${x64}`).code).toBe('ERR_DTYPE');
+    expect(messageOf(() => tf.expr`${'x'}`).message).not.toContain('^'); // no op threw
+    expect(messageOf(() => tf.expr`sin(1, 2, 3)`).message).toContain('^');
+  });
+
+  it('refuses what is too deep, and what is no template', () => {
+    const raw = (text: string): TemplateStringsArray => Object.assign([text], { raw: [text] }) as never;
+    const deep = [
+      '('.repeat(5000) + 1 + ')'.repeat(5000),
+      '1+'.repeat(20_000) + 1,
+      '-'.repeat(9000) + 1,
+      '2**'.repeat(9000) + 1,
+      'abs('.repeat(9000),
+    ];
+    for (const text of deep) {
+      expect(() => tf.expr(raw(text)), text.slice(0, 5)).toThrow(
+        expect.objectContaining({ name: 'SyntaxError', code: 'ERR_EXPR' }),
+      );
+    }
+    expect(tf.expr(raw(`${'1+'.repeat(300)}1`)).item()).toBe(301);
+    expect(tf.expr(raw(`${'(1)+'.repeat(300)}1`)).item()).toBe(301);
+    const revoked = Proxy.revocable([], {});
+    revoked.revoke();
+    for (const bad of [
+      undefined,
+      null,
+      'x',
+      3,
+      [],
+      ['x'],
+      { raw: [1] },
+      Object.assign([1], { raw: [1n] }),
+      revoked.proxy,
+      () => 1,
+    ]) {
+      expect(() => tf.expr(bad as never)).toThrow(expect.objectContaining({ code: 'ERR_VALUE' }));
+    }
+    expect(() => tf.expr(raw('relu(1)'))).toThrow("write 'nn.relu'");
+    expect(() => tf.expr(raw('reducesum(1)'))).toThrow("write 'reduceSum'");
+    expect(() => tf.expr(raw('tf.nn.relu(1)'))).toThrow("write 'nn.relu'");
+    expect(() => tf.expr(raw('tf.math.log(1)'))).toThrow("write 'log'");
+  });
+
   it('is a tag, not a function of strings', () => {
     expect(() => tf.expr('2*x' as unknown as TemplateStringsArray)).toThrow(tf.ValueError);
     expect(() => tf.expr`2*${undefined}`).toThrow(/expected a tensor/);

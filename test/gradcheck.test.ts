@@ -108,4 +108,35 @@ describe('gradcheck', () => {
     expect(errorOf(() => gradcheck((x) => x as tf.Tensor, ['x' as never])).code).toBe('ERR_NOT_A_TENSOR');
     expect(errorOf(() => gradcheck((x) => x as tf.Tensor, [[1]], { order: 3 as never })).code).toBe('ERR_OPTION');
   });
+
+  it('names what is wrong with its arguments', () => {
+    const check = gradcheck as (...args: unknown[]) => unknown;
+    const one = (x: tf.Tensor): tf.Tensor => x;
+    const cases: [unknown[], string, string][] = [
+      [[], 'ERR_VALUE', 'gradcheck: f must be a function, got undefined'],
+      [[tf.ones([2]), [[1]]], 'ERR_VALUE', 'gradcheck: f must be a function, got a Tensor'],
+      [[one], 'ERR_NOT_A_TENSOR', 'gradcheck: inputs must be an array, got undefined'],
+      [[one, 'x'], 'ERR_NOT_A_TENSOR', 'gradcheck: inputs must be an array'],
+      [[one, [[1], null]], 'ERR_NOT_A_TENSOR', 'gradcheck: inputs[1]: expected a tensor'],
+      [[one, [[1]], 2], 'ERR_OPTION', 'gradcheck: expected options { order, eps, tol }, got 2; write { order: 2 }'],
+      [[one, [[1]], { epsilon: 1 }], 'ERR_OPTION', 'gradcheck: unknown option epsilon; did you mean eps?'],
+      [[one, [[1]], { eps: 0 }], 'ERR_OPTION', 'gradcheck: eps must be a finite number > 0, got 0'],
+      [[one, [[1]], { tol: Number.NaN }], 'ERR_OPTION', 'gradcheck: tol must be a number >= 0, got NaN'],
+      [[one, [[1]], { order: '2' }], 'ERR_OPTION', 'gradcheck: order must be 1 or 2, got "2"'],
+      [[one, [[1]], null], 'ERR_OPTION', 'gradcheck'],
+      [[() => undefined, [[1]]], 'ERR_NOT_A_TENSOR', 'gradcheck: f must return a Tensor, got undefined'],
+      [
+        [(x: tf.Tensor) => tf.cast(x, 'int32'), [[1]]],
+        'ERR_DTYPE',
+        'gradcheck: f must return a tensor of float32 or float64, got int32',
+      ],
+      [[async (x: tf.Tensor) => x, [[1]]], 'ERR_NOT_A_TENSOR', 'gradcheck: f must return a Tensor, got a Promise'],
+    ];
+    for (const [args, code, message] of cases) {
+      const error = errorOf(() => check(...args));
+      expect([error.code, error.message]).toEqual([code, expect.stringContaining(message)]);
+    }
+    const v = new tf.Variable(2);
+    gradcheck(() => v as never, [[1]]);
+  });
 });

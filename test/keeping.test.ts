@@ -210,6 +210,31 @@ describe.runIf(plain)('269: dead branches do not accumulate while a tape records
   });
 });
 
+describe.runIf(plain)('a function that is computed again', () => {
+  it('does not keep what its body made', async () => {
+    const bytes = jsonOf<Record<string, number>>(
+      await runChild(`
+        const x = tf.random.normal([100_000]);
+        tf.evaluate(x);
+        const body = (t) => { let y = t; for (let i = 0; i < 20; i++) { y = tf.tanh(tf.sin(y)); y.dataSync(); } return y; };
+        const held = (f) => {
+          gc();
+          const before = tf.memory().bytes;
+          const tape = new tf.GradientTape({ persistent: true });
+          const y = tape.record(() => { tape.watch(x); return tf.reduceSum(f(x)); });
+          y.item();
+          gc();
+          const bytes = tf.memory().bytes - before;
+          if (!tape.gradient(y, x)) throw new Error();
+          return bytes;
+        };
+        setTimeout(() => done({ plain: held(body), again: held(tf.recomputeGrad(body)) }), 1);`),
+    );
+    expect(bytes['plain']).toBeGreaterThan(7e6);
+    expect(bytes['again']).toBeLessThan(2e6);
+  });
+});
+
 describe.runIf(plain)('memory taken again', () => {
   it('is never that of a tensor that somebody still has, awaited ones included', { timeout: 60_000 }, async () => {
     const result = jsonOf<{ wrong: number; external: number; waiting: number }>(

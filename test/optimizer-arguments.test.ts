@@ -80,7 +80,7 @@ describe('options', () => {
   it.each(bad)('%o is refused', (opts, name) => {
     for (const Kind of [SGD, Adam, AdamW]) {
       const error = errorOf(() => new Kind(opts as never));
-      expect([error.code, error.message]).toEqual(['ERR_OPTION', expect.stringContaining(`option ${name} must be`)]);
+      expect([error.code, error.message]).toEqual(['ERR_OPTION', expect.stringContaining(`${name} must be`)]);
     }
   });
 

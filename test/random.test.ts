@@ -407,10 +407,10 @@ describe('arguments', () => {
       [() => any(uniform)([2], [1, 2, 3]), 'ERR_SHAPE', 'random.uniform'],
       [() => any(uniform)([2], tf.ones([3, 2])), 'ERR_SHAPE', 'minval [3, 2] does not broadcast to the shape [2]'],
       [() => any(uniform)([2], new Float64Array(2)), 'ERR_DTYPE', 'random.uniform: minval has dtype float64'],
-      [() => any(uniform)([2], { dtype: 'bool' }), 'ERR_DTYPE', 'random.uniform: option dtype'],
+      [() => any(uniform)([2], { dtype: 'bool' }), 'ERR_DTYPE', 'random.uniform: dtype'],
       [() => any(normal)([2], { sd: 1 }), 'ERR_OPTION', 'random.normal: unknown option sd'],
       [() => any(normal)([2], 0, -1), 'ERR_OPTION', 'random.normal: stddev must be >= 0'],
-      [() => any(normal)([2], { seed: 1.5 }), 'ERR_OPTION', 'random.normal: option seed must be a whole number >= 0'],
+      [() => any(normal)([2], { seed: 1.5 }), 'ERR_OPTION', 'random.normal: seed must be a whole number >= 0'],
       [() => any(normal)('x'), 'ERR_SHAPE', 'random.normal'],
       [() => any(truncatedNormal)([2], 'x'), 'ERR_NOT_A_TENSOR', 'random.truncatedNormal: mean'],
       [

@@ -134,6 +134,11 @@ describe('JSON is the nested arrays', () => {
     expect(JSON.stringify(doubled(18))).toBe('[262144,524288]');
   });
 
+  it('of a sparse gradient: the dense elements', () => {
+    const slices = new tf.IndexedSlices(tf.constant([[1, 2]]), tf.constant([1], { dtype: 'int32' }), [2, 2]);
+    expect(JSON.stringify(slices)).toBe('[[0,0],[1,2]]');
+  });
+
   it('reads back', () => {
     const x = tf.constant(JSON.parse(JSON.stringify(tf.constant([0.1, 2]))));
     expect(x.dataSync()).toEqual(Float32Array.of(0.1, 2));

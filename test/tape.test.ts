@@ -577,7 +577,13 @@ describe('2C persistence and consumption', () => {
       return tf.square(x);
     });
     tape[Symbol.dispose]();
-    expect(() => tape.gradient(y, x)).toThrow(tf.TapeError);
+    const error = errorOf(() => tape.gradient(y, x));
+    expect(error.code).toBe('ERR_TAPE_CONSUMED');
+    expect(error.message).toContain('disposed of');
+    const variables = new tf.GradientTape();
+    variables.record(() => tf.square(new tf.Variable(1)));
+    variables[Symbol.dispose]();
+    expect(variables.watchedVariables()).toEqual([]);
   });
 });
 
@@ -873,6 +879,100 @@ describe('2F stopRecording, reset, stopGradient', () => {
     );
     expect(a.gradient(y, x)).toBeNull();
     expect(b.gradient(y, x)?.item()).toBe(6);
+  });
+
+  // Later operations are recorded on no tape: none knows v, and none makes them slower.
+  const expectNothingActive = (): void => {
+    const v = new tf.Variable(2);
+    const tape = new tf.GradientTape({ persistent: true });
+    const y = tape.record(() => tf.square(v));
+    const cost = (n: number): number => {
+      const start = performance.now();
+      for (let i = 0; i < n; i++) tf.square(v);
+      return performance.now() - start;
+    };
+    cost(1000);
+    expect(Math.min(cost(1000), cost(1000), cost(1000)), 'ms for 1000 operations').toBeLessThan(50);
+    expect(tape.gradient(y, v)?.item()).toBe(4);
+  };
+
+  it.each([
+    ['gradient', (tape: tf.GradientTape, y: tf.Tensor, v: tf.Variable) => tape.gradient(y, v)],
+    ['dispose', (tape: tf.GradientTape) => tape[Symbol.dispose]()],
+  ] as [string, (tape: tf.GradientTape, y: tf.Tensor, v: tf.Variable) => unknown][])(
+    '%s inside stopRecording takes the tape off the stack',
+    (_, call) => {
+      const v = new tf.Variable(3);
+      for (let i = 0; i < 20_000; i++) {
+        const tape = new tf.GradientTape();
+        tape.record(() => {
+          const y = tf.square(v);
+          tape.stopRecording(() => call(tape, y, v));
+          tf.square(v);
+        });
+        if (i % 2) continue;
+        const block = tape.enter();
+        const y = tf.square(v);
+        tape.stopRecording(() => call(tape, y, v));
+        block[Symbol.dispose]();
+      }
+      expectNothingActive();
+    },
+  );
+
+  it('leaving the block, and recording, inside stopRecording', () => {
+    const v = new tf.Variable(3);
+    const tape = new tf.GradientTape({ persistent: true });
+    const block = tape.enter();
+    const y = tf.square(v);
+    tape.stopRecording(() => block[Symbol.dispose]());
+    expect(errorOf(() => tape.reset()).code, 'the block was left').toBe('ERR_TAPE_NOT_RECORDING');
+    const z = tape.record(() => {
+      tape.stopRecording(() => tape.record(() => tf.mul(y, 10)));
+      const paused = tape.stopRecording(() => tf.mul(y, 100));
+      return tf.add(tf.mul(y, 2), paused);
+    });
+    expect(tape.gradient(z, v)?.item(), 'each is recorded once').toBe(12);
+    expect(errorOf(() => tape.reset()).code).toBe('ERR_TAPE_NOT_RECORDING');
+  });
+
+  it('blocks are left in any order, in time that grows with their number', () => {
+    const v = new tf.Variable(3);
+    const orders: [string, number, (k: number, n: number) => number][] = [
+      ['of opening', 100_000, (k) => k],
+      ['reversed', 10_000, (k, n) => n - 1 - k],
+      ['every third first', 10_000, (k, n) => (k * 3) % n],
+    ];
+    for (const [name, count, place] of orders) {
+      const tapes = Array.from({ length: count }, () => new tf.GradientTape());
+      const blocks = tapes.map((tape) => tape.enter());
+      const y = tf.square(v);
+      const start = performance.now();
+      for (let k = 0; k < count; k++) blocks[place(k, count)]?.[Symbol.dispose]();
+      expect(performance.now() - start, name).toBeLessThan(2_000);
+      expect([0, 1, 5_000, 9_999].map((k) => tapes[k]?.gradient(y, v)?.item())).toEqual([6, 6, 6, 6]);
+    }
+    expectNothingActive();
+  });
+
+  it('whichever blocks are left, the others go on recording', () => {
+    const x = tf.constant(1);
+    const count = 12;
+    const tapes = Array.from({ length: count }, () => new tf.GradientTape());
+    const blocks = tapes.map((tape) => tape.enter());
+    for (const tape of tapes) tape.watch(x);
+    let y: tf.Tensor = x;
+    const leftAt = tapes.map(() => 0);
+    for (let k = 0; k < count; k++) {
+      y = tf.add(y, x); // those that are open record it
+      const place = (k * 5) % count;
+      leftAt[place] = k;
+      blocks[place]?.[Symbol.dispose]();
+    }
+    // Only the tape that was left last knows the last y.
+    tapes.forEach((tape, place) => {
+      expect(tape.gradient(y, x)?.item() ?? null, `tape ${place}`).toBe(leftAt[place] === count - 1 ? count + 1 : null);
+    });
   });
 
   it('an exception inside stopRecording resumes the recording', () => {

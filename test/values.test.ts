@@ -795,6 +795,63 @@ describe('settings', () => {
     expectError(() => (tf.config.deterministic = false), tf.ValueError, 'ERR_OPTION');
   });
 
+  it('one that is not there is an error with the nearest name', () => {
+    const config = tf.config as unknown as Record<string | symbol, unknown>;
+    const cases: [string, string][] = [
+      ['thread', 'did you mean threads?'],
+      ['Threads', 'did you mean threads?'],
+      ['check_numerics', 'did you mean checkNumerics?'],
+      ['xyz', 'there are threads, isa, eager, checkNumerics, trackOrigin, deterministic'],
+    ];
+    for (const [name, hint] of cases) {
+      const error = expectError(() => (config[name] = 1), tf.ValueError, 'ERR_OPTION');
+      expect(error.message).toBe(`config: there is no setting ${name}; ${hint}`);
+      expect(config[name]).toBeUndefined();
+    }
+    expectError(() => (config[Symbol('s')] = 1), tf.ValueError, 'ERR_OPTION');
+    expectError(() => Object.assign(tf.config, { eager: false, thread: 1 }), tf.ValueError, 'ERR_OPTION');
+    expectError(() => (Object.create(tf.config).thread = 1), tf.ValueError, 'ERR_OPTION');
+    expectError(() => Object.defineProperty(tf.config, 'eager', { value: 1 }), tf.ValueError, 'ERR_OPTION');
+    expectError(() => delete config['eager'], tf.ValueError, 'ERR_OPTION');
+    expectError(() => Object.freeze(tf.config), tf.ValueError, 'ERR_OPTION');
+    expect(Object.keys(tf.config)).toEqual([
+      'threads',
+      'isa',
+      'eager',
+      'checkNumerics',
+      'trackOrigin',
+      'deterministic',
+    ]);
+  });
+
+  it('whatever a setting is set to, an error has a code and nothing is changed', () => {
+    const was = { ...tf.config };
+    const things = [
+      undefined,
+      null,
+      Number.NaN,
+      1.5,
+      -1,
+      1e10,
+      Infinity,
+      'x',
+      '',
+      {},
+      [],
+      Symbol('s'),
+      1n,
+      () => 1,
+      tf.ones([1]),
+    ];
+    for (const name of Object.keys(was) as (keyof tf.Config)[]) {
+      for (const thing of things) {
+        const code = name === 'isa' && typeof thing === 'string' ? 'ERR_ISA' : 'ERR_OPTION';
+        expectError(() => (tf.config[name] = thing as never), tf.GradtapeError, code);
+      }
+    }
+    expect({ ...tf.config }).toEqual(was);
+  });
+
   it('deviceInfo', () => {
     const info = tf.deviceInfo();
     expect(info.isas).toContain(info.isa);
@@ -884,11 +941,181 @@ describe.runIf(plain)('settings of the environment, read at load', () => {
     expect((await runChild('', { GRADTAPE_EAGER: 'perhaps' })).stderr).toContain('ERR_OPTION');
   });
 
+  it('values that are none fail the load; a name that is nearly one is warned of', async () => {
+    for (const [name, value] of [
+      ['GRADTAPE_THREADS', '0x2'],
+      ['GRADTAPE_THREADS', '1.5'],
+      ['GRADTAPE_THREADS', '0'],
+      ['GRADTAPE_THREADS', ' '],
+      ['GRADTAPE_CHECK_NUMERICS', 'TRUE'],
+      ['GRADTAPE_TRACK_ORIGIN', '2'],
+      ['GRADTAPE_DETERMINISTIC', '0'],
+    ] as const) {
+      const { code, stderr } = await runChild('', { [name]: value });
+      expect([name, value, code === 0]).toEqual([name, value, false]);
+      expect(stderr).toContain('ERR_OPTION');
+      expect(stderr).toContain(name);
+    }
+    const near = await runChild('done(tf.config.deterministic)', { GRADTAPE_THREAD: '1', GRADTAPE_DETERMINISTIC: '1' });
+    expect(jsonOf(near)).toBe(true);
+    expect(near.stderr).toContain('did you mean GRADTAPE_THREADS?');
+  });
+
   it('a missing addon: what was looked for and what to do', async () => {
     const { code, stderr } = await runChild('', { GRADTAPE_ADDON: '/nowhere/gradtape.node' });
     expect(code).not.toBe(0);
     expect(stderr).toContain('ERR_ADDON');
     expect(stderr).toContain('npm rebuild gradtape');
     expect(stderr).toContain('/nowhere/gradtape.node');
+  });
+});
+
+describe('lists of lengths, axes and places', () => {
+  const x = tf.reshape(tf.range(6), [2, 3]);
+
+  it('are arrays or typed arrays', () => {
+    const list = (...values: number[]): Int32Array => Int32Array.from(values);
+    expect(tf.zeros(list(2, 1)).shape).toEqual([2, 1]);
+    expect(tf.zeros(3).shape).toEqual([3]);
+    expect(tf.constant([1, 2], { shape: list(2, 1) }).shape).toEqual([2, 1]);
+    expect(tf.reshape(x, list(3, -1)).shape).toEqual([3, 2]);
+    expect(tf.reshape(x, -1).shape).toEqual([6]);
+    expect(tf.broadcastTo(x, list(2, 2, 3)).shape).toEqual([2, 2, 3]);
+    expect(tf.transpose(x, list(1, 0)).shape).toEqual([3, 2]);
+    expect(tf.reduceSum(x, list(0, 1)).item()).toBe(15);
+    expect(tf.norm(x, 1, list(0, 1)).item()).toBe(7);
+    expect(tf.reverse(x, list(0)).arraySync()).toEqual([
+      [3, 4, 5],
+      [0, 1, 2],
+    ]);
+    expect(tf.squeeze(tf.ones([1, 2, 1]), list(0)).shape).toEqual([2, 1]);
+    expect(tf.slice(x, list(0, 1), list(-1, 2)).arraySync()).toEqual([
+      [1, 2],
+      [4, 5],
+    ]);
+    expect(tf.stridedSlice(x, list(0, 2), list(2, 0), list(1, -1)).arraySync()).toEqual([
+      [2, 1],
+      [5, 4],
+    ]);
+    expect(tf.split(x, list(1, 2), 1).map((t) => t.shape[1])).toEqual([1, 2]);
+    expect(tf.tile(x, list(1, 2)).shape).toEqual([2, 6]);
+    expect(tf.pad(x, [list(1, 0), list(0, 1)]).shape).toEqual([3, 4]);
+    expect(tf.scatterNd([[1]], [5], list(2)).arraySync()).toEqual([0, 5]);
+  });
+
+  it('squeeze of no axes is squeeze of all of them', () => {
+    expect(tf.squeeze(tf.ones([1, 2, 1]), []).shape).toEqual([2]);
+    expect(tf.squeeze(tf.ones([1, 2, 1]), null).shape).toEqual([2]);
+  });
+
+  it('range goes nowhere only where start is limit', () => {
+    expect(tf.range(0).arraySync()).toEqual([]);
+    expect(tf.range(5, 5, -1).shape).toEqual([0]);
+    for (const call of [() => tf.range(4, -2), () => tf.range(0, 5, -1), () => tf.range(-1)]) {
+      expectError(call, tf.ValueError, 'ERR_VALUE');
+    }
+  });
+
+  it('a step beyond the axis', () => {
+    expect(tf.at(x, 0, '::4294967296').arraySync()).toEqual([0]);
+    expect(tf.at(x, 0, '::-9007199254740991').arraySync()).toEqual([2]);
+    expect(tf.stridedSlice(x, [0, 1], [2, 3], [2 ** 40, 1]).arraySync()).toEqual([[1, 2]]);
+  });
+});
+
+describe('fill, pad and where', () => {
+  it('fill with a scalar tensor: its dtype, and its gradient', () => {
+    const value = tf.constant(1.1, { dtype: 'float64' });
+    expect(tf.fill([2], value).dtype).toBe('float64');
+    expect(tf.fill([2], value).dataSync()).toEqual(new Float64Array([1.1, 1.1]));
+    expect(tf.fill([], value).item()).toBe(1.1);
+    expect(tf.fill([2], new Int32Array(1).length).dtype).toBe('float32');
+    expect(tf.fill([2], pending(tf.constant(true))).arraySync()).toEqual([true, true]);
+    const tape = new tf.GradientTape();
+    const v = new tf.Variable(2);
+    const y = tape.record(() => tf.reduceSum(tf.fill([3, 2], v).mul(v)));
+    expect(tape.gradient(y, v)?.item()).toBe(24);
+  });
+
+  it('pad with a number, also -0, or with a scalar tensor, to which no gradient flows', () => {
+    const x = tf.constant([1, 2]);
+    for (const constantValues of [7, tf.constant(7), pending(tf.constant(7)), new tf.Variable(7)]) {
+      expect(tf.pad(x, [[1, 2]], { constantValues }).arraySync()).toEqual([7, 1, 2, 7, 7]);
+    }
+    expect(Object.is(tf.pad(x, [[1, 0]], { constantValues: -0 }).dataSync()[0], -0)).toBe(true);
+    expect(tf.pad(tf.cast(x, 'bool'), [[1, 0]], { constantValues: true }).arraySync()).toEqual([true, true, true]);
+    const tape = new tf.GradientTape({ persistent: true });
+    const c = tf.constant(3);
+    const y = tape.record(() => {
+      tape.watch([x, c]);
+      return tf.pad(x, [[1, 1]], { constantValues: c });
+    });
+    expect((tape.gradient(y, x) as tf.Tensor).arraySync()).toEqual([1, 1]);
+    expect(tape.gradient(y, c)).toBeNull();
+  });
+
+  it('where of one argument takes what is not 0, of any dtype', () => {
+    for (const condition of [[1, 0, 2], new Float32Array([1, 0, 2]), [true, false, true], tf.constant([-1, 0, 0.5])]) {
+      expect(tf.where(condition).arraySync()).toEqual([[0], [2]]);
+    }
+    expect(tf.where(3).shape).toEqual([1, 0]);
+  });
+});
+
+describe('tile', () => {
+  it('of every rank that a tensor has', () => {
+    const rank = 16;
+    const lengths = Array.from({ length: rank }, (_, d) => (d % 5 === 0 ? 2 : 1));
+    const x = tf.reshape(tf.range(16), lengths);
+    const times = Array.from({ length: rank }, (_, d) => (d % 2 === 0 ? 2 : 1));
+    const y = tf.tile(x, times);
+    expect(y.shape).toEqual(lengths.map((n, d) => n * (times[d] as number)));
+    const values = y.dataSync();
+    const strides = (shape: readonly number[]): number[] =>
+      shape.map((_, d) => shape.slice(d + 1).reduce((p, n) => p * n, 1));
+    const [inner, outer] = [strides(lengths), strides(y.shape)];
+    for (let at = 0; at < y.size; at++) {
+      let source = 0;
+      lengths.forEach((n, d) => {
+        const index = Math.floor(at / (outer[d] as number)) % (y.shape[d] as number);
+        source += (index % n) * (inner[d] as number);
+      });
+      if (values[at] !== source) expect(values[at]).toBe(source);
+    }
+    const tape = new tf.GradientTape();
+    const z = tape.record(() => {
+      tape.watch(x);
+      return tf.reduceSum(tf.tile(x, times));
+    });
+    expect(new Set((tape.gradient(z, x) as tf.Tensor).dataSync())).toEqual(new Set([256]));
+    expect(tf.tile(tf.ones([3, 0, 2]), [2, 3, 1]).shape).toEqual([6, 0, 2]);
+    expect(tf.tile(tf.ones([3, 2]), [0, 1]).shape).toEqual([0, 2]);
+    expect(tf.tile(5, []).item()).toBe(5);
+  });
+});
+
+describe('integers', () => {
+  const bytes = tf.constant([200, 100, 7], { dtype: 'uint8' });
+
+  it('round is the identity of integers', () => {
+    for (const dtype of ['int32', 'uint8'] as const) {
+      const t = tf.cast(bytes, dtype);
+      expect(tf.round(t).dtype).toBe(dtype);
+      expect(t.round().arraySync()).toEqual([200, 100, 7]);
+    }
+    expectError(() => tf.round(true), tf.DTypeError, 'ERR_DTYPE');
+  });
+
+  it('uint8: quotients, squares and sums, which wrap around as in TensorFlow', () => {
+    expect(tf.floordiv(bytes, 3).arraySync()).toEqual([66, 33, 2]);
+    expect(bytes.floormod(tf.constant([7, 9, 4], { dtype: 'uint8' })).arraySync()).toEqual([4, 1, 3]);
+    expect(tf.square(bytes).arraySync()).toEqual([64, 16, 49]);
+    expect(tf.reduceSum(bytes).item()).toBe(51);
+    expect(tf.reduceSum(bytes).dtype).toBe('uint8');
+    expect(tf.reduceProd(bytes, 0, { keepdims: true }).arraySync()).toEqual([224]);
+    expect(tf.reduceMean(bytes).item()).toBe(102);
+    expect(tf.reduceMean(bytes).dtype).toBe('uint8');
+    expectError(() => tf.floordiv(bytes, 0).dataSync(), tf.ValueError, 'ERR_DIVISION_BY_ZERO');
+    expectError(() => tf.floordiv(bytes, tf.constant([1], { dtype: 'int32' })), tf.DTypeError, 'ERR_DTYPE');
   });
 });

@@ -2,7 +2,8 @@
  * Convolution and pooling of images [batch, rows, columns, channels]. A convolution is linear in the image and in the filter:
  * with its two gradients it makes a family of three ops, each of which has the other two as its own gradients.
  */
-import { DTypeError, ShapeError, show, ValueError } from '../errors.js';
+import { type Kind, oneOf, options, positional, refused } from '../arguments.js';
+import { DTypeError, ShapeError, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
 import { asTensor, asTensors, done, fromX, fromY, linear, node, register } from '../op.js';
 import { checkShape, guardShape, type Shape, sameShape, showShape } from '../shape.js';
@@ -19,15 +20,20 @@ import { expandDims, reshape, spread, squeeze, zeroOf } from './structure.js';
  * 'VALID': only windows inside the image; 'SAME': ceil(length / stride) windows, the zeros around the image shared evenly, one more
  * after it than before; or how many zeros [before, after] each axis gets, as [[0, 0], rows, columns, [0, 0]] or [rows, columns].
  */
-export type Padding = 'SAME' | 'VALID' | readonly (readonly [number, number])[];
+export type Padding = NamedPadding | readonly (readonly [number, number])[];
+type NamedPadding = 'SAME' | 'VALID' | 'same' | 'valid';
+/** Rows' and columns' number: one for both, [rows, columns] or [1, rows, columns, 1]. */
+type Sizes = number | readonly number[];
 
 export interface Conv2dOptions {
   /** Step of the window: one number, [rows, columns] or [1, rows, columns, 1]; default 1. */
-  strides?: number | readonly number[];
+  strides?: Sizes;
   /** Default 'VALID'. */
   padding?: Padding;
   /** Distance of the filter's taps in the image, as `strides`; default 1. */
-  dilations?: number | readonly number[];
+  dilations?: Sizes;
+  /** Images are [batch, rows, columns, channels]. */
+  dataFormat?: 'NHWC';
 }
 
 /** What the addon needs (program.h), and the shapes of image, filter and result. */
@@ -39,39 +45,68 @@ const windowOf = (e: Entry): Window => e.attributes as Window;
 
 const most = 2 ** 31 - 1;
 
-function option(op: string, name: string, expected: string, got: unknown): ValueError {
-  const shown = Array.isArray(got) ? `[${got.map(show).join(', ')}]` : show(got);
-  return new ValueError(`${op}: ${name} must be ${expected}, got ${shown}`, 'ERR_OPTION');
-}
-
-/** Rows' and columns' number of an option. */
-function pairOf(op: string, name: string, value: number | readonly number[]): readonly [number, number] {
-  const list = typeof value === 'number' ? [value] : value;
-  const expected = 'a whole number >= 1, [rows, columns] or [1, rows, columns, 1]';
-  if (!Array.isArray(list) || ![1, 2, 4].includes(list.length)) throw option(op, name, expected, value);
-  if (list.some((n) => !Number.isInteger(n) || n < 1 || n > most)) throw option(op, name, expected, value);
-  if (list.length === 4 && (list[0] !== 1 || list[3] !== 1)) throw option(op, name, expected, value);
-  const at = list.length === 4 ? 1 : 0;
-  return [list[at] as number, (list.length === 1 ? list[0] : list[at + 1]) as number];
-}
-
-function explicitPads(op: string, padding: unknown): readonly (readonly [number, number])[] {
-  const expected = "'SAME', 'VALID', [[0, 0], [top, bottom], [left, right], [0, 0]] or [[top, bottom], [left, right]]";
-  const isCount = (n: unknown): boolean => Number.isInteger(n) && (n as number) >= 0 && (n as number) <= most;
-  const isPair = (p: unknown): boolean => Array.isArray(p) && p.length === 2 && p.every(isCount);
-  if (!Array.isArray(padding) || ![2, 4].includes(padding.length) || !padding.every(isPair)) {
-    throw option(op, 'padding', expected, padding);
+function listOf(value: unknown): readonly unknown[] | null {
+  try {
+    if (Array.isArray(value)) return Array.from(value); // with what a sparse one leaves out
+    return ArrayBuffer.isView(value) && 'length' in value ? Array.from(value as Float64Array) : null;
+  } catch {
+    return null; // a revoked proxy
   }
-  const pairs = padding as (readonly [number, number])[];
-  if (pairs.length === 2) return pairs;
-  const [batch, rows, columns, channels] = pairs as [
-    never,
-    readonly [number, number],
-    readonly [number, number],
-    never,
-  ];
-  if (batch[0] + batch[1] + channels[0] + channels[1] > 0) throw option(op, 'padding', `${expected} with`, padding);
-  return [rows, columns];
+}
+
+const isLength = (n: unknown): n is number => Number.isInteger(n) && (n as number) >= 1 && (n as number) <= most;
+
+const sizesKind: Kind<readonly [number, number]> = {
+  expected: 'a whole number >= 1, [rows, columns] or [1, rows, columns, 1]',
+  read: (value) => {
+    const list = typeof value === 'number' ? [value] : listOf(value);
+    if (!list?.every(isLength)) return refused;
+    const [a, b = a, c, d] = list as [number, number?, number?, number?];
+    if (list.length === 1 || list.length === 2) return [a, b];
+    return list.length === 4 && a === 1 && d === 1 ? [b, c as number] : refused;
+  },
+};
+
+/** Zeros before and after rows and columns, or one of the two names. */
+type Pads = 'SAME' | 'VALID' | readonly (readonly [number, number])[];
+const namedPads = oneOf(['SAME', 'VALID'] as const, true);
+const padsKind: Kind<Pads> = {
+  expected: "'SAME', 'VALID', [[0, 0], [top, bottom], [left, right], [0, 0]] or [[top, bottom], [left, right]]",
+  read: (value) => {
+    const named = namedPads.read(value);
+    if (named !== refused) return named;
+    const pairs = listOf(value)?.map(listOf);
+    if (pairs?.length !== 2 && pairs?.length !== 4) return refused;
+    const isCount = (n: unknown): boolean => n === 0 || isLength(n);
+    if (!pairs.every((pair) => pair?.length === 2 && pair.every(isCount))) return refused;
+    const all = pairs as unknown as (readonly [number, number])[];
+    const [batch, rows, columns, channels] = all.length === 4 ? all : [none, all[0], all[1], none];
+    if ([batch, channels].some((pair) => pair?.some((n) => n > 0))) return refused;
+    return [rows, columns] as (readonly [number, number])[];
+  },
+};
+const none = [0, 0] as const;
+
+const conv2dSpec = {
+  strides: sizesKind,
+  padding: padsKind,
+  dilations: sizesKind,
+  dataFormat: oneOf(['NHWC']),
+} as const;
+const byPosition = ['strides', 'padding'] as const;
+
+/** How a window slides over the image, as read from options. */
+interface Slide {
+  readonly strides?: readonly [number, number];
+  readonly padding?: Pads;
+  readonly dilations?: readonly [number, number];
+}
+
+/** What errors show of an image: a convolution along one axis has no rows. */
+interface Shown {
+  readonly image: Shape;
+  readonly filter: Shape;
+  readonly axes: readonly [string, string];
 }
 
 /** The window of `taps` over an image: pads, and the lengths of the result. */
@@ -79,27 +114,24 @@ function slide(
   op: string,
   image: Shape,
   taps: readonly number[],
-  opts: Conv2dOptions,
+  { strides = [1, 1], dilations = [1, 1], padding = 'VALID' }: Slide,
+  shown: Shown = { image, filter: taps, axes: ['rows', 'columns'] },
 ): { words: number[]; lengths: number[] } {
-  if ('dataFormat' in opts && opts.dataFormat !== 'NHWC') throw option(op, 'dataFormat', "'NHWC'", opts.dataFormat);
-  const strides = pairOf(op, 'strides', opts.strides ?? 1);
-  const dilations = pairOf(op, 'dilations', opts.dilations ?? 1);
-  const padding = opts.padding ?? 'VALID';
-  const pads = padding === 'SAME' || padding === 'VALID' ? null : explicitPads(op, padding);
   const words: number[] = [];
   const lengths: number[] = [];
   for (const d of [0, 1] as const) {
     const length = image[1 + d] as number;
     const tapCount = taps[d] as number;
     const stride = strides[d];
-    if (tapCount < 1) throw new ShapeError(`${op}: a window of shape ${showShape(taps)} has no taps`);
+    if (tapCount < 1) throw new ShapeError(`${op}: a window of shape ${showShape(shown.filter)} has no taps`);
     const reach = (tapCount - 1) * dilations[d] + 1;
     const room = Math.max((Math.ceil(length / stride) - 1) * stride + reach - length, 0);
-    const [before, after] = pads?.[d] ?? (padding === 'SAME' ? [Math.floor(room / 2), Math.ceil(room / 2)] : [0, 0]);
+    const named = padding === 'SAME' ? [Math.floor(room / 2), Math.ceil(room / 2)] : none;
+    const [before, after] = (typeof padding === 'string' ? named : padding[d]) as readonly [number, number];
     const beyond = length + before + after - reach;
     if (beyond + stride < 0) {
       throw new ShapeError(
-        `${op}: a window that reaches over ${reach} ${d === 0 ? 'rows' : 'columns'} does not fit the ${length + before + after} of the padded image ${showShape(image)}`,
+        `${op}: a window that reaches over ${reach} ${shown.axes[d]} does not fit the ${length + before + after} of the padded image ${showShape(shown.image)}`,
       );
     }
     words.push(tapCount, stride, dilations[d], before, after);
@@ -114,6 +146,13 @@ function rankIs(op: string, what: string, t: { readonly shape: Shape }, axes: re
   }
 }
 
+/** Two operands of one floating dtype. */
+function operandsFor(op: string, names: readonly string[], values: readonly TensorLike[]): [Tensor, Tensor] {
+  const [x, y] = asTensors(op, values, names) as [Tensor, Tensor];
+  floating(op, x);
+  return [x, y];
+}
+
 function floating(op: string, t: Tensor): Tensor {
   if (t.dtype === 'float32' || t.dtype === 'float64') return t;
   throw new DTypeError(`${op}: expected dtype float32 or float64, got ${t.dtype}; write cast(x, 'float32')`);
@@ -122,9 +161,10 @@ function floating(op: string, t: Tensor): Tensor {
 const imageAxes = ['batch', 'rows', 'columns', 'channels'];
 
 function channelsFit(op: string, image: Shape, filter: Shape): void {
-  if (image[3] === filter[2]) return;
+  const [expected, channels] = [filter.at(-2), image.at(-1)];
+  if (expected === channels) return;
   throw new ShapeError(
-    `${op}: filters ${showShape(filter)} are for ${filter[2]} channels, the input ${showShape(image)} has ${image[3]}`,
+    `${op}: filters ${showShape(filter)} are for ${expected} channels, the input ${showShape(image)} has ${channels}`,
   );
 }
 
@@ -164,11 +204,11 @@ const dense = formOf(['conv2dBackpropInput', 'conv2dBackpropFilter', 'conv2d']);
 const depthwise = formOf(['depthwiseConv2dBackpropInput', 'depthwiseConv2dBackpropFilter', 'depthwiseConv2d']);
 
 /** The window of a dense filter [rows, columns, channels, results]. */
-function denseWindow(op: string, image: Shape, filter: Shape, opts: Conv2dOptions): Window {
+function denseWindow(op: string, image: Shape, filter: Shape, opts: Slide, shown?: Shown): Window {
   rankIs(op, 'an input', { shape: image }, imageAxes);
   rankIs(op, 'filters', { shape: filter }, ['rows', 'columns', 'channels', 'results']);
   channelsFit(op, image, filter);
-  const { words, lengths } = slide(op, image, filter, opts);
+  const { words, lengths } = slide(op, image, filter, opts, shown);
   const result = guardShape(op, [image[0] as number, ...lengths, filter[3] as number]);
   return { words, shapes: [image, filter, result] };
 }
@@ -177,7 +217,7 @@ function resultFits(op: string, what: string, got: Shape, window: Window): void 
   const [image, filter, result] = window.shapes;
   if (sameShape(got, result)) return;
   throw new ShapeError(
-    `${op}: ${what} has shape ${showShape(got)}, but an image ${showShape(image)} under filters ${showShape(filter)} gives ${showShape(result)}`,
+    `${op}: the ${what} has shape ${showShape(got)}, but an image ${showShape(image)} under filters ${showShape(filter)} gives ${showShape(result)}`,
   );
 }
 
@@ -185,13 +225,21 @@ function resultFits(op: string, what: string, got: Shape, window: Window): void 
  * Convolution (cross-correlation, as in TensorFlow): result[n, i, j, o] = sum over k, l, c of input[n, i s + k d - p, j s + l d - p, c]
  * filters[k, l, c, o], with stride s, dilation d and padding p of each axis. What lies beyond the image counts as nothing.
  * input [batch, rows, columns, channels], filters [rows, columns, channels, results] -> [batch, rows, columns, results]
+ * Strides and padding may come by position, as in TensorFlow: `conv2d(x, filters, 2, 'SAME')`.
  * @throws ShapeError for ranks, channels or windows that do not fit; DTypeError for dtypes other than float32, float64;
  *   ValueError ERR_OPTION for an option
  */
-export function conv2d(input: TensorLike, filters: TensorLike, opts: Conv2dOptions = {}): Tensor {
-  const [x, f] = asTensors('conv2d', [input, filters]) as [Tensor, Tensor];
-  floating('conv2d', x);
-  return dense(ofResult, x, f, denseWindow('conv2d', x.shape, f.shape, opts));
+export function conv2d(
+  input: TensorLike,
+  filters: TensorLike,
+  strides?: Sizes | Conv2dOptions,
+  padding?: Padding | Conv2dOptions,
+  opts?: Conv2dOptions,
+): Tensor {
+  const op = 'conv2d';
+  const read = positional(op, conv2dSpec, byPosition, [strides, padding, opts]);
+  const [x, f] = operandsFor(op, ['input', 'filters'], [input, filters]);
+  return dense(ofResult, x, f, denseWindow(op, x.shape, f.shape, read));
 }
 
 /** The gradient of conv2d with respect to its input, of shape inputSizes; linear in both operands. */
@@ -199,9 +247,10 @@ export function conv2dBackpropInput(
   inputSizes: readonly number[],
   filters: TensorLike,
   outBackprop: TensorLike,
-  opts: Conv2dOptions = {},
+  opts?: Conv2dOptions,
 ): Tensor {
-  return imageOf('conv2dBackpropInput', 'outBackprop', inputSizes, filters, outBackprop, opts);
+  const op = 'conv2dBackpropInput';
+  return imageOf(op, 'outBackprop', inputSizes, filters, outBackprop, options(op, conv2dSpec, opts));
 }
 
 function imageOf(
@@ -210,11 +259,11 @@ function imageOf(
   sizes: readonly number[],
   filters: TensorLike,
   result: TensorLike,
-  opts: Conv2dOptions,
+  read: Slide,
 ): Tensor {
-  const [g, f] = asTensors(op, [result, filters]) as [Tensor, Tensor];
-  floating(op, g);
-  const window = denseWindow(op, checkShape(op, sizes), f.shape, opts);
+  const [g, f] = operandsFor(op, [what, 'filters'], [result, filters]);
+  rankIs(op, what === 'outBackprop' ? what : 'an input', g, imageAxes);
+  const window = denseWindow(op, checkShape(op, sizes), f.shape, read);
   resultFits(op, what, g.shape, window);
   return dense(ofImage, g, f, window);
 }
@@ -224,12 +273,12 @@ export function conv2dBackpropFilter(
   input: TensorLike,
   filterSizes: readonly number[],
   outBackprop: TensorLike,
-  opts: Conv2dOptions = {},
+  opts?: Conv2dOptions,
 ): Tensor {
   const op = 'conv2dBackpropFilter';
-  const [x, g] = asTensors(op, [input, outBackprop]) as [Tensor, Tensor];
-  floating(op, x);
-  const window = denseWindow(op, x.shape, checkShape(op, filterSizes), opts);
+  const read = options(op, conv2dSpec, opts);
+  const [x, g] = operandsFor(op, ['input', 'outBackprop'], [input, outBackprop]);
+  const window = denseWindow(op, x.shape, checkShape(op, filterSizes), read);
   resultFits(op, 'outBackprop', g.shape, window);
   return dense(ofFilter, x, g, window);
 }
@@ -243,9 +292,13 @@ export function conv2dTranspose(
   input: TensorLike,
   filters: TensorLike,
   outputShape: readonly number[],
-  opts: Conv2dOptions = {},
+  strides?: Sizes | Conv2dOptions,
+  padding?: Padding | Conv2dOptions,
+  opts?: Conv2dOptions,
 ): Tensor {
-  return imageOf('conv2dTranspose', 'the input', outputShape, filters, input, { padding: 'SAME', ...opts });
+  const op = 'conv2dTranspose';
+  const read = positional(op, conv2dSpec, byPosition, [strides, padding, opts]);
+  return imageOf(op, 'input', outputShape, filters, input, { padding: 'SAME', ...read });
 }
 
 /**
@@ -253,10 +306,16 @@ export function conv2dTranspose(
  * input [batch, rows, columns, channels], filter [rows, columns, channels, multiplier] -> [batch, rows, columns, channels * multiplier]
  * @throws ShapeError, DTypeError, ValueError as conv2d
  */
-export function depthwiseConv2d(input: TensorLike, filter: TensorLike, opts: Conv2dOptions = {}): Tensor {
+export function depthwiseConv2d(
+  input: TensorLike,
+  filter: TensorLike,
+  strides?: Sizes | Conv2dOptions,
+  padding?: Padding | Conv2dOptions,
+  opts?: Conv2dOptions,
+): Tensor {
   const op = 'depthwiseConv2d';
-  const [x, f] = asTensors(op, [input, filter]) as [Tensor, Tensor];
-  floating(op, x);
+  const read = positional(op, conv2dSpec, byPosition, [strides, padding, opts]);
+  const [x, f] = operandsFor(op, ['input', 'filter'], [input, filter]);
   rankIs(op, 'an input', x, imageAxes);
   rankIs(op, 'a filter', f, ['rows', 'columns', 'channels', 'multiplier']);
   channelsFit(op, x.shape, f.shape);
@@ -265,69 +324,103 @@ export function depthwiseConv2d(input: TensorLike, filter: TensorLike, opts: Con
     multiplier === 1
       ? x
       : reshape(spread(expandDims(x, -1), [...x.shape, multiplier]), [...x.shape.slice(0, 3), channels * multiplier]);
-  return channelwise(op, repeated, reshape(f, [rows, columns, channels * multiplier]), opts);
+  return channelwise(op, repeated, reshape(f, [rows, columns, channels * multiplier]), read);
 }
 
-function channelwise(op: string, x: Tensor, f: Tensor, opts: Conv2dOptions): Tensor {
-  const { words, lengths } = slide(op, x.shape, f.shape, opts);
+function channelwise(op: string, x: Tensor, f: Tensor, read: Slide): Tensor {
+  const { words, lengths } = slide(op, x.shape, f.shape, read);
   const result = guardShape(op, [x.shape[0] as number, ...lengths, x.shape[3] as number]);
   return depthwise(ofResult, x, f, { words, shapes: [x.shape, f.shape, result] });
 }
 
 export interface Conv1dOptions {
   /** Step of the window; default 1. */
-  stride?: number | readonly number[];
+  stride?: Sizes;
   /** Default 'VALID'. */
-  padding?: 'SAME' | 'VALID';
+  padding?: NamedPadding;
   /** Distance of the filter's taps in the input; default 1. */
-  dilations?: number | readonly number[];
+  dilations?: Sizes;
+  /** Inputs are [batch, width, channels]. */
+  dataFormat?: 'NWC';
 }
+
+const widthKind: Kind<number> = {
+  expected: 'a whole number >= 1 or [1, width, 1]',
+  read: (value) => {
+    const list = typeof value === 'number' ? [value] : listOf(value);
+    if (!list?.every(isLength)) return refused;
+    if (list.length === 1) return list[0] as number;
+    return list.length === 3 && list[0] === 1 && list[2] === 1 ? (list[1] as number) : refused;
+  },
+};
+const conv1dSpec = { stride: widthKind, padding: namedPads, dilations: widthKind, dataFormat: oneOf(['NWC']) } as const;
 
 /**
  * Convolution along one axis. input [batch, width, channels], filters [width, channels, results] -> [batch, width, results]
  * @throws ShapeError, DTypeError, ValueError as conv2d
  */
-export function conv1d(input: TensorLike, filters: TensorLike, opts: Conv1dOptions = {}): Tensor {
+export function conv1d(
+  input: TensorLike,
+  filters: TensorLike,
+  stride?: Sizes | Conv1dOptions,
+  padding?: NamedPadding | Conv1dOptions,
+  opts?: Conv1dOptions,
+): Tensor {
   const op = 'conv1d';
-  const [x, f] = asTensors(op, [input, filters]) as [Tensor, Tensor];
-  floating(op, x);
+  const read = positional(op, conv1dSpec, ['stride', 'padding'], [stride, padding, opts]);
+  const [x, f] = operandsFor(op, ['input', 'filters'], [input, filters]);
   rankIs(op, 'an input', x, ['batch', 'width', 'channels']);
   rankIs(op, 'filters', f, ['width', 'channels', 'results']);
-  const one = (name: string, value: number | readonly number[] | undefined): [number, number] => {
-    const list = typeof value === 'number' || value === undefined ? [value ?? 1] : value;
-    if (![1, 3].includes(list.length)) throw option(op, name, 'a whole number >= 1 or [1, width, 1]', value);
-    return [1, list[list.length === 3 ? 1 : 0] as number];
+  channelsFit(op, x.shape, f.shape);
+  const window: Slide = {
+    strides: [1, read.stride ?? 1],
+    dilations: [1, read.dilations ?? 1],
+    padding: read.padding ?? 'VALID',
   };
-  const { stride, dilations, padding = 'VALID', ...rest } = opts;
-  if (padding !== 'SAME' && padding !== 'VALID') throw option(op, 'padding', "'SAME' or 'VALID'", padding);
-  const more = { ...rest, strides: one('stride', stride), dilations: one('dilations', dilations), padding };
   const image = expandDims(x, 1);
   const filter = expandDims(f, 0);
-  return squeeze(dense(ofResult, image, filter, denseWindow(op, image.shape, filter.shape, more)), 1);
+  const shown: Shown = { image: x.shape, filter: f.shape, axes: ['rows', 'elements'] };
+  return squeeze(dense(ofResult, image, filter, denseWindow(op, image.shape, filter.shape, window, shown)), 1);
 }
 
 // ---- pooling ----
 
 export interface PoolOptions {
   /** Lengths of the window: one number, [rows, columns] or [1, rows, columns, 1]. */
-  ksize: number | readonly number[];
+  ksize: Sizes;
   /** Step of the window, as `ksize`; default `ksize`. */
-  strides?: number | readonly number[];
+  strides?: Sizes;
   /** Default 'VALID'. What is padded is no part of a window: neither its largest element nor counted in its mean. */
   padding?: Padding;
+  /** Images are [batch, rows, columns, channels]. */
+  dataFormat?: 'NHWC';
 }
+/** What may stand behind a ksize, strides or padding that was given by position. */
+type MorePoolOptions = Partial<PoolOptions>;
 
-function pool(op: string, input: TensorLike, opts: PoolOptions): [x: Tensor, window: Window] {
-  const x = floating(op, asTensor(op, input));
+const poolSpec = { ksize: sizesKind, strides: sizesKind, padding: padsKind, dataFormat: oneOf(['NHWC']) } as const;
+
+function pool(op: string, input: TensorLike, given: readonly unknown[]): [x: Tensor, window: Window] {
+  const read = positional(op, poolSpec, ['ksize', 'strides', 'padding'], given);
+  const { ksize, strides = ksize, padding = 'VALID' } = read;
+  if (!ksize) {
+    throw new ValueError(
+      `${op}: ksize must be ${sizesKind.expected}, got undefined; write ${op}(x, { ksize: 2 })`,
+      'ERR_OPTION',
+    );
+  }
+  const x = floating(op, asTensor(op, input, undefined, 'input'));
   rankIs(op, 'an input', x, imageAxes);
-  const { ksize, strides = ksize, ...rest } = opts;
-  const taps = pairOf(op, 'ksize', ksize);
-  const { words, lengths } = slide(op, x.shape, taps, { ...rest, strides });
-  if (taps.some((k, d) => Math.max(words[5 * d + 3] as number, words[5 * d + 4] as number) >= k)) {
-    throw option(op, 'padding', 'smaller than the window', opts.padding);
+  const { words, lengths } = slide(op, x.shape, ksize, { padding, strides: strides as readonly [number, number] });
+  if (ksize.some((k, d) => Math.max(words[5 * d + 3] as number, words[5 * d + 4] as number) >= k)) {
+    const shown = typeof padding === 'string' ? `'${padding}'` : `[${padding.map(showShape).join(', ')}]`;
+    throw new ValueError(
+      `${op}: padding must be smaller than the window ${showShape(ksize)}, got ${shown}`,
+      'ERR_OPTION',
+    );
   }
   const result = guardShape(op, [x.shape[0] as number, ...lengths, x.shape[3] as number]);
-  return [x, { words, shapes: [x.shape, taps, result] }];
+  return [x, { words, shapes: [x.shape, ksize, result] }];
 }
 
 const kMaxPool = opcodeOf('maxPool');
@@ -366,8 +459,14 @@ function maxPoolGrad(ct: Tensor, keys: Tensor, window: Window): Tensor {
  * @throws ShapeError for a rank or a window that does not fit; DTypeError for dtypes other than float32, float64;
  *   ValueError ERR_OPTION for an option, and for a padding as large as the window
  */
-export function maxPool2d(input: TensorLike, opts: PoolOptions): Tensor {
-  const [x, window] = pool('maxPool2d', input, opts);
+export function maxPool2d(
+  input: TensorLike,
+  ksize: Sizes | PoolOptions,
+  strides?: Sizes | MorePoolOptions,
+  padding?: Padding | MorePoolOptions,
+  opts?: MorePoolOptions,
+): Tensor {
+  const [x, window] = pool('maxPool2d', input, [ksize, strides, padding, opts]);
   const t = node('maxPool2d', kMaxPool, x.dtype, window.shapes[2], x, x, window.words);
   if (isRecording()) record1(maxPoolOp, t, x, window);
   return done(t);
@@ -378,8 +477,14 @@ export function maxPool2d(input: TensorLike, opts: PoolOptions): Tensor {
  * input [batch, rows, columns, channels] -> [batch, rows, columns, channels]
  * @throws ShapeError, DTypeError, ValueError as maxPool2d
  */
-export function avgPool2d(input: TensorLike, opts: PoolOptions): Tensor {
-  const [x, { words, shapes }] = pool('avgPool2d', input, opts);
+export function avgPool2d(
+  input: TensorLike,
+  ksize: Sizes | PoolOptions,
+  strides?: Sizes | MorePoolOptions,
+  padding?: Padding | MorePoolOptions,
+  opts?: MorePoolOptions,
+): Tensor {
+  const [x, { words, shapes }] = pool('avgPool2d', input, [ksize, strides, padding, opts]);
   const [image, taps, result] = shapes;
   const filter = Object.freeze([...taps, image[3] as number]);
   const sums = depthwise(ofResult, x, uniformTensor(1, x.dtype, filter), { words, shapes: [image, filter, result] });
@@ -397,7 +502,7 @@ export function avgPool2d(input: TensorLike, opts: PoolOptions): Tensor {
   return div(sums, mul(tall, reshape(asTensor('avgPool2d', columns, x.dtype), [columns.length, 1])));
 }
 
-const other = { family: 'other', namespace: 'nn', differentiable: true } as const;
+const other = { family: 'other', namespace: 'nn', differentiable: true, variadic: true } as const;
 const image: Shape = [2, 5, 4, 2];
 const uneven = [
   [0, 0],

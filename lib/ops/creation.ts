@@ -1,14 +1,14 @@
 /** Tensors from JavaScript's values and from nothing: constants, filled ones, ranges, unit matrices. */
-import { anything, argument, finite, isOptions, options, refuseExtra, refuseSpread } from '../arguments.js';
+import { anything, argument, finite, isOptions, options, refuseBehind, refuseSpread } from '../arguments.js';
 import { type ConstantOptions, fromValue } from '../constant.js';
 import type { DType } from '../dtype.js';
 import { dtypeKind, numberAs } from '../dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../errors.js';
 import { allocate } from '../memory.js';
-import { asTensor, dtypeOf } from '../op.js';
+import { asTensor } from '../op.js';
 import { checkLength, checkShape, guardShape, type Lengths, showShape, sizeOf } from '../shape.js';
 import { bufferTensor, type Tensor, uniformTensor } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
+import { isVariable, type TensorLike } from '../variable.js';
 import { broadcastTo } from './structure.js';
 
 export interface DTypeOption {
@@ -26,12 +26,11 @@ const constantOptions = { dtype: dtypeKind, shape: anything } as const;
  * @throws ShapeError for ragged arrays and shapes that do not fit; DTypeError or ValueError for elements that do not fit the dtype
  */
 export function constant(value: unknown, opts?: ConstantOptions): Tensor {
-  if (arguments.length > 2) refuseExtra('constant', arguments[2], undefined);
   const { dtype, shape } = options('constant', constantOptions, opts);
+  if (arguments.length > 2) refuseBehind('constant', arguments[2]);
   const target = shape === undefined ? undefined : checkShape('constant', shape);
-  // A variable is read; everything else takes its dtype and shape from the options.
-  const t = dtypeOf(value) === undefined ? value : asTensor('constant', value as TensorLike);
-  return fromValue('constant', t, dtype, target);
+  // A variable is read, as a tensor of its own; everything else takes its dtype and shape from the options.
+  return fromValue('constant', isVariable(value) ? value.value() : value, dtype, target);
 }
 
 function filled(op: string, shape: number | Lengths, value: number, opts: DTypeOption | undefined): Tensor {
@@ -42,14 +41,14 @@ function filled(op: string, shape: number | Lengths, value: number, opts: DTypeO
 /** Zeros of a shape; float32 by default. */
 export function zeros(shape: number | Lengths, opts?: DTypeOption): Tensor {
   if (typeof opts === 'number') refuseSpread('zeros', '', [...arguments]);
-  if (arguments.length > 2) refuseExtra('zeros', arguments[2], undefined);
+  if (arguments.length > 2) refuseBehind('zeros', arguments[2]);
   return filled('zeros', shape, 0, opts);
 }
 
 /** Ones of a shape; float32 by default. */
 export function ones(shape: number | Lengths, opts?: DTypeOption): Tensor {
   if (typeof opts === 'number') refuseSpread('ones', '', [...arguments]);
-  if (arguments.length > 2) refuseExtra('ones', arguments[2], undefined);
+  if (arguments.length > 2) refuseBehind('ones', arguments[2]);
   return filled('ones', shape, 1, opts);
 }
 
@@ -58,8 +57,8 @@ export function ones(shape: number | Lengths, opts?: DTypeOption): Tensor {
  * flows.
  */
 export function fill(shape: number | Lengths, value: TensorLike, opts?: DTypeOption): Tensor {
-  if (arguments.length > 3) refuseExtra('fill', arguments[3], undefined);
   const { dtype } = options('fill', dtypeOption, opts);
+  if (arguments.length > 3) refuseBehind('fill', arguments[3]);
   const target = checkShape('fill', shape);
   if (typeof value === 'number' || typeof value === 'boolean') {
     const type = dtype ?? (typeof value === 'boolean' ? 'bool' : 'float32');
@@ -82,9 +81,9 @@ function generate(op: string, shape: readonly number[], dtype: DType, at: (i: nu
 
 /** The n x m matrix with ones on its diagonal (m = n by default); the options may stand in m's place. */
 export function eye(n: number, m?: number | DTypeOption, opts?: DTypeOption): Tensor {
-  if (arguments.length > 3) refuseExtra('eye', arguments[3], undefined);
   const shifted = opts === undefined && isOptions(m);
   const { dtype = 'float32' } = options('eye', dtypeOption, shifted ? m : opts);
+  if (arguments.length > 3) refuseBehind('eye', arguments[3]);
   const rows = checkLength('eye', 'n', n);
   const columns = shifted || m === undefined ? rows : checkLength('eye', 'm', m);
   return generate('eye', guardShape('eye', [rows, columns]), dtype, (i) =>
@@ -103,11 +102,11 @@ export function range(
   delta?: number | DTypeOption,
   opts?: DTypeOption,
 ): Tensor {
-  if (arguments.length > 4) refuseExtra('range', arguments[4], undefined);
   const given: unknown[] = [start, limit, delta, opts];
   const at = given.findIndex(isOptions);
   const last = at > 0 && given.slice(at + 1).every((value) => value === undefined) ? at : 3;
   const { dtype = 'float32' } = options('range', dtypeOption, given[last]);
+  if (arguments.length > 4) refuseBehind('range', arguments[4]);
   const numbers = last < 3 ? given.slice(0, last) : given.slice(0, 3);
   const one = numbers[1] === undefined;
   const from = one ? 0 : argument('range', 'start', finite, start);
@@ -124,8 +123,8 @@ export function range(
 
 /** `num` evenly spaced numbers from start to stop, both included. */
 export function linspace(start: number, stop: number, num: number, opts?: DTypeOption): Tensor {
-  if (arguments.length > 4) refuseExtra('linspace', arguments[4], undefined);
   const { dtype = 'float32' } = options('linspace', dtypeOption, opts);
+  if (arguments.length > 4) refuseBehind('linspace', arguments[4]);
   const from = argument('linspace', 'start', finite, start);
   const to = argument('linspace', 'stop', finite, stop);
   const shape = guardShape('linspace', [checkLength('linspace', 'num', num)]);

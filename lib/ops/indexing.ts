@@ -1,5 +1,5 @@
 /** Reading and adding at indices: gather, its transpose, and what is made of them. */
-import { anything, boolean, either, integer, number, options, refuseExtra } from '../arguments.js';
+import { axisKind, boolean, either, integer, number, options, refuseBehind, refuseExtra } from '../arguments.js';
 import type { DType } from '../dtype.js';
 import { dtypeKind, numberAs } from '../dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../errors.js';
@@ -18,14 +18,14 @@ import {
   sizeOf,
 } from '../shape.js';
 import { isKnown, type Tensor, uniformTensor } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
+import { isVariable, type TensorLike } from '../variable.js';
 import { add, equal, mul, where } from './arithmetic.js';
 import { range } from './creation.js';
 import { cast, expandDims, reshape } from './structure.js';
 import { unstack } from './windows.js';
 
 const anyInteger = integer(Number.MIN_SAFE_INTEGER);
-const gatherOptions = { axis: anything, batchDims: anyInteger } as const;
+const gatherOptions = { axis: axisKind, batchDims: anyInteger } as const;
 
 export interface GatherOptions {
   /** Axis of `params` that is indexed; default `batchDims`. */
@@ -60,8 +60,8 @@ function checkBatch(op: string, params: Tensor, indices: Tensor, given: number |
  * @throws ValueError ERR_INDEX for an index out of range, at once if the indices are known, else when computed
  */
 export function gather(params: TensorLike, indices: TensorLike, opts?: GatherOptions): Tensor {
-  if (arguments.length > 3) refuseExtra('gather', arguments[3], undefined);
   const given = options('gather', gatherOptions, opts);
+  if (arguments.length > 3) refuseBehind('gather', arguments[3]);
   const p = asTensor('gather', params, undefined, 'params');
   const i = asIndices('gather', indices);
   if (p.rank === 0) throw new ShapeError('gather: params is a scalar and has no axis to index');
@@ -127,8 +127,8 @@ const gatherNdOptions = { batchDims: anyInteger } as const;
 
 /** Slices of params at index vectors (the last axis of indices), after `batchDims` leading axes that both share. */
 export function gatherNd(params: TensorLike, indices: TensorLike, opts?: { batchDims?: number }): Tensor {
-  if (arguments.length > 3) refuseExtra('gatherNd', arguments[3], undefined);
   const given = options('gatherNd', gatherNdOptions, opts);
+  if (arguments.length > 3) refuseBehind('gatherNd', arguments[3]);
   const p = asTensor('gatherNd', params, undefined, 'params');
   const i = asIndices('gatherNd', indices);
   if (i.rank === 0) throw new ShapeError('gatherNd: indices must have rank >= 1, got a scalar');
@@ -168,12 +168,12 @@ export function scatterNd(indices: TensorLike, updates: TensorLike, shape: numbe
   return u.dtype === 'uint8' || u.dtype === 'bool' ? cast(place(cast(u, 'int32')), u.dtype) : place(u);
 }
 
-const maskOptions = { axis: anything } as const;
+const maskOptions = { axis: axisKind } as const;
 
 /** The elements (or slices) where the bool mask holds on the axes from `axis` (default 0) on; evaluates the mask. */
 export function booleanMask(x: TensorLike, mask: TensorLike, opts?: { axis?: number }): Tensor {
-  if (arguments.length > 3) refuseExtra('booleanMask', arguments[3], undefined);
   const given = options('booleanMask', maskOptions, opts);
+  if (arguments.length > 3) refuseBehind('booleanMask', arguments[3]);
   const a = asTensor('booleanMask', x);
   const m = asTensor('booleanMask', mask, 'bool', 'mask');
   if (m.dtype !== 'bool' || m.rank === 0) {
@@ -204,12 +204,12 @@ export interface OneHotOptions {
 }
 
 const oneValue = either(number(), boolean);
-const oneHotOptions = { onValue: oneValue, offValue: oneValue, axis: anything, dtype: dtypeKind } as const;
+const oneHotOptions = { onValue: oneValue, offValue: oneValue, axis: axisKind, dtype: dtypeKind } as const;
 
 /** A new axis of length `depth` that is onValue (1) at the index and offValue (0) elsewhere; all off for an index out of range. */
 export function oneHot(indices: TensorLike, depth: number, opts?: OneHotOptions): Tensor {
-  if (arguments.length > 3) refuseExtra('oneHot', arguments[3], undefined);
   const { onValue = 1, offValue = 0, axis = -1, dtype = 'float32' } = options('oneHot', oneHotOptions, opts);
+  if (arguments.length > 3) refuseBehind('oneHot', arguments[3]);
   const i = asIndices('oneHot', indices);
   const length = checkLength('oneHot', 'depth', depth);
   const at = checkAxis('oneHot', axis, i.rank + 1);
@@ -221,10 +221,10 @@ export function oneHot(indices: TensorLike, depth: number, opts?: OneHotOptions)
   return where(equal(expandDims(i, at), classes), on, off);
 }
 
-/** A tensor of anything tensor-like, or of a sparse gradient. */
+/** A tensor of anything tensor-like, or of a sparse gradient. A tensor is itself; a variable is read, as a tensor of its own. */
 export function convertToTensor(x: TensorLike | IndexedSlices): Tensor {
   if (arguments.length > 1) refuseExtra('convertToTensor', arguments[1], arguments[2]);
-  return densify(asTensor('convertToTensor', x));
+  return isVariable(x) ? x.value() : densify(asTensor('convertToTensor', x));
 }
 
 const other = { family: 'other', namespace: '', differentiable: true } as const;

@@ -1,5 +1,5 @@
 /** Products and norms of matrices. */
-import { boolean, isOptions, listOf, options, refuseExtra, showDeep } from '../arguments.js';
+import { boolean, isOptions, listOf, options, refuseBehind, showDeep } from '../arguments.js';
 import { isFloating } from '../dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
@@ -75,8 +75,8 @@ function product(a: Tensor, b: Tensor, ta: boolean, tb: boolean): Tensor {
  * @throws ShapeError for inner lengths that differ, DTypeError for dtypes other than float32, float64, int32
  */
 export function matmul(a: TensorLike, b: TensorLike, opts?: MatmulOptions): Tensor {
-  if (arguments.length > 3) refuseExtra('matmul', arguments[3], undefined);
   const { transposeA = false, transposeB = false } = options('matmul', matmulOptions, opts);
+  if (arguments.length > 3) refuseBehind('matmul', arguments[3]);
   const [x, y] = (isTensor(a) && isTensor(b) ? [a, b] : asTensors('matmul', [a, b], ['a', 'b'])) as [Tensor, Tensor];
   if (x.dtype !== y.dtype) throw mixed('matmul', x, y);
   if (x.dtype === 'bool' || x.dtype === 'uint8') {
@@ -107,10 +107,10 @@ export function norm(
   axis?: Axis | ReduceOptions,
   opts?: ReduceOptions,
 ): Tensor {
-  if (arguments.length > 4) refuseExtra('norm', arguments[4], undefined);
   const a = asTensor('norm', x);
   const early = axis === undefined && opts === undefined && isOptions(ord);
   const [over, keepdims] = reduceArguments('norm', early ? (ord as ReduceOptions) : axis, opts);
+  if (arguments.length > 4) refuseBehind('norm', arguments[4]);
   const order: unknown = early || ord === undefined ? 'euclidean' : ord;
   if (!isFloating(a.dtype)) {
     throw new DTypeError(`norm: expected dtype float32, float64, got ${a.dtype}; write cast(x, 'float32')`);

@@ -1,13 +1,13 @@
 /** Elementwise functions. Formulas: derivatives as in any table; forms that use the output where that keeps less. */
 import { refuseExtra } from '../arguments.js';
 import { isFloating } from '../dtype.js';
-import { asTensor, beside, binary, composed, fromOut, fromX, fromXOut, fromXY, fromY, linear, unary } from '../op.js';
-import type { RecordedOp, Vjp } from '../tape.js';
-import { isOnTape, isRecording, keep, record2, suspended } from '../tape.js';
+import { asTensor, binary, fromOut, fromX, fromXOut, fromXY, fromY, linear, unary } from '../op.js';
+import type { RecordedOp } from '../tape.js';
+import { isOnTape, isRecording, record1, suspended } from '../tape.js';
 import type { Tensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
 import { add, div, equal, greater, logicalAnd, mul, neg, sub, where } from './arithmetic.js';
-import { identity, zeroOf } from './structure.js';
+import { connect, linked, zeroOf } from './structure.js';
 
 type Fn1 = (x: TensorLike) => Tensor;
 type Fn2 = (x: TensorLike, y: TensorLike) => Tensor;
@@ -202,52 +202,51 @@ const finite: Fn1 = unary('isFinite', null);
 export const isInf: Fn1 = unary('isInf', null);
 export { finite as isFinite };
 
-/** t, with a gradient of zeros with respect to x: connected, as TensorFlow's is, at every order. */
-function connect(t: Tensor, x: Tensor): Tensor {
-  return isOnTape(x) ? composed(connectOp, [t, x], null, () => identity(t)) : t;
+/** n x^(n - 1) for a number n that is written as the exponent, exact where the chain of derivatives ends. */
+function powNumber(ct: Tensor, x: Tensor, n: number): Tensor {
+  if (n === 2) return mul(mul(ct, 2), linked(x));
+  if (n === 1) return connect(mul(ct, 1), x);
+  if (n === 0) return connect(mul(ct, 0), x);
+  return mul(mul(ct, n), pow(x, n - 1));
 }
-const connectOp: RecordedOp = {
-  name: 'connect',
-  vjps: [linear((ct) => ct), fromY((_, x, e) => connect(zeroOf(e, 1) as Tensor, x))],
-};
-
-/** x, whose derivative stays connected to it. */
-function linked(x: Tensor): Tensor {
-  return isOnTape(x) ? composed(linkedOp, [x], null, () => identity(x)) : x;
-}
-const linkedOp: RecordedOp = { name: 'linked', vjps: [fromX((ct, x) => connect(ct, x))] };
 
 /** y x^(y - 1). At x = y = 0 it is 0: the power is taken to be x^0 there, for 0 * inf would be NaN. */
 function powBase(ct: Tensor, x: Tensor, y: Tensor): Tensor {
-  // An exponent that a tape knows is no mere number: the rule's own derivative needs it.
-  if (y.uniform !== undefined && !isOnTape(y)) {
-    const n = y.uniform;
-    if (n === 2) return mul(mul(ct, 2), linked(x));
-    if (n === 1) return connect(mul(ct, 1), x);
-    if (n === 0) return connect(mul(ct, 0), x);
-    return mul(mul(ct, n), pow(x, n - 1));
-  }
   return mul(mul(ct, y), pow(x, where(logicalAnd(equal(y, 0), equal(x, 0)), 0, sub(y, 1))));
 }
 
 const powRules = {
-  x: { needs: keep.x | keep.y, pull: (ct, e) => powBase(ct, e.x as Tensor, e.y as Tensor) } as Vjp,
+  x: fromXY(powBase),
   y: fromXOut((ct, x, out) => {
     const inside = greater(x, 0);
     return mul(ct, mul(out, where(inside, log(where(inside, x, 1)), 0)));
   }),
 };
-const powOp: RecordedOp = { name: 'pow', vjps: [powRules.x, powRules.y] };
-/** x^y. Its derivative with respect to the exponent is taken as 0 where the base is not positive. The numbers 2 and 3 make products. */
+// What is decided by the exponent is decided by how it is written, not by whether its value is known: looking changes no bits.
+const powNumberOp: RecordedOp = {
+  name: 'pow',
+  vjps: [fromX((ct, x, e) => powNumber(ct, x, e.attributes as number))],
+};
+
+/**
+ * x^y. Its derivative with respect to the exponent is taken as 0 where the base is not positive. A number as the exponent has a rule of its
+ * own, exact where a chain of derivatives ends; the numbers 2 and 3 make products.
+ */
 export function pow(x: TensorLike, y: TensorLike): Tensor {
   if (arguments.length > 2) refuseExtra('pow', arguments[2], arguments[3]);
-  if (y !== 2 && y !== 3) return power(x, y);
+  if (typeof y !== 'number') return power(x, y);
   const base = asTensor('pow', x);
   if (!isFloating(base.dtype)) return power(base, y);
-  const t = suspended(() => (y === 2 ? mul(base, base) : mul(mul(base, base), base)));
-  if (isRecording()) record2(powOp, t, base, beside('pow', y, base.dtype), null);
+  const t = isRecording() ? suspended(() => powerOf(base, y)) : powerOf(base, y);
+  if (isRecording()) record1(powNumberOp, t, base, base.dtype === 'float32' ? Math.fround(y) : y);
   return t;
 }
+
+function powerOf(base: Tensor, n: number): Tensor {
+  if (n === 2) return mul(base, base);
+  return n === 3 ? mul(mul(base, base), base) : power(base, n);
+}
+
 const power: Fn2 = binary('pow', powRules, {
   fn: pow,
   domain: [

@@ -1,22 +1,11 @@
 /** Random tensors from counters (Philox): the same seed gives the same numbers on any machine and number of threads. */
-import { randomBytes } from 'node:crypto';
-import {
-  anything,
-  argument,
-  integer,
-  isPlainObject,
-  type Kind,
-  options,
-  type Read,
-  refused,
-  type Spec,
-  showDeep,
-} from '../arguments.js';
+import { anything, argument, integer, type Kind, options, positional, refused, showDeep } from '../arguments.js';
 import type { DType } from '../dtype.js';
 import { isFloating, numberAs } from '../dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../errors.js';
 import { opcodeOf } from '../native.js';
 import { asTensor, done, node } from '../op.js';
+import { type Stream, setSharedStream, sharedStream } from '../random-stream.js';
 import { broadcastShapes, checkShape, type Shape, sameShape, showShape, sizeOf } from '../shape.js';
 import type { Tensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
@@ -31,16 +20,6 @@ const kUniform = opcodeOf('randomUniform');
 const kNormal = opcodeOf('randomNormal');
 const kPermutation = opcodeOf('randomPermutation');
 
-interface Stream {
-  low: number;
-  high: number;
-  /** Numbers drawn so far. */
-  offset: number;
-}
-
-const entropy = randomBytes(8);
-let shared: Stream = { low: entropy.readUInt32LE(0), high: entropy.readUInt32LE(4), offset: 0 };
-
 const seedKind = integer(0);
 const seedOptions = { seed: seedKind } as const;
 
@@ -54,7 +33,7 @@ export function setSeed(seed: number): void {
   if (taken === refused) {
     throw new ValueError(`random.setSeed: seed must be ${seedKind.expected}, got ${showDeep(seed)}`, 'ERR_OPTION');
   }
-  shared = streamOf(taken);
+  setSharedStream(streamOf(taken));
 }
 
 /** Where the shared stream is; of plain numbers, for JSON. */
@@ -66,7 +45,8 @@ export interface RandomState {
 
 /** Where the shared stream is: after `setState(getState())` the same numbers come again. */
 export function getState(): RandomState {
-  return { key: [shared.low, shared.high], offset: shared.offset };
+  const { low, high, offset } = sharedStream();
+  return { key: [low, high], offset };
 }
 
 // Beyond it the count of numbers drawn would lose units before any stream is used up.
@@ -93,12 +73,12 @@ export function setState(state: RandomState): void {
   if (!key || offset === undefined) {
     throw new ValueError('random.setState: expected what getState gave, { key, offset }', 'ERR_OPTION');
   }
-  shared = { low: key[0], high: key[1], offset };
+  setSharedStream({ low: key[0], high: key[1], offset });
 }
 
 /** The stream to draw from: the shared one, or the seed's own. */
 function streamFor(seed: number | undefined): Stream {
-  return seed === undefined ? shared : streamOf(seed);
+  return seed === undefined ? sharedStream() : streamOf(seed);
 }
 
 /** Takes the next numbers of the stream. */
@@ -113,36 +93,6 @@ export interface RandomOptions {
   dtype?: DType;
   /** A stream of its own for this call; without it the shared stream of setSeed goes on. */
   seed?: number;
-}
-
-/** Options that may come after positional ones, as TensorFlow's users write them: two numbers (or tensors), then the rest. */
-function readOptions<S extends Spec>(
-  op: string,
-  spec: S,
-  names: readonly [string, string],
-  given: readonly [unknown, unknown, unknown],
-): Read<S> {
-  const at = given.findIndex((value) => isPlainObject(value) || value === null);
-  const place = at < 0 ? 2 : at;
-  const extra = given.slice(place + 1).find((value) => value !== undefined);
-  if (extra !== undefined) {
-    throw new ValueError(`${op}: takes nothing behind its options, got ${show(extra)}`, 'ERR_OPTION');
-  }
-  const read = options(op, spec, given[place]);
-  names.forEach((name, i) => {
-    if (i < place && given[i] !== undefined && (read as Record<string, unknown>)[name] !== undefined) {
-      throw new ValueError(`${op}: ${name} is given twice`, 'ERR_OPTION');
-    }
-  });
-  return withPositional(read, names, given.slice(0, place));
-}
-
-function withPositional<R extends object>(read: R, names: readonly string[], given: readonly unknown[]): R {
-  const all = { ...read } as Record<string, unknown>;
-  given.forEach((value, i) => {
-    if (value !== undefined) all[names[i] as string] = value;
-  });
-  return all as R;
 }
 
 const floatingKind: Kind<DType> = {
@@ -195,7 +145,7 @@ export function uniform(
 ): Tensor {
   const op = 'random.uniform';
   const s = checkShape(op, shape);
-  const read = readOptions(op, uniformOptions, ['minval', 'maxval'], [minval, maxval, opts]);
+  const read = positional(op, uniformOptions, ['minval', 'maxval'], [minval, maxval, opts]);
   return uniformOf(op, s, read);
 }
 
@@ -270,7 +220,7 @@ export function normal(
 ): Tensor {
   const op = 'random.normal';
   const s = checkShape(op, shape);
-  return normalOf(op, s, readOptions(op, normalOptions, ['mean', 'stddev'], [mean, stddev, opts]));
+  return normalOf(op, s, positional(op, normalOptions, ['mean', 'stddev'], [mean, stddev, opts]));
 }
 
 /** @internal normal for another function, whose name errors say. */
@@ -302,7 +252,7 @@ export function truncatedNormal(
 ): Tensor {
   const op = 'random.truncatedNormal';
   const s = checkShape(op, shape);
-  return truncatedNormalOf(op, s, readOptions(op, normalOptions, ['mean', 'stddev'], [mean, stddev, opts]));
+  return truncatedNormalOf(op, s, positional(op, normalOptions, ['mean', 'stddev'], [mean, stddev, opts]));
 }
 
 /** @internal truncatedNormal for another function, whose name errors say. */

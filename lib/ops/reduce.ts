@@ -1,10 +1,10 @@
 /** Reductions beside the sum: means, extremes, products, tests; and the positions of extremes. */
-import { isOptions, options, refuseExtra } from '../arguments.js';
+import { isOptions, options, refuseBehind, refuseExtra } from '../arguments.js';
 import type { DType } from '../dtype.js';
 import { isFloating } from '../dtype.js';
 import { DTypeError, ShapeError } from '../errors.js';
 import { opcodeOf } from '../native.js';
-import { asTensor, composed, done, fromX, fromXOut, node, register } from '../op.js';
+import { asTensor, composed, done, fromX, fromXOut, node, register, withoutGradient } from '../op.js';
 import { checkAxes, checkAxis, type Shape, showShape, sizeOf } from '../shape.js';
 import type { Entry, RecordedOp } from '../tape.js';
 import { isRecording, record1, suspended } from '../tape.js';
@@ -15,7 +15,9 @@ import { exp, isFinite as finite, log, sqrt, square } from './math.js';
 import {
   type Axis,
   cast,
+  connect,
   identity,
+  linked,
   type ReduceOptions,
   reduceArguments,
   reducedShape,
@@ -85,8 +87,8 @@ function extreme(name: string): Reduction {
   const op: RecordedOp = { name, vjps: [fromXOut(shareExtreme)] };
   const sense = name === 'reduceMax' ? -1 : 1;
   return function (x, axis, opts) {
-    if (arguments.length > 3) refuseExtra(name, arguments[3], undefined);
     const { a, axes, shape, kept } = prepare(name, numeric, x, axis, opts);
+    if (arguments.length > 3) refuseBehind(name, arguments[3]);
     if (axes.length === 0) return identity(a);
     const empty = isFloating(a.dtype) ? sense * Number.POSITIVE_INFINITY : sense < 0 ? -(2 ** 31) : 2 ** 31 - 1;
     const t = reduceNodes(name, opcode, a, axes, shape, a.dtype === 'uint8' ? (sense < 0 ? 0 : 255) : empty);
@@ -102,8 +104,8 @@ export const reduceMin: Reduction = extreme('reduceMin');
 
 /** The mean; of integers it is rounded towards zero, as in TensorFlow. */
 export function reduceMean(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
-  if (arguments.length > 3) refuseExtra('reduceMean', arguments[3], undefined);
   const { a, axes, keepdims } = prepare('reduceMean', numeric, x, axis, opts);
+  if (arguments.length > 3) refuseBehind('reduceMean', arguments[3]);
   return meanOf(a, axes, keepdims);
 }
 
@@ -156,7 +158,9 @@ const prodOp: RecordedOp = {
         const n = flat.shape[last] as number;
         const before = othersBefore(flat);
         const after = n === 0 ? before : flip(othersBefore(flip(flat)));
-        const others = reshape(mul(before, after), moved.shape);
+        // Of one element the others' product is 1 whatever it is; its derivative is connected all the same.
+        const product = mul(before, after);
+        const others = reshape(n === 1 ? connect(product, flat) : product, moved.shape);
         const inverse = perm.map((_, d) => perm.indexOf(d));
         return mul(transpose(others, inverse), reshape(ct, kept));
       },
@@ -170,9 +174,9 @@ function flip(t: Tensor): Tensor {
 
 /** The product; of integers it wraps around. */
 export function reduceProd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
-  if (arguments.length > 3) refuseExtra('reduceProd', arguments[3], undefined);
   const { a, axes, shape, kept } = prepare('reduceProd', numeric, x, axis, opts);
-  if (axes.length === 0) return identity(a);
+  if (arguments.length > 3) refuseBehind('reduceProd', arguments[3]);
+  if (axes.length === 0) return identity(linked(a));
   if (a.dtype === 'uint8') return cast(reduceNodes('reduceProd', kProd, cast(a, 'int32'), axes, shape, 1), 'uint8');
   const t = reduceNodes('reduceProd', kProd, a, axes, shape, 1);
   if (isRecording()) record1(prodOp, t, a, { axes, kept } satisfies Reduced);
@@ -205,8 +209,8 @@ function largestFinite(x: Tensor, axes: readonly number[]): Tensor {
 
 /** log(sum(exp(x))), without overflow. */
 export function reduceLogsumexp(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
-  if (arguments.length > 3) refuseExtra('reduceLogsumexp', arguments[3], undefined);
   const { a, axes, shape, kept } = prepare('reduceLogsumexp', floats, x, axis, opts);
+  if (arguments.length > 3) refuseBehind('reduceLogsumexp', arguments[3]);
   return done(
     composed(lseOp, [a], { axes, kept } satisfies Reduced, () => {
       const count = sizeOf(axes.map((d) => a.shape[d] as number));
@@ -227,15 +231,15 @@ function varianceOf(a: Tensor, axes: readonly number[], keepdims: boolean): Tens
 
 /** The mean squared deviation from the mean. */
 export function reduceVariance(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
-  if (arguments.length > 3) refuseExtra('reduceVariance', arguments[3], undefined);
   const { a, axes, keepdims } = prepare('reduceVariance', floats, x, axis, opts);
+  if (arguments.length > 3) refuseBehind('reduceVariance', arguments[3]);
   return varianceOf(a, axes, keepdims);
 }
 
 /** The square root of the variance; its gradient is 0 where the variance is. */
 export function reduceStd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
-  if (arguments.length > 3) refuseExtra('reduceStd', arguments[3], undefined);
   const { a, axes, keepdims } = prepare('reduceStd', floats, x, axis, opts);
+  if (arguments.length > 3) refuseBehind('reduceStd', arguments[3]);
   return rootAtZero(varianceOf(a, axes, keepdims));
 }
 
@@ -247,11 +251,14 @@ export function rootAtZero(t: Tensor): Tensor {
 
 function test(name: string, kernel: string, empty: number): Reduction {
   const opcode = opcodeOf(kernel);
+  const op = withoutGradient(name);
   return function (x, axis, opts) {
-    if (arguments.length > 3) refuseExtra(name, arguments[3], undefined);
     const { a, axes, shape } = prepare(name, ['bool'], x, axis, opts);
+    if (arguments.length > 3) refuseBehind(name, arguments[3]);
     if (axes.length === 0) return identity(a);
-    return done(reduceNodes(name, opcode, a, axes, shape, empty));
+    const t = reduceNodes(name, opcode, a, axes, shape, empty);
+    if (isRecording()) record1(op, t, a, null);
+    return done(t);
   };
 }
 
@@ -262,6 +269,7 @@ export const reduceAll: Reduction = test('reduceAll', 'reduceMin', 1);
 
 function position(name: string): (x: TensorLike, axis?: number) => Tensor {
   const opcode = opcodeOf(name);
+  const op = withoutGradient(name);
   return function (x, axis = 0) {
     if (arguments.length > 2) refuseExtra(name, arguments[2], undefined);
     if (isOptions(axis)) options(name, {}, axis);
@@ -269,7 +277,9 @@ function position(name: string): (x: TensorLike, axis?: number) => Tensor {
     const a = given.dtype === 'bool' ? cast(given, 'uint8') : given;
     const d = checkAxis(name, axis, a.rank);
     if (a.shape[d] === 0) throw new ShapeError(`${name}: axis ${d} of shape ${showShape(a.shape)} is empty`);
-    return done(node(name, opcode, 'int32', Object.freeze(a.shape.filter((_, k) => k !== d)), a, null, [d]));
+    const t = node(name, opcode, 'int32', Object.freeze(a.shape.filter((_, k) => k !== d)), a, null, [d]);
+    if (isRecording()) record1(op, t, a, null);
+    return done(t);
   };
 }
 

@@ -1,14 +1,14 @@
 /** Linear maps that move, copy or add elements and compute nothing else; each is beside its transpose. */
-import { boolean, isOptions, listOf, options, refuseExtra, refuseSpread } from '../arguments.js';
+import { boolean, isOptions, listOf, options, refuseBehind, refuseExtra, refuseSpread } from '../arguments.js';
 import type { DType } from '../dtype.js';
 import { checkDType, isFloating } from '../dtype.js';
 import { DTypeError, ShapeError, show } from '../errors.js';
 import { opcodeOf } from '../native.js';
-import { asTensor, done, linear, node, register } from '../op.js';
+import { asTensor, composed, done, fromX, fromY, linear, node, register, withoutGradient } from '../op.js';
 import type { Lengths, Shape } from '../shape.js';
 import { checkAxes, checkAxis, checkIntegers, checkShape, guardShape, sameShape, showShape, sizeOf } from '../shape.js';
 import type { Cotangent, Entry, RecordedOp } from '../tape.js';
-import { isRecording, record1 } from '../tape.js';
+import { isOnTape, isRecording, record1 } from '../tape.js';
 import type { Tensor } from '../tensor.js';
 import { uniformTensor } from '../tensor.js';
 import type { TensorLike } from '../variable.js';
@@ -192,9 +192,9 @@ export function reduceArguments(
  * The options may stand in the place of the axis.
  */
 export function reduceSum(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
-  if (arguments.length > 3) refuseExtra('reduceSum', arguments[3], undefined);
   const a = asTensor('reduceSum', x);
   const [over, keepdims] = reduceArguments('reduceSum', axis, opts);
+  if (arguments.length > 3) refuseBehind('reduceSum', arguments[3]);
   const axes = checkAxes('reduceSum', over, a.rank);
   if (a.dtype === 'uint8') return cast(sumOver(cast(a, 'int32'), axes, keepdims), 'uint8');
   if (a.dtype === 'bool') {
@@ -265,6 +265,7 @@ export function transpose(x: TensorLike, perm?: Lengths): Tensor {
 
 // ---- dtype, identity and constants like ----
 
+const roundingCastOp: RecordedOp = withoutGradient('cast');
 const castOp: RecordedOp = { name: 'cast', vjps: [linear((ct, e) => cast(ct, e.attributes as DType))] };
 
 /** Elements as another dtype. Gradients flow between float dtypes only. */
@@ -274,7 +275,7 @@ export function cast(x: TensorLike, dtype: DType): Tensor {
   checkDType('cast', dtype);
   if (a.dtype === dtype) return identity(a);
   const t = node('cast', kCast, dtype, a.shape, a);
-  if (isRecording() && isFloating(dtype)) record1(castOp, t, a, a.dtype);
+  if (isRecording()) record1(isFloating(dtype) ? castOp : roundingCastOp, t, a, a.dtype);
   return done(t);
 }
 
@@ -293,25 +294,52 @@ export function identity(x: TensorLike): Tensor {
 /** The same value, a constant to every tape. */
 export function stopGradient(x: TensorLike): Tensor {
   if (arguments.length > 1) refuseExtra('stopGradient', arguments[1], arguments[2]);
-  return aliasOf(asTensor('stopGradient', x));
+  const a = asTensor('stopGradient', x);
+  const t = aliasOf(a);
+  if (isRecording()) record1(stopOp, t, a, null);
+  return t;
 }
+
+const stopOp: RecordedOp = withoutGradient('stopGradient');
+const zerosOp: RecordedOp = withoutGradient('zerosLike');
+const onesOp: RecordedOp = withoutGradient('onesLike');
 
 export function zerosLike(x: TensorLike): Tensor {
   if (arguments.length > 1) refuseExtra('zerosLike', arguments[1], arguments[2]);
-  const a = asTensor('zerosLike', x);
-  return uniformTensor(0, a.dtype, a.shape);
+  return filledLike(zerosOp, x, 0);
 }
 
 export function onesLike(x: TensorLike): Tensor {
   if (arguments.length > 1) refuseExtra('onesLike', arguments[1], arguments[2]);
-  const a = asTensor('onesLike', x);
-  return uniformTensor(1, a.dtype, a.shape);
+  return filledLike(onesOp, x, 1);
+}
+
+function filledLike(op: RecordedOp, x: TensorLike, value: number): Tensor {
+  const a = asTensor(op.name, x);
+  const t = uniformTensor(value, a.dtype, a.shape);
+  if (isRecording()) record1(op, t, a, null);
+  return t;
 }
 
 /** @internal The zero cotangent of an operand that has one. */
 export function zeroOf(e: Entry, operand: number): Cotangent {
   return uniformTensor(0, e.outDType, e.shape(operand));
 }
+
+/** @internal t, with a gradient of zeros with respect to x: connected, as TensorFlow's is, at every order. */
+export function connect(t: Tensor, x: Tensor): Tensor {
+  return isOnTape(x) ? composed(connectOp, [t, x], null, () => identity(t)) : t;
+}
+const connectOp: RecordedOp = {
+  name: 'connect',
+  vjps: [linear((ct) => ct), fromY((_, x, e) => connect(zeroOf(e, 1) as Tensor, x))],
+};
+
+/** @internal x, whose derivative stays connected to it. */
+export function linked(x: Tensor): Tensor {
+  return isOnTape(x) ? composed(linkedOp, [x], null, () => identity(x)) : x;
+}
+const linkedOp: RecordedOp = { name: 'linked', vjps: [fromX((ct, x) => connect(ct, x))] };
 
 const m23: Shape = [2, 3];
 register({ ...other, name: 'reshape', fn: reshape, cases: [{ shapes: [m23], call: (x) => reshape(x, [3, -1]) }] });

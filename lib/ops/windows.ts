@@ -5,6 +5,7 @@ import {
   listOf,
   oneOf,
   options,
+  refuseBehind,
   refused,
   refuseExtra,
   refuseSpread,
@@ -233,9 +234,9 @@ export function pad(
   paddings: readonly (readonly [number, number] | Lengths)[],
   opts?: PadOptions,
 ): Tensor {
-  if (arguments.length > 3) refuseExtra('pad', arguments[3], undefined);
   const a = asTensor('pad', x);
   const { mode = 'CONSTANT', constantValues: value = 0 } = options('pad', padOptions, opts);
+  if (arguments.length > 3) refuseBehind('pad', arguments[3]);
   const pairs = checkPaddings(a, paddings);
   const shape = guardShape(
     'pad',
@@ -329,18 +330,46 @@ export function reverse(x: TensorLike, axis: number | Lengths): Tensor {
 
 // ---- joining and dividing ----
 
+// Each is the other's transpose. All parts come at once, in time that grows with their number and not with its square.
 const concatOp: RecordedOp = {
   name: 'concat',
-  vjps: [
-    linear((ct, e, operand) => {
-      const axis = e.attributes as number;
-      const shape = e.shape(operand);
-      let start = 0;
-      for (let i = 0; i < operand; i++) start += e.shape(i)[axis] as number;
-      return windowOf(ct, shape, { begin: shape.map((_, d) => (d === axis ? start : 0)), step: shape.map(() => 1) });
-    }),
-  ],
+  vjps: [],
+  pullAll: ([ct], e) => {
+    const axis = e.attributes as number;
+    const lengths: number[] = [];
+    for (let k = 0; k < e.count; k++) lengths.push(e.shape(k)[axis] as number);
+    return divide(ct as Tensor, lengths, axis);
+  },
 };
+const splitOp: RecordedOp = {
+  name: 'split',
+  vjps: [],
+  pullAll: (cts, e) => [join(cts as readonly Tensor[], e.shape(0), e.attributes as number)],
+};
+
+function join(tensors: readonly Tensor[], shape: Shape, axis: number): Tensor {
+  const t = nodeOfMany('concat', kConcat, (tensors[0] as Tensor).dtype, shape, tensors, [axis]);
+  if (isRecording()) recordMany(concatOp, [t], tensors, axis);
+  return done(t);
+}
+
+/** The parts of these lengths, as the results of one op. */
+function divide(a: Tensor, lengths: readonly number[], axis: number): Tensor[] {
+  const recording = isRecording();
+  const alike = recording ? undefined : a.uniform;
+  const step = a.shape.map(() => 1);
+  let start = 0;
+  const parts = lengths.map((length) => {
+    const begin = a.shape.map((_, d) => (d === axis ? start : 0));
+    start += length;
+    const shape = Object.freeze(a.shape.map((n, d) => (d === axis ? length : n)));
+    if (alike !== undefined) return uniformTensor(alike, a.dtype, shape);
+    return node('split', kSlice, a.dtype, shape, a, null, interleave({ begin, step }));
+  });
+  if (recording) recordMany(splitOp, parts, [a], axis);
+  for (const t of parts) done(t);
+  return parts;
+}
 
 /** The list of operands of an op that joins them. */
 function checkTensors(op: string, values: unknown): readonly TensorLike[] {
@@ -372,9 +401,7 @@ export function concat(values: readonly TensorLike[], axis: number): Tensor {
     'concat',
     first.shape.map((n, i) => (i === d ? length : n)),
   );
-  const t = nodeOfMany('concat', kConcat, first.dtype, shape, tensors, [d]);
-  if (isRecording()) recordMany(concatOp, [t], tensors, d);
-  return done(t);
+  return join(tensors, shape, d);
 }
 
 /** Tensors of one shape along a new axis. */
@@ -410,14 +437,7 @@ export function split(x: TensorLike, parts: number | Lengths, axis = 0): Tensor[
   const a = asTensor('split', x);
   const d = checkAxis('split', axis, a.rank);
   const length = a.shape[d] as number;
-  const lengths = partLengths(parts, d, length);
-  let start = 0;
-  return lengths.map((n) => {
-    const begin = a.shape.map((_, i) => (i === d ? start : 0));
-    start += n;
-    const shape = Object.freeze(a.shape.map((m, i) => (i === d ? n : m)));
-    return windowOf(a, shape, { begin, step: a.shape.map(() => 1) });
-  });
+  return divide(a, partLengths(parts, d, length), d);
 }
 
 /** The most parts of nothing: an empty axis divides into any number of them. */

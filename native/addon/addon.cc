@@ -500,6 +500,12 @@ Napi::Value address_of(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), number);
 }
 
+// free(buffer: ArrayBuffer): gives its memory back now, not when the collector comes; it is empty afterwards
+Napi::Value free_buffer(const Napi::CallbackInfo& info) {
+  napi_detach_arraybuffer(info.Env(), info[0]);
+  return info.Env().Undefined();
+}
+
 // track(owner: object, bytes: number, block: number)
 Napi::Value track(const Napi::CallbackInfo& info) {
   instance(info).track(info[0], info[1].As<Napi::Number>().DoubleValue(), info[2].As<Napi::Number>().Int32Value());
@@ -591,6 +597,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
       {"track", guarded<track>},
       {"addressOf", guarded<address_of>},
       {"released", guarded<released>},
+      {"free", guarded<free_buffer>},
       {"memory", guarded<memory>},
       {"rest", guarded<rest>},
       {"clear", guarded<clear>},

@@ -4,7 +4,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
+#include <set>
+#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "plan.h"
@@ -13,25 +17,68 @@ namespace gradtape {
 
 inline size_t aligned(size_t bytes) { return (bytes + kAlign - 1) / kAlign * kAlign; }
 
-// First fit over the gaps between live blocks; used while planning only.
+// Best fit over the gaps between live blocks, the lowest of those; used while planning only. Programs may have tens of
+// thousands of blocks live at once, so each step takes a logarithm of them.
 class ArenaLayout {
  public:
   int64_t take(size_t bytes) {
     bytes = std::max(aligned(bytes), kAlign);
-    size_t at = 0;
-    for (const auto& [begin, end] : live_) {
-      if (begin - at >= bytes) break;
-      at = end;
+    size_t at = peak_;
+    const auto fit = by_size_.lower_bound({bytes, 0});
+    if (fit != by_size_.end()) {
+      const size_t room = fit->first;
+      at = fit->second;
+      close(gaps_.find(at));
+      if (room > bytes) open(at + bytes, room - bytes);
+    } else {
+      // A gap at the end grows.
+      const auto last = gaps_.empty() ? gaps_.end() : std::prev(gaps_.end());
+      if (last != gaps_.end() && last->first + last->second == peak_) {
+        at = last->first;
+        close(last);
+      }
+      peak_ = at + bytes;
     }
-    live_[at] = at + bytes;
-    peak_ = std::max(peak_, at + bytes);
+    live_[at] = bytes;
     return int64_t(at);
   }
-  void give_back(int64_t at) { live_.erase(size_t(at)); }
+
+  void give_back(int64_t where) {
+    size_t at = size_t(where);
+    const auto block = live_.find(at);
+    size_t bytes = block->second;
+    live_.erase(block);
+    const auto after = gaps_.find(at + bytes);
+    if (after != gaps_.end()) {
+      bytes += after->second;
+      close(after);
+    }
+    auto before = gaps_.lower_bound(at);
+    if (before != gaps_.begin() && (--before)->first + before->second == at) {
+      at = before->first;
+      bytes += before->second;
+      close(before);
+    }
+    open(at, bytes);
+  }
+
   size_t peak() const { return peak_; }
 
  private:
-  std::map<size_t, size_t> live_;
+  using Gaps = std::map<size_t, size_t>;  // place, bytes
+
+  void open(size_t at, size_t bytes) {
+    gaps_[at] = bytes;
+    by_size_.insert({bytes, at});
+  }
+  void close(Gaps::iterator gap) {
+    by_size_.erase({gap->second, gap->first});
+    gaps_.erase(gap);
+  }
+
+  std::unordered_map<size_t, size_t> live_;
+  Gaps gaps_;
+  std::set<std::pair<size_t, size_t>> by_size_;
   size_t peak_ = 0;
 };
 

@@ -277,10 +277,8 @@ void prepare(const Plan& plan, size_t threads, Executor& executor) {
   }
   if (executor.addresses.size() < n) executor.addresses.resize(n);
   if (executor.slots.size() < plan.slots) executor.slots.resize(plan.slots);
-  if (executor.pointers.capacity() < plan.most_pointers) {
-    executor.pointers.reserve(plan.most_pointers);
-    executor.results.reserve(plan.most_pointers);
-  }
+  if (executor.pointers.capacity() < plan.most_pointers) executor.pointers.reserve(plan.most_pointers);
+  if (executor.results.capacity() < plan.most_pointers) executor.results.reserve(plan.most_pointers);
   if (executor.failures.capacity() < kMaxParts) executor.failures.reserve(kMaxParts);
 }
 

@@ -1,32 +1,128 @@
 // Replays the fuzzer's corpus and a stream of random bytes through the fuzz target, as a plain binary that needs no
-// clang. Usage: program-test [--runs N] [file...]
+// clang; every 50th program again and again, with memory for one allocation more each time. And tests the plan cache.
+// Usage: program-test [--runs N] [file...]
+#include <atomic>
 #include <fstream>
 #include <iterator>
+#include <new>
 #include <string>
 
+#include "../plan/cache.h"
 #include "program-fuzz.cc"
 
 namespace {
 
+std::atomic<long> allocations_left{-1};  // negative: as many as there are
+
+void* allocate(size_t size) {
+  long left = allocations_left;
+  while (left > 0 && !allocations_left.compare_exchange_weak(left, left - 1)) {
+  }
+  return left == 0 ? nullptr : std::malloc(size > 0 ? size : 1);
+}
+
+}  // namespace
+
+// Everything in this binary allocates through these.
+void* operator new(size_t size) {
+  if (void* p = allocate(size)) return p;
+  throw std::bad_alloc();
+}
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete(void* p, size_t) noexcept { std::free(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
+
+namespace gradtape {
+namespace {
+
+// Lets f run out of memory at its first allocation, at its second, and so on until it does not.
+long failures = 0;
+void call_without_memory(const Call& f, const Call& whole) {
+  for (long n = 0;; n += 1 + n / 16) {
+    allocations_left = n;
+    try {
+      f();
+      allocations_left = -1;
+      return;
+    } catch (const std::bad_alloc&) {
+      allocations_left = -1;
+      ++failures;
+      whole();
+    }
+  }
+}
+
+void expect(bool holds, const char* what) {
+  if (holds) return;
+  std::fprintf(stderr, "plan cache: %s\n", what);
+  std::abort();
+}
+
 // Whether every descriptor says all that is asked of it.
 bool are_complete() {
   bool ok = true;
-  for (int32_t k = gradtape::kFirstStep; k < gradtape::kFirstElementwise; ++k) {
-    const gradtape::StepKind& kind = gradtape::step_kind(k);
-    const bool runs = k == gradtape::k_matmul || (kind.units && kind.run);
+  for (int32_t k = kFirstStep; k < kFirstElementwise; ++k) {
+    const StepKind& kind = step_kind(k);
+    const bool runs = k == k_matmul || (kind.units && kind.run);
     const bool prepares = !kind.shared_bytes == !kind.prepare;
     const bool shows = kind.results == 1 || (kind.results <= 8 && kind.check_result);
     if (kind.check && kind.work && runs && prepares && shows) continue;
-    std::printf("FAILED %s lacks something\n", gradtape::step_name(k));
+    std::printf("FAILED %s lacks something\n", step_name(k));
     ok = false;
   }
   return ok;
 }
 
+// A program of `values` sums, one after another, over an input of `size` elements.
+std::vector<int32_t> sums(int32_t values, int32_t size) {
+  std::vector<int32_t> words = {values + 1, 1, kInput, kFloat32 | 1 << 8, 0, 0, size};
+  for (int32_t i = 0; i < values; ++i)
+    words.insert(words.end(), {kFirstElementwise + k_add, kFloat32 | 1 << 8, 2, 0, size, i, 0});
+  words.insert(words.end(), {values, -1});
+  return words;
+}
+
+void check_cache() {
+  const Kernels& kernels = *kernels_for("");
+  PlanCache cache;
+  std::string error;
+  const auto find = [&](const std::vector<int32_t>& words, size_t threads = 1) {
+    return cache.find(words.data(), words.size(), kernels, threads, error);
+  };
+  const Plan* first = find(sums(3, 2))->get();
+  expect(find(sums(3, 2))->get() == first && cache.made() == 1, "the same words have one plan");
+  expect(find(sums(3, 2), 2)->get() != first, "plans for other threads are others");
+  for (int32_t i = 0; i < 2000; ++i) {
+    find(sums(1, 3 + i));
+    expect(find(sums(3, 2))->get() == first, "what is asked for stays");
+  }
+  const uint64_t made = cache.made();
+  find(sums(1, 3));
+  expect(cache.made() == made + 1, "what is not asked for goes");
+  // Far more than fits, each a fair part of it.
+  for (int32_t i = 0; i < 200; ++i) {
+    find(sums(5000, 2 + i));
+    expect(cache.bytes() <= PlanCache::kMaxBytes, "bounded in bytes");
+  }
+  // One that is larger than all may be.
+  const std::vector<int32_t> huge = sums(1000000, 2);
+  const Plan* large = find(huge)->get();
+  expect(cache.bytes() > PlanCache::kMaxBytes && find(huge)->get() == large, "the latest stays, however large");
+  find(sums(1, 2));
+  expect(cache.bytes() <= PlanCache::kMaxBytes, "it goes when another comes");
+  cache.trim(0);
+  expect(cache.bytes() == 0, "trimmed to nothing");
+  const std::vector<int32_t> words = sums(100, 2);
+  call_without_memory([&] { find(words); }, [&] { expect(cache.bytes() == 0, "a failure leaves it as it was"); });
+  expect(find(words)->get()->program.values.size() == 101, "made in the end");
+}
+
 }  // namespace
+}  // namespace gradtape
 
 int main(int argc, char** argv) {
-  if (!are_complete()) return 1;
+  if (!gradtape::are_complete()) return 1;
   long runs = 20000, replayed = 0;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
@@ -54,7 +150,13 @@ int main(int argc, char** argv) {
       b = uint8_t(state >> 32);
     }
     LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
+    if (run % 50 > 0) continue;
+    gradtape::call = gradtape::call_without_memory;
+    LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
+    gradtape::call = gradtape::call_plainly;
   }
+  gradtape::check_cache();
+  if (runs >= 1000 && gradtape::failures == 0) std::abort();
   // Of the random programs some compare every opcode, however new it is.
   int never = 0;
   for (int32_t k = 0; runs >= 20000 && k < gradtape::kOpcodes; ++k) {

@@ -1,0 +1,31 @@
+/** The shared stream of random numbers: where it is, and drawing again what was drawn. Knows no tensor. */
+import { randomBytes } from 'node:crypto';
+
+/** A place in a stream: the seed's two words, and how many numbers were drawn so far. */
+export interface Stream {
+  low: number;
+  high: number;
+  offset: number;
+}
+
+const entropy = randomBytes(8);
+let shared: Stream = { low: entropy.readUInt32LE(0), high: entropy.readUInt32LE(4), offset: 0 };
+
+export function sharedStream(): Stream {
+  return shared;
+}
+
+export function setSharedStream(stream: Stream): void {
+  shared = stream;
+}
+
+/** Runs fn with the shared stream at another place; afterwards the stream goes on as if fn had drawn nothing. */
+export function withStreamAt<T>(place: Readonly<Stream>, fn: () => T): T {
+  const present = shared;
+  shared = { ...place };
+  try {
+    return fn();
+  } finally {
+    shared = present;
+  }
+}
