@@ -724,9 +724,7 @@ void check(const std::vector<int32_t>& words, const Limits& limits, uint64_t see
     }
   };
   bool failed = false;
-  const auto run_all = [&] {
-    failed = run(plan, data.data(), results.data(), executor, pool).code != Failure::kNone;
-  };
+  const auto run_all = [&] { failed = run(plan, data.data(), results.data(), executor, pool).code != Failure::kNone; };
   call(run_all, unchanged);
   if (failed) unchanged();
   // The inputs themselves are as they were, for the values one by one.
