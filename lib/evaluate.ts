@@ -20,20 +20,11 @@ import {
 } from './pending.js';
 import { isKnown, settle, type Tensor } from './tensor.js';
 
-const kFirstRandom = native.opcodeOf('randomUniform');
-const kLastRandom = native.opcodeOf('randomPermutation');
 const kReshape = native.opcodeOf('reshape');
 const kBroadcast = native.opcodeOf('broadcast');
 const kGather = native.opcodeOf('gather');
 const kScatterAdd = native.opcodeOf('scatterAdd');
-/** Not worth computing twice when another pending value will read it: everything that is no elementwise loop or view. */
-const kLastCheap = native.opcodeOf('cast');
-const kFirstElementwise = Math.min(...[...native.elementwiseKernels.values()].map((k) => k.opcode));
-
-function isExpensive(opcode: number): boolean {
-  return opcode > kLastCheap && opcode < kFirstElementwise;
-}
-
+const { isCheap, isElementwise, takesNumbers } = native; // by opcode
 let serial = 0;
 const stack: Tensor[] = [];
 // Of the program being written: its tensors in order, those to compute, how often each is read in it.
@@ -72,7 +63,7 @@ function emit(t: Tensor): void {
   if (more) {
     const operands = more.map((m) => read(m));
     t.index = native.write(t.opcode, t.dtype, t.shape, operands, t.attributes);
-  } else if (t.opcode >= kFirstRandom && t.opcode <= kLastRandom) {
+  } else if (takesNumbers[t.opcode]) {
     t.index = native.writeWithData(t.opcode, t.dtype, t.shape, t.attributes);
   } else if (t.attributes.length > 0) {
     const operands = y ? [read(x as Tensor), read(y)] : [read(x as Tensor)];
@@ -145,7 +136,7 @@ function replacements(wishes: readonly Wish[]): Map<Tensor, readonly Tensor[]> |
     const [input] = cell.replaces;
     if (!input?.buffer || input.mark !== serial || readers.get(input.buffer) !== 1) continue;
     const t = viewed(value);
-    if (t.opcode >= kFirstElementwise && t.size > 1) found.set(t, cell.replaces);
+    if (isElementwise[t.opcode] && t.size > 1) found.set(t, cell.replaces);
   }
   return found;
 }
@@ -223,11 +214,11 @@ function viewed(t: Tensor): Tensor {
 
 const wantedMark = -(2 ** 30);
 
-/** Whether a computed value gets a buffer of its own: asked for, saved by a tape, or dear and still to be read by others. */
+/** Whether a computed value gets a buffer of its own: asked for, saved by a tape, or dear (not cheap) and still to be read by others. */
 function mustKeep(t: Tensor, large: boolean): boolean {
   const reads = seen[t.index] as number;
   if (reads < 0 || t.saved > 0) return true;
-  return t.readers > reads && (isExpensive(t.opcode) || (large && t.size === 1));
+  return t.readers > reads && (!isCheap[t.opcode] || (large && t.size === 1));
 }
 
 function put(job: Job, result: (i: number) => number): void {
@@ -454,11 +445,17 @@ function errorFor(failure: Failure, roots: readonly Tensor[], isBad: (t: Tensor)
       );
     case 'division':
       return new ValueError(`${name}: integer division by zero${where}`, 'ERR_DIVISION_BY_ZERO');
+    case 'notPositiveDefinite':
+      return new ValueError(
+        `${name}: matrix ${run.index} is not positive definite: its leading minor of order ${run.length} is not positive${where}`,
+      );
     case 'memory':
       return new GradtapeError(
         'ERR_OUT_OF_MEMORY',
         `gradtape: no memory for ${run.length} bytes of temporaries; compute less at once${where}`,
       );
+    default:
+      return new GradtapeError('ERR_INTERNAL', `${name}: failed: ${run.status}${where}`);
   }
 }
 

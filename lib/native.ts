@@ -1,4 +1,4 @@
-/** The addon: loading it, and writing and running programs (format: native/program.h). Knows no tensor. */
+/** The addon: loading it, and writing and running programs (format: native/program/program.h). Knows no tensor. */
 import { join } from 'node:path';
 import type { DType } from './dtype.js';
 import { dtypeCode, dtypes } from './dtype.js';
@@ -11,6 +11,18 @@ interface AsyncOutcome {
   failedValue: number;
   results: number[];
   error: string;
+}
+
+/** What the addon tells of an opcode (native/steps/step.h), in the order of their numbers. */
+interface Opcode {
+  name: string;
+  /** Of numbers that are data, not structure. */
+  numbers: number;
+  /** Whether attributes are sizes: products of lengths, which may be beyond 32 bits where no length is. */
+  sizes: boolean;
+  /** Whether computing it again costs less than keeping it. */
+  cheap: boolean;
+  elementwise: boolean;
 }
 
 interface Addon {
@@ -29,7 +41,8 @@ interface Addon {
   setThreads(count: number): void;
   isa(): string;
   isas: string[];
-  opcodes: Record<string, number>;
+  opcodes: Opcode[];
+  statuses: string[];
   elementwise: { name: string; arity: number; toBool: boolean; dtypes: number[] }[];
   common: Record<string, unknown>;
 }
@@ -78,6 +91,17 @@ function load(): Addon {
 
 const addon: Addon = load();
 
+const opcodes: ReadonlyMap<string, number> = new Map(addon.opcodes.map(({ name }, opcode) => [name, opcode]));
+
+/** Facts of opcodes by their numbers; 0 or 1. */
+function facts(fact: (opcode: Opcode) => boolean): Uint8Array {
+  return Uint8Array.from(addon.opcodes, (opcode) => (fact(opcode) ? 1 : 0));
+}
+export const takesNumbers: Uint8Array = facts(({ numbers }) => numbers > 0);
+export const isCheap: Uint8Array = facts(({ cheap }) => cheap);
+export const isElementwise: Uint8Array = facts(({ elementwise }) => elementwise);
+const hasSizes = facts(({ sizes }) => sizes);
+
 /** Elementwise kernels by name: their opcode and the dtypes they exist for. */
 export interface ElementwiseKernel {
   readonly opcode: number;
@@ -94,17 +118,13 @@ export const elementwiseKernels: ReadonlyMap<string, ElementwiseKernel> = new Ma
 
 /** The opcode of a kernel; a name that the addon lacks is a mistake in this package. */
 export function opcodeOf(name: string): number {
-  const opcode = addon.opcodes[name];
+  const opcode = opcodes.get(name);
   if (opcode === undefined) throw new GradtapeError('ERR_ADDON', `gradtape: the addon has no kernel named ${name}`);
   return opcode;
 }
 
 const literalOpcode = opcodeOf('literal');
 const inputOpcode = opcodeOf('input');
-/** Those whose attributes are sizes: products of lengths, which may be beyond 32 bits where no length is. */
-const sizedOpcodes: ReadonlySet<number> = new Set(
-  ['gather', 'scatterAdd', 'reduceSum', 'reduceProd', 'reduceMax', 'reduceMin'].map(opcodeOf),
-);
 
 // ---- the mailbox: a program under construction ----
 
@@ -208,9 +228,10 @@ export function write(
 
 /** Writes the attributes of the value at `start` again, in two words each. */
 function widen(start: number, opcode: number, attributes: readonly number[]): void {
-  if (!sizedOpcodes.has(opcode)) {
-    const name = Object.keys(addon.opcodes).find((key) => addon.opcodes[key] === opcode);
-    throw new ValueError(`${name}: positions, steps and paddings are below 2^31, got ${attributes.join(', ')}`);
+  if (!hasSizes[opcode]) {
+    throw new ValueError(
+      `${addon.opcodes[opcode]?.name}: positions, steps and paddings are below 2^31, got ${attributes.join(', ')}`,
+    );
   }
   const count = attributes.length;
   if (at + count > words.length) growWords(at + count);
@@ -247,7 +268,8 @@ export function writeResult(index: number): void {
 
 /** What went wrong while a program ran; `value` is its index in the program. */
 export interface RunFailure {
-  readonly status: 'index' | 'division' | 'memory';
+  /** A name of native/steps/failures.def, which says what the two numbers are. */
+  readonly status: string;
   readonly value: number;
   readonly index: number;
   readonly length: number;
@@ -273,11 +295,11 @@ function failureOf(
   error: () => string = addon.lastError,
 ): RunFailure | null {
   if (status === 0) return null;
-  if (status === 1) throw new GradtapeError('ERR_INTERNAL', `gradtape: a malformed program: ${error()}`);
-  if (status === 5) throw new GradtapeError('ERR_INTERNAL', `gradtape: the addon failed: ${error()}`);
-  const name = status === 2 ? 'index' : status === 3 ? 'division' : 'memory';
+  const name = addon.statuses[status] ?? `status ${status}`;
+  if (name === 'badProgram') throw new GradtapeError('ERR_INTERNAL', `gradtape: a malformed program: ${error()}`);
+  if (name === 'inside') throw new GradtapeError('ERR_INTERNAL', `gradtape: the addon failed: ${error()}`);
   const length = numbers[1] as number;
-  if (status === 4 && length === 0) {
+  if (name === 'memory' && length === 0) {
     throw new GradtapeError(
       'ERR_OUT_OF_MEMORY',
       `gradtape: no memory to plan a program of ${values} values; compute less at once`,

@@ -1,19 +1,32 @@
 {
   "variables": {
     "common_sources": [
-      "native/addon.cc",
-      "native/program.cc",
-      "native/layout.cc",
-      "native/plan.cc",
-      "native/cache.cc",
-      "native/run.cc",
-      "native/arena.cc",
-      "native/threads.cc",
-      "native/dispatch.cc"
+      "native/addon/addon.cc",
+      "native/steps/failure.cc",
+      "native/steps/steps.cc",
+      "native/steps/layout.cc",
+      "native/steps/gather.cc",
+      "native/steps/matmul.cc",
+      "native/steps/window.cc",
+      "native/steps/rows.cc",
+      "native/steps/random.cc",
+      "native/steps/scan.cc",
+      "native/steps/linalg.cc",
+      "native/program/program.cc",
+      "native/plan/plan.cc",
+      "native/plan/group.cc",
+      "native/plan/place.cc",
+      "native/plan/emit.cc",
+      "native/plan/cache.cc",
+      "native/run/run.cc",
+      "native/run/loop.cc",
+      "native/run/arena.cc",
+      "native/run/threads.cc",
+      "native/kernels/dispatch.cc"
     ],
     "common_flags": ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"],
     "common_defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
-    "isa_source": "native/kernels.cc",
+    "isa_source": "native/kernels/kernels.cc",
     "isa_flags": [
       "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden",
       "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"

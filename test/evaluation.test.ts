@@ -276,7 +276,7 @@ describe('a value has the same bits however it was grouped', () => {
     }
   });
 
-  // Over 16 MB a loop's results go past the caches (native/stream.h).
+  // Over 16 MB a loop's results go past the caches (native/run/stream.h).
   it.each(tf.deviceInfo().isas)('values too large for the caches, of any alignment, on %s', (isa) => {
     const data = leafValues([1_500_003], 7);
     const cut = 1_000_001;

@@ -41,9 +41,9 @@ const libFiles = filesBelow('lib', /\.ts$/);
 const nativeFiles = filesBelow('native', /\.(cc|h|def)$/);
 const manifest = (JSON.parse(read('native/sources.gypi')) as { variables: Manifest }).variables;
 
-test('napi.h is included only by native/addon.cc', () => {
+test('napi.h is included only in native/addon/', () => {
   const found = linesWith(nativeFiles, /#include\s*[<"](napi|node_api|js_native_api|node|v8)\b/);
-  expect(found.filter((line) => !line.startsWith('native/addon.cc:'))).toEqual([]);
+  expect(found.filter((line) => !line.startsWith('native/addon/'))).toEqual([]);
 });
 
 test('the addon is loaded only by lib/native.ts', () => {
@@ -63,6 +63,25 @@ test(`no source file has more than ${MAX_LINES} lines`, () => {
   expect(sizes.filter(({ lines }) => lines > MAX_LINES)).toEqual([]);
 });
 
+// The ladder of native/: a folder includes only itself and those before it; paths are from native/, but of its own folder.
+const nativeLadder = ['simd', 'kernels', 'steps', 'program', 'plan', 'run', 'addon'];
+
+test('a folder of native/ includes only those before it', () => {
+  const files = nativeFiles.filter((file) => !file.startsWith('native/test/'));
+  const wrong = files.flatMap((file) => {
+    const folder = file.split('/')[1] as string;
+    const rung = nativeLadder.indexOf(folder);
+    return [...read(file).matchAll(/^\s*#include "([^"]+)"/gm)].flatMap(([, path = '']) => {
+      const own = existsSync(join(root, 'native', folder, path));
+      const from = path.includes('/') ? nativeLadder.indexOf(path.split('/')[0] as string) : -1;
+      return rung >= 0 && (own || (from >= 0 && from < rung && existsSync(join(root, 'native', path))))
+        ? []
+        : [`${file}: ${path}`];
+    });
+  });
+  expect(wrong).toEqual([]);
+});
+
 test('both builds read their sources and flags from the manifest, and it lists every source', () => {
   const gyp = read('binding.gyp');
   const cmake = read('CMakeLists.txt');
@@ -70,11 +89,9 @@ test('both builds read their sources and flags from the manifest, and it lists e
   expect(cmake).toContain('native/sources.gypi');
   expect(gyp.match(/[\w/-]+\.cc\b/g)).toBeNull();
   // The one file that CMake names is the boundary, which the plain binaries leave out.
-  expect(new Set(cmake.match(/native\/[\w-]+\.cc\b/g))).toEqual(new Set(['native/addon.cc']));
-  const sources = readdirSync(join(root, 'native')).filter((name) => name.endsWith('.cc'));
-  expect([...manifest.common_sources, 'native/kernels.cc'].sort()).toEqual(
-    sources.map((name) => `native/${name}`).sort(),
-  );
+  expect(new Set(cmake.match(/native\/(?!test)[\w/-]+\.cc\b/g))).toEqual(new Set(['native/addon/addon.cc']));
+  const sources = nativeFiles.filter((file) => file.endsWith('.cc') && !file.startsWith('native/test/'));
+  expect([...manifest.common_sources, 'native/kernels/kernels.cc'].sort()).toEqual(sources);
   for (const isa of [...manifest.isas_x64, ...manifest.isas_arm64]) {
     expect(manifest[`isa_flags_${isa}`], isa).toBeDefined();
     expect(gyp, isa).toContain(`"GRADTAPE_ISA=${isa}"`);

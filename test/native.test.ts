@@ -32,7 +32,7 @@ describe.runIf(plain && process.platform === 'linux')('objects of the ISA units'
         .filter((name) => /^kernels_\w+\.dir$/.test(name))
         .map((name) => ({
           isa: name.slice('kernels_'.length, -'.dir'.length),
-          path: join(build, 'CMakeFiles', name, 'native', 'kernels.cc.o'),
+          path: join(build, 'CMakeFiles', name, 'native', 'kernels', 'kernels.cc.o'),
         }))
     : [];
 

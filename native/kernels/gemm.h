@@ -6,9 +6,9 @@
 // separate calls, at the same time too if each has a workspace: a call touches no c but its own.
 #pragma once
 
-#include "../kernels.h"
-#include "../simd.h"
 #include "gemv.h"
+#include "kernels.h"
+#include "simd/simd.h"
 
 namespace gradtape {
 namespace GRADTAPE_ISA {

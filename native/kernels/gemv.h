@@ -2,8 +2,8 @@
 // rows into columns in registers.
 #pragma once
 
-#include "../kernels.h"
-#include "../simd.h"
+#include "kernels.h"
+#include "simd/simd.h"
 
 namespace gradtape {
 namespace GRADTAPE_ISA {

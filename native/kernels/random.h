@@ -2,7 +2,7 @@
 // 3", 2011). Element i of a stream depends on the key and on i only.
 #pragma once
 
-#include "../vmath.h"
+#include "simd/vmath.h"
 
 namespace gradtape {
 namespace GRADTAPE_ISA {

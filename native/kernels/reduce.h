@@ -2,7 +2,7 @@
 // order of the operations depends on the number of elements that are reduced and on nothing else.
 #pragma once
 
-#include "../vmath.h"
+#include "simd/vmath.h"
 
 namespace gradtape {
 namespace GRADTAPE_ISA {

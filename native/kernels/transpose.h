@@ -1,7 +1,7 @@
 // Blocked copy of a matrix into its transpose.
 #pragma once
 
-#include "../simd.h"
+#include "simd/simd.h"
 
 namespace gradtape {
 namespace GRADTAPE_ISA {

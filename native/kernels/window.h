@@ -1,8 +1,8 @@
 // The geometry of windows: which elements the taps of a window meet, seen from the side that is computed.
 #pragma once
 
-#include "../kernels.h"
-#include "../simd.h"
+#include "kernels.h"
+#include "simd/simd.h"
 
 namespace gradtape {
 namespace GRADTAPE_ISA {

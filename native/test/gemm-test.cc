@@ -18,8 +18,8 @@
 #include <sys/mman.h>
 #endif
 
-#include "../dispatch.h"
-#include "../kernels.h"
+#include "../kernels/dispatch.h"
+#include "../kernels/kernels.h"
 #ifdef GRADTAPE_ISA
 #include "../kernels/gemm.h"
 #endif

@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "../dispatch.h"
+#include "../kernels/dispatch.h"
 #include "accuracy.h"
 
 namespace {
@@ -1061,6 +1061,118 @@ void test_int_gemm(const Kernels& k) {
   check(ok, std::string(k.isa) + " int32 gemm");
 }
 
+// Running sums against one addition after the other, in exactly sized memory.
+template <class T>
+void test_scan(const Kernels& k, DType d) {
+  using U = std::conditional_t<std::is_integral_v<T>, uint32_t, T>;  // wraps
+  const std::string what = std::string(k.isa) + " cumsum " + kDTypeNames[d];
+  bool ok = true;
+  for (size_t rows : {1, 2, 3, 5, 9, 64}) {
+    for (size_t n : {1, 2, 3, 7, 8, 9, 17, 33, 130}) {
+      for (int flags = 0; flags < 4; ++flags) {
+        const bool exclusive = flags & 1, reverse = flags & 2;
+        Buffer<T> x(rows * n, 1), out(rows * n, 1);
+        for (size_t i = 0; i < rows * n; ++i) x[i] = std::is_integral_v<T> ? random_value<T>() : T(random_in(-3, 3));
+        const auto expected = [&](size_t at, size_t step, size_t i, size_t length) {
+          U sum = 0;
+          for (size_t j = 0; j < i + !exclusive; ++j) {
+            const U next = U(x[at + (reverse ? length - 1 - j : j) * step]);
+            sum = j == 0 ? next : sum + next;
+          }
+          return T(sum);
+        };
+        k.cumsum[d].rows(x.p, out.p, rows, n, exclusive, reverse);
+        for (size_t r = 0; r < rows; ++r) {
+          for (size_t i = 0; i < n; ++i) {
+            ok &= same(out[r * n + (reverse ? n - 1 - i : i)], expected(r * n, 1, i, n));
+          }
+        }
+        // The columns from `first` on.
+        const size_t first = n / 3;
+        k.cumsum[d].columns(x.p + first, out.p + first, n, rows, n - first, exclusive, reverse);
+        for (size_t j = first; j < n; ++j) {
+          for (size_t i = 0; i < rows; ++i) {
+            ok &= same(out[(reverse ? rows - 1 - i : i) * n + j], expected(j, n, i, rows));
+          }
+        }
+      }
+    }
+  }
+  check(ok, what);
+}
+
+// Products of the factors give the matrix, to what rounding leaves; what is told of bad ones.
+template <class T>
+void test_factors(const Kernels& k, DType d) {
+  const double epsilon = sizeof(T) == 4 ? 6e-8 : 1.2e-16;
+  for (size_t n : {1, 2, 3, 7, 16, 31, 63, 64, 65, 100, 128, 129, 200}) {
+    const std::string what = std::string(k.isa) + " " + kDTypeNames[d] + " n = " + std::to_string(n) + " ";
+    Buffer<T> a(n * n), out(n * n);
+    std::vector<double> b(n * n);
+    for (double& x : b) x = random_in(-1, 1);
+    // b transposed(b) + 1; the upper triangle is not read.
+    for (size_t i = 0; i < n; ++i) {
+      for (size_t j = 0; j < n; ++j) {
+        double sum = i == j ? 1 : 0;
+        for (size_t q = 0; q < n; ++q) sum += b[i * n + q] * b[j * n + q];
+        a[i * n + j] = j > i ? std::numeric_limits<T>::quiet_NaN() : T(sum);
+      }
+    }
+    const auto workspace = [&](const FactorFns& f) {
+      return std::unique_ptr<char, void (*)(void*)>(
+          static_cast<char*>(std::aligned_alloc(64, (f.workspace(n) + 63) / 64 * 64)), [](void* p) { std::free(p); });
+    };
+    const auto room = workspace(k.cholesky[d]);
+    check(k.cholesky[d].run(a.p, out.p, nullptr, n, room.get()) == n, what + "cholesky takes it");
+    double worst = 0;
+    bool zeros = true;
+    for (size_t i = 0; i < n; ++i) {
+      for (size_t j = 0; j <= i; ++j) {
+        double sum = -double(a[i * n + j]);
+        for (size_t q = 0; q <= j; ++q) sum += double(out[i * n + q]) * double(out[j * n + q]);
+        worst = std::fmax(worst, std::fabs(sum));
+      }
+      for (size_t j = i + 1; j < n; ++j) zeros &= same(out[i * n + j], T(0));
+    }
+    check(zeros, what + "cholesky: zeros above the diagonal");
+    check(worst <= 4 * epsilon * double(n) * double(n), what + "cholesky: " + std::to_string(worst / epsilon));
+    const size_t bad = n / 2;
+    a[bad * n + bad] = -a[bad * n + bad];
+    check(k.cholesky[d].run(a.p, out.p, nullptr, n, room.get()) == bad, what + "cholesky tells of the first bad row");
+    a[bad * n + bad] = std::numeric_limits<T>::quiet_NaN();
+    check(k.cholesky[d].run(a.p, out.p, nullptr, n, room.get()) == bad, what + "cholesky tells of NaN");
+
+    for (size_t i = 0; i < n * n; ++i) a[i] = T(b[i]);
+    std::vector<int32_t> rows(n, -1);
+    const auto lu_room = workspace(k.lu[d]);
+    check(k.lu[d].run(a.p, out.p, rows.data(), n, lu_room.get()) == n, what + "lu takes it");
+    worst = 0;
+    double largest = 0;
+    std::vector<bool> seen(n);
+    for (size_t i = 0; i < n; ++i) {
+      const size_t row = size_t(rows[i]);
+      check(row < n && !seen[row], what + "lu: rows are a permutation");
+      if (row >= n) return;
+      seen[row] = true;
+      for (size_t j = 0; j < n; ++j) {
+        double sum = -double(a[row * n + j]);
+        for (size_t q = 0; q <= i && q <= j; ++q) {
+          sum += (q == i ? 1 : double(out[i * n + q])) * double(out[q * n + j]);
+        }
+        worst = std::fmax(worst, std::fabs(sum));
+        if (j < i) largest = std::fmax(largest, std::fabs(double(out[i * n + j])));
+      }
+    }
+    check(worst <= 16 * epsilon * double(n), what + "lu: " + std::to_string(worst / epsilon));
+    check(largest <= 1, what + "lu: the pivot is the largest");
+    Buffer<T> again(n * n);
+    k.lu[d].run(a.p, again.p, nullptr, n, lu_room.get());
+    check(std::memcmp(again.p, out.p, n * n * sizeof(T)) == 0, what + "lu: the same without rows");
+    for (size_t i = 0; i < n * n; ++i) a[i] = 0;
+    check(k.lu[d].run(a.p, out.p, rows.data(), n, lu_room.get()) == n && same(out[0], T(0)), what + "lu of zeros");
+  }
+}
+
 void test(const Kernels& k) {
   std::printf("%s\n", k.isa);
   test_every_loop(k);
@@ -1090,6 +1202,11 @@ void test(const Kernels& k) {
   test_random<int32_t>(k, kInt32);
   test_philox(k);
   test_int_gemm(k);
+  test_scan<float>(k, kFloat32);
+  test_scan<double>(k, kFloat64);
+  test_scan<int32_t>(k, kInt32);
+  test_factors<float>(k, kFloat32);
+  test_factors<double>(k, kFloat64);
 }
 
 // Benchmark

@@ -8,8 +8,8 @@
 #include <functional>
 #include <memory>
 
-#include "../dispatch.h"
-#include "../run.h"
+#include "../kernels/dispatch.h"
+#include "../run/run.h"
 
 namespace gradtape {
 namespace {
@@ -20,7 +20,7 @@ constexpr size_t kThreads = 3;
 struct Limits {
   int64_t size;   // elements of a value
   int64_t bytes;  // of all values
-  int64_t work;   // multiplications of all matmuls and windows, elements that are reduced
+  int64_t work;   // multiplications of all steps, elements that are reduced
   int values;
 };
 constexpr Limits kSmall = {1 << 14, 1 << 22, 1 << 22, 40};
@@ -138,12 +138,14 @@ int64_t product(const std::vector<int32_t>& dims, size_t from, size_t to) {
   return n;
 }
 
+static_assert(k_conv2d + kMaxPoolImage == k_maxPoolGrad, "windows have the order of WindowOp");
+
 // A value of a window over earlier ones; where none fits, the input that it lacks.
 Made any_window(Bytes& in, const std::vector<Made>& before) {
   const int op = in.below(kWindowOps), count = int(before.size());
   const bool makes_image = op == kConvImage || op == kDepthwiseImage || op == kMaxPoolImage;
   const bool makes_filter = op == kConvFilter || op == kDepthwiseFilter, dense = op <= kConvFilter;
-  Made v{kFirstWindow + op, kFloat32, {}, {}, {}};
+  Made v{k_conv2d + op, kFloat32, {}, {}, {}};
   // The value of these dimensions (-1: any; filters have few taps), or -1.
   const auto find = [&](const std::vector<int32_t>& dims, bool filter = false) {
     int i = in.below(count);
@@ -212,16 +214,44 @@ Made any_window(Bytes& in, const std::vector<Made>& before) {
   return v;
 }
 
+// Of a step that nothing above knows better: shaped like its operand, which is often a square; the axes around one, if
+// it has sizes; flags.
+void any_like(Bytes& in, const std::vector<Made>& before, Made& v) {
+  const Form& form = forms()[size_t(v.opcode)];
+  const int count = int(before.size()), first = v.operands[0];
+  const auto is_square = [&](const Made& x) {
+    const size_t rank = x.dims.size();
+    return rank > 1 && x.dims[rank - 1] == x.dims[rank - 2] && x.dtype <= kFloat64;
+  };
+  if (!form.sizes) {
+    for (int tries = 0; tries < count && !is_square(before[v.operands[0]]); ++tries) {
+      v.operands[0] = (v.operands[0] + 1) % count;
+    }
+    if (!is_square(before[v.operands[0]])) {  // the one that is lacking
+      v = {kInput, in.below(2) ? kFloat32 : kFloat64, {1 + in.below(3), any_dim(in)}, {}, {}};
+      v.dims.push_back(v.dims[1]);
+      return;
+    }
+  }
+  for (int i = 1; i < form.arity; ++i) v.operands.push_back(in.below(2) ? first : in.below(count));
+  const Made& x = before[v.operands[0]];
+  v.dtype = x.dtype;
+  v.dims = x.dims;
+  const size_t rank = x.dims.size(), axis = rank > 0 ? size_t(in.below(int(rank))) : 0;
+  if (form.sizes && rank > 0) {
+    v.attributes = {int32_t(product(x.dims, 0, axis)), x.dims[axis], int32_t(product(x.dims, axis + 1, rank))};
+  }
+  const size_t wanted = size_t(form.attributes + form.attributes_per_axis * int(rank));
+  while (v.attributes.size() < wanted) v.attributes.push_back(in.below(2));
+}
+
 // A value over earlier ones that is mostly well formed.
 Made any_value(Bytes& in, const std::vector<Made>& before) {
   const int count = int(before.size());
   // Recent values are likelier, which makes chains.
   const auto pick = [&] { return count - 1 - std::min(in.below(count), in.below(count)); };
-  static const int32_t others[] = {kInput,      kLiteral,    kReshape,       kBroadcast,    kTranspose,
-                                   kCast,       kMatmul,     kSlice,         kPlace,        kConcat,
-                                   kGather,     kScatterAdd, kArgmax,        kArgmin,       kSoftmax,
-                                   kLogSoftmax, kLogSumExp,  kRandomUniform, kRandomNormal, kRandomPermutation};
-  const int kind = in.below(8);
+  const bool shows = count > 0 && is_step(before.back().opcode) && step_kind(before.back().opcode).results > 1;
+  const int kind = shows ? 6 : in.below(8);
   Made v{kInput, any_dtype(in), {}, {}, {}};
   if (count == 0 || kind == 0) {
     v.dims = any_shape(in);
@@ -266,21 +296,21 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
     v.dims.insert(v.dims.end(), x.dims.begin() + to, x.dims.end());
     return v;
   }
-  if (in.below(3) == 2) return any_window(in, before);
-  v.opcode = others[in.below(sizeof(others) / sizeof(others[0]))];
+  if (!shows && in.below(3) == 2) return any_window(in, before);
+  v.opcode = shows && in.below(4) > 0 ? int32_t(kResult) : in.below(kFirstElementwise);
   switch (v.opcode) {
     case kInput:
-    case kRandomUniform:
-    case kRandomNormal:
+    case k_randomUniform:
+    case k_randomNormal:
       v.operands.clear();
-      v.dtype = v.opcode == kInput ? any_dtype(in) : in.below(v.opcode == kRandomUniform ? 3 : 2);
+      v.dtype = v.opcode == kInput ? any_dtype(in) : in.below(v.opcode == k_randomUniform ? 3 : 2);
       v.dims = any_shape(in);
       break;
     case kLiteral:
       v.operands.clear();
       v.dtype = any_dtype(in);
       break;
-    case kRandomPermutation:
+    case k_randomPermutation:
       v.operands.clear();
       v.dtype = kInt32;
       v.dims = {any_dim(in)};
@@ -293,7 +323,7 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
     case kBroadcast:
       v.dims = broadcast(x.dims, any_shape(in));
       break;
-    case kTranspose:
+    case k_transpose:
       for (int i = 0; i < rank; ++i) v.attributes.push_back(i);
       for (int i = rank - 1; i > 0; --i) std::swap(v.attributes[i], v.attributes[in.below(i + 1)]);
       for (int i = 0; i < rank; ++i) v.dims.push_back(x.dims[v.attributes[i]]);
@@ -302,7 +332,7 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       v.dtype = in.below(kDTypes);
       v.dims = x.dims;
       break;
-    case kMatmul: {
+    case k_matmul: {
       // The other operand is mostly the same value, transposed as it must be.
       const int second = in.below(2) ? pick() : first;
       const Made& y = before[second];
@@ -315,7 +345,7 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       v.dims.push_back(y.dims[y.dims.size() - (tb ? 2 : 1)]);
       break;
     }
-    case kSlice:
+    case k_slice:
       for (int i = 0; i < rank; ++i) {
         const int32_t step = in.below(4) == 0 ? -1 - in.below(3) : 1 + in.below(3), reach = std::abs(step);
         const int32_t most = (x.dims[i] + reach - 1) / reach, n = most > 0 ? most - std::min(in.below(3), most - 1) : 0;
@@ -324,7 +354,7 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
         v.attributes.push_back(step);
       }
       break;
-    case kPlace:
+    case k_place:
       for (int i = 0; i < rank; ++i) {
         const int32_t step = in.below(4) == 0 ? -1 - in.below(2) : 1 + in.below(2), begin = in.below(3),
                       after = in.below(3);
@@ -334,7 +364,7 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
         v.attributes.push_back(step);
       }
       break;
-    case kConcat: {
+    case k_concat: {
       v.attributes = {rank > 0 ? in.below(rank) : 0};
       v.dims = x.dims;
       const int more = in.below(3);
@@ -346,8 +376,8 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       }
       break;
     }
-    case kGather:
-    case kScatterAdd: {
+    case k_gather:
+    case k_scatterAdd: {
       int indices = pick();
       for (int tries = 0; tries < count && before[indices].dtype != kInt32; ++tries) indices = (indices + 1) % count;
       const Made& at = before[indices];
@@ -356,25 +386,40 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       if (rank == 0) break;
       const int32_t batches = int32_t(product(x.dims, 0, batch)), outer = int32_t(product(x.dims, batch, axis)),
                     inner = int32_t(product(x.dims, axis + 1, rank));
-      const int32_t length = v.opcode == kGather ? x.dims[axis] : any_dim(in);
-      const int32_t each = v.opcode == kGather ? int32_t(at.size() / std::max(batches, 1)) : x.dims[axis];
+      const int32_t length = v.opcode == k_gather ? x.dims[axis] : any_dim(in);
+      const int32_t each = v.opcode == k_gather ? int32_t(at.size() / std::max(batches, 1)) : x.dims[axis];
       v.attributes = {batches, outer, length, each, inner};
       v.dims = x.dims;
-      v.dims[axis] = v.opcode == kGather ? each : length;
+      v.dims[axis] = v.opcode == k_gather ? each : length;
       break;
     }
-    case kSoftmax:
-    case kLogSoftmax:
+    case k_softmax:
+    case k_logSoftmax:
       v.dims = x.dims;
       break;
-    case kLogSumExp:
+    case k_logSumExp:
       v.dims.assign(x.dims.begin(), x.dims.end() - (rank > 0 ? 1 : 0));
       break;
-    default:  // argmax, argmin
+    case k_argmax:
+    case k_argmin:
       v.dtype = kInt32;
       v.dims = x.dims;
       v.attributes = {rank > 0 ? in.below(rank) : 0};
       if (rank > 0) v.dims.erase(v.dims.begin() + v.attributes[0]);
+      break;
+    case kResult:  // most is as lu has it
+      for (v.operands[0] = count - 1; v.operands[0] > 0; --v.operands[0]) {
+        const int32_t opcode = before[v.operands[0]].opcode;
+        if (is_step(opcode) && step_kind(opcode).results > 1 && in.below(3) < 2) break;
+      }
+      v.dtype = kInt32;
+      v.dims = before[v.operands[0]].dims;
+      if (!v.dims.empty()) v.dims.pop_back();
+      v.attributes = {1 + in.below(16) / 15};
+      break;
+    default:
+      if (is_reduction(v.opcode) || (v.opcode >= k_conv2d && v.opcode <= k_maxPoolGrad)) return any_window(in, before);
+      any_like(in, before, v);
   }
   return v;
 }
@@ -389,12 +434,19 @@ void append(std::vector<int32_t>& words, const Made& v) {
   words.insert(words.end(), v.attributes.begin(), v.attributes.end());
 }
 
-// Whether the decoder takes this value over inputs of its operands' shapes.
+// Whether the decoder takes this value over inputs of its operands' shapes; a result, over its step and the results
+// before it.
 bool is_valid(Made v, const std::vector<Made>& before) {
-  std::vector<int32_t> words = {int32_t(v.operands.size()) + 1, 0};
-  for (int32_t& operand : v.operands) {
-    append(words, {kInput, before[operand].dtype, before[operand].dims, {}, {}});
-    operand = int32_t(&operand - v.operands.data());
+  std::vector<int32_t> words;
+  if (v.opcode == kResult) {
+    words = {int32_t(before.size()) + 1, 0};
+    for (const Made& m : before) append(words, m);
+  } else {
+    words = {int32_t(v.operands.size()) + 1, 0};
+    for (int32_t& operand : v.operands) {
+      append(words, {kInput, before[operand].dtype, before[operand].dims, {}, {}});
+      operand = int32_t(&operand - v.operands.data());
+    }
   }
   append(words, v);
   Program program;
@@ -495,26 +547,20 @@ double any_number(DType dtype, Numbers& numbers) {
 }
 
 bool within(const Limits& limits, const Program& program) {
-  int64_t bytes = 0, work = 0;
+  int64_t bytes = 0;
+  double work = 0;
   for (const Value& v : program.values) {
     if (v.size > limits.size) return false;
     bytes += v.size * 8;
-    if (v.opcode == kMatmul) {
-      const Value& a = program.values[v.operands[0]];
-      work += v.size * a.dims[a.rank - (v.attributes[0] ? 2 : 1)];
-    }
-    if (is_reduction(v.opcode)) work += program.values[v.operands[0]].size;
-    if (is_window(v.opcode)) {
-      Window w;
-      window_of(v, program.values[v.operands[0]], program.values[v.operands[1]], w);
-      const int64_t taps = std::min(w.rows.taps, w.rows.image) * std::min(w.columns.taps, w.columns.image);
-      if (taps > limits.work) return false;
-      work += w.batch * w.rows.result * w.columns.result * w.results * taps;
-      if (v.opcode <= kFirstWindow + kConvFilter)
-        work += w.batch * w.rows.result * w.columns.result * w.results * taps * w.channels;
+    const Operands x(v, program.values.data());
+    if (is_reduction(v.opcode)) work += double(x[0].size);
+    if (is_step(v.opcode)) work += step_kind(v.opcode).work(v, x) * kMultiplications;
+    if (v.opcode >= k_conv2d && v.opcode <= k_maxPoolGrad) {
+      // Taps outside of the image cost little, but are walked over.
+      if (double(v.attributes[0]) * v.attributes[5] > 1e6) return false;
     }
   }
-  return bytes <= limits.bytes && work <= limits.work;
+  return bytes <= limits.bytes && work <= double(limits.work);
 }
 
 bool same_bits(const Value& v, const char* a, const char* b) {
@@ -570,20 +616,26 @@ class OneByOne {
     const Value& v = whole_.program.values[i];
     results_[i].make(kDTypeSize[v.dtype] * size_t(v.size));
     if (v.size == 0) return;  // the planner does not ask for its operands either
+    const Value& step = v.opcode == kResult ? whole_.program.values[v.operands[0]] : v;
     std::vector<const char*> operands;
-    for (int o = 0; o < v.arity; ++o) operands.push_back(at(v.operands[o]));  // depth is bounded by Limits::values
-    std::vector<int32_t> words = {v.arity + 1, 1};
+    for (int o = 0; o < step.arity; ++o) operands.push_back(at(step.operands[o]));  // depth: Limits::values
+    const bool shows = &step != &v;
+    std::vector<int32_t> words = {step.arity + 1 + shows, 1};
     std::vector<double> data;
-    for (int o = 0; o < v.arity; ++o) {
-      push_value(words, whole_.program.values[v.operands[o]], kInput, 0, 0);
+    for (int o = 0; o < step.arity; ++o) {
+      push_value(words, whole_.program.values[step.operands[o]], kInput, 0, 0);
       data.push_back(double(reinterpret_cast<uintptr_t>(operands[o])));
     }
-    const int attributes = v.dims[-1];  // the word before the dimensions
-    push_value(words, v, v.opcode, v.arity, attributes);
-    for (int o = 0; o < v.arity; ++o) words.push_back(o);
-    words.insert(words.end(), v.attributes, v.attributes + attributes);
-    words.insert(words.end(), {v.arity, -1});
-    if (v.data >= 0) data.insert(data.end(), &data_[v.data], &data_[v.data] + (v.opcode == kLiteral ? 1 : 3));
+    const int attributes = step.dims[-1];  // the word before the dimensions
+    push_value(words, step, step.opcode, step.arity, attributes);
+    for (int o = 0; o < step.arity; ++o) words.push_back(o);
+    words.insert(words.end(), step.attributes, step.attributes + attributes);
+    if (shows) {
+      push_value(words, v, kResult, 1, 1);
+      words.insert(words.end(), {step.arity, v.attributes[0]});
+    }
+    words.insert(words.end(), {step.arity + shows, -1});
+    if (step.data >= 0) data.insert(data.end(), &data_[step.data], &data_[step.data] + forms()[step.opcode].numbers);
     double number = 0;
     if (v.size != 1) data.push_back(results_[i].address);
     Plan plan;
@@ -601,6 +653,9 @@ class OneByOne {
   Pool pool_;
 };
 
+// How often each opcode was computed in a program and compared; `large`: in one of threads.
+int64_t compared[kOpcodes], compared_large[kOpcodes];
+
 // How the planner and the executor are called: plainly, or by a test that lets their memory run out first. `whole` says
 // whether all is as before.
 using Call = std::function<void()>;
@@ -612,7 +667,8 @@ void check(const std::vector<int32_t>& words, const Limits& limits, uint64_t see
   Executor fresh;
   Executor& executor = call == call_plainly ? warm : fresh;
   static Pool pool;
-  const size_t threads = &limits == &kLarge ? kThreads : 1;
+  const bool cut = seed % 4 == 1;  // every step is, however small
+  const size_t threads = cut || &limits == &kLarge ? kThreads : 1;
   pool.set_threads(threads);
   // An exact copy: reading past its end is seen.
   const std::unique_ptr<int32_t[]> exact(new int32_t[words.size()]);
@@ -623,6 +679,7 @@ void check(const std::vector<int32_t>& words, const Limits& limits, uint64_t see
   const auto make = [&] {
     plan = Plan();
     plan.followed_product = 4096;  // of a size that these programs reach
+    if (cut) plan.shared_awake = plan.shared_asleep = 0.5;
     wrong = make_plan(exact.get(), words.size(), *kernels, threads, plan);
   };
   call(make, [] {});
@@ -667,9 +724,7 @@ void check(const std::vector<int32_t>& words, const Limits& limits, uint64_t see
     }
   };
   bool failed = false;
-  const auto run_all = [&] {
-    failed = run(plan, data.data(), results.data(), executor, pool).code != Failure::kNone;
-  };
+  const auto run_all = [&] { failed = run(plan, data.data(), results.data(), executor, pool).code != Failure::kNone; };
   call(run_all, unchanged);
   if (failed) unchanged();
   // The inputs themselves are as they were, for the values one by one.
@@ -680,6 +735,10 @@ void check(const std::vector<int32_t>& words, const Limits& limits, uint64_t see
   }
   if (failed) return;
   if (program.values.size() > size_t(kSmall.values)) return;
+  for (const Value& v : program.values) {
+    ++compared[v.opcode];
+    if (threads > 1) ++compared_large[v.opcode];
+  }
   OneByOne alone(plan, data, words);
   size_t next = 0;
   for (size_t k = 0; k < outputs.size(); ++k) {

@@ -7,7 +7,7 @@
 #include <new>
 #include <string>
 
-#include "../cache.h"
+#include "../plan/cache.h"
 #include "program-fuzz.cc"
 
 namespace {
@@ -59,6 +59,21 @@ void expect(bool holds, const char* what) {
   std::abort();
 }
 
+// Whether every descriptor says all that is asked of it.
+bool are_complete() {
+  bool ok = true;
+  for (int32_t k = kFirstStep; k < kFirstElementwise; ++k) {
+    const StepKind& kind = step_kind(k);
+    const bool runs = k == k_matmul || (kind.units && kind.run);
+    const bool prepares = !kind.shared_bytes == !kind.prepare;
+    const bool shows = kind.results == 1 || (kind.results <= 8 && kind.check_result);
+    if (kind.check && kind.work && runs && prepares && shows) continue;
+    std::printf("FAILED %s lacks something\n", step_name(k));
+    ok = false;
+  }
+  return ok;
+}
+
 // A program of `values` sums, one after another, over an input of `size` elements.
 std::vector<int32_t> sums(int32_t values, int32_t size) {
   std::vector<int32_t> words = {values + 1, 1, kInput, kFloat32 | 1 << 8, 0, 0, size};
@@ -107,6 +122,7 @@ void check_cache() {
 }  // namespace gradtape
 
 int main(int argc, char** argv) {
+  if (!gradtape::are_complete()) return 1;
   long runs = 20000, replayed = 0;
   for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
@@ -141,5 +157,16 @@ int main(int argc, char** argv) {
   }
   gradtape::check_cache();
   if (runs >= 1000 && gradtape::failures == 0) std::abort();
+  // Of the random programs some compare every opcode, however new it is.
+  int never = 0;
+  for (int32_t k = 0; runs >= 20000 && k < gradtape::kOpcodes; ++k) {
+    if (std::getenv("GRADTAPE_SHOW"))
+      std::printf("%s %ld %ld\n", gradtape::forms()[size_t(k)].name, long(gradtape::compared[k]),
+                  long(gradtape::compared_large[k]));
+    if (gradtape::compared[k] > 0) continue;
+    std::printf("FAILED %s was never computed\n", gradtape::forms()[size_t(k)].name);
+    ++never;
+  }
+  if (never > 0) return 1;
   std::printf("%ld passed, 0 failed\n", replayed + runs);  // a failure aborts
 }

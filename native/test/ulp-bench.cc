@@ -10,7 +10,7 @@
 #include <thread>
 #include <vector>
 
-#include "../dispatch.h"
+#include "../kernels/dispatch.h"
 #include "accuracy.h"
 
 namespace {

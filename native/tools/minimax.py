@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Fits the polynomials of native/vmath.h and native/vspecial.h and prints native/coefficients.h. Needs mpmath; run by hand:
-minimax.py | clang-format > native/coefficients.h
+"""Fits the polynomials of native/simd/vmath.h and native/simd/vspecial.h and prints native/simd/coefficients.h. Needs mpmath; run by hand:
+minimax.py | clang-format > native/simd/coefficients.h
 
 A fit is a weighted minimax approximation (Remez's exchange on a dense grid). The coefficients are rounded to the
 target's precision one by one, lowest degree first, and the rest is fitted again after each rounding, so the error
@@ -215,7 +215,7 @@ def main():
     def wanted(word):
         return not only or word in only
 
-    print('// Coefficients of native/vmath.h and native/vspecial.h. Made by native/tools/minimax.py: change that, not this.')
+    print('// Coefficients of native/simd/vmath.h and native/simd/vspecial.h. Made by native/tools/minimax.py: change that, not this.')
     print('#pragma once')
     print()
     print('namespace gradtape {')

@@ -1,24 +1,16 @@
-// One ISA unit: compiled once per ISA with -DGRADTAPE_ISA=<isa> and that ISA's flags. Exports one constant table and
-// nothing else: no weak symbol leaves the ISA's namespace, and nothing runs before dispatch.
-#include "kernels.h"
+// The elementwise loop: a vector or several at a time, one code for every element; and a struct for each line of the
+// lists.
+#pragma once
 
-#include "kernels/arg.h"
-#include "kernels/channelwise.h"
-#include "kernels/conv.h"
-#include "kernels/gemm.h"
-#include "kernels/random.h"
-#include "kernels/reduce.h"
-#include "kernels/softmax.h"
-#include "kernels/transpose.h"
-#include "simd.h"
-#include "vmath.h"
-#include "vspecial.h"
+#include <type_traits>
+
+#include "kernels.h"
+#include "simd/simd.h"
+#include "simd/vmath.h"
+#include "simd/vspecial.h"
 
 namespace gradtape {
 namespace GRADTAPE_ISA {
-
-extern const Kernels kernels;
-
 namespace {
 
 template <DType>
@@ -117,9 +109,10 @@ struct Array {
   GRADTAPE_INLINE Step<T, N> padded(size_t n) const {
     if (n == 1) return splat_step<T, N>(p[0]);
     alignas(kVectorBytes) T lanes[N];
-    const auto first = splat < Vec<T, N<kLanes<T> ? N : kLanes<T>>>(p[0]);
+    using First = Vec<T, (N < kLanes<T> ? N : kLanes<T>)>;
+    const First first = splat<First>(p[0]);
 #pragma GCC unroll 8
-    for (size_t i = 0; i < N; i += kLanesOf<decltype(first + first)>) store(lanes + i, first);
+    for (size_t i = 0; i < N; i += kLanesOf<First>) store(lanes + i, first);
     copy_few(lanes, p, n);
     return load_step<T, N>(lanes);
   }
@@ -242,9 +235,9 @@ GRADTAPE_INLINE V part(V x, size_t) {
       return expr;                                  \
     }                                               \
   };
-#include "kernels/binary.def"
-#include "kernels/ternary.def"
-#include "kernels/unary.def"
+#include "binary.def"
+#include "ternary.def"
+#include "unary.def"
 #undef UNARY
 #undef UNARY_TO_BOOL
 #undef BINARY
@@ -304,194 +297,6 @@ struct TernaryLoop {
   }
 };
 
-// Conversion of one vector of floats to int32: saturates, NaN is 0.
-template <class V>
-GRADTAPE_INLINE Vec<int32_t, kLanesOf<V>> saturate(V x) {
-  using T = Lane<V>;
-  x = select(x == x, x, V{});
-  if constexpr (sizeof(T) == 8) {
-    const V low = splat<V>(-2147483648.0), high = splat<V>(2147483647.0);
-    return convert<int32_t>(select(x > low, select(x < high, x, high), low));
-  } else {
-    const auto over = x >= 2147483648.0f;
-    const V low = splat<V>(-2147483648.0f);
-    const auto r = convert<int32_t>(select(x > low, select(over, V{}, x), low));
-    return over ? splat<decltype(r + r)>(INT32_MAX) : r;
-  }
-}
-
-// Vectors of int32 whose low bytes are the uint8 of a number: floats are cut and saturate, NaN is 0, integers wrap.
-template <class V>
-GRADTAPE_INLINE auto to_byte(V x) {
-  if constexpr (sizeof(Lane<V>) == 4 && vmath::kIsInt<V>) {
-    return x;
-  } else {
-    const V high = splat<V>(255);
-    return convert<int32_t>(select(x > 0, select(x < high, x, high), V{}));
-  }
-}
-
-template <DType from, DType to>
-struct Cast {
-  using From = Type<from>;
-  using To = Type<to>;
-  static constexpr bool kFromFloat = floating >> from & 1, kToFloat = floating >> to & 1;
-  // Bytes are made a vector at a time, and 4 bytes from 8; the rest goes by vectors of the wider type.
-  static constexpr size_t kWidest = sizeof(From) > sizeof(To) ? sizeof(From) : sizeof(To);
-  static constexpr size_t N = sizeof(To) < sizeof(From) || to == kBool ? kLanes<To> : kVectorBytes / kWidest;
-
-  template <class X>
-  static GRADTAPE_INLINE auto apply(X x, int, int) {
-    if constexpr (to == kBool) {
-      return to_bool<From>([&](size_t k) GRADTAPE_LAMBDA { return part(x, k) != 0; });
-    } else if constexpr (to == kUint8 && sizeof(From) == 8) {
-      Vec<int32_t> v[4];
-#pragma GCC unroll 4
-      for (size_t k = 0; k < 4; ++k) v[k] = join(to_byte(x.v[2 * k]), to_byte(x.v[2 * k + 1]));
-      return low_bytes(v);
-    } else if constexpr (to == kUint8 && sizeof(From) == 4) {
-      Vec<int32_t> v[4];
-#pragma GCC unroll 4
-      for (size_t k = 0; k < 4; ++k) v[k] = to_byte(x.v[k]);
-      return low_bytes(v);
-    } else if constexpr (to == kInt32 && from == kFloat64) {
-      return join(saturate(x.v[0]), saturate(x.v[1]));
-    } else if constexpr (to == kFloat32 && from == kFloat64) {
-      return join(convert<float>(x.v[0]), convert<float>(x.v[1]));
-    } else if constexpr (kFromFloat && !kToFloat) {
-      return saturate(x);
-    } else {
-      return convert<To>(x);
-    }
-  }
-  static void run(const void* a, const void*, const void*, void* out, size_t n) {
-    loop<Cast, N>(Array<From, N>(a), None(nullptr), None(nullptr), static_cast<To*>(out), n);
-  }
-};
-
-// Integers wrap; a plain loop over rows of b.
-struct IntGemm {
-  static void run(size_t m, size_t n, size_t k, const void* a, ptrdiff_t rsa, ptrdiff_t csa, const void* b,
-                  ptrdiff_t rsb, ptrdiff_t csb, void* c, ptrdiff_t rsc, bool accumulate, void*, const GemmDone* done) {
-    const uint32_t* pa = static_cast<const uint32_t*>(a);
-    const uint32_t* pb = static_cast<const uint32_t*>(b);
-    for (size_t i = 0; i < m; ++i) {
-      uint32_t* row = static_cast<uint32_t*>(c) + ptrdiff_t(i) * rsc;
-      if (!accumulate) {
-        for (size_t j = 0; j < n; ++j) row[j] = 0;
-      }
-      for (size_t p = 0; p < k; ++p) {
-        const uint32_t x = pa[ptrdiff_t(i) * rsa + ptrdiff_t(p) * csa];
-        const uint32_t* y = pb + ptrdiff_t(p) * rsb;
-        if (csb == 1) {
-          for (size_t j = 0; j < n; ++j) row[j] += x * y[j];
-        } else {
-          for (size_t j = 0; j < n; ++j) row[j] += x * y[ptrdiff_t(j) * csb];
-        }
-      }
-    }
-    if (done) done->fn(done->context, 0, m, 0, n);
-  }
-  static size_t workspace(size_t, size_t, size_t) { return 0; }
-};
-
-template <class Op, DType d>
-constexpr void fill_unary(Kernels& k, unsigned kernel) {
-  if constexpr (Op::domain >> d & 1) k.elementwise[kernel][d][0] = &UnaryLoop<Op, Type<d>>::run;
-}
-template <class Op, DType d>
-constexpr void fill_binary(Kernels& k, unsigned kernel) {
-  if constexpr (Op::domain >> d & 1) {
-    k.elementwise[kernel][d][0] = &BinaryLoop<Op, Type<d>, 0>::run;
-    k.elementwise[kernel][d][1] = &BinaryLoop<Op, Type<d>, 1>::run;
-    k.elementwise[kernel][d][2] = &BinaryLoop<Op, Type<d>, 2>::run;
-  }
-}
-template <class Op, DType d, unsigned... variants>
-constexpr void fill_ternary(Kernels& k, unsigned kernel, std::integer_sequence<unsigned, variants...>) {
-  if constexpr (Op::domain >> d & 1) {
-    ((k.elementwise[kernel][d][variants] = &TernaryLoop<Op, Type<d>, variants>::run), ...);
-  }
-}
-
-template <DType d>
-constexpr void fill_dtype(Kernels& k) {
-  using T = Type<d>;
-#define UNARY(name, dtypes, expr) fill_unary<name##_, d>(k, k_##name);
-#define UNARY_TO_BOOL(name, dtypes, expr) fill_unary<name##_, d>(k, k_##name);
-#include "kernels/unary.def"
-#undef UNARY
-#undef UNARY_TO_BOOL
-#define BINARY(name, dtypes, expr) fill_binary<name##_, d>(k, k_##name);
-#define BINARY_TO_BOOL(name, dtypes, expr) fill_binary<name##_, d>(k, k_##name);
-#include "kernels/binary.def"
-#undef BINARY
-#undef BINARY_TO_BOOL
-#define TERNARY(name, dtypes, expr) \
-  fill_ternary<name##_, d>(k, k_##name, std::make_integer_sequence<unsigned, kVariants - 1>());
-#include "kernels/ternary.def"
-#undef TERNARY
-  k.cast[d][kFloat32] = &Cast<d, kFloat32>::run;
-  k.cast[d][kFloat64] = &Cast<d, kFloat64>::run;
-  k.cast[d][kInt32] = &Cast<d, kInt32>::run;
-  k.cast[d][kUint8] = &Cast<d, kUint8>::run;
-  k.cast[d][kBool] = &Cast<d, kBool>::run;
-  if constexpr (sizeof(T) > 1) {
-    k.reduce[kSum][d] = {&Reduce<SumOf, T>::rows, &Reduce<SumOf, T>::columns};
-    k.reduce[kProd][d] = {&Reduce<ProdOf, T>::rows, &Reduce<ProdOf, T>::columns};
-  }
-  k.reduce[kMax][d] = {&Reduce<MaxOf, T>::rows, &Reduce<MaxOf, T>::columns};
-  k.reduce[kMin][d] = {&Reduce<MinOf, T>::rows, &Reduce<MinOf, T>::columns};
-  k.argmax[d] = {&Arg<T, true>::rows, &Arg<T, true>::columns};
-  k.argmin[d] = {&Arg<T, false>::rows, &Arg<T, false>::columns};
-}
-
-template <DType d>
-constexpr void fill_windows(Kernels& k) {
-  using T = Type<d>;
-  k.softmax[d] = &Softmax<T, false>::rows;
-  k.log_softmax[d] = &Softmax<T, true>::rows;
-  k.log_sum_exp[d] = &LogSumExp<T>::rows;
-  k.window[kConv][d] = window_fns<ConvGather<T, false>>();
-  k.window[kConvImage][d] = window_fns<ConvGather<T, true>>();
-  k.window[kConvFilter][d] = window_fns<ConvFilter<T>>();
-  k.window[kDepthwise][d] = window_fns<DepthwiseGather<T, false>>();
-  k.window[kDepthwiseImage][d] = window_fns<DepthwiseGather<T, true>>();
-  k.window[kDepthwiseFilter][d] = window_fns<DepthwiseFilter<T>>();
-  k.window[kMaxPool][d] = window_fns<MaxPool<T>>();
-  k.window[kMaxPoolImage][d] = window_fns<MaxPoolImage<T>>();
-}
-
-#define GRADTAPE_NAME(isa) GRADTAPE_QUOTE(isa)
-#define GRADTAPE_QUOTE(isa) #isa
-
-constexpr Kernels make_kernels() {
-  Kernels k = {};
-  k.isa = GRADTAPE_NAME(GRADTAPE_ISA);
-  fill_dtype<kFloat32>(k);
-  fill_dtype<kFloat64>(k);
-  fill_dtype<kInt32>(k);
-  fill_dtype<kUint8>(k);
-  fill_dtype<kBool>(k);
-  k.transpose[0] = &Transpose<uint8_t>::run;
-  k.transpose[2] = &Transpose<uint32_t>::run;
-  k.transpose[3] = &Transpose<uint64_t>::run;
-  k.gemm[kFloat32] = {&Gemm<float>::run, &Gemm<float>::workspace};
-  k.gemm[kFloat64] = {&Gemm<double>::run, &Gemm<double>::workspace};
-  k.gemm[kInt32] = {&IntGemm::run, &IntGemm::workspace};
-  fill_windows<kFloat32>(k);
-  fill_windows<kFloat64>(k);
-  k.random_uniform[kFloat32] = &random_fill<Uniform01<float>, float>;
-  k.random_uniform[kFloat64] = &random_fill<Uniform01<double>, double>;
-  k.random_uniform[kInt32] = &random_fill<Uniform01<int32_t>, int32_t>;
-  k.random_normal[kFloat32] = &random_fill<Normal<float>, float>;
-  k.random_normal[kFloat64] = &random_fill<Normal<double>, double>;
-  return k;
-}
-
 }  // namespace
-
-constexpr Kernels kernels = make_kernels();
-
 }  // namespace GRADTAPE_ISA
 }  // namespace gradtape

@@ -18,9 +18,9 @@
 #include <malloc.h>
 #endif
 
-#include "cache.h"
-#include "dispatch.h"
-#include "run.h"
+#include "kernels/dispatch.h"
+#include "plan/cache.h"
+#include "run/run.h"
 
 namespace gradtape {
 namespace {
@@ -28,7 +28,8 @@ namespace {
 // control (int32): what JavaScript and the hot entry tell each other besides the program. kTooLarge: whether rest()
 // would give something back.
 enum Control { kWordCount, kStatus, kFailedValue, kTooLarge, kControls };
-enum Status { kOk, kBadProgram, kFailedIndex, kFailedDivision, kFailedMemory, kFailedInside };
+// kFailed + code: a Failure. JavaScript learns their names (open).
+enum Status { kOk, kBadProgram, kFailedInside, kFailed = kFailedInside, kFailedMemory = kFailed + Failure::k_memory };
 
 constexpr size_t kLookBytes = 256;  // in new blocks, for a look at a live one (10 ns)
 // Of an arena that nobody has used for a while.
@@ -142,9 +143,8 @@ template <class F>
 Outcome outcome_of(F&& f) noexcept {
   Outcome out;
   try {
-    static constexpr Status kStatusOf[] = {kOk, kFailedIndex, kFailedDivision, kFailedMemory};
     out.failure = f();
-    out.status = kStatusOf[out.failure.code];
+    out.status = out.failure.code == Failure::kNone ? kOk : Status(kFailed + out.failure.code);
   } catch (const std::bad_alloc&) {
     out.status = kFailedMemory;
   } catch (const std::exception& e) {
@@ -616,8 +616,22 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   Napi::Array isas = Napi::Array::New(env);
   for (const std::string& name : available_isas()) isas[isas.Length()] = Napi::String::New(env, name);
   entries["isas"] = isas;
-  Napi::Object opcodes = Napi::Object::New(env);
-  for (const OpcodeName& op : opcode_names()) opcodes.Set(op.name, op.opcode);
+  Napi::Array statuses = Napi::Array::New(env);
+  for (const char* name : {"ok", "badProgram", "inside"}) statuses[statuses.Length()] = Napi::String::New(env, name);
+  for (int code = Failure::kNone + 1; code < Failure::kCodes; ++code) {
+    statuses[uint32_t(kFailed + code)] = Napi::String::New(env, kFailureNames[code]);
+  }
+  entries["statuses"] = statuses;
+  Napi::Array opcodes = Napi::Array::New(env);
+  for (const Form& form : forms()) {
+    Napi::Object o = Napi::Object::New(env);
+    o["name"] = form.name;
+    o["numbers"] = form.numbers;
+    o["sizes"] = form.sizes;
+    o["cheap"] = form.cheap;
+    o["elementwise"] = is_elementwise(int32_t(opcodes.Length()));
+    opcodes[opcodes.Length()] = o;
+  }
   entries["opcodes"] = opcodes;
   Napi::Array elementwise = Napi::Array::New(env);
   for (const ElementwiseInfo& k : kElementwiseInfo) {

@@ -24,16 +24,16 @@ GRADTAPE_UNIT(neon)
 const ElementwiseInfo kElementwiseInfo[kElementwiseKernels] = {
 #define UNARY(name, dtypes, expr) {#name, 1, false, false},
 #define UNARY_TO_BOOL(name, dtypes, expr) {#name, 1, true, false},
-#include "kernels/unary.def"
+#include "unary.def"
 #undef UNARY
 #undef UNARY_TO_BOOL
 #define BINARY(name, dtypes, expr) {#name, 2, false, false},
 #define BINARY_TO_BOOL(name, dtypes, expr) {#name, 2, true, false},
-#include "kernels/binary.def"
+#include "binary.def"
 #undef BINARY
 #undef BINARY_TO_BOOL
 #define TERNARY(name, dtypes, expr) {#name, 3, false, true},
-#include "kernels/ternary.def"
+#include "ternary.def"
 #undef TERNARY
 };
 

@@ -1,4 +1,5 @@
-// Coefficients of native/vmath.h and native/vspecial.h. Made by native/tools/minimax.py: change that, not this.
+// Coefficients of native/simd/vmath.h and native/simd/vspecial.h. Made by native/tools/minimax.py: change that, not
+// this.
 #pragma once
 
 namespace gradtape {

@@ -4,15 +4,14 @@
 #include <cstring>
 #include <limits>
 
-#include "loop.h"
-
 namespace gradtape {
 namespace {
 
-constexpr int64_t kCutColumns = 512;                 // fewer columns than this are not worth a thread of their own
 constexpr size_t kCountPagesFrom = size_t{1} << 20;  // asking the system costs too much for small programs
 
-bool shared(const Pool& pool, double work) { return work >= (pool.awake() ? kSharedAwake : kSharedAsleep); }
+bool shared(const Plan& plan, const Pool& pool, double work) {
+  return work >= (pool.awake() ? plan.shared_awake : plan.shared_asleep);
+}
 
 char* pointer(double address) { return reinterpret_cast<char*>(uintptr_t(address)); }
 
@@ -31,9 +30,12 @@ void store_number(DType dtype, double number, char* to) {
       std::memcpy(to, &i, 4);
       return;
     }
-    default:
+    case kUint8:
+    case kBool:
       *to = char(uint8_t(number));
       return;
+    default:
+      GRADTAPE_UNREACHABLE();
   }
 }
 
@@ -57,8 +59,11 @@ double load_number(DType dtype, const char* from) {
       std::memcpy(&i, from, 4);
       return double(i);
     }
-    default:
+    case kUint8:
+    case kBool:
       return double(uint8_t(*from));
+    default:
+      GRADTAPE_UNREACHABLE();
   }
 }
 
@@ -66,7 +71,7 @@ Failure run_scalars(const std::vector<ScalarCall>& calls, char* const* addresses
   for (const ScalarCall& call : calls) {
     const char* x[3];
     for (int o = 0; o < 3; ++o) x[o] = call.operands[o] >= 0 ? addresses[call.operands[o]] : nullptr;
-    if (call.divides && *reinterpret_cast<const int32_t*>(x[1]) == 0) return {Failure::kZeroDivisor, call.value, 0, 0};
+    if (call.divides && *reinterpret_cast<const int32_t*>(x[1]) == 0) return {Failure::k_division, call.value, 0, 0};
     call.fn(x[0], x[1], x[2], addresses[call.value], 1);
   }
   return {};
@@ -142,7 +147,7 @@ Failure run_matmul(const Plan& plan, const MatmulStep& step, Executor& executor,
                 addresses[step.value],
                 arena + step.workspace,
                 size,
-                shared(pool, step.work) ? step.parts : 1,
+                shared(plan, pool, step.work) ? step.parts : 1,
                 0,
                 step.loop >= 0 ? &plan.loops[step.loop] : nullptr,
                 &executor,
@@ -172,85 +177,61 @@ Failure run_matmul(const Plan& plan, const MatmulStep& step, Executor& executor,
   return {};
 }
 
-struct WindowJob {
-  const WindowStep* step;
+// A step's units in as many parts as there are threads.
+struct KernelJob {
+  const StepRun* run;
+  const KernelStep* step;
   int64_t parts;
-  const char *x, *y;
-  char *out, *shared, *own;
+  char *shared, *own;
+  Failure* failures;  // by part; null if none can fail
 };
 
-void window_part(void* context, size_t part, size_t) {
-  const WindowJob& job = *static_cast<const WindowJob*>(context);
-  const WindowStep& s = *job.step;
-  s.fns->run(s.window, job.x, job.y, job.out, s.units * int64_t(part) / job.parts,
-             s.units * int64_t(part + 1) / job.parts, job.shared, job.own + int64_t(part) * s.own_bytes);
+void kernel_part(void* context, size_t part, size_t) {
+  const KernelJob& job = *static_cast<const KernelJob*>(context);
+  const KernelStep& s = *job.step;
+  const int64_t from = s.units * int64_t(part) / job.parts, to = s.units * int64_t(part + 1) / job.parts;
+  const Failure failure = s.kind->run(*job.run, from, to, job.shared, job.own + int64_t(part) * s.own_bytes);
+  if (job.failures) job.failures[part] = failure;
 }
 
-void run_window(const WindowStep& step, char* const* addresses, char* arena, Pool& pool) {
-  static const char kEmpty[kAlign] = {};
+Failure run_kernel(const Plan& plan, const KernelStep& step, const double* data, Executor& executor, char* arena,
+                   Pool& pool) {
   // Kernels may point into an operand without elements, if not read it.
-  const auto operand = [&](int32_t i) -> const char* { return addresses[i] ? addresses[i] : kEmpty; };
-  WindowJob job{&step,
-                shared(pool, step.work) ? step.parts : 1,
-                operand(step.x),
-                operand(step.y),
-                addresses[step.value],
-                arena + step.shared,
-                arena + step.own};
-  if (step.fns->prepare) step.fns->prepare(step.window, job.x, job.y, job.shared);
-  pool.run(size_t(job.parts), size_t(job.parts), window_part, &job);
-}
-
-// Rows (or columns, of argmax) in as many parts as there are threads.
-struct RowsJob {
-  RowsFn fn;
-  const ArgFns* arg;
-  const char* x;
-  char* out;
-  int64_t outer, length, inner, size, out_size, parts;  // out_size: bytes of a row's result
-};
-
-void rows_part(void* context, size_t part, size_t) {
-  const RowsJob& job = *static_cast<const RowsJob*>(context);
-  const int64_t count = job.inner > 1 ? job.inner : job.outer;
-  const int64_t from = count * int64_t(part) / job.parts, to = count * int64_t(part + 1) / job.parts;
-  if (from == to) return;
-  if (job.inner == 1) {
-    job.fn(job.x + from * job.length * job.size, job.out + from * job.out_size, size_t(to - from), size_t(job.length));
-    return;
+  alignas(kAlign) static const char kEmpty[kAlign] = {};
+  const StepKind& kind = *step.kind;
+  const Value* values = plan.program.values.data();
+  const Value& v = values[step.value];
+  char* const* addresses = executor.addresses.data();
+  executor.pointers.clear();
+  for (int o = 0; o < v.arity; ++o) {
+    const char* x = addresses[plan.bases[step.operands + o]];
+    executor.pointers.push_back(x ? x : kEmpty);
   }
-  for (int64_t o = 0; o < job.outer; ++o) {
-    job.arg->columns(job.x + (o * job.length * job.inner + from) * job.size, size_t(job.inner),
-                     reinterpret_cast<int32_t*>(job.out) + o * job.inner + from, size_t(job.length), size_t(to - from));
+  executor.results.clear();
+  for (int k = 0; k < kind.results; ++k) {
+    const int32_t result = plan.results[step.results + k];
+    executor.results.push_back(result >= 0 ? addresses[result] : nullptr);
   }
-}
-
-void run_rows(const Value& v, const Value& operand, const Kernels& kernels, const char* x, char* out, size_t threads,
-              Pool& pool) {
-  if (v.size == 0) return;
-  const DType dtype = operand.dtype;
-  const bool is_arg = v.opcode == kArgmax || v.opcode == kArgmin;
-  const ArgFns& arg = (v.opcode == kArgmax ? kernels.argmax : kernels.argmin)[dtype];
-  RowsJob job{};
-  job.fn = is_arg                    ? arg.rows
-           : v.opcode == kSoftmax    ? kernels.softmax[dtype]
-           : v.opcode == kLogSoftmax ? kernels.log_softmax[dtype]
-                                     : kernels.log_sum_exp[dtype];
-  job.arg = &arg;
-  job.x = x;
-  job.out = out;
-  const int axis = is_arg ? v.attributes[0] : operand.rank - 1;
-  job.outer = job.inner = 1;
-  for (int d = 0; d < axis; ++d) job.outer *= operand.dims[d];
-  job.length = operand.dims[axis];
-  for (int d = axis + 1; d < operand.rank; ++d) job.inner *= operand.dims[d];
-  job.size = int64_t(kDTypeSize[dtype]);
-  job.out_size = int64_t(kDTypeSize[v.dtype]) * (v.rank == operand.rank ? job.length : 1);
-  const int64_t cuts = job.inner == 1 ? job.outer : job.inner / kCutColumns;
-  job.parts = 1;
-  if (shared(pool, work_by_rows(v.opcode, operand.size)))
-    job.parts = std::max<int64_t>(std::min(cuts, int64_t(threads)), 1);
-  pool.run(size_t(job.parts), threads, rows_part, &job);
+  const StepRun run{v,
+                    Operands(v, values),
+                    executor.pointers.data(),
+                    executor.results.data(),
+                    v.data >= 0 ? data + v.data : nullptr,
+                    *plan.kernels,
+                    step.value};
+  if (kind.prepare) kind.prepare(run, arena + step.shared);
+  const int64_t parts = shared(plan, pool, step.work) ? step.parts : 1;
+  if (parts == 1) return kind.run(run, 0, step.units, arena + step.shared, arena + step.own);
+  KernelJob job{&run, &step, parts, arena + step.shared, arena + step.own, nullptr};
+  if (kind.can_fail) {
+    executor.failures.assign(size_t(parts), {});
+    job.failures = executor.failures.data();
+  }
+  pool.run(size_t(parts), executor.threads.size(), kernel_part, &job);
+  for (int64_t part = 0; job.failures && part < parts; ++part) {
+    if (job.failures[part].code != Failure::kNone) return job.failures[part];
+  }
+  return {};
 }
 
 // A loop in as many parts as there are threads, each a contiguous range of units.
@@ -272,11 +253,11 @@ void loop_part(void* context, size_t part, size_t thread) {
   job.executor->failures[part] = run.run_units(from, to);
 }
 
-Failure run_loop(const Loop& loop, Executor& executor, char* arena, char* scratch, size_t scratch_bytes, Pool& pool) {
+Failure run_loop(const Plan& plan, const Loop& loop, Executor& executor, char* arena, char* scratch, Pool& pool) {
   const int64_t units = LoopRun::units(loop);
   const size_t threads = executor.threads.size();
-  const size_t parts = shared(pool, loop.work()) ? size_t(std::min<int64_t>(units, int64_t(threads))) : 1;
-  LoopJob job{&loop, &executor, arena, scratch, scratch_bytes, units, parts};
+  const size_t parts = shared(plan, pool, loop.work()) ? size_t(std::min<int64_t>(units, int64_t(threads))) : 1;
+  LoopJob job{&loop, &executor, arena, scratch, plan.scratch_bytes, units, parts};
   executor.failures.assign(parts, {});
   pool.run(parts, threads, loop_part, &job);
   for (size_t part = 0; part < parts; ++part) {
@@ -297,6 +278,7 @@ void prepare(const Plan& plan, size_t threads, Executor& executor) {
   if (executor.addresses.size() < n) executor.addresses.resize(n);
   if (executor.slots.size() < plan.slots) executor.slots.resize(plan.slots);
   if (executor.pointers.capacity() < plan.most_pointers) executor.pointers.reserve(plan.most_pointers);
+  if (executor.results.capacity() < plan.most_pointers) executor.results.reserve(plan.most_pointers);
   if (executor.failures.capacity() < kMaxParts) executor.failures.reserve(kMaxParts);
 }
 
@@ -308,11 +290,11 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
   const size_t scratch_at = (plan.arena_bytes + kAlign - 1) / kAlign * kAlign;
   const size_t bytes = scratch_at + plan.scratch_bytes * threads;
   char* arena = executor.arena.reserve(bytes);
-  if (bytes > 0 && !arena) return {Failure::kNoMemory, -1, 0, int64_t(bytes)};
+  if (bytes > 0 && !arena) return {Failure::k_memory, -1, 0, int64_t(bytes)};
   if (bytes >= kCountPagesFrom) executor.arena.count_absent_pages(bytes);
   prepare(plan, threads, executor);
   // New threads may take the last of the memory.
-  if (threads > 1 && plan.shared_work >= kSharedAsleep) pool.wake();
+  if (threads > 1 && plan.shared_work >= plan.shared_asleep) pool.wake();
   char** addresses = executor.addresses.data();
   for (size_t i = 0; i < values.size(); ++i) {
     const Place& place = plan.places[i];
@@ -330,6 +312,8 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
         addresses[i] = reinterpret_cast<char*>(&executor.slots[size_t(place.at)]);
         if (values[i].opcode == kLiteral) store_number(values[i].dtype, data[values[i].data], addresses[i]);
         break;
+      default:
+        GRADTAPE_UNREACHABLE();
     }
   }
   for (const Step& step : plan.steps) {
@@ -339,26 +323,16 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
         failure = run_scalars(plan.scalars[step.index], addresses);
         break;
       case Step::kLoop:
-        failure = run_loop(plan.loops[step.index], executor, arena, arena + scratch_at, plan.scratch_bytes, pool);
+        failure = run_loop(plan, plan.loops[step.index], executor, arena, arena + scratch_at, pool);
         break;
       case Step::kMatmul:
         failure = run_matmul(plan, plan.matmuls[step.index], executor, arena, arena + scratch_at, pool);
         break;
-      case Step::kWindow:
-        run_window(plan.windows[step.index], addresses, arena, pool);
+      case Step::kKernel:
+        failure = run_kernel(plan, plan.kernel_steps[step.index], data, executor, arena, pool);
         break;
-      case Step::kOther: {
-        const Value& v = values[step.index];
-        if (is_by_rows(v.opcode)) {
-          run_rows(v, values[v.operands[0]], *plan.kernels, addresses[plan.base[v.operands[0]]], addresses[step.index],
-                   threads, pool);
-          break;
-        }
-        executor.pointers.clear();
-        for (int o = 0; o < v.arity; ++o) executor.pointers.push_back(addresses[plan.base[v.operands[o]]]);
-        failure = run_layout(v, values.data(), *plan.kernels, executor.pointers.data(), addresses[step.index], data);
-        break;
-      }
+      default:
+        GRADTAPE_UNREACHABLE();
     }
     if (failure.code != Failure::kNone) return failure;
   }

@@ -5,7 +5,7 @@
 #include <array>
 #include <memory>
 
-#include "program.h"
+#include "program/program.h"
 
 namespace gradtape {
 
@@ -14,8 +14,6 @@ namespace gradtape {
 // woken for it, from 50 to 100 us: a little more than these, but a program seldom is one step, and only its first wakes
 // anybody (bench/results/*-threads.txt).
 constexpr double kSharedAwake = 1 << 14, kSharedAsleep = 1 << 18;
-constexpr double kMultiplications = 8;  // as many of a product are worth one element
-constexpr double kSoftmaxPasses = 8;    // what softmax and its like are worth
 
 // What a loop over more than this writes has left the caches before anybody reads it (half of a usual last-level
 // cache).
@@ -135,18 +133,20 @@ struct MatmulStep {
   }
 };
 
-struct WindowStep {
-  Window window;
-  const WindowFns* fns;
-  int32_t x, y, value;  // x and y: base values
+// A step that is neither a loop nor a product.
+struct KernelStep {
+  const StepKind* kind;
+  int32_t value;
+  int32_t operands;  // first of its bases in Plan::bases
+  int32_t results;   // first of its results in Plan::results: values, or -1 for those that nobody asks for
   int64_t units, parts;
   double work;
   int64_t shared, own, own_bytes;  // offsets in the arena of the prepared bytes and of `parts` workspaces; size of one
 };
 
 struct Step {
-  enum Kind : uint8_t { kLoop, kScalars, kMatmul, kWindow, kOther } kind;
-  int32_t index;  // into loops, scalars, matmuls, windows; kOther: the value
+  enum Kind : uint8_t { kLoop, kScalars, kMatmul, kKernel } kind;
+  int32_t index;  // into loops, scalars, matmuls, kernel_steps
 };
 
 // Elements that go over an input at the end, when nothing can fail and nobody reads it any more.
@@ -160,11 +160,13 @@ struct Plan {
   size_t threads = 1;
   // In bytes: more of a product than this has left L2 when it is done, so the loop after it goes part by part with it.
   int64_t followed_product = 1 << 20;
+  double shared_awake = kSharedAwake, shared_asleep = kSharedAsleep;
   std::vector<Step> steps;
   std::vector<Loop> loops;
   std::vector<std::vector<ScalarCall>> scalars;
   std::vector<MatmulStep> matmuls;
-  std::vector<WindowStep> windows;
+  std::vector<KernelStep> kernel_steps;
+  std::vector<int32_t> bases, results;    // of kernel_steps
   std::vector<Replacement> replacements;  // those that could not be written in place
   std::vector<Place> places;              // by value: the place of its base
   std::vector<int32_t> base;              // by value: the value whose elements it shows
@@ -172,17 +174,11 @@ struct Plan {
   size_t arena_bytes = 0;
   size_t scratch_bytes = 0;  // registers of the largest loop, for one thread
   double shared_work = 0;    // of the steps that are worth a second thread
-  // The most that a loop has of sources, and of sources and instructions; of operands that a step without a loop has.
+  // The most that a loop has of sources, and of sources and instructions; of operands that a kernel's step has.
   size_t most_sources = 0, most_operands = 0, most_pointers = 0;
 
   size_t bytes() const;  // of memory
 };
-
-// What argmax, softmax and their like cost over so many elements.
-inline double work_by_rows(int32_t opcode, int64_t elements) {
-  const bool is_arg = opcode == kArgmax || opcode == kArgmin;
-  return double(elements) * (is_arg ? 1 : kSoftmaxPasses);
-}
 
 // Builds the plan of program.words. Returns an empty string, or what is wrong with the program.
 // `threads`: how many its matrix products may be cut for.

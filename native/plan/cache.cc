@@ -14,18 +14,6 @@ uint64_t hash_words(const int32_t* words, size_t n, uint64_t seed) {
 
 }  // namespace
 
-size_t Plan::bytes() const {
-  const auto of = [](const auto& list) { return list.capacity() * sizeof(list[0]); };
-  size_t bytes = sizeof(Plan) + of(program.words) + of(program.values) + of(program.outputs) + of(program.replaced) +
-                 of(program.output_data) + of(steps) + of(loops) + of(scalars) + of(matmuls) + of(windows) +
-                 of(replacements) + of(places) + of(base);
-  for (const Loop& loop : loops) bytes += of(loop.sources) + of(loop.instructions) + of(loop.reductions);
-  for (const auto& calls : scalars) bytes += of(calls);
-  for (const MatmulStep& step : matmuls) bytes += of(step.batch) + of(step.batch_a) + of(step.batch_b);
-  // What the allocator adds to each list.
-  return bytes + 16 * (16 + 3 * loops.size() + scalars.size() + 3 * matmuls.size());
-}
-
 const std::shared_ptr<const Plan>* PlanCache::find(const int32_t* words, size_t count, const Kernels& kernels,
                                                    size_t threads, std::string& error) {
   // Copies of the library with other settings have plans of their own.

@@ -5,32 +5,21 @@
 #include <memory>
 
 #include "arena.h"
-#include "layout.h"
-#include "plan.h"
+#include "loop.h"
+#include "plan/plan.h"
 #include "threads.h"
 
 namespace gradtape {
 
-// One operand of a loop's instruction in the current block.
-struct Operand {
-  const char* at;
-  bool uniform;
-};
-
-// The state of one thread in a loop.
-struct LoopState {
-  std::vector<Operand> operands;
-  std::vector<int64_t> expanded;  // by source: how many elements of the periodic pattern stand in its buffer
-};
-
 // What one run at a time owns; its vectors keep their capacity, so a steady run allocates nothing.
 struct Executor {
   Arena arena;
-  std::vector<char*> addresses;  // by value, while a plan runs
-  std::vector<double> slots;     // one-element values
-  std::vector<const char*> pointers;
+  std::vector<char*> addresses;       // by value, while a plan runs
+  std::vector<double> slots;          // one-element values
+  std::vector<const char*> pointers;  // operands of a step
+  std::vector<char*> results;
   std::vector<LoopState> threads;
-  std::vector<Failure> failures;  // by part of a loop
+  std::vector<Failure> failures;                           // by part of a step
   uint64_t growths_counted = 0, absent_pages_counted = 0;  // of the arena, by who counts for several executors
 };
 

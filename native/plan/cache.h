@@ -16,8 +16,8 @@ class PlanCache {
   static constexpr size_t kMaxPlans = 512;
   static constexpr size_t kMaxBytes = size_t{64} << 20;
 
-  // The plan of these words, from the cache if it was made before; null (and `error`) if they are malformed. Holds until
-  // the next call. Throws std::bad_alloc, and is as before then.
+  // The plan of these words, from the cache if it was made before; null (and `error`) if they are malformed. Holds
+  // until the next call. Throws std::bad_alloc, and is as before then.
   const std::shared_ptr<const Plan>* find(const int32_t* words, size_t count, const Kernels& kernels, size_t threads,
                                           std::string& error);
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 #include <utility>
 
 #if defined(__FMA__) || defined(__AVX2__) || defined(__AVX512F__)
@@ -95,40 +96,16 @@ GRADTAPE_INLINE void store(T* p, V v) {
   *reinterpret_cast<typename VecOf<T, kLanesOf<V>>::unaligned*>(p) = v;
 }
 
-template <class X>
+// A vector by its own type or by that of its elements.
+template <class X, bool scalar = std::is_arithmetic_v<X>>
 struct AsVector {
   using type = X;
   using Element = Lane<X>;
 };
-template <>
-struct AsVector<float> {
-  using type = Vec<float>;
-  using Element = float;
-};
-template <>
-struct AsVector<double> {
-  using type = Vec<double>;
-  using Element = double;
-};
-template <>
-struct AsVector<int32_t> {
-  using type = Vec<int32_t>;
-  using Element = int32_t;
-};
-template <>
-struct AsVector<uint32_t> {
-  using type = Vec<uint32_t>;
-  using Element = uint32_t;
-};
-template <>
-struct AsVector<uint64_t> {
-  using type = Vec<uint64_t>;
-  using Element = uint64_t;
-};
-template <>
-struct AsVector<uint8_t> {
-  using type = Vec<uint8_t>;
-  using Element = uint8_t;
+template <class X>
+struct AsVector<X, true> {
+  using type = Vec<X>;
+  using Element = X;
 };
 
 // All lanes x; named by the vector or by its element. x - 0 and not x + 0, which is not x for x = -0 and costs clang an

@@ -14,16 +14,16 @@ constexpr size_t kDTypeSize[kDTypes] = {4, 8, 4, 1, 1};
 enum ElementwiseKernel : uint16_t {
 #define UNARY(name, dtypes, expr) k_##name,
 #define UNARY_TO_BOOL(name, dtypes, expr) k_##name,
-#include "kernels/unary.def"
+#include "unary.def"
 #undef UNARY
 #undef UNARY_TO_BOOL
 #define BINARY(name, dtypes, expr) k_##name,
 #define BINARY_TO_BOOL(name, dtypes, expr) k_##name,
-#include "kernels/binary.def"
+#include "binary.def"
 #undef BINARY
 #undef BINARY_TO_BOOL
 #define TERNARY(name, dtypes, expr) k_##name,
-#include "kernels/ternary.def"
+#include "ternary.def"
 #undef TERNARY
   kElementwiseKernels
 };
@@ -134,6 +134,21 @@ struct WindowFns {
               void* own);
 };
 
+// Running sums along an axis of n > 0 elements, added one after the other: out[i] = x[0] + .. + x[i]; exclusive:
+// without x[i], from 0; reverse: from the other end.
+struct ScanFns {
+  void (*rows)(const void* x, void* out, size_t rows, size_t n, bool exclusive, bool reverse);
+  // Over r < rows of x[r * stride + j], j < n; out likewise.
+  void (*columns)(const void* x, void* out, size_t stride, size_t rows, size_t n, bool exclusive, bool reverse);
+};
+
+// Factors a matrix of n x n. Returns n, or how many leading rows could be factored. `rows`, if not null, receives which
+// row of `a` each row of the result is of, where rows are exchanged. `workspace`: so many bytes, 64-byte aligned.
+struct FactorFns {
+  size_t (*run)(const void* a, void* out, int32_t* rows, size_t n, void* workspace);
+  size_t (*workspace)(size_t n);
+};
+
 struct Kernels {
   const char* isa;
   ElementwiseFn elementwise[kElementwiseKernels][kDTypes][kVariants];  // null: not defined for that dtype
@@ -149,6 +164,9 @@ struct Kernels {
   WindowFns window[kWindowOps][kDTypes];  // float32, float64; others null
   RandomFn random_uniform[kDTypes];
   RandomFn random_normal[kDTypes];
+  ScanFns cumsum[kDTypes];      // float32, float64, int32; others null
+  FactorFns cholesky[kDTypes];  // float32, float64; others null
+  FactorFns lu[kDTypes];
 };
 
 }  // namespace gradtape

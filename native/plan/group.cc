@@ -1,0 +1,211 @@
+// Which values are computed together: views are seen through, elementwise values and reductions join loops, everything
+// else is a step of its own.
+#include <algorithm>
+
+#include "planner.h"
+
+namespace gradtape {
+namespace {
+
+constexpr size_t kMaxLoopInstructions = 64;
+constexpr int kHorizontalReach = 16;  // how many steps back an independent value looks for a loop to join
+
+void contiguous_strides(const Value& v, Strides& strides) {
+  int64_t stride = 1;
+  for (int d = v.rank - 1; d >= 0; --d) {
+    strides[d] = stride;
+    stride *= v.dims[d];
+  }
+}
+
+bool same_dims(const Value& a, const Value& b) {
+  return a.rank == b.rank && std::equal(a.dims, a.dims + a.rank, b.dims);
+}
+
+}  // namespace
+
+void Planner::group() {
+  for (int32_t v : plan_.program.outputs) facts_[v].is_output = facts_[v].needed = true;
+  for (int32_t v : plan_.program.replaced) {
+    if (v >= 0) facts_[v].needed = true;  // has an address, though nobody may read it
+  }
+  mark_demands();
+  for (size_t v = 0; v < values_.size(); ++v) {
+    if (facts_[v].needed) place_in_steps(int32_t(v));
+  }
+}
+
+bool Planner::is_contiguous(int32_t i) const {
+  const Value& v = values_[i];
+  int64_t stride = 1;
+  for (int d = v.rank - 1; d >= 0; --d) {
+    if (v.dims[d] != 1 && facts_[i].strides[d] != stride) return false;
+    stride *= v.dims[d];
+  }
+  return true;
+}
+
+// The operand's strides over the axes of `shape` (broadcast on the right); returns how a loop would read it.
+Source::Kind Planner::strides_over(int32_t x, const Value& shape, Strides& strides) const {
+  const Value& v = values_[x];
+  if (v.size == shape.size && is_contiguous(x)) return Source::kFlat;
+  bool uniform = true;
+  for (int d = 0; d < shape.rank; ++d) {
+    const int e = d - (shape.rank - v.rank);
+    strides[d] = e < 0 || v.dims[e] == 1 ? 0 : facts_[x].strides[e];
+    if (strides[d] != 0 && shape.dims[d] != 1) uniform = false;
+  }
+  return uniform ? Source::kUniform : Source::kStrided;
+}
+
+// From the last value to the first: who needs what of whom, and which views must become real.
+void Planner::mark_demands() {
+  for (int32_t i = int32_t(values_.size()) - 1; i >= 0; --i) {
+    if (!facts_[i].needed) continue;
+    const Value& v = values_[i];
+    const bool empty = v.size == 0;
+    if (v.opcode == k_transpose)
+      facts_[i].materialize = facts_[i].want_contiguous || facts_[i].want_loop || facts_[i].is_output;
+    if (v.opcode == kBroadcast)
+      facts_[i].materialize = facts_[i].want_contiguous || (facts_[i].is_output && v.size > 1);
+    for (int o = 0; o < v.arity; ++o) {
+      const int32_t x = v.operands[o];
+      if (empty) continue;
+      facts_[x].needed = true;
+      if (is_reshape(v))
+        facts_[x].want_contiguous = true;
+      else if (is_loop_value(v) || is_reduction(v.opcode) || v.opcode == kBroadcast)
+        facts_[x].want_loop = true;
+      else if (v.opcode == k_matmul || (v.opcode == k_transpose && !facts_[i].materialize))
+        continue;
+      else
+        facts_[x].want_contiguous = true;
+    }
+  }
+}
+
+void Planner::be_own_base(int32_t i) {
+  facts_[i].base = i;
+  contiguous_strides(values_[i], facts_[i].strides);
+}
+
+void Planner::place_in_steps(int32_t i) {
+  const Value& v = values_[i];
+  if (v.size == 0) {
+    be_own_base(i);
+    return;
+  }
+  if (v.opcode == kInput || v.opcode == kLiteral) return be_own_base(i);
+  if (is_reshape(v)) return view_reshape(i);
+  if (v.opcode == kBroadcast && !facts_[i].materialize) {
+    const int32_t x = v.operands[0];
+    facts_[i].base = facts_[x].base;
+    if (strides_over(x, v, facts_[i].strides) == Source::kFlat) contiguous_strides(v, facts_[i].strides);
+    return;
+  }
+  if (v.opcode == k_transpose && !facts_[i].materialize) {
+    facts_[i].base = facts_[v.operands[0]].base;
+    for (int d = 0; d < v.rank; ++d) facts_[i].strides[d] = facts_[v.operands[0]].strides[v.attributes[d]];
+    return;
+  }
+  be_own_base(i);
+  if (is_loop_value(v) || v.opcode == kBroadcast) return join_loop(i);
+  if (is_reduction(v.opcode)) return join_reduction(i);
+  if (v.opcode == kResult) {
+    facts_[i].step = facts_[v.operands[0]].step;
+    groups_[facts_[i].step].values.push_back(i);
+    return;
+  }
+  if (!is_step(v.opcode)) GRADTAPE_UNREACHABLE();
+  for (int o = 0; o < v.arity; ++o) use(v.operands[o], int(groups_.size()));
+  facts_[i].step = int(groups_.size());
+  groups_.push_back({-1, &v, 0, 0, 0, {i}, {}});
+}
+
+void Planner::view_reshape(int32_t i) {
+  const Value& v = values_[i];
+  const int32_t x = v.operands[0];
+  const int32_t b = facts_[x].base;
+  if (facts_[i].is_output && v.size > 1) {
+    // The base writes straight into the output, unless its elements must stay where they are.
+    const bool free_base =
+        facts_[b].step >= 0 && !facts_[b].is_output && facts_[b].redirected < 0 && values_[b].size == v.size;
+    if (!free_base || !is_contiguous(x)) {
+      be_own_base(i);
+      return join_loop(i);
+    }
+    facts_[b].redirected = i;
+  }
+  facts_[i].base = b;
+  if (is_contiguous(x)) contiguous_strides(v, facts_[i].strides);
+}
+
+// The first step at which operand x can be read by an instruction over `shape`.
+int Planner::ready_at(int32_t x, Source::Kind kind) const {
+  const int32_t b = facts_[x].base;
+  if (facts_[b].step < 0) return 0;
+  const bool in_loop = groups_[facts_[b].step].size > 0 && !facts_[b].is_reduced && kind == Source::kFlat;
+  return facts_[b].step + (in_loop ? 0 : 1);
+}
+
+void Planner::use(int32_t x, int step) {
+  const int32_t b = facts_[x].base;
+  facts_[b].last_use = std::max(facts_[b].last_use, step);
+  if (facts_[b].step != step) facts_[b].used_outside = true;
+}
+
+// Chooses the loop for `size` elements read through `kinds` over `shape`; opens one if none fits.
+int Planner::choose_loop(int64_t size, const Value& shape, int ready, bool strided, const Value* reduction) {
+  const int end = int(groups_.size());
+  for (int s = std::max(ready, end - kHorizontalReach); s < end; ++s) {
+    Group& g = groups_[s];
+    if (g.size != size) continue;
+    if (size > 1 && g.values.size() + g.reductions.size() >= kMaxLoopInstructions) continue;
+    if (strided && g.shape && !same_dims(*g.shape, shape)) continue;
+    if (reduction && g.length > 0 &&
+        (g.outer != attribute(*reduction, 0) || g.length != attribute(*reduction, 1) ||
+         g.inner != attribute(*reduction, 2)))
+      continue;
+    return s;
+  }
+  groups_.push_back({size, nullptr, 0, 0, 0, {}, {}});
+  return end;
+}
+
+void Planner::join_loop(int32_t i) {
+  const Value& v = values_[i];
+  int ready = 0;
+  bool strided = false;
+  for (int o = 0; o < v.arity; ++o) {
+    Strides strides;
+    const Source::Kind kind = strides_over(v.operands[o], v, strides);
+    strided = strided || kind == Source::kStrided;
+    ready = std::max(ready, ready_at(v.operands[o], kind));
+  }
+  const int s = choose_loop(v.size, v, ready, strided, nullptr);
+  if (strided) groups_[s].shape = &v;
+  groups_[s].values.push_back(i);
+  facts_[i].step = s;
+  for (int o = 0; o < v.arity; ++o) use(v.operands[o], s);
+}
+
+void Planner::join_reduction(int32_t i) {
+  const Value& v = values_[i];
+  const int32_t x = v.operands[0];
+  const Value& shape = values_[x];
+  Strides strides;
+  const Source::Kind kind = strides_over(x, shape, strides);
+  const bool strided = kind == Source::kStrided;
+  const int s = choose_loop(shape.size, shape, ready_at(x, kind), strided, &v);
+  Group& g = groups_[s];
+  if (strided) g.shape = &shape;
+  g.outer = attribute(v, 0);
+  g.length = attribute(v, 1);
+  g.inner = attribute(v, 2);
+  g.reductions.push_back(i);
+  facts_[i].step = s;
+  facts_[i].is_reduced = true;
+  use(x, s);
+}
+
+}  // namespace gradtape

@@ -1,0 +1,101 @@
+// The planner: from the values of a program to a plan. What it knows of a value while it plans, and its parts:
+// group.cc, place.cc, emit.cc; plan.cc calls them in turn.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "allocation.h"
+#include "plan.h"
+
+namespace gradtape {
+
+using Strides = std::array<int64_t, kMaxRank>;
+
+// All about one value.
+struct Fact {
+  bool needed = false;
+  bool want_contiguous = false, want_loop = false;  // who reads it
+  bool is_output = false;
+  bool materialize = false;  // a view that must become real
+  bool is_reduced = false;
+  bool used_outside = false;  // of its step
+  bool replaces = false;      // is written over an input
+  int step = -1;              // that computes it
+  int last_use = -1;          // the last step that reads it
+  int32_t redirected = -1;    // the output to whose place it is written
+  int32_t base = -1;          // whose elements it shows, with these strides
+  Strides strides{};
+};
+
+// What one step computes, while it grows.
+struct Group {
+  int64_t size;                  // of a loop; -1: not a loop
+  const Value* shape = nullptr;  // set by the first operand that is neither flat nor uniform
+  int64_t outer = 0, length = 0, inner = 0;
+  std::vector<int32_t> values, reductions;  // of a step that is no loop: its value, then its results that are asked for
+};
+
+class Planner {
+ public:
+  explicit Planner(Plan& plan)
+      : plan_(plan), values_(plan.program.values), kernels_(*plan.kernels), facts_(values_.size()) {}
+  void run();
+
+ private:
+  static bool is_loop_value(const Value& v) { return is_elementwise(v.opcode); }
+  // A reduction over one element changes the shape and nothing else.
+  static bool is_reshape(const Value& v) {
+    return v.opcode == kReshape || (is_reduction(v.opcode) && attribute(v, 1) == 1);
+  }
+
+  // group.cc
+  void group();
+  void mark_demands();
+  bool is_contiguous(int32_t i) const;
+  Source::Kind strides_over(int32_t x, const Value& shape, Strides& strides) const;
+  void be_own_base(int32_t i);
+  void place_in_steps(int32_t i);
+  void view_reshape(int32_t i);
+  int ready_at(int32_t x, Source::Kind kind) const;
+  void use(int32_t x, int step);
+  int choose_loop(int64_t size, const Value& shape, int ready, bool strided, const Value* reduction);
+  void join_loop(int32_t i);
+  void join_reduction(int32_t i);
+
+  // place.cc
+  void place();
+  std::vector<std::vector<int32_t>> dying() const;
+  void place_output(int32_t i, int32_t k);
+  bool may_replace(int32_t i, int32_t input) const;
+  bool can_fail(const Group& g) const;
+  bool is_followed(int s) const;
+  int32_t overwrite(int s);
+  bool reads(int32_t i, int32_t base) const;
+  void claim_values(const Group& g);
+  void claim(int32_t i, bool in_register);
+  int64_t workspace(size_t bytes);
+
+  // emit.cc
+  const ElementwiseFn* variants_of(const Value& v) const;
+  bool divides(const Value& v) const;
+  int16_t source_slot(Loop& loop, int32_t x, const Value& shape);
+  int64_t share(double work);
+  void emit(const Group& g);
+  void emit_scalars(const Group& g);
+  void emit_loop(const Group& g);
+  void make_loop(const Group& g, int32_t overwritten);
+  void collapse(Loop& loop, const Group& g);
+  void emit_matmul(int32_t i, int32_t loop);
+  void emit_step(const Group& g);
+
+  Plan& plan_;
+  const std::vector<Value>& values_;
+  const Kernels& kernels_;
+  std::vector<Fact> facts_;
+  std::vector<Group> groups_;  // one a step, in order
+  std::vector<int64_t> step_workspace_;
+  ArenaLayout layout_;
+};
+
+}  // namespace gradtape

@@ -1,0 +1,373 @@
+#include "loop.h"
+
+#include <cstring>
+
+#include "stream.h"
+
+namespace gradtape {
+namespace {
+
+template <class T>
+void fill_as(const char* from, char* to, int64_t n) {
+  T v;
+  std::memcpy(&v, from, sizeof(T));
+  std::fill_n(reinterpret_cast<T*>(to), n, v);
+}
+
+// Each element, `stride` bytes apart, n times in a row.
+template <class T>
+void repeat_as(const char* from, int64_t stride, char* to, int64_t rows, int64_t n) {
+  typedef T Lanes __attribute__((vector_size(16)));
+  constexpr int64_t kLanes = 16 / sizeof(T);
+  const int64_t whole = (n + kLanes - 1) / kLanes * kLanes;
+  for (int64_t left = rows * n; left > 0; left -= n, from += stride, to += n * int64_t(sizeof(T))) {
+    if (left < whole) {
+      fill_as<T>(from, to, n);
+      continue;
+    }
+    T v;
+    std::memcpy(&v, from, sizeof(T));
+    const Lanes lanes = v - Lanes{};
+    // Beyond the row's end too: the next row comes over it.
+    for (int64_t j = 0; j < n; j += kLanes) std::memcpy(to + j * int64_t(sizeof(T)), &lanes, sizeof(lanes));
+  }
+}
+
+void repeat(size_t size, const char* from, int64_t stride, char* to, int64_t rows, int64_t n) {
+  if (size == 4)
+    repeat_as<int32_t>(from, stride, to, rows, n);
+  else if (size == 8)
+    repeat_as<int64_t>(from, stride, to, rows, n);
+  else if (size == 1)
+    repeat_as<char>(from, stride, to, rows, n);
+  else
+    GRADTAPE_UNREACHABLE();
+}
+
+void fill(size_t size, const char* from, char* to, int64_t n) { repeat(size, from, 0, to, 1, n); }
+
+}  // namespace
+
+int64_t LoopRun::units(const Loop& loop) {
+  if (loop.length == 0) {
+    const FlatPartition part(loop);
+    return loop.size / part.row * part.blocks;
+  }
+  if (loop.inner == 1) {
+    if (loop.length > int64_t(kRowChunk)) return loop.outer * chunks_of(loop);
+    const int64_t together = int64_t(kRowChunk) / loop.length;
+    return (loop.outer + together - 1) / together;
+  }
+  const ColumnPartition part(loop);
+  return loop.outer * part.panels * part.across;
+}
+
+Failure LoopRun::run_units(int64_t from, int64_t to) {
+  bool ok = run_uniform();
+  for (int64_t u = from; u < to && ok; ++u) {
+    if (loop_.length == 0)
+      ok = flat(u);
+    else if (loop_.inner > 1)
+      ok = columns(u);
+    else if (loop_.length > int64_t(kRowChunk))
+      ok = chunk(u);
+    else
+      ok = rows(u);
+  }
+  if (loop_.streams) stream_fence();
+  return failure_;
+}
+
+bool LoopRun::run_elements(int64_t from, int64_t to) {
+  const FlatPartition part(loop_);
+  bool ok = true;
+  for (int64_t n; from < to && ok; from += n) {
+    n = std::min({part.width, part.row - from % part.row, to - from});
+    ok = block(from, n);
+  }
+  if (loop_.streams) stream_fence();
+  return ok;
+}
+
+bool LoopRun::run_uniform() {
+  for (size_t k = 0; k < loop_.instructions.size(); ++k) {
+    if (loop_.instructions[k].uniform && !call(k, 0, 1)) return false;
+  }
+  return true;
+}
+
+void LoopRun::combine_partials(const Loop& loop, char* const* addresses, char* arena) {
+  for (const LoopReduction& red : loop.reductions) {
+    if (red.partials < 0) continue;
+    char *p = arena + red.partials, *to = addresses[red.value];
+    for (int64_t o = 0; o < loop.outer; ++o, to += loop.inner * red.size) {
+      if (loop.inner == 1) {
+        const int64_t chunks = chunks_of(loop);
+        for (int64_t m = chunks; m > 1;) {
+          const int64_t half = (m + 1) / 2;
+          red.combine[0](p, p + half * red.size, nullptr, p, size_t(m - half));
+          m = half;
+        }
+        std::memcpy(to, p, red.size);
+        p += chunks * red.size;
+      } else {
+        const ColumnPartition part(loop);
+        const int64_t row = part.inner * red.size;
+        for (int64_t step = 1; step < part.panels; step *= 2) {
+          for (int64_t i = 0; i + step < part.panels; i += 2 * step) {
+            red.combine[0](p + i * row, p + (i + step) * row, nullptr, p + i * row, size_t(part.inner));
+          }
+        }
+        // The rest follows the rows; here, the first.
+        std::memmove(p + row, p + part.panels * row, size_t(part.rest) * red.size);
+        unfold(red, part, loop, p, to);
+        p += part.panels * row + part.rest * red.size;
+      }
+    }
+  }
+}
+
+void LoopRun::unfold(const LoopReduction& red, const ColumnPartition& part, const Loop& loop, const char* from,
+                     char* to) {
+  if (part.fold == 1)
+    std::memcpy(to, from, size_t(part.inner) * red.size);
+  else
+    red.fns->columns(from, size_t(loop.inner), to, size_t((part.inner + part.rest) / loop.inner), size_t(loop.inner));
+}
+
+bool LoopRun::flat(int64_t u) {
+  const FlatPartition part(loop_);
+  const int64_t begin = u / part.blocks * part.row, at = u % part.blocks * part.width;
+  return block(begin + at, std::min(part.width, part.row - at));
+}
+
+bool LoopRun::rows(int64_t u) {
+  const int64_t length = loop_.length, together = int64_t(kRowChunk) / length;
+  const int64_t r = u * together, count = std::min(together, loop_.outer - r);
+  if (!block(r * length, count * length)) return false;
+  for (const LoopReduction& red : loop_.reductions) {
+    red.fns->rows(elements(red, count * length), addresses_[red.value] + r * red.size, size_t(count), size_t(length));
+  }
+  return true;
+}
+
+bool LoopRun::chunk(int64_t u) {
+  const int64_t chunks = chunks_of(loop_), r = u / chunks, c = u % chunks;
+  const int64_t n = std::min(int64_t(kRowChunk), loop_.length - c * int64_t(kRowChunk));
+  if (!block(r * loop_.length + c * int64_t(kRowChunk), n)) return false;
+  for (const LoopReduction& red : loop_.reductions) {
+    red.fns->rows(elements(red, n), arena_ + red.partials + u * red.size, 1, size_t(n));
+  }
+  return true;
+}
+
+bool LoopRun::columns(int64_t u) {
+  const ColumnPartition part(loop_);
+  const int64_t j = u % part.across * part.width, o = u / part.across / part.panels,
+                panel = u / part.across % part.panels;
+  const int64_t width = std::min(part.width, part.inner - j), begin = panel * part.panel,
+                chunks = std::min(part.panel, part.chunks - begin);
+  const int64_t origin = o * loop_.length * loop_.inner;
+  for (int64_t c = 0; c < chunks; ++c) {
+    const int64_t row = (begin + c) * part.rows, count = std::min(part.rows, part.length - row);
+    int level = 0;
+    while (c >> level & 1) ++level;
+    const int first = level == 0 ? 0 : part.levels;
+    if (!rows_of_panel(part, origin + row * part.inner + j, count, width, first)) return false;
+    for (size_t k = 0; k < loop_.reductions.size(); ++k) {
+      char* to = level_at(k, part, first);
+      for (int l = 0; l < level; ++l) {
+        char* sum = l + 1 == level ? level_at(k, part, level) : to;
+        loop_.reductions[k].combine[0](level_at(k, part, l), to, nullptr, sum, size_t(width));
+      }
+    }
+  }
+  const bool ends = panel + 1 == part.panels && part.rest > 0;
+  if (ends && !rest_of_rows(part, origin + part.length * part.inner)) return false;
+  for (size_t k = 0; k < loop_.reductions.size(); ++k) {
+    const LoopReduction& red = loop_.reductions[k];
+    char* sum = nullptr;
+    for (int l = 0; (chunks >> l) > 0; ++l) {
+      if (!(chunks >> l & 1)) continue;
+      if (sum) red.combine[0](level_at(k, part, l), sum, nullptr, level_at(k, part, l), size_t(width));
+      sum = level_at(k, part, l);
+    }
+    const size_t bytes = size_t(width) * red.size, rest = ends ? size_t(part.rest) * red.size : 0;
+    char* out = addresses_[red.value] + (o * loop_.inner + j) * red.size;
+    char* partial = arena_ + red.partials + ((o * part.panels + panel) * part.inner + o * part.rest + j) * red.size;
+    char* to = red.partials >= 0 ? partial : part.fold > 1 ? level_at(k, part, part.levels) : out;
+    std::memcpy(to, sum, bytes);
+    std::memcpy(to + bytes, level_at(k, part, part.levels + 2), rest);
+    if (red.partials < 0 && part.fold > 1) unfold(red, part, loop_, to, out);
+  }
+  return true;
+}
+
+bool LoopRun::rows_of_panel(const ColumnPartition& part, int64_t start, int64_t rows, int64_t width, int level) {
+  const size_t reductions = loop_.reductions.size();
+  bool needed = !loop_.instructions.empty();
+  for (const LoopReduction& red : loop_.reductions) needed = needed || !whole(red);
+  for (int64_t r = 0; needed && r < rows; ++r) {
+    for (int64_t j = 0, n; j < width; j += n) {
+      n = std::min(part.piece, width - j);
+      if (!block(start + r * part.inner + j, n)) return false;
+      for (size_t k = 0; k < reductions; ++k) {
+        const LoopReduction& red = loop_.reductions[k];
+        if (whole(red)) continue;
+        const Operand& x = slots_[red.slot];
+        char* to = level_at(k, part, level) + j * red.size;
+        if (r == 0)
+          copy_block(to, red, n);
+        else
+          red.combine[x.uniform ? 2 : 0](to, x.at, nullptr, to, size_t(n));
+      }
+    }
+  }
+  for (size_t k = 0; k < reductions; ++k) {
+    const LoopReduction& red = loop_.reductions[k];
+    const char* x = whole(red);
+    if (!x) continue;
+    red.fns->columns(x + start * red.size, size_t(part.inner), level_at(k, part, level), size_t(rows), size_t(width));
+  }
+  return true;
+}
+
+bool LoopRun::rest_of_rows(const ColumnPartition& part, int64_t start) {
+  for (int64_t j = 0, n; j < part.rest; j += n) {
+    n = std::min(part.piece, part.rest - j);
+    if (!block(start + j, n)) return false;
+    for (size_t k = 0; k < loop_.reductions.size(); ++k) {
+      const LoopReduction& red = loop_.reductions[k];
+      copy_block(level_at(k, part, part.levels + 2) + j * red.size, red, n);
+    }
+  }
+  return true;
+}
+
+void LoopRun::copy_block(char* to, const LoopReduction& red, int64_t n) {
+  const Operand& x = slots_[red.slot];
+  if (x.uniform)
+    fill(red.size, x.at, to, n);
+  else
+    std::memcpy(to, x.at, size_t(n) * red.size);
+}
+
+const char* LoopRun::whole(const LoopReduction& red) const {
+  const size_t k = size_t(red.slot), sources = loop_.sources.size();
+  if (k < sources) return loop_.sources[k].kind == Source::kFlat ? addresses_[loop_.sources[k].value] : nullptr;
+  const Instruction& in = loop_.instructions[k - sources];
+  return in.stored && in.reg < 0 ? addresses_[in.value] : nullptr;
+}
+
+char* LoopRun::level_at(size_t reduction, const ColumnPartition& part, int level) {
+  return levels_ + (reduction * size_t(part.levels + 3) + size_t(level)) * size_t(part.width) * 8;
+}
+
+const char* LoopRun::elements(const LoopReduction& red, int64_t n) {
+  const Operand& x = slots_[red.slot];
+  if (!x.uniform) return x.at;
+  fill(red.size, x.at, spare_, n);
+  return spare_;
+}
+
+bool LoopRun::block(int64_t start, int64_t n) {
+  for (size_t k = 0; k < loop_.sources.size(); ++k) {
+    const Source& s = loop_.sources[k];
+    if (s.kind == Source::kFlat)
+      slots_[k] = {addresses_[s.value] + start * s.size, false};
+    else if (s.kind == Source::kStrided)
+      locate(k, start, n);
+  }
+  for (size_t k = 0; k < loop_.instructions.size(); ++k) {
+    const Instruction& in = loop_.instructions[k];
+    if (!in.uniform) {
+      if (!call(k, start, n)) return false;
+    } else if (addresses_[in.value]) {
+      fill(in.result_size, slots_[loop_.sources.size() + k].at, addresses_[in.value] + start * in.result_size, n);
+    }
+  }
+  return true;
+}
+
+bool LoopRun::call(size_t k, int64_t start, int64_t n) {
+  const Instruction& in = loop_.instructions[k];
+  unsigned variant = 0;
+  const char* x[3] = {nullptr, nullptr, nullptr};
+  for (int o = 0; o < in.arity; ++o) {
+    const Operand& operand = slots_[in.operands[o]];
+    x[o] = operand.at;
+    if (operand.uniform) variant |= 1u << o;
+  }
+  if (in.divides && has_zero(x[1], variant & 2 ? 1 : n)) {
+    failure_ = {Failure::k_division, in.value, 0, 0};
+    return false;
+  }
+  const bool uniform = variant == (1u << in.arity) - 1;
+  // A uniform result comes to its place block by block: it may replace what the loop still reads.
+  char* to = in.stored && !in.uniform ? addresses_[in.value] + start * in.result_size : nullptr;
+  char* out = in.reg >= 0 ? scratch_ + size_t(in.reg) * kBytes : to;
+  in.variants[uniform ? 0 : variant](x[0], x[1], x[2], out, uniform ? 1 : size_t(n));
+  if (to && uniform)
+    fill(in.result_size, out, to, n);
+  else if (to && in.reg >= 0)
+    stream_copy(to, out, size_t(n) * in.result_size);
+  slots_[loop_.sources.size() + k] = {out, uniform && in.reg >= 0};
+  return true;
+}
+
+bool LoopRun::has_zero(const char* divisor, int64_t n) {
+  const auto* d = reinterpret_cast<const int32_t*>(divisor);
+  return std::find(d, d + n, 0) != d + n;
+}
+
+void LoopRun::locate(size_t k, int64_t start, int64_t n) {
+  const Source& s = loop_.sources[k];
+  const int last = loop_.rank - 1;
+  const int64_t row = loop_.dims[last], step = s.strides[last];
+  char* to = expand_at_ + k * kBytes;
+  if (s.periodic && step == 1 && start % row == 0 && n <= expanded_[k]) {
+    slots_[k] = {to, false};
+    return;
+  }
+  int64_t index[kMaxRank], rest = start / row, column = start % row, from = column * step;
+  for (int d = last - 1; d >= 0; --d) {
+    index[d] = rest % loop_.dims[d];
+    rest /= loop_.dims[d];
+    from += index[d] * s.strides[d];
+  }
+  const char* base = addresses_[s.value];
+  if (column + n <= row) {
+    slots_[k] = {base + from * s.size, step == 0};
+    return;
+  }
+  expanded_[k] = start % row == 0 ? n : 0;
+  for (int64_t done = 0; done < n;) {
+    int64_t count = std::min(row - column, n - done);
+    const char* source = base + from * s.size;
+    from -= column * step;
+    if (step != 0) {
+      std::memcpy(to + done * s.size, source, size_t(count) * s.size);
+    } else {
+      // Whole rows together, as far as one stride leads from each to the next.
+      const int64_t rows = count < row || last == 0
+                               ? 1
+                               : std::min(loop_.dims[last - 1] - index[last - 1], (n - done) / row),
+                    stride = last == 0 ? 0 : s.strides[last - 1];
+      repeat(s.size, source, stride * s.size, to + done * s.size, rows, count);
+      from += (rows - 1) * stride;
+      if (last > 0) index[last - 1] += rows - 1;
+      count *= rows;
+    }
+    done += count;
+    column = 0;
+    for (int d = last - 1; d >= 0; --d) {
+      from += s.strides[d];
+      if (++index[d] < loop_.dims[d]) break;
+      from -= index[d] * s.strides[d];
+      index[d] = 0;
+    }
+  }
+  slots_[k] = {to, false};
+}
+
+}  // namespace gradtape

@@ -1,0 +1,132 @@
+// One loop on one thread: its instructions in blocks of kBlock elements, with the reductions at its end.
+#pragma once
+
+#include <algorithm>
+#include <vector>
+
+#include "plan/plan.h"
+#include "steps/failure.h"
+
+namespace gradtape {
+
+// One operand of a loop's instruction in the current block.
+struct Operand {
+  const char* at;
+  bool uniform;
+};
+
+// The state of one thread in a loop.
+struct LoopState {
+  std::vector<Operand> operands;
+  std::vector<int64_t> expanded;  // by source: how many elements of the periodic pattern stand in its buffer
+};
+
+// The current block's operands and the registers they live in.
+class LoopRun {
+ public:
+  LoopRun(const Loop& loop, char* const* addresses, char* arena, char* scratch, LoopState& state)
+      : loop_(loop),
+        addresses_(addresses),
+        arena_(arena),
+        scratch_(scratch),
+        slots_(state.operands),
+        expanded_(state.expanded) {
+    expand_at_ = scratch_ + size_t(loop.registers) * kBytes;
+    spare_ = expand_at_ + loop.sources.size() * kBytes;
+    levels_ = spare_ + kBytes;
+    slots_.resize(loop.sources.size() + loop.instructions.size());
+    expanded_.assign(loop.sources.size(), 0);
+    for (size_t k = 0; k < loop.sources.size(); ++k) {
+      if (loop.sources[k].kind == Source::kUniform) slots_[k] = {addresses_[loop.sources[k].value], true};
+    }
+  }
+
+  // The loop is cut into units that do not depend on each other, always the same ones.
+  static int64_t units(const Loop& loop);
+
+  Failure run_units(int64_t from, int64_t to);
+
+  // A loop without reductions over the elements from .. to - 1 only; run_uniform() before the first.
+  bool run_elements(int64_t from, int64_t to);
+
+  bool run_uniform();
+
+  const Failure& failure() const { return failure_; }
+
+  // Adds up the partial results of rows longer than a chunk, first half plus second half, and again; and those of
+  // panels, neighbour plus neighbour, and again.
+  static void combine_partials(const Loop& loop, char* const* addresses, char* arena);
+
+  // From one long row and the rest behind it to a row of the result.
+  static void unfold(const LoopReduction& red, const ColumnPartition& part, const Loop& loop, const char* from,
+                     char* to);
+
+ private:
+  static constexpr size_t kBytes = kBlock * 8;
+
+  static int64_t chunks_of(const Loop& loop) { return (loop.length + int64_t(kRowChunk) - 1) / int64_t(kRowChunk); }
+
+  // Blocks stay inside a row if rows are long, so that broadcast operands need no copying; else they are whole short
+  // rows.
+  struct FlatPartition {
+    int64_t row, width, blocks;
+    explicit FlatPartition(const Loop& loop) : row(loop.size), width(int64_t(kBlock)) {
+      if (loop.rank > 1) {
+        const int64_t last = loop.dims[loop.rank - 1];
+        if (last >= 128)
+          row = last;
+        else
+          width = std::max<int64_t>(int64_t(kBlock) / last, 1) * last;
+      }
+      blocks = (row + width - 1) / width;
+    }
+  };
+
+  bool flat(int64_t u);
+
+  // Several whole rows.
+  bool rows(int64_t u);
+
+  // A part of one long row.
+  bool chunk(int64_t u);
+
+  // Some columns over the rows of a panel.
+  bool columns(int64_t u);
+
+  // A block of some rows, reduced; what is not in memory as a whole, along the way.
+  bool rows_of_panel(const ColumnPartition& part, int64_t start, int64_t rows, int64_t width, int level);
+
+  // The rows after those that part.fold makes long ones, as they are.
+  bool rest_of_rows(const ColumnPartition& part, int64_t start);
+
+  // The n elements that a reduction reads in this block.
+  void copy_block(char* to, const LoopReduction& red, int64_t n);
+
+  // The array of all values that a reduction is over, if they are all in memory.
+  const char* whole(const LoopReduction& red) const;
+
+  char* level_at(size_t reduction, const ColumnPartition& part, int level);
+
+  // The n elements that a reduction reads in this block, real ones even where the value is uniform.
+  const char* elements(const LoopReduction& red, int64_t n);
+
+  bool block(int64_t start, int64_t n);
+
+  bool call(size_t k, int64_t start, int64_t n);
+
+  static bool has_zero(const char* divisor, int64_t n);
+
+  // Points slot k at n elements from flat position `start` of a broadcast source; copies them if they cross a row.
+  void locate(size_t k, int64_t start, int64_t n);
+
+  const Loop& loop_;
+  char* const* addresses_;
+  char* arena_;
+  char* scratch_;
+  char *expand_at_, *spare_, *levels_;
+  std::vector<Operand>& slots_;
+  std::vector<int64_t>& expanded_;
+  Failure failure_;
+};
+
+}  // namespace gradtape

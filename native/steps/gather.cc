@@ -1,0 +1,147 @@
+// Rows by index: gather reads them, scatterAdd, its transpose, adds there.
+#include <cstring>
+
+#include "step.h"
+
+namespace gradtape {
+namespace {
+
+// Of the long side [batch, outer, length, inner] and the short one [batch, outer, count, inner], by indices [batch,
+// count].
+struct Rows {
+  int64_t batch, outer, length, count, inner;
+  explicit Rows(const Value& v)
+      : batch(attribute(v, 0)),
+        outer(attribute(v, 1)),
+        length(attribute(v, 2)),
+        count(attribute(v, 3)),
+        inner(attribute(v, 4)) {}
+};
+
+const char* check(const Value& v, Operands x, bool gathers) {
+  if (x[1].dtype != kInt32) return "indices are not int32";
+  if (x[0].dtype != v.dtype) return "wrong result dtype";
+  if (!gathers && !is_number(v.dtype)) return "dtype has no add";
+  int64_t long_size = 1, short_size = 1, count;
+  for (int i = 0; i < 5; ++i) {
+    const int64_t at = attribute(v, i);
+    if (at < 0) return "negative attribute";
+    if (i != 3 && __builtin_mul_overflow(long_size, at, &long_size)) return "sizes overflow";
+    if (i != 2 && __builtin_mul_overflow(short_size, at, &short_size)) return "sizes overflow";
+  }
+  if (__builtin_mul_overflow(attribute(v, 0), attribute(v, 3), &count)) return "sizes overflow";
+  if (x[1].size != count) return "count of indices differs from the attributes";
+  if (x[0].size != (gathers ? long_size : short_size) || v.size != (gathers ? short_size : long_size))
+    return "sizes differ from the attributes";
+  return nullptr;
+}
+const char* check_gather(const Value& v, Operands x) { return check(v, x, true); }
+const char* check_scatter(const Value& v, Operands x) { return check(v, x, false); }
+
+double gather_work(const Value& v, Operands x) { return double(v.size) + double(x[1].size); }
+double scatter_work(const Value& v, Operands x) { return double(v.size) + double(x[0].size) + double(x[1].size); }
+
+// A unit is a row of the result.
+int64_t gather_units(const Value& v, Operands, const Kernels&) {
+  const Rows r(v);
+  return r.batch * r.outer * r.count;
+}
+int64_t scatter_units(const Value& v, Operands, const Kernels&) {
+  const Rows r(v);
+  return r.batch * r.outer * r.length;
+}
+
+Failure out_of_range(const StepRun& s, int32_t index, int64_t length) {
+  return {Failure::k_index, s.self, index, length};
+}
+
+// A row of so many bytes, if that is known.
+template <size_t Bytes>
+struct Row {
+  static void copy(char* to, const char* from, size_t) { std::memcpy(to, from, Bytes); }
+};
+template <>
+struct Row<0> {
+  static void copy(char* to, const char* from, size_t bytes) { std::memcpy(to, from, bytes); }
+};
+
+template <size_t Bytes>
+Failure gather_rows(const StepRun& s, const Rows& r, int64_t row, int64_t from, int64_t to) {
+  const auto* indices = reinterpret_cast<const int32_t*>(s.in[1]);
+  char* out = s.out[0] + from * row;
+  for (int64_t unit = from, next; unit < to; unit = next) {
+    const int64_t block = unit / r.count, first = unit - block * r.count;
+    next = (block + 1) * r.count < to ? (block + 1) * r.count : to;
+    const int32_t* at = indices + block / r.outer * r.count + first;
+    const char* source = s.in[0] + block * r.length * row;
+    for (int64_t i = 0; i < next - unit; ++i, out += row) {
+      if (at[i] < 0 || at[i] >= r.length) return out_of_range(s, at[i], r.length);
+      Row<Bytes>::copy(out, source + at[i] * row, size_t(row));
+    }
+  }
+  return {};
+}
+
+Failure run_gather(const StepRun& s, int64_t from, int64_t to, const char*, char*) {
+  const Rows r(s.v);
+  const int64_t row = r.inner * int64_t(kDTypeSize[s.v.dtype]);
+  if (row == 4) return gather_rows<4>(s, r, row, from, to);
+  if (row == 8) return gather_rows<8>(s, r, row, from, to);
+  return gather_rows<0>(s, r, row, from, to);
+}
+
+// Every part looks at all indices of its blocks and adds the rows that are its own, in their order.
+Failure run_scatter(const StepRun& s, int64_t from, int64_t to, const char*, char*) {
+  const Rows r(s.v);
+  const auto* indices = reinterpret_cast<const int32_t*>(s.in[1]);
+  const int64_t row = r.inner * int64_t(kDTypeSize[s.v.dtype]);
+  std::memset(s.out[0] + from * row, 0, size_t((to - from) * row));
+  const ElementwiseFn add = s.kernels.elementwise[k_add][s.v.dtype][0];
+  for (int64_t unit = from, next; unit < to; unit = next) {
+    const int64_t block = unit / r.length, low = unit - block * r.length;
+    next = (block + 1) * r.length < to ? (block + 1) * r.length : to;
+    const int64_t high = low + (next - unit);
+    const int32_t* at = indices + block / r.outer * r.count;
+    char* target = s.out[0] + block * r.length * row;
+    const char* source = s.in[0] + block * r.count * row;
+    for (int64_t i = 0; i < r.count; ++i) {
+      if (at[i] < 0 || at[i] >= r.length) return out_of_range(s, at[i], r.length);
+      if (at[i] < low || at[i] >= high) continue;
+      char* to_row = target + at[i] * row;
+      add(to_row, source + i * row, nullptr, to_row, size_t(r.inner));
+    }
+  }
+  return {};
+}
+
+constexpr StepKind rows_kind() {
+  StepKind k;
+  k.arity = 2;
+  k.attributes = 5;  // batch, outer, length, count, inner
+  k.sizes = true;
+  k.can_fail = true;
+  return k;
+}
+constexpr StepKind gather() {  // (params, indices)
+  StepKind k = rows_kind();
+  k.check = check_gather;
+  k.work = gather_work;
+  k.units = gather_units;
+  k.run = run_gather;
+  return k;
+}
+constexpr StepKind scatter() {  // (updates, indices)
+  StepKind k = rows_kind();
+  k.check = check_scatter;
+  k.work = scatter_work;
+  k.units = scatter_units;
+  k.run = run_scatter;
+  return k;
+}
+
+}  // namespace
+
+const StepKind gather_step = gather();
+const StepKind scatterAdd_step = scatter();
+
+}  // namespace gradtape
