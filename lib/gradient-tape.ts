@@ -435,7 +435,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
       if (tape.opening !== null) refuseCrossed('gradient', tape);
       return tape;
     }
-    if (this.consumed === 'gradient') throw new TapeError('ERR_TAPE_CONSUMED', `gradient: ${consumedText}`);
+    if (this.consumed === 'gradient') throw new TapeError('ERR_TAPE_CONSUMED', consumedText);
     if (this.consumed === 'dispose') {
       throw new TapeError('ERR_TAPE_CONSUMED', 'gradient: the tape was disposed of, and holds nothing any more.');
     }

@@ -57,13 +57,18 @@ function alignedMemory(dtype: DType, size: number, bytes: number, boundary: numb
   return { memory, offset, address: base + offset, bytes };
 }
 
-/** Most bytes that `Buffer` allocates: 4 GB on Node 20. */
+/** Most bytes of one ArrayBuffer that `Buffer` makes without clearing: 4 GiB on Node 20, more than anybody has on later ones. */
 const bufferLimit = constants.MAX_LENGTH;
 
-/** Unzeroed, except beyond what `Buffer` allocates: zeros of that size come as fresh pages anyway. */
 function memoryFor(dtype: DType, size: number, bytes: number): ArrayBuffer {
-  const make = (): ArrayBuffer =>
-    bytes <= bufferLimit ? (Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer) : new ArrayBuffer(bytes);
+  const make = (): ArrayBuffer => Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer;
+  const what = `gradtape: no memory for ${size} elements of ${dtype} (${size * dtypeBytes[dtype]} bytes)`;
+  if (bytes > bufferLimit) {
+    throw new GradtapeError(
+      'ERR_OUT_OF_MEMORY',
+      `${what}: a tensor is one ArrayBuffer, of which Node ${process.version} makes at most ${bufferLimit} bytes`,
+    );
+  }
   try {
     return make();
   } catch {
@@ -72,10 +77,7 @@ function memoryFor(dtype: DType, size: number, bytes: number): ArrayBuffer {
   try {
     return make();
   } catch {
-    throw new GradtapeError(
-      'ERR_OUT_OF_MEMORY',
-      `gradtape: no memory for ${size} elements of ${dtype} (${size * dtypeBytes[dtype]} bytes): Node ${process.version} gave no ArrayBuffer of this size`,
-    );
+    throw new GradtapeError('ERR_OUT_OF_MEMORY', `${what}: the system gives Node ${process.version} no more`);
   }
 }
 

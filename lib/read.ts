@@ -59,7 +59,9 @@ function elementsOf(t: Tensor): TypedArray | number {
 
 function copyOf(t: Tensor): TypedArray {
   const elements = elementsOf(t);
-  if (typeof elements === 'number') return newArray(t.dtype, t.size).fill(elements);
+  // One NaN: that of an op in JavaScript may have a sign.
+  if (typeof elements === 'number')
+    return newArray(t.dtype, t.size).fill(Number.isNaN(elements) ? Number.NaN : elements);
   const copy = unzeroed(t.dtype, t.size);
   copy.set(elements);
   return copy;

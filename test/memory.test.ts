@@ -101,7 +101,7 @@ describe.runIf(linux)('memory goes back', () => {
       tf.clearMemory();
       done([held, rested, tf.memory().idleBytes / MB]);`);
     expect(held).toBeGreaterThan(200);
-    expect(rested).toBeLessThanOrEqual(64);
+    expect(rested).toBeLessThan(65); // 64 of blocks, and a page or two of arenas
     expect(cleared).toBe(0);
   }, 30_000);
 

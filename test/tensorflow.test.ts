@@ -496,9 +496,7 @@ describe('tensorflow.differences.json', () => {
 
   it('has its reasons in docs/differences.md, and all of them', () => {
     const [, section = ''] = read('../docs/differences.md').split(/^## /m);
-    const headings = section
-      .split('\n')
-      .flatMap((line) => /^### (.+)$/.exec(line)?.[1] ?? []);
+    const headings = section.split('\n').flatMap((line) => /^### (.+)$/.exec(line)?.[1] ?? []);
     expect(headings).toEqual([...new Set(differences.map((d) => d.reason))]);
   });
 });
