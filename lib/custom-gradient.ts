@@ -233,6 +233,7 @@ export function recomputeGrad<A extends unknown[], V extends Nested<Tensor | Var
   return (...args) => {
     const place = { ...sharedStream() };
     const leaves = leavesOf('recomputeGrad', args);
+    const kept = args.map(copyOf); // the caller may change his lists and options before the second run
     const operands = leaves.map((leaf) => asTensor('recomputeGrad', leaf));
     const { variables, readings, result } = bodyOf('recomputeGrad', args, () => hiddenFromTapes(() => f(...args)));
     const { value, outs } = resultsOf('recomputeGrad', result);
@@ -244,7 +245,7 @@ export function recomputeGrad<A extends unknown[], V extends Nested<Tensor | Var
         // Copies, so that a tensor passed twice gets its gradients apart; outer tapes see them made from the originals.
         const copies = leaves.map((leaf) => (leaf instanceof Variable ? leaf : identity(leaf)));
         let k = 0;
-        const again = args.map((arg) => withLeaves(arg, () => copies[k++] as Tensor | Variable)) as A;
+        const again = kept.map((arg) => withLeaves(arg, () => copies[k++] as Tensor | Variable)) as A;
         const tape = new GradientTape();
         const targets = withReadings(wereRead, () =>
           withStreamAt(place, () =>
@@ -270,6 +271,15 @@ function isReading(pair: readonly [Tensor | Variable, Tensor | undefined]): pair
 }
 
 /** The value with its tensors and variables replaced, in order; what holds none is the very same. */
+/** The value with arrays, typed arrays and plain objects of its own. */
+function copyOf(value: unknown): unknown {
+  if (isLeaf(value)) return value;
+  if (Array.isArray(value)) return value.map(copyOf);
+  if (ArrayBuffer.isView(value) && 'slice' in value && typeof value.slice === 'function') return value.slice();
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, copyOf(v)]));
+}
+
 function withLeaves(value: unknown, next: () => Tensor | Variable): unknown {
   if (isLeaf(value)) return next();
   if (leavesOf('recomputeGrad', value).length === 0) return value;

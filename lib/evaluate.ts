@@ -12,6 +12,7 @@ import {
   settleWishes,
   takeCompanions,
   takeOff,
+  takeReverted,
   takeWaiting,
   tell,
   told,
@@ -342,6 +343,7 @@ function* recover(
   let roots = looked;
   let wishes = all;
   let error: unknown;
+  takeReverted();
   while (failure) {
     const { culprit, computed: nodes } = failure;
     const bad: ReadonlySet<Tensor> = culprit ? dependentsOf(culprit, nodes) : new Set();
@@ -362,7 +364,20 @@ function* recover(
     wishes = wishes.filter((wish) => !failed.includes(wish));
     failure = yield { roots, wishes };
   }
-  if (error) throw error;
+  if (error) throw withReverted(error);
+}
+
+/** The error, with the variables that lost an assignment by what it tells of, and that it does not name yet. */
+function withReverted(error: unknown): unknown {
+  const names = takeReverted();
+  if (!(error instanceof GradtapeError)) return error;
+  const others = names.filter((name) => !named.has(name));
+  if (others.length > 0) {
+    const was = error.message;
+    error.message += `; ${others.slice(0, 8).join(', ')}${others.length > 8 ? ', ...' : ''} had been assigned what depends on it, and keep their last values`;
+    if (error.stack) error.stack = error.stack.replace(was, () => error.message);
+  }
+  return error;
 }
 
 /** What an op failed by: the indices out of range, which the op of its gradient has too, or else the op itself. */
@@ -421,6 +436,9 @@ function pendingBelow(roots: readonly Tensor[]): Set<Tensor> {
   return met;
 }
 
+// The variables that the latest error names.
+let named: ReadonlySet<string> = new Set();
+
 /** The error for whoever looked at the roots; it names the variables by whose assigned values it came. */
 function errorFor(failure: Failure, roots: readonly Tensor[], isBad: (t: Tensor) => boolean): unknown {
   const names = new Set<string>();
@@ -430,6 +448,7 @@ function errorFor(failure: Failure, roots: readonly Tensor[], isBad: (t: Tensor)
     names.add(name);
     toldOfValue(t);
   }
+  named = names;
   const where = names.size > 0 ? ` (in the value assigned to variable ${[...names].join(', ')})` : '';
   const { run, error, culprit } = failure;
   if (!run) {

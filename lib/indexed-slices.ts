@@ -1,5 +1,5 @@
 /** Rows read and rows added: gather and scatterAdd, each the other's transpose; and IndexedSlices, the scatterAdd that waits. */
-import { GradtapeError, ShapeError, show, ValueError, warnOnce } from './errors.js';
+import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from './errors.js';
 import { opcodeOf } from './native.js';
 import { asIndices, asTensor, done, node } from './op.js';
 import { reshapeTo } from './ops/structure.js';
@@ -121,6 +121,9 @@ export class IndexedSlices extends Tensor {
 }
 
 function checkParts(values: Tensor, indices: Tensor, shape: Shape): Shape {
+  if (values.dtype === 'uint8' || values.dtype === 'bool') {
+    throw new DTypeError(`IndexedSlices: values must be float32, float64 or int32, got ${values.dtype}`);
+  }
   if (indices.rank !== 1 || values.rank === 0 || values.shape[0] !== indices.size) {
     throw new ShapeError(
       `IndexedSlices: expected values of shape [n, ...] and indices of shape [n], got ${showShape(values.shape)} and ${showShape(indices.shape)}`,

@@ -12,6 +12,7 @@ import { isKnown, type Tensor } from './tensor.js';
 export type CellState = 'settled' | 'waiting' | 'flying' | 'failed';
 
 const nothing: readonly Tensor[] = [];
+const labelPrefix = '= ';
 
 /** What a variable holds. */
 export class Cell {
@@ -74,7 +75,10 @@ export class Cell {
 
   /** Back to the last value that could be computed; it may be tried again from what came before, so nothing is written over. */
   revert(): void {
-    if (!isKnown(this.current)) this.current = this.good;
+    if (!isKnown(this.current)) {
+      this.current = this.good;
+      reverted.push(this.label.slice(labelPrefix.length));
+    }
     this.sole = null;
     this.state = 'settled';
   }
@@ -179,6 +183,16 @@ export function settleWishes(wishes: readonly Wish[]): void {
   }
 }
 
+// The names of variables that went back to their last good values since somebody asked.
+let reverted: string[] = [];
+
+/** Names of the variables that have lost an assignment since the last call: for whoever is told why. */
+export function takeReverted(): readonly string[] {
+  const names = reverted;
+  reverted = [];
+  return names;
+}
+
 // By what a value could not be computed: who waits to be told, and whether somebody has been.
 const failedBy = new WeakMap<Tensor, Wish[]>();
 const toldOf = new WeakSet<Tensor>();
@@ -241,8 +255,6 @@ export function pendingBytes(): number {
   for (const cell of listed) count(cell);
   return bytes;
 }
-
-const labelPrefix = '= ';
 
 function labelOf(name: string): string {
   return labelPrefix + name;

@@ -565,7 +565,7 @@ describe('recomputeGrad runs again as it ran', () => {
     const call = (g: typeof f) => ((x: tf.Tensor) => g(x, args[0], args[1], args[2] as never, args[3], args[4])) as Fn;
     expect(gradients(call(tf.recomputeGrad(f)), [[2, 3]])).toEqual(gradients(call(f), [[2, 3]]));
     expect(seen).toHaveLength(3);
-    for (const values of seen) for (const [i, value] of values.entries()) expect(value).toBe(args[i]);
+    for (const values of seen) for (const [i, value] of values.entries()) expect(value).toEqual(args[i]);
   });
 
   it('with variables as arguments, and objects of both', () => {

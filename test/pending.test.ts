@@ -80,6 +80,19 @@ describe('a failed evaluation', () => {
     ]);
   });
 
+  it('names whoever loses an assignment by what somebody is told', () => {
+    const value = failing();
+    const [p, q] = ['p', 'q'].map((name) => new tf.Variable([1, 1], { name }));
+    p?.assign(value);
+    q?.assign(value);
+    expect(errorOf(() => q?.arraySync())?.message).toMatch(/variable q\); p had been assigned/);
+    p?.assign(failing());
+    expect(errorOf(() => p?.arraySync())?.message).not.toMatch(/had been/);
+    const seen = failing();
+    p?.assign(seen);
+    expect(errorOf(() => seen.arraySync())?.message).toMatch(/; p had been assigned what depends on it/);
+  });
+
   it('tells once: all that failed by one op go back together, and the next step of training works', () => {
     const v = new tf.Variable([1, 2]);
     const adam = new tf.optimizers.Adam({ learningRate: 0.5 });

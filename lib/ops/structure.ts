@@ -45,6 +45,9 @@ export function reshape(x: TensorLike, shape: number | Lengths): Tensor {
   const lengths = checkIntegers('reshape', 'shape', 'a list of integers >= 0, of which one may be -1', shape);
   const open = lengths.indexOf(-1);
   if (open >= 0) {
+    if (lengths.includes(-1, open + 1)) {
+      throw new ShapeError(`reshape: shape may hold one -1, got ${showShape(lengths)}`);
+    }
     const rest = sizeOf(checkShape('reshape', lengths.toSpliced(open, 1)));
     if (rest === 0 || a.size % rest !== 0) throw reshapeError(a, lengths);
     lengths[open] = a.size / rest;

@@ -23,15 +23,16 @@ void* allocate(size_t size) {
 
 }  // namespace
 
-// Everything in this binary allocates through these.
-void* operator new(size_t size) {
+// Everything in this binary allocates through these. Not inlined: gcc would take what new gives for memory that free
+// may not have.
+[[gnu::noinline]] void* operator new(size_t size) {
   if (void* p = allocate(size)) return p;
   throw std::bad_alloc();
 }
-void* operator new(size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
-void operator delete(void* p) noexcept { std::free(p); }
-void operator delete(void* p, size_t) noexcept { std::free(p); }
-void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
+[[gnu::noinline]] void* operator new(size_t size, const std::nothrow_t&) noexcept { return allocate(size); }
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, size_t) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
 
 namespace gradtape {
 namespace {
