@@ -233,11 +233,8 @@ export function memory(): MemoryInfo {
   return info;
 }
 
-/**
- * Gives back what the library keeps for later: blocks of tensors that are gone, idle arenas, the plans of programs. What comes next is
- * slower once. Nothing needs this: what is too much goes back by itself when the program rests for a second.
- */
-export function clearMemory(): void {
+/** Gives back what is kept for later: blocks of tensors that are gone, idle arenas, the plans of programs. */
+export function clearKept(): void {
   collectAll(); // so that the blocks of the latest dead are known
   clearIdle();
   native.clear();

@@ -1,9 +1,8 @@
 /** How much memory is in use, for what, and giving back what is kept for later. */
-import { clearMemory, memory as memoryInUse } from './memory.js';
+import { refuseExtra } from './arguments.js';
+import { clearKept, memory as memoryInUse } from './memory.js';
 import type { MemoryInfo as MemoryInUse } from './native.js';
 import { pendingBytes } from './pending.js';
-
-export { clearMemory };
 
 /** What `memory()` tells. */
 export interface MemoryInfo extends MemoryInUse {
@@ -13,5 +12,15 @@ export interface MemoryInfo extends MemoryInUse {
 
 /** Counts of what is alive, of what waits to be computed, and of what the library keeps for later. */
 export function memory(): MemoryInfo {
+  if (arguments.length > 0) refuseExtra('memory', arguments[0], undefined);
   return { ...memoryInUse(), pendingBytes: pendingBytes() };
+}
+
+/**
+ * Gives back what the library keeps for later: blocks of tensors that are gone, idle arenas, the plans of programs. What comes next is
+ * slower once. Nothing needs this: what is too much goes back by itself when the program rests for a second.
+ */
+export function clearMemory(): void {
+  if (arguments.length > 0) refuseExtra('clearMemory', arguments[0], undefined);
+  clearKept();
 }
