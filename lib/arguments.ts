@@ -68,10 +68,10 @@ export function either<A, B>(a: Kind<A>, b: Kind<B>): Kind<A | B> {
 }
 
 /** The value, if it is of the kind; else an error that names the function and the argument. */
-export function argument<T>(fn: string, name: string, of: Kind<T>, value: unknown): T {
+export function argument<T>(fn: string, name: string, of: Kind<T>, value: unknown, code: ErrorCode = 'ERR_VALUE'): T {
   const taken = of.read(value);
   if (taken !== refused) return taken;
-  throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_VALUE');
+  throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(value)}`, code);
 }
 
 /**
@@ -116,11 +116,7 @@ function readOptions<S extends Spec>(fn: string, spec: S, given: unknown): Read<
     const of = Object.hasOwn(spec, name) ? (spec[name] as Kind<unknown>) : undefined;
     if (!of) throw unknownOption(fn, Object.keys(spec), name);
     if (value === undefined) continue;
-    const read = of.read(value);
-    if (read === refused) {
-      throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(value)}`, 'ERR_OPTION');
-    }
-    taken[name] = read;
+    taken[name] = argument(fn, name, of, value, 'ERR_OPTION');
   }
   return taken as Read<S>;
 }
@@ -147,12 +143,7 @@ export function positional<S extends Spec>(
   for (const [i, name] of names.slice(0, place).entries()) {
     if (given[i] === undefined) continue;
     if (taken[name] !== undefined) throw new ValueError(`${fn}: ${name} is given twice`, 'ERR_OPTION');
-    const of = spec[name] as Kind<unknown>;
-    const read = of.read(given[i]);
-    if (read === refused) {
-      throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(given[i])}`, 'ERR_OPTION');
-    }
-    taken[name] = read;
+    taken[name] = argument(fn, name, spec[name] as Kind<unknown>, given[i], 'ERR_OPTION');
   }
   return taken as Read<S>;
 }

@@ -5,7 +5,6 @@ import { range } from './ops/creation.js';
 import { sumTo } from './ops/structure.js';
 import { concat } from './ops/windows.js';
 import type { Shape } from './shape.js';
-import { sameShape } from './shape.js';
 import type { Cotangent, Entry } from './tape.js';
 import { releaseEntry, ruleOf } from './tape.js';
 import type { Tensor } from './tensor.js';
@@ -31,11 +30,6 @@ function sum(a: Cotangent | null | undefined, b: Cotangent): Cotangent {
   }
   // Zeros are added like anything else: leaving out those that happen to be known would make the sign of zeros depend on looking.
   return add(a, b);
-}
-
-function shapedAs(ct: Cotangent, shape: Shape): Cotangent {
-  if (sameShape(ct.shape, shape)) return ct;
-  return sumTo(ct, shape);
 }
 
 // Entries still to be met by the pass that is being prepared: a heap, the latest on top. It is empty again before any rule runs.
@@ -236,7 +230,7 @@ class Pass {
 
   private pullOne(e: Entry, ct: Tensor, k: number, operand: Entry, shape: Shape): void {
     const pulled = ruleOf(e.op, k)?.pull(ct, e, k);
-    if (pulled) this.put(operand, shapedAs(pulled, shape));
+    if (pulled) this.put(operand, sumTo(pulled, shape));
   }
 
   private pullTogether(e: Entry): void {
@@ -255,7 +249,7 @@ class Pass {
     for (let k = 0; k < e.count; k++) {
       const operand = e.operand(k);
       const ct = pulled[k];
-      if (ct && this.isWanted(operand)) this.put(operand, shapedAs(ct, e.shape(k)));
+      if (ct && this.isWanted(operand)) this.put(operand, sumTo(ct, e.shape(k)));
     }
   }
 }

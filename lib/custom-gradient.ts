@@ -6,15 +6,15 @@ import type { NumberArray } from './constant.js';
 import { isFloating } from './dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show } from './errors.js';
 import { GradientTape, isLeaf } from './gradient-tape.js';
-import { IndexedSlices } from './indexed-slices.js';
+import type { IndexedSlices } from './indexed-slices.js';
 import { isPlainObject, mapNested, type Nested } from './nested.js';
 import { asTensor } from './op.js';
 import { identity } from './ops/structure.js';
 import { sharedStream, withStreamAt } from './random-stream.js';
-import { sameShape, showShape } from './shape.js';
+import { showShape } from './shape.js';
 import type { Cotangent, RecordedOp } from './tape.js';
 import { hiddenFromTapes, recordInstead } from './tape.js';
-import { Tensor } from './tensor.js';
+import type { Tensor } from './tensor.js';
 import type { TensorLike } from './variable.js';
 import { aliasOf, readingsOf, readVariable, Variable, withReadings } from './variable.js';
 
@@ -99,19 +99,15 @@ function checked(g: CustomGradient | undefined, like: Tensor, what: string): Cot
     throw fail(`customGradient: the gradient of ${what} is undefined; return a tensor, or null where there is none`);
   }
   const own = g instanceof Variable ? g.value() : g;
-  const t = own instanceof IndexedSlices ? own : asTensor('customGradient', own, like.dtype);
+  const t = asTensor('customGradient', own, like.dtype);
   if (t.dtype !== like.dtype && isFloating(like.dtype)) {
     throw new DTypeError(
       `customGradient: the gradient of ${what} has dtype ${t.dtype}, expected ${like.dtype}; write cast(g, '${like.dtype}')`,
       'ERR_CUSTOM_GRADIENT',
     );
   }
-  if (t instanceof IndexedSlices && sameShape(t.denseShape, like.shape)) return t;
-  const fits =
-    t instanceof Tensor &&
-    t.rank >= like.rank &&
-    like.shape.every((d, i) => d === 1 || d === t.shape[t.rank - like.rank + i]);
-  if (!sameShape(t.shape, like.shape) && !fits) {
+  const fits = t.rank >= like.rank && like.shape.every((d, i) => d === 1 || d === t.shape[t.rank - like.rank + i]);
+  if (!fits) {
     throw new ShapeError(
       `customGradient: the gradient of ${what} has shape ${showShape(t.shape)}, expected ${showShape(like.shape)}`,
       'ERR_CUSTOM_GRADIENT',
@@ -233,7 +229,7 @@ export function recomputeGrad<A extends unknown[], V extends Nested<Tensor | Var
   return (...args) => {
     const place = { ...sharedStream() };
     const leaves = leavesOf('recomputeGrad', args);
-    const kept = args.map(copyOf); // the caller may change his lists and options before the second run
+    const kept = args.map((arg) => copyOf(arg, (leaf) => leaf)); // the caller may change lists and options before the second run
     const operands = leaves.map((leaf) => asTensor('recomputeGrad', leaf));
     const { variables, readings, result } = bodyOf('recomputeGrad', args, () => hiddenFromTapes(() => f(...args)));
     const { value, outs } = resultsOf('recomputeGrad', result);
@@ -245,7 +241,7 @@ export function recomputeGrad<A extends unknown[], V extends Nested<Tensor | Var
         // Copies, so that a tensor passed twice gets its gradients apart; outer tapes see them made from the originals.
         const copies = leaves.map((leaf) => (leaf instanceof Variable ? leaf : identity(leaf)));
         let k = 0;
-        const again = kept.map((arg) => withLeaves(arg, () => copies[k++] as Tensor | Variable)) as A;
+        const again = kept.map((arg) => copyOf(arg, () => copies[k++] as Tensor | Variable)) as A;
         const tape = new GradientTape();
         const targets = withReadings(wereRead, () =>
           withStreamAt(place, () =>
@@ -270,21 +266,12 @@ function isReading(pair: readonly [Tensor | Variable, Tensor | undefined]): pair
   return pair[0] instanceof Variable;
 }
 
-/** The value with its tensors and variables replaced, in order; what holds none is the very same. */
-/** The value with arrays, typed arrays and plain objects of its own. */
-function copyOf(value: unknown): unknown {
-  if (isLeaf(value)) return value;
-  if (Array.isArray(value)) return value.map(copyOf);
-  if (ArrayBuffer.isView(value) && 'slice' in value && typeof value.slice === 'function') return value.slice();
-  if (!isPlainObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, v]) => [key, copyOf(v)]));
-}
-
-function withLeaves(value: unknown, next: () => Tensor | Variable): unknown {
-  if (isLeaf(value)) return next();
-  if (leavesOf('recomputeGrad', value).length === 0) return value;
-  if (Array.isArray(value)) return value.map((v) => withLeaves(v, next));
-  return Object.fromEntries(Object.entries(value as object).map(([key, v]) => [key, withLeaves(v, next)]));
+/** The argument with tensors and variables replaced, in order; arrays, typed arrays and plain objects are copies. */
+function copyOf(arg: unknown, replace: (leaf: Tensor | Variable) => Tensor | Variable): unknown {
+  return mapNested('recomputeGrad', arg, (value) => {
+    if (isLeaf(value)) return replace(value);
+    return ArrayBuffer.isView(value) && 'slice' in value && typeof value.slice === 'function' ? value.slice() : value;
+  });
 }
 
 /** f forwards, the identity backwards (straight-through); variables that f reads get no gradient. */

@@ -342,7 +342,7 @@ function* recover(
   let failure: Failure | null = first;
   let roots = looked;
   let wishes = all;
-  let error: unknown;
+  let answer: Told | null = null;
   takeReverted();
   while (failure) {
     const { culprit, computed: nodes } = failure;
@@ -357,21 +357,20 @@ function* recover(
     const blame = blameOf(culprit);
     for (const wish of failed) fail(wish, blame);
     if (failing.length > 0) {
-      error = errorFor(failure, failing, isBad);
+      answer = toldFor(failure, failing, isBad);
       tell(blame);
       roots = none;
     }
     wishes = wishes.filter((wish) => !failed.includes(wish));
     failure = yield { roots, wishes };
   }
-  if (error) throw withReverted(error);
+  if (answer) throw withReverted(answer);
 }
 
 /** The error, with the variables that lost an assignment by what it tells of, and that it does not name yet. */
-function withReverted(error: unknown): unknown {
-  const names = takeReverted();
+function withReverted({ error, names }: Told): unknown {
+  const others = takeReverted().filter((name) => !names.has(name));
   if (!(error instanceof GradtapeError)) return error;
-  const others = names.filter((name) => !named.has(name));
   if (others.length > 0) {
     const was = error.message;
     error.message += `; ${others.slice(0, 8).join(', ')}${others.length > 8 ? ', ...' : ''} had been assigned what depends on it, and keep their last values`;
@@ -404,11 +403,9 @@ function* apart(
   if (!fault) return;
   if (fault.culprit) tell(blameOf(fault.culprit));
   const bad = fault.culprit ? dependentsOf(fault.culprit, fault.computed) : null;
-  throw errorFor(
-    fault,
-    roots,
-    (t) => !isKnown(t) && (bad ? bad.has(viewed(t)) : roots.some((r) => viewed(r) === viewed(t))),
-  );
+  const isBad = (t: Tensor): boolean =>
+    !isKnown(t) && (bad ? bad.has(viewed(t)) : roots.some((r) => viewed(r) === viewed(t)));
+  throw withReverted(toldFor(fault, roots, isBad));
 }
 
 /** The tensors of a program that depend on one of them. */
@@ -436,11 +433,14 @@ function pendingBelow(roots: readonly Tensor[]): Set<Tensor> {
   return met;
 }
 
-// The variables that the latest error names.
-let named: ReadonlySet<string> = new Set();
+/** An error for whoever looked, and the variables that it names. */
+interface Told {
+  readonly error: unknown;
+  readonly names: ReadonlySet<string>;
+}
 
-/** The error for whoever looked at the roots; it names the variables by whose assigned values it came. */
-function errorFor(failure: Failure, roots: readonly Tensor[], isBad: (t: Tensor) => boolean): unknown {
+/** What whoever looked at the roots is told: the error names the variables by whose assigned values it came. */
+function toldFor(failure: Failure, roots: readonly Tensor[], isBad: (t: Tensor) => boolean): Told {
   const names = new Set<string>();
   for (const t of pendingBelow(roots)) {
     const name = assignedTo(t);
@@ -448,9 +448,11 @@ function errorFor(failure: Failure, roots: readonly Tensor[], isBad: (t: Tensor)
     names.add(name);
     toldOfValue(t);
   }
-  named = names;
   const where = names.size > 0 ? ` (in the value assigned to variable ${[...names].join(', ')})` : '';
-  const { run, error, culprit } = failure;
+  return { error: errorOf(failure, where), names };
+}
+
+function errorOf({ run, error, culprit }: Failure, where: string): unknown {
   if (!run) {
     if (where === '' || !(error instanceof GradtapeError)) return error;
     return new GradtapeError(error.code, `${error.message}${where}`, error);

@@ -19,7 +19,7 @@ import { isFloating } from './dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from './errors.js';
 import type { GradientTape } from './gradient-tape.js';
 import { GradientTape as Tape } from './gradient-tape.js';
-import { densify, IndexedSlices } from './indexed-slices.js';
+import { densify } from './indexed-slices.js';
 import type { Nested } from './nested.js';
 import { add, div, minimum, mul, sub } from './ops/arithmetic.js';
 import { sqrt, square } from './ops/math.js';
@@ -30,7 +30,7 @@ import { suspended } from './tape.js';
 import { Tensor, uniformTensor } from './tensor.js';
 import { Variable } from './variable.js';
 
-export type Gradient = Tensor | IndexedSlices | null;
+export type Gradient = Tensor | null;
 /** [gradient, variable]: also one whose type a list of pairs has forgotten. */
 export type GradientPair = readonly [Gradient, Variable] | readonly (Gradient | Variable | undefined)[];
 /** A number; or one that is asked for at each step: a scalar variable or tensor, or a function of the number of steps made so far. */
@@ -92,7 +92,7 @@ interface Trained {
   value: Tensor | null;
   state: readonly Tensor[];
 }
-type Applied = readonly [Tensor | IndexedSlices, Variable];
+type Applied = readonly [Tensor, Variable];
 const nothing: readonly never[] = [];
 
 /** What a user's function returns. */
@@ -369,7 +369,7 @@ function checkPair(op: string, g: unknown, v: Variable): void {
     throw new DTypeError(`${op}: variable ${v.name} has dtype ${v.dtype}; only float32 and float64 can be trained`);
   }
   if (g === null) return;
-  if (!(isA(g, Tensor) || isA(g, IndexedSlices))) {
+  if (!isA(g, Tensor)) {
     throw new ValueError(
       `${op}: the gradient of variable ${v.name} must be a tensor or null, got ${show(g)}`,
       'ERR_NOT_A_TENSOR',

@@ -1,5 +1,5 @@
 /** Random tensors from counters (Philox): the same seed gives the same numbers on any machine and number of threads. */
-import { anything, argument, integer, type Kind, options, positional, refused, showDeep } from '../arguments.js';
+import { anything, argument, integer, type Kind, options, positional, refused } from '../arguments.js';
 import type { DType } from '../dtype.js';
 import { isFloating, numberAs } from '../dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../errors.js';
@@ -29,10 +29,7 @@ function streamOf(seed: number): Stream {
 
 /** Starts the shared stream anew: what follows is the same on every run. */
 export function setSeed(seed: number): void {
-  const taken = seedKind.read(seed);
-  if (taken === refused) {
-    throw new ValueError(`random.setSeed: seed must be ${seedKind.expected}, got ${showDeep(seed)}`, 'ERR_OPTION');
-  }
+  const taken = argument('random.setSeed', 'seed', seedKind, seed, 'ERR_OPTION');
   setSharedStream(streamOf(taken));
 }
 
