@@ -1,16 +1,16 @@
 /** gradcheck: gradients against central differences, in float64. The entry `gradtape/gradcheck`. */
-import { argument, callback, isA, type Kind, number, options, refused, thrownBy } from './arguments.js';
-import { isFloating } from './dtype.js';
-import { DTypeError, GradtapeError, show, ValueError } from './errors.js';
-import { GradientTape } from './gradient-tape.js';
-import { densify } from './indexed-slices.js';
-import { allocate } from './memory.js';
-import { asTensor } from './op.js';
+import { argument, callback, isA, type Kind, number, options, refused, thrownBy } from './base/arguments.js';
+import { isFloating } from './base/dtype.js';
+import { DTypeError, GradtapeError, show, ValueError } from './base/errors.js';
+import { allocate } from './engine/memory.js';
+import { bufferTensor, Tensor } from './engine/tensor.js';
+import { asTensor } from './op/op.js';
 import { mul } from './ops/arithmetic.js';
+import { densify } from './ops/indexed-slices.js';
 import * as random from './ops/random.js';
 import { cast, reduceSum } from './ops/structure.js';
-import { bufferTensor, Tensor } from './tensor.js';
-import { type TensorLike, Variable } from './variable.js';
+import { type TensorLike, Variable } from './record/variable.js';
+import { GradientTape } from './tape/gradient-tape.js';
 
 export interface GradcheckOptions {
   /** 2 checks the gradients of the gradients too. Default 1. */

@@ -1,8 +1,9 @@
 /** gradtape: what `import * as tf from 'gradtape'` gives. */
 
-import { evaluateTensors, evaluateTensorsAsync } from './evaluate.js';
-import { mapNested } from './nested.js';
-import { asTensor } from './op.js';
+import { mapNested } from './base/nested.js';
+import { evaluateTensors, evaluateTensorsAsync } from './engine/evaluate.js';
+import { Tensor as Node } from './engine/tensor.js';
+import { asTensor } from './op/op.js';
 import type * as arithmetic from './ops/arithmetic.js';
 import type * as indexing from './ops/indexing.js';
 import type * as linalg from './ops/linalg.js';
@@ -11,32 +12,15 @@ import * as nn from './ops/nn.js';
 import type * as reduce from './ops/reduce.js';
 import type * as structure from './ops/structure.js';
 import type * as windows from './ops/windows.js';
-import { Tensor as Node } from './tensor.js';
-import { isVariable } from './variable.js';
+import { isVariable } from './record/variable.js';
 
-export { type Config, config, type DeviceInfo, deviceInfo } from './config.js';
-export type { ConstantOptions } from './constant.js';
-export {
-  type CustomGradientResult,
-  type CustomGradients,
-  customGradient,
-  type GradFnArgument,
-  gradPassThrough,
-  recomputeGrad,
-} from './custom-gradient.js';
-export type { DType, TypedArray } from './dtype.js';
-export { DTypeError, type ErrorCode, GradtapeError, ShapeError, TapeError, ValueError } from './errors.js';
-export { expr } from './expr.js';
-export {
-  type GradientOptions,
-  GradientTape,
-  type GradientTapeOptions,
-  type UnconnectedGradients,
-} from './gradient-tape.js';
-export { IndexedSlices } from './indexed-slices.js';
-export * as initializers from './initializers.js';
-export * as losses from './losses.js';
-export type { Nested } from './nested.js';
+export type { DType, TypedArray } from './base/dtype.js';
+export { DTypeError, type ErrorCode, GradtapeError, ShapeError, TapeError, ValueError } from './base/errors.js';
+export type { Nested } from './base/nested.js';
+export { type Config, config, type DeviceInfo, deviceInfo } from './engine/config.js';
+export type { ConstantOptions } from './engine/constant.js';
+export { clearMemory, type MemoryInfo, memory } from './engine/usage.js';
+export { expr } from './expr/expr.js';
 export {
   add,
   clipByValue,
@@ -62,6 +46,7 @@ export {
   where,
 } from './ops/arithmetic.js';
 export * from './ops/creation.js';
+export { IndexedSlices } from './ops/indexed-slices.js';
 export { booleanMask, convertToTensor, gather, gatherNd, oneHot, scatterNd } from './ops/indexing.js';
 export { matmul, norm } from './ops/linalg.js';
 export * from './ops/math.js';
@@ -93,12 +78,27 @@ export {
   zerosLike,
 } from './ops/structure.js';
 export { at, concat, pad, reverse, slice, split, stack, stridedSlice, tile, unstack } from './ops/windows.js';
-export * as optimizers from './optimizers.js';
-export type { NestedArray } from './read.js';
-export type { Leaf, Mapped, MustBeATensorOrVariable, Sources } from './sources.js';
-export { trainableVariables } from './trainable-variables.js';
-export { clearMemory, type MemoryInfo, memory } from './usage.js';
-export { type TensorLike, Variable, type VariableOptions, variable } from './variable.js';
+export type { NestedArray } from './record/read.js';
+export { type TensorLike, Variable, type VariableOptions, variable } from './record/variable.js';
+export {
+  type CustomGradientResult,
+  type CustomGradients,
+  customGradient,
+  type GradFnArgument,
+  gradPassThrough,
+  recomputeGrad,
+} from './tape/custom-gradient.js';
+export {
+  type GradientOptions,
+  GradientTape,
+  type GradientTapeOptions,
+  type UnconnectedGradients,
+} from './tape/gradient-tape.js';
+export type { Leaf, Mapped, MustBeATensorOrVariable, Sources } from './tape/sources.js';
+export { trainableVariables } from './tape/trainable-variables.js';
+export * as initializers from './train/initializers.js';
+export * as losses from './train/losses.js';
+export * as optimizers from './train/optimizers.js';
 export { nn };
 
 export type Tensor = Node;
@@ -173,9 +173,9 @@ export interface TensorMethods
     Methods<typeof linalg>,
     Methods<typeof nn> {}
 
-declare module './tensor.js' {
+declare module './engine/tensor.js' {
   interface Tensor extends TensorMethods {}
 }
-declare module './variable.js' {
+declare module './record/variable.js' {
   interface Variable extends TensorMethods {}
 }

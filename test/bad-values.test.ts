@@ -7,11 +7,11 @@ import { join } from 'node:path';
 import * as tf from 'gradtape';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { gradcheck } from '../lib/gradcheck.js';
-import { registry } from '../lib/op.js';
+import { registry } from '../lib/op/op.js';
 
 type Fn = (...args: unknown[]) => unknown;
 
-const source = readFileSync(join(import.meta.dirname, '../lib/errors.ts'), 'utf8');
+const source = readFileSync(join(import.meta.dirname, '../lib/base/errors.ts'), 'utf8');
 const union = source.slice(source.indexOf('type ErrorCode'), source.indexOf(';', source.indexOf('type ErrorCode')));
 const codes = new Set(union.match(/ERR_\w+/g));
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { afterEach, describe, expect, it } from 'vitest';
-import * as native from '../lib/native.js';
+import * as native from '../lib/engine/native.js';
 import { conv2dBackpropFilter, conv2dBackpropInput } from '../lib/ops/convolution.js';
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);

@@ -8,7 +8,7 @@ const root = join(import.meta.dirname, '..');
 const read = (name: string): string => readFileSync(join(root, name), 'utf8');
 const codesIn = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([, code]) => code ?? '');
 
-const union = read('lib/errors.ts').match(/export type ErrorCode =([^;]*);/)?.[1] ?? '';
+const union = read('lib/base/errors.ts').match(/export type ErrorCode =([^;]*);/)?.[1] ?? '';
 const codes = codesIn(union, /'(ERR_\w+)'/g);
 const sources = readdirSync(join(root, 'lib'), { recursive: true, encoding: 'utf8' })
   .filter((name) => name.endsWith('.ts'))

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
-import { type ExprNode, parseExpr } from '../lib/expr-parser.js';
+import { type ExprNode, parseExpr } from '../lib/expr/parser.js';
 
 // The template's literal parts, as the tag receives them.
 function parts(strings: TemplateStringsArray, ..._holes: unknown[]): readonly string[] {

@@ -1,8 +1,8 @@
 // Printing, held against the texts that TensorFlow itself printed (test/golden/make-format.py).
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { DType } from '../lib/dtype.js';
-import { formatTensor, formatVariable } from '../lib/format.js';
+import type { DType } from '../lib/base/dtype.js';
+import { formatTensor, formatVariable } from '../lib/base/format.js';
 
 interface Case {
   dtype: DType;

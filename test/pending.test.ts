@@ -1,4 +1,4 @@
-// The state of assigned values (lib/pending.ts): whatever fails, every variable has the value of its last assignment that can be
+// The state of assigned values (lib/engine/pending.ts): whatever fails, every variable has the value of its last assignment that can be
 // computed, everything else works, and the error reaches who looks at what failed. A model drives it at random.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';

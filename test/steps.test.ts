@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { DType } from '../lib/dtype.js';
-import type { TensorBuffer } from '../lib/memory.js';
-import { allocate } from '../lib/memory.js';
-import * as native from '../lib/native.js';
-import type { Shape } from '../lib/shape.js';
-import { sizeOf } from '../lib/shape.js';
+import type { DType } from '../lib/base/dtype.js';
+import type { Shape } from '../lib/base/shape.js';
+import { sizeOf } from '../lib/base/shape.js';
+import type { TensorBuffer } from '../lib/engine/memory.js';
+import { allocate } from '../lib/engine/memory.js';
+import * as native from '../lib/engine/native.js';
 
 function buffer(dtype: DType, numbers: readonly number[]): TensorBuffer {
   const made = allocate(dtype, numbers.length);

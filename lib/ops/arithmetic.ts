@@ -1,7 +1,9 @@
 /** Arithmetic with broadcasting, comparisons, logic and selection. */
-import { refuseExtra } from '../arguments.js';
-import { DTypeError, ValueError } from '../errors.js';
-import { opcodeOf } from '../native.js';
+import { refuseExtra } from '../base/arguments.js';
+import { DTypeError, ValueError } from '../base/errors.js';
+import { broadcastShapes } from '../base/shape.js';
+import { opcodeOf } from '../engine/native.js';
+import { isTensor, type Tensor } from '../engine/tensor.js';
 import {
   asTensor,
   asTensors,
@@ -16,12 +18,10 @@ import {
   nodeOfMany,
   register,
   unary,
-} from '../op.js';
-import { broadcastShapes } from '../shape.js';
-import type { RecordedOp } from '../tape.js';
-import { isRecording, recordMany, suspended } from '../tape.js';
-import { isTensor, type Tensor } from '../tensor.js';
-import { isVariable, notAVariable, type TensorLike, Variable } from '../variable.js';
+} from '../op/op.js';
+import type { RecordedOp } from '../record/tape.js';
+import { isRecording, recordMany, suspended } from '../record/tape.js';
+import { isVariable, notAVariable, type TensorLike, Variable } from '../record/variable.js';
 import { cast, reshape, zeroOf } from './structure.js';
 
 type Fn1 = (x: TensorLike) => Tensor;
@@ -180,7 +180,7 @@ export const relu: Fn1 = unary(
   { namespace: 'nn', avoid: [0] },
 );
 
-declare module '../variable.js' {
+declare module '../record/variable.js' {
   interface Variable {
     /** Adds to the value. Not differentiable. */
     assignAdd(x: TensorLike): this;

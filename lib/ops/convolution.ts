@@ -2,15 +2,15 @@
  * Convolution and pooling of images [batch, rows, columns, channels]. A convolution is linear in the image and in the filter:
  * with its two gradients it makes a family of three ops, each of which has the other two as its own gradients.
  */
-import { type Kind, oneOf, options, positional, refused } from '../arguments.js';
-import { DTypeError, ShapeError, ValueError } from '../errors.js';
-import { opcodeOf } from '../native.js';
-import { asTensor, asTensors, done, fromX, fromY, linear, node, register } from '../op.js';
-import { checkShape, guardShape, type Shape, sameShape, showShape } from '../shape.js';
-import type { Entry, RecordedOp, Vjp } from '../tape.js';
-import { isRecording, record1, record2 } from '../tape.js';
-import { type Tensor, uniformTensor } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
+import { type Kind, oneOf, options, positional, refused } from '../base/arguments.js';
+import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
+import { checkShape, guardShape, type Shape, sameShape, showShape } from '../base/shape.js';
+import { opcodeOf } from '../engine/native.js';
+import { type Tensor, uniformTensor } from '../engine/tensor.js';
+import { asTensor, asTensors, done, fromX, fromY, linear, node, register } from '../op/op.js';
+import type { Entry, RecordedOp, Vjp } from '../record/tape.js';
+import { isRecording, record1, record2 } from '../record/tape.js';
+import type { TensorLike } from '../record/variable.js';
 import { div, mul } from './arithmetic.js';
 import { expandDims, reshape, spread, squeeze, zeroOf } from './structure.js';
 

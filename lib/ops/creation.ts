@@ -1,14 +1,14 @@
 /** Tensors from JavaScript's values and from nothing: constants, filled ones, ranges, unit matrices. */
-import { anything, argument, finite, isOptions, options, refuseBehind, refuseSpread } from '../arguments.js';
-import { type ConstantOptions, fromValue } from '../constant.js';
-import type { DType } from '../dtype.js';
-import { dtypeKind, numberAs } from '../dtype.js';
-import { DTypeError, ShapeError, ValueError } from '../errors.js';
-import { allocate } from '../memory.js';
-import { asTensor } from '../op.js';
-import { checkLength, checkShape, guardShape, type Lengths, showShape, sizeOf } from '../shape.js';
-import { bufferTensor, type Tensor, uniformTensor } from '../tensor.js';
-import { isVariable, type TensorLike } from '../variable.js';
+import { anything, argument, finite, isOptions, options, refuseBehind, refuseSpread } from '../base/arguments.js';
+import type { DType } from '../base/dtype.js';
+import { dtypeKind, numberAs } from '../base/dtype.js';
+import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
+import { checkLength, checkShape, guardShape, type Lengths, showShape, sizeOf } from '../base/shape.js';
+import { type ConstantOptions, fromValue } from '../engine/constant.js';
+import { allocate } from '../engine/memory.js';
+import { bufferTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
+import { asTensor } from '../op/op.js';
+import { isVariable, type TensorLike } from '../record/variable.js';
 import { broadcastTo } from './structure.js';
 
 export interface DTypeOption {

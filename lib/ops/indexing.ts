@@ -1,10 +1,8 @@
 /** Reading and adding at indices: gather, its transpose, and what is made of them. */
-import { axisKind, boolean, either, integer, number, options, refuseBehind, refuseExtra } from '../arguments.js';
-import type { DType } from '../dtype.js';
-import { dtypeKind, numberAs } from '../dtype.js';
-import { DTypeError, ShapeError, ValueError } from '../errors.js';
-import { checkIndices, densify, gatherRows, type IndexedSlices, type Rows, scatterRows } from '../indexed-slices.js';
-import { asIndices, asTensor, register } from '../op.js';
+import { axisKind, boolean, either, integer, number, options, refuseBehind, refuseExtra } from '../base/arguments.js';
+import type { DType } from '../base/dtype.js';
+import { dtypeKind, numberAs } from '../base/dtype.js';
+import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
 import {
   checkAxis,
   checkLength,
@@ -16,11 +14,13 @@ import {
   scalarShape,
   showShape,
   sizeOf,
-} from '../shape.js';
-import { isKnown, type Tensor, uniformTensor } from '../tensor.js';
-import { isVariable, type TensorLike } from '../variable.js';
+} from '../base/shape.js';
+import { isKnown, type Tensor, uniformTensor } from '../engine/tensor.js';
+import { asIndices, asTensor, register } from '../op/op.js';
+import { isVariable, type TensorLike } from '../record/variable.js';
 import { add, equal, mul, where } from './arithmetic.js';
 import { range } from './creation.js';
+import { checkIndices, densify, gatherRows, type IndexedSlices, type Rows, scatterRows } from './indexed-slices.js';
 import { cast, expandDims, reshape } from './structure.js';
 import { unstack } from './windows.js';
 

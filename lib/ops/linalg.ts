@@ -1,14 +1,14 @@
 /** Products and norms of matrices. */
-import { boolean, isOptions, listOf, options, refuseBehind, showDeep } from '../arguments.js';
-import { isFloating } from '../dtype.js';
-import { DTypeError, ShapeError, show, ValueError } from '../errors.js';
-import { opcodeOf } from '../native.js';
-import { asTensor, asTensors, done, fromX, fromY, mixed, node, register } from '../op.js';
-import { broadcastShapes, checkAxes, checkAxis, guardShape, showShape } from '../shape.js';
-import type { Entry, RecordedOp } from '../tape.js';
-import { isRecording, record2 } from '../tape.js';
-import { isTensor, type Tensor } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
+import { boolean, isOptions, listOf, options, refuseBehind, showDeep } from '../base/arguments.js';
+import { isFloating } from '../base/dtype.js';
+import { DTypeError, ShapeError, show, ValueError } from '../base/errors.js';
+import { broadcastShapes, checkAxes, checkAxis, guardShape, showShape } from '../base/shape.js';
+import { opcodeOf } from '../engine/native.js';
+import { isTensor, type Tensor } from '../engine/tensor.js';
+import { asTensor, asTensors, done, fromX, fromY, mixed, node, register } from '../op/op.js';
+import type { Entry, RecordedOp } from '../record/tape.js';
+import { isRecording, record2 } from '../record/tape.js';
+import type { TensorLike } from '../record/variable.js';
 import { equal, mul, where } from './arithmetic.js';
 import { abs, pow } from './math.js';
 import { reduceMax, rootAtZero } from './reduce.js';

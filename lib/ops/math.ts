@@ -1,11 +1,11 @@
 /** Elementwise functions. Formulas: derivatives as in any table; forms that use the output where that keeps less. */
-import { refuseExtra } from '../arguments.js';
-import { isFloating } from '../dtype.js';
-import { asTensor, binary, fromOut, fromX, fromXOut, fromXY, fromY, linear, unary } from '../op.js';
-import type { RecordedOp } from '../tape.js';
-import { isOnTape, isRecording, record1, suspended } from '../tape.js';
-import type { Tensor } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
+import { refuseExtra } from '../base/arguments.js';
+import { isFloating } from '../base/dtype.js';
+import type { Tensor } from '../engine/tensor.js';
+import { asTensor, binary, fromOut, fromX, fromXOut, fromXY, fromY, linear, unary } from '../op/op.js';
+import type { RecordedOp } from '../record/tape.js';
+import { isOnTape, isRecording, record1, suspended } from '../record/tape.js';
+import type { TensorLike } from '../record/variable.js';
 import { add, div, equal, greater, logicalAnd, mul, neg, sub, where } from './arithmetic.js';
 import { connect, linked, zeroOf } from './structure.js';
 

@@ -11,13 +11,13 @@ import {
   refused,
   refuseExtra,
   showDeep,
-} from '../arguments.js';
-import { DTypeError, ShapeError, ValueError } from '../errors.js';
-import { asTensor, asTensors, composed, done, fromOut, fromX, fromY, linear, register } from '../op.js';
-import { broadcastShapes, checkShape, type Shape, showShape } from '../shape.js';
-import type { Entry, RecordedOp } from '../tape.js';
-import type { Tensor } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
+} from '../base/arguments.js';
+import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
+import { broadcastShapes, checkShape, type Shape, showShape } from '../base/shape.js';
+import type { Tensor } from '../engine/tensor.js';
+import { asTensor, asTensors, composed, done, fromOut, fromX, fromY, linear, register } from '../op/op.js';
+import type { Entry, RecordedOp } from '../record/tape.js';
+import type { TensorLike } from '../record/variable.js';
 import { add, greater, less, minimum, mul, relu, sub, where } from './arithmetic.js';
 import { erfc, expm1, sigmoid, tanh } from './math.js';
 import { uniformOf } from './random.js';

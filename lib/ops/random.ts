@@ -1,14 +1,14 @@
 /** Random tensors from counters (Philox): the same seed gives the same numbers on any machine and number of threads. */
-import { anything, argument, integer, type Kind, options, positional, refused } from '../arguments.js';
-import type { DType } from '../dtype.js';
-import { isFloating, numberAs } from '../dtype.js';
-import { DTypeError, ShapeError, show, ValueError } from '../errors.js';
-import { opcodeOf } from '../native.js';
-import { asTensor, done, node } from '../op.js';
-import { type Stream, setSharedStream, sharedStream } from '../random-stream.js';
-import { broadcastShapes, checkShape, type Shape, sameShape, showShape, sizeOf } from '../shape.js';
-import type { Tensor } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
+import { anything, argument, integer, type Kind, options, positional, refused } from '../base/arguments.js';
+import type { DType } from '../base/dtype.js';
+import { isFloating, numberAs } from '../base/dtype.js';
+import { DTypeError, ShapeError, show, ValueError } from '../base/errors.js';
+import { type Stream, setSharedStream, sharedStream } from '../base/random-stream.js';
+import { broadcastShapes, checkShape, type Shape, sameShape, showShape, sizeOf } from '../base/shape.js';
+import { opcodeOf } from '../engine/native.js';
+import type { Tensor } from '../engine/tensor.js';
+import { asTensor, done, node } from '../op/op.js';
+import type { TensorLike } from '../record/variable.js';
 import { add, greater, less, mul, sub, where } from './arithmetic.js';
 import { zeros } from './creation.js';
 import { gather } from './indexing.js';

@@ -1,15 +1,15 @@
 /** Reductions beside the sum: means, extremes, products, tests; and the positions of extremes. */
-import { isOptions, options, refuseBehind, refuseExtra } from '../arguments.js';
-import type { DType } from '../dtype.js';
-import { isFloating } from '../dtype.js';
-import { DTypeError, ShapeError } from '../errors.js';
-import { opcodeOf } from '../native.js';
-import { asTensor, composed, done, fromX, fromXOut, node, register, withoutGradient } from '../op.js';
-import { checkAxes, checkAxis, type Shape, showShape, sizeOf } from '../shape.js';
-import type { Entry, RecordedOp } from '../tape.js';
-import { isRecording, record1, suspended } from '../tape.js';
-import { type Tensor, uniformTensor } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
+import { isOptions, options, refuseBehind, refuseExtra } from '../base/arguments.js';
+import type { DType } from '../base/dtype.js';
+import { isFloating } from '../base/dtype.js';
+import { DTypeError, ShapeError } from '../base/errors.js';
+import { checkAxes, checkAxis, type Shape, showShape, sizeOf } from '../base/shape.js';
+import { opcodeOf } from '../engine/native.js';
+import { type Tensor, uniformTensor } from '../engine/tensor.js';
+import { asTensor, composed, done, fromX, fromXOut, node, register, withoutGradient } from '../op/op.js';
+import type { Entry, RecordedOp } from '../record/tape.js';
+import { isRecording, record1, suspended } from '../record/tape.js';
+import type { TensorLike } from '../record/variable.js';
 import { add, div, equal, mul, sub, where } from './arithmetic.js';
 import { exp, isFinite as finite, log, sqrt, square } from './math.js';
 import {

@@ -1,14 +1,14 @@
 /** Softmax, its logarithm, and the cross entropies of logits. */
-import { refuseExtra, showDeep } from '../arguments.js';
-import { isFloating } from '../dtype.js';
-import { DTypeError, ShapeError, ValueError } from '../errors.js';
-import { opcodeOf } from '../native.js';
-import { asTensor, composed, done, dtypeOf, fromOut, node, register } from '../op.js';
-import { checkAxis, sameShape, showShape } from '../shape.js';
-import type { Entry, RecordedOp } from '../tape.js';
-import type { Tensor } from '../tensor.js';
-import { isKnown } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
+import { refuseExtra, showDeep } from '../base/arguments.js';
+import { isFloating } from '../base/dtype.js';
+import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
+import { checkAxis, sameShape, showShape } from '../base/shape.js';
+import { opcodeOf } from '../engine/native.js';
+import type { Tensor } from '../engine/tensor.js';
+import { isKnown } from '../engine/tensor.js';
+import { asTensor, composed, done, dtypeOf, fromOut, node, register } from '../op/op.js';
+import type { Entry, RecordedOp } from '../record/tape.js';
+import type { TensorLike } from '../record/variable.js';
 import { add, equal, mul, neg, relu, sub } from './arithmetic.js';
 import { range } from './creation.js';
 import { abs, exp, log1p, sigmoid } from './math.js';

@@ -1,18 +1,27 @@
 /** Linear maps that move, copy or add elements and compute nothing else; each is beside its transpose. */
-import { boolean, isOptions, listOf, options, refuseBehind, refuseExtra, refuseSpread } from '../arguments.js';
-import type { DType } from '../dtype.js';
-import { checkDType, isFloating } from '../dtype.js';
-import { DTypeError, ShapeError, show } from '../errors.js';
-import { opcodeOf } from '../native.js';
-import { asTensor, composed, done, fromX, fromY, linear, node, register, withoutGradient } from '../op.js';
-import type { Lengths, Shape } from '../shape.js';
-import { checkAxes, checkAxis, checkIntegers, checkShape, guardShape, sameShape, showShape, sizeOf } from '../shape.js';
-import type { Cotangent, Entry, RecordedOp } from '../tape.js';
-import { isOnTape, isRecording, record1 } from '../tape.js';
-import type { Tensor } from '../tensor.js';
-import { uniformTensor } from '../tensor.js';
-import type { TensorLike } from '../variable.js';
-import { aliasOf } from '../variable.js';
+import { boolean, isOptions, listOf, options, refuseBehind, refuseExtra, refuseSpread } from '../base/arguments.js';
+import type { DType } from '../base/dtype.js';
+import { checkDType, isFloating } from '../base/dtype.js';
+import { DTypeError, ShapeError, show } from '../base/errors.js';
+import type { Lengths, Shape } from '../base/shape.js';
+import {
+  checkAxes,
+  checkAxis,
+  checkIntegers,
+  checkShape,
+  guardShape,
+  sameShape,
+  showShape,
+  sizeOf,
+} from '../base/shape.js';
+import { opcodeOf } from '../engine/native.js';
+import type { Tensor } from '../engine/tensor.js';
+import { uniformTensor } from '../engine/tensor.js';
+import { asTensor, composed, done, fromX, fromY, linear, node, register, withoutGradient } from '../op/op.js';
+import type { Cotangent, Entry, RecordedOp } from '../record/tape.js';
+import { isOnTape, isRecording, record1 } from '../record/tape.js';
+import type { TensorLike } from '../record/variable.js';
+import { aliasOf } from '../record/variable.js';
 
 const kReshape = opcodeOf('reshape');
 const kBroadcast = opcodeOf('broadcast');

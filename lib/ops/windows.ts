@@ -10,18 +10,18 @@ import {
   refuseExtra,
   refuseSpread,
   showDeep,
-} from '../arguments.js';
-import { numberAs } from '../dtype.js';
-import { DTypeError, ShapeError, show, ValueError } from '../errors.js';
-import { opcodeOf } from '../native.js';
-import { asTensor, asTensors, done, dtypeOf, linear, node, nodeOfMany, register } from '../op.js';
-import type { Lengths, Shape } from '../shape.js';
-import { checkAxes, checkAxis, checkIntegers, guardShape, sameShape, showShape, sizeOf } from '../shape.js';
-import type { Entry, RecordedOp } from '../tape.js';
-import { isRecording, record1, recordMany } from '../tape.js';
-import type { Tensor } from '../tensor.js';
-import { uniformTensor } from '../tensor.js';
-import type { TensorLike, Variable } from '../variable.js';
+} from '../base/arguments.js';
+import { numberAs } from '../base/dtype.js';
+import { DTypeError, ShapeError, show, ValueError } from '../base/errors.js';
+import type { Lengths, Shape } from '../base/shape.js';
+import { checkAxes, checkAxis, checkIntegers, guardShape, sameShape, showShape, sizeOf } from '../base/shape.js';
+import { opcodeOf } from '../engine/native.js';
+import type { Tensor } from '../engine/tensor.js';
+import { uniformTensor } from '../engine/tensor.js';
+import { asTensor, asTensors, done, dtypeOf, linear, node, nodeOfMany, register } from '../op/op.js';
+import type { Entry, RecordedOp } from '../record/tape.js';
+import { isRecording, record1, recordMany } from '../record/tape.js';
+import type { TensorLike, Variable } from '../record/variable.js';
 import { expandDims, identity, reshapeTo, spread, squeeze, stopGradient } from './structure.js';
 
 const kSlice = opcodeOf('slice');

@@ -1,19 +1,19 @@
 /** `expr`: formulas in a tagged template. Each template is parsed once, into closures that call the ops; nothing else is kept. */
 
-import { nearest } from './arguments.js';
-import type { DType } from './dtype.js';
-import { isFloating } from './dtype.js';
-import { GradtapeError, ValueError } from './errors.js';
-import type { ExprCall, ExprNode } from './expr-parser.js';
-import { formulaError, parseExpr, pointAt } from './expr-parser.js';
-import { asTensor, registry } from './op.js';
-import * as creation from './ops/creation.js';
-import { convertToTensor } from './ops/indexing.js';
-import * as random from './ops/random-namespace.js';
-import { suspended } from './tape.js';
-import { Tensor } from './tensor.js';
-import type { TensorLike } from './variable.js';
-import { Variable } from './variable.js';
+import { nearest } from '../base/arguments.js';
+import type { DType } from '../base/dtype.js';
+import { isFloating } from '../base/dtype.js';
+import { GradtapeError, ValueError } from '../base/errors.js';
+import { Tensor } from '../engine/tensor.js';
+import { asTensor, registry } from '../op/op.js';
+import * as creation from '../ops/creation.js';
+import { convertToTensor } from '../ops/indexing.js';
+import * as random from '../ops/random-namespace.js';
+import { suspended } from '../record/tape.js';
+import type { TensorLike } from '../record/variable.js';
+import { Variable } from '../record/variable.js';
+import type { ExprCall, ExprNode } from './parser.js';
+import { formulaError, parseExpr, pointAt } from './parser.js';
 
 /** What a hole takes: an operand, or an argument of an op call (an axis, a shape, options). */
 export type ExprHole = TensorLike | string | null | undefined | Readonly<Record<string, unknown>>;

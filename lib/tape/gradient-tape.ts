@@ -1,20 +1,20 @@
 /** GradientTape: TensorFlow's tape, its states and its errors; recording is tape.ts's, differentiating backward.ts's. */
-import { boolean, isA, type Kind, oneOf, options, refused, refuseExtra, thrownBy } from './arguments.js';
-import type { Seed } from './backward.js';
-import { backpropagate } from './backward.js';
-import { isFloating } from './dtype.js';
-import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from './errors.js';
-import { keysOf, mapNested, type Nested, partOf } from './nested.js';
-import { asTensor } from './op.js';
-import { accompany } from './pending.js';
-import { sameShape, showShape } from './shape.js';
+import { boolean, isA, type Kind, oneOf, options, refused, refuseExtra, thrownBy } from '../base/arguments.js';
+import { isFloating } from '../base/dtype.js';
+import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from '../base/errors.js';
+import { keysOf, mapNested, type Nested, partOf } from '../base/nested.js';
+import { sameShape, showShape } from '../base/shape.js';
+import { accompany } from '../engine/pending.js';
+import { Tensor, uniformTensor } from '../engine/tensor.js';
+import { asTensor } from '../op/op.js';
+import type { Cotangent, Entry } from '../record/tape.js';
+import { bound, crossedBlock, openBlock, pause, pop, push, Recording, resume } from '../record/tape.js';
+import type { Opening } from '../record/turn.js';
+import type { TensorLike } from '../record/variable.js';
+import { isVariable, Variable, variablesOf } from '../record/variable.js';
+import type { Seed } from '../transform/backward.js';
+import { backpropagate } from '../transform/backward.js';
 import type { Leaf, Mapped, Sources } from './sources.js';
-import type { Cotangent, Entry } from './tape.js';
-import { bound, crossedBlock, openBlock, pause, pop, push, Recording, resume } from './tape.js';
-import { Tensor, uniformTensor } from './tensor.js';
-import type { Opening } from './turn.js';
-import type { TensorLike } from './variable.js';
-import { isVariable, Variable, variablesOf } from './variable.js';
 
 export interface GradientTapeOptions {
   /** Any number of gradients instead of one set; held until the tape is disposed of. Default false. */

@@ -1,7 +1,7 @@
 /** Settings: read from the environment when the library loads, readable and settable after. */
 import { availableParallelism, cpus } from 'node:os';
-import { nearest } from './arguments.js';
-import { GradtapeError, show, ValueError, warnOnce } from './errors.js';
+import { nearest } from '../base/arguments.js';
+import { GradtapeError, show, ValueError, warnOnce } from '../base/errors.js';
 import * as native from './native.js';
 
 const env = process.env;

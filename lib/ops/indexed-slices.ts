@@ -1,13 +1,13 @@
 /** Rows read and rows added: gather and scatterAdd, each the other's transpose; and IndexedSlices, the scatterAdd that waits. */
-import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from './errors.js';
-import { opcodeOf } from './native.js';
-import { asIndices, asTensor, done, node } from './op.js';
-import { reshapeTo } from './ops/structure.js';
-import { checkShape, type Lengths, type Shape, showShape, sizeOf } from './shape.js';
-import type { RecordedOp, Vjp } from './tape.js';
-import { isRecording, record2 } from './tape.js';
-import { isKnown, isTensor, made, Tensor } from './tensor.js';
-import type { TensorLike } from './variable.js';
+import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
+import { checkShape, type Lengths, type Shape, showShape, sizeOf } from '../base/shape.js';
+import { opcodeOf } from '../engine/native.js';
+import { isKnown, isTensor, made, Tensor } from '../engine/tensor.js';
+import { asIndices, asTensor, done, node } from '../op/op.js';
+import type { RecordedOp, Vjp } from '../record/tape.js';
+import { isRecording, record2 } from '../record/tape.js';
+import type { TensorLike } from '../record/variable.js';
+import { reshapeTo } from './structure.js';
 
 const kGather = opcodeOf('gather');
 const kScatterAdd = opcodeOf('scatterAdd');

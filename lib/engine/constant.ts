@@ -1,10 +1,10 @@
 /** From JavaScript's numbers, booleans, nested arrays and typed arrays to tensors of known elements. */
-import type { DType } from './dtype.js';
-import { arrayKind, newArray, numberAs } from './dtype.js';
-import { DTypeError, GradtapeError, ShapeError, show, ValueError } from './errors.js';
+import type { DType } from '../base/dtype.js';
+import { arrayKind, newArray, numberAs } from '../base/dtype.js';
+import { DTypeError, GradtapeError, ShapeError, show, ValueError } from '../base/errors.js';
+import type { Lengths, Shape } from '../base/shape.js';
+import { guardShape, sameShape, scalarShape, showShape, sizeOf } from '../base/shape.js';
 import { allocate } from './memory.js';
-import type { Lengths, Shape } from './shape.js';
-import { guardShape, sameShape, scalarShape, showShape, sizeOf } from './shape.js';
 import { bufferTensor, isTensor, type Tensor, uniformTensor } from './tensor.js';
 
 export interface ConstantOptions {

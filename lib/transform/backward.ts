@@ -1,14 +1,15 @@
 /** Reverse accumulation: cotangent -> vjp -> sum to the operand's shape -> add, all in this one place. */
-import { densify, IndexedSlices } from './indexed-slices.js';
-import { add } from './ops/arithmetic.js';
-import { range } from './ops/creation.js';
-import { sumTo } from './ops/structure.js';
-import { concat } from './ops/windows.js';
-import type { Shape } from './shape.js';
-import type { Cotangent, Entry } from './tape.js';
-import { releaseEntry, ruleOf } from './tape.js';
-import type { Tensor } from './tensor.js';
-import { uniformTensor } from './tensor.js';
+
+import type { Shape } from '../base/shape.js';
+import type { Tensor } from '../engine/tensor.js';
+import { uniformTensor } from '../engine/tensor.js';
+import { add } from '../ops/arithmetic.js';
+import { range } from '../ops/creation.js';
+import { densify, IndexedSlices } from '../ops/indexed-slices.js';
+import { sumTo } from '../ops/structure.js';
+import { concat } from '../ops/windows.js';
+import type { Cotangent, Entry } from '../record/tape.js';
+import { releaseEntry, ruleOf } from '../record/tape.js';
 
 /** A target's entry and the cotangent that it starts with. */
 export interface Seed {

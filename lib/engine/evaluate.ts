@@ -1,5 +1,5 @@
 /** Computing values: from pending tensors to one program, one native call, and the values in place. */
-import { GradtapeError, ValueError } from './errors.js';
+import { GradtapeError, ValueError } from '../base/errors.js';
 import type { TensorBuffer } from './memory.js';
 import { allocate } from './memory.js';
 import type { RunFailure } from './native.js';

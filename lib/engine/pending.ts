@@ -2,7 +2,7 @@
  * What is pending, and for whom: the value of each variable between its assignment and the program that computes it. The one place
  * that changes a cell's state (drawn in ARCHITECTURE.md). It computes nothing; evaluate.ts does.
  */
-import { dtypeBytes } from './dtype.js';
+import { dtypeBytes } from '../base/dtype.js';
 import { isKnown, type Tensor } from './tensor.js';
 
 /**

@@ -14,21 +14,21 @@ import {
   showDeep,
   string,
   thrownBy,
-} from './arguments.js';
-import { isFloating } from './dtype.js';
-import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from './errors.js';
-import type { GradientTape } from './gradient-tape.js';
-import { GradientTape as Tape } from './gradient-tape.js';
-import { densify } from './indexed-slices.js';
-import type { Nested } from './nested.js';
-import { add, div, minimum, mul, sub } from './ops/arithmetic.js';
-import { sqrt, square } from './ops/math.js';
-import { cast, reduceSum } from './ops/structure.js';
-import { sameShape, scalarShape, showShape } from './shape.js';
-import type { Sources } from './sources.js';
-import { suspended } from './tape.js';
-import { Tensor, uniformTensor } from './tensor.js';
-import { Variable } from './variable.js';
+} from '../base/arguments.js';
+import { isFloating } from '../base/dtype.js';
+import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
+import type { Nested } from '../base/nested.js';
+import { sameShape, scalarShape, showShape } from '../base/shape.js';
+import { Tensor, uniformTensor } from '../engine/tensor.js';
+import { add, div, minimum, mul, sub } from '../ops/arithmetic.js';
+import { densify } from '../ops/indexed-slices.js';
+import { sqrt, square } from '../ops/math.js';
+import { cast, reduceSum } from '../ops/structure.js';
+import { suspended } from '../record/tape.js';
+import { Variable } from '../record/variable.js';
+import type { GradientTape } from '../tape/gradient-tape.js';
+import { GradientTape as Tape } from '../tape/gradient-tape.js';
+import type { Sources } from '../tape/sources.js';
 
 export type Gradient = Tensor | null;
 /** [gradient, variable]: also one whose type a list of pairs has forgotten. */

@@ -1,13 +1,13 @@
 /** Reading values: as typed arrays, nested arrays, numbers, text and JSON; the same for tensors and variables. No tape sees it. */
-import type { DType, TypedArray } from './dtype.js';
-import { newArray } from './dtype.js';
-import { copySymbol, GradtapeError, ShapeError, show, thisCopy } from './errors.js';
-import { evaluateTensors, evaluateTensorsAsync } from './evaluate.js';
-import { formatTensor, formatVariable } from './format.js';
-import { unzeroed } from './memory.js';
-import type { Shape } from './shape.js';
-import { showShape } from './shape.js';
-import { isKnown, isTensor, Tensor } from './tensor.js';
+import type { DType, TypedArray } from '../base/dtype.js';
+import { newArray } from '../base/dtype.js';
+import { copySymbol, GradtapeError, ShapeError, show, thisCopy } from '../base/errors.js';
+import { formatTensor, formatVariable } from '../base/format.js';
+import type { Shape } from '../base/shape.js';
+import { showShape } from '../base/shape.js';
+import { evaluateTensors, evaluateTensorsAsync } from '../engine/evaluate.js';
+import { unzeroed } from '../engine/memory.js';
+import { isKnown, isTensor, Tensor } from '../engine/tensor.js';
 import { isVariable, Variable } from './variable.js';
 
 /** Elements in nested arrays, one level an axis; a bare number or boolean for a scalar. */
@@ -33,7 +33,7 @@ export interface Readable {
   [Symbol.toPrimitive](hint: string): string;
 }
 
-declare module './tensor.js' {
+declare module '../engine/tensor.js' {
   interface Tensor extends Readable {}
 }
 declare module './variable.js' {

@@ -1,16 +1,16 @@
 /** Losses: Keras' functions with their argument order (truth, prediction). One loss an example, unless a reduction is asked for. */
-import { boolean, integer, type Kind, number, oneOf, options, refused } from './arguments.js';
-import { isFloating } from './dtype.js';
-import { DTypeError, ShapeError } from './errors.js';
-import { asTensor, dtypeOf } from './op.js';
-import { add, clipByValue, div, maximum, mul, neg, notEqual, sub, where } from './ops/arithmetic.js';
-import { log, square } from './ops/math.js';
-import { reduceMean } from './ops/reduce.js';
-import { softmaxCrossEntropyWithLogits, sparseCrossEntropy, wholeLabels } from './ops/softmax.js';
-import { cast, expandDims, reduceSum, squeeze, transpose } from './ops/structure.js';
-import { broadcastShapes, checkAxis, sameShape, showShape } from './shape.js';
-import { isKnown, type Tensor } from './tensor.js';
-import type { TensorLike } from './variable.js';
+import { boolean, integer, type Kind, number, oneOf, options, refused } from '../base/arguments.js';
+import { isFloating } from '../base/dtype.js';
+import { DTypeError, ShapeError } from '../base/errors.js';
+import { broadcastShapes, checkAxis, sameShape, showShape } from '../base/shape.js';
+import { isKnown, type Tensor } from '../engine/tensor.js';
+import { asTensor, dtypeOf } from '../op/op.js';
+import { add, clipByValue, div, maximum, mul, neg, notEqual, sub, where } from '../ops/arithmetic.js';
+import { log, square } from '../ops/math.js';
+import { reduceMean } from '../ops/reduce.js';
+import { softmaxCrossEntropyWithLogits, sparseCrossEntropy, wholeLabels } from '../ops/softmax.js';
+import { cast, expandDims, reduceSum, squeeze, transpose } from '../ops/structure.js';
+import type { TensorLike } from '../record/variable.js';
 
 export interface LossOptions {
   /** What becomes of the losses of all examples: themselves (default), their sum or their mean. */

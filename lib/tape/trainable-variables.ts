@@ -1,8 +1,8 @@
 /** The trainable variables of anything: instances of classes, arrays, Maps, Sets, nests. */
 import { types } from 'node:util';
+import { Tensor } from '../engine/tensor.js';
+import { Variable } from '../record/variable.js';
 import { GradientTape } from './gradient-tape.js';
-import { Tensor } from './tensor.js';
-import { Variable } from './variable.js';
 
 /**
  * Every trainable variable below `x`, once each, in the order in which they stand there: properties in the order in which they were

@@ -1,10 +1,10 @@
 /** The addon: loading it, and writing and running programs (format: native/program/program.h). Knows no tensor. */
 import { join } from 'node:path';
-import type { DType } from './dtype.js';
-import { dtypeCode, dtypes } from './dtype.js';
-import { GradtapeError, ValueError } from './errors.js';
+import type { DType } from '../base/dtype.js';
+import { dtypeCode, dtypes } from '../base/dtype.js';
+import { GradtapeError, ValueError } from '../base/errors.js';
+import type { Shape } from '../base/shape.js';
 import { atRest, expectRest } from './rest.js';
-import type { Shape } from './shape.js';
 
 interface AsyncOutcome {
   status: number;
@@ -73,7 +73,7 @@ export interface MemoryInfo {
 }
 
 function load(): Addon {
-  const root = join(__dirname, '..');
+  const root = join(__dirname, '..', '..');
   const path = process.env['GRADTAPE_ADDON'];
   try {
     const loaded = (path ? require(path) : require('node-gyp-build')(root)) as { open(): Addon };

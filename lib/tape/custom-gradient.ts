@@ -2,21 +2,22 @@
  * Gradients given by hand: customGradient, recomputeGrad, gradPassThrough. The tapes around see a body; the entry of the call takes the
  * place of the body's results on them. Only the first run of recomputeGrad is hidden from them.
  */
-import type { NumberArray } from './constant.js';
-import { isFloating } from './dtype.js';
-import { DTypeError, GradtapeError, ShapeError, show } from './errors.js';
+
+import { isFloating } from '../base/dtype.js';
+import { DTypeError, GradtapeError, ShapeError, show } from '../base/errors.js';
+import { isPlainObject, mapNested, type Nested } from '../base/nested.js';
+import { sharedStream, withStreamAt } from '../base/random-stream.js';
+import { showShape } from '../base/shape.js';
+import type { NumberArray } from '../engine/constant.js';
+import type { Tensor } from '../engine/tensor.js';
+import { asTensor } from '../op/op.js';
+import type { IndexedSlices } from '../ops/indexed-slices.js';
+import { identity } from '../ops/structure.js';
+import type { Cotangent, RecordedOp } from '../record/tape.js';
+import { hiddenFromTapes, recordInstead } from '../record/tape.js';
+import type { TensorLike } from '../record/variable.js';
+import { aliasOf, readingsOf, readVariable, Variable, withReadings } from '../record/variable.js';
 import { GradientTape, isLeaf } from './gradient-tape.js';
-import type { IndexedSlices } from './indexed-slices.js';
-import { isPlainObject, mapNested, type Nested } from './nested.js';
-import { asTensor } from './op.js';
-import { identity } from './ops/structure.js';
-import { sharedStream, withStreamAt } from './random-stream.js';
-import { showShape } from './shape.js';
-import type { Cotangent, RecordedOp } from './tape.js';
-import { hiddenFromTapes, recordInstead } from './tape.js';
-import type { Tensor } from './tensor.js';
-import type { TensorLike } from './variable.js';
-import { aliasOf, readingsOf, readVariable, Variable, withReadings } from './variable.js';
 
 /** A gradient; null where there is none. */
 export type CustomGradient = TensorLike | IndexedSlices | null;

@@ -1,11 +1,11 @@
 /** The recorder: which tapes are active and what each has recorded. It differentiates nothing. */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import type { DType } from './dtype.js';
-import { isFloating } from './dtype.js';
-import type { Shape } from './shape.js';
-import { scalarShape } from './shape.js';
-import type { Cohort, Tensor } from './tensor.js';
-import { peekId, startCohort } from './tensor.js';
+import type { DType } from '../base/dtype.js';
+import { isFloating } from '../base/dtype.js';
+import type { Shape } from '../base/shape.js';
+import { scalarShape } from '../base/shape.js';
+import type { Cohort, Tensor } from '../engine/tensor.js';
+import { peekId, startCohort } from '../engine/tensor.js';
 import { atTurnEnd, Opening } from './turn.js';
 
 /** What a vjp may need of the forward pass; a rule says which, and the entry keeps that and nothing else. */

@@ -1,5 +1,5 @@
 /** How much memory is in use, for what, and giving back what is kept for later. */
-import { refuseExtra } from './arguments.js';
+import { refuseExtra } from '../base/arguments.js';
 import { clearKept, memory as memoryInUse } from './memory.js';
 import type { MemoryInfo as MemoryInUse } from './native.js';
 import { pendingBytes } from './pending.js';

@@ -1,4 +1,5 @@
 /** The error classes of gradtape, each with a stable `code`; and warnings that are said once. */
+import { dirname } from 'node:path';
 
 /** Every code that an error of gradtape can have. docs/errors.md says when. */
 export type ErrorCode =
@@ -73,7 +74,7 @@ export function warnOnce(code: string, message: string): void {
 
 /** Tells the values of two copies of the library in one process apart: each copy has its own object here, on its prototypes. */
 export const copySymbol: unique symbol = Symbol.for('gradtape.copy');
-export const thisCopy: { readonly folder: string } = { folder: __dirname };
+export const thisCopy: { readonly folder: string } = { folder: dirname(__dirname) };
 
 /** Says of a value of another copy of the library where the two are. */
 function ofOtherCopy(value: object): string {

@@ -1,10 +1,20 @@
 /** Initial values of weights: functions of a shape. */
-import { argument, boolean, either, finite, integer, number, options, type Read, type Spec } from './arguments.js';
-import { type DType, dtypeKind, isFloating, numberAs } from './dtype.js';
-import { DTypeError, ValueError } from './errors.js';
-import { normalOf, truncatedNormalOf, uniformOf } from './ops/random.js';
-import { checkShape, type Shape } from './shape.js';
-import { type Tensor, uniformTensor } from './tensor.js';
+import {
+  argument,
+  boolean,
+  either,
+  finite,
+  integer,
+  number,
+  options,
+  type Read,
+  type Spec,
+} from '../base/arguments.js';
+import { type DType, dtypeKind, isFloating, numberAs } from '../base/dtype.js';
+import { DTypeError, ValueError } from '../base/errors.js';
+import { checkShape, type Shape } from '../base/shape.js';
+import { type Tensor, uniformTensor } from '../engine/tensor.js';
+import { normalOf, truncatedNormalOf, uniformOf } from '../ops/random.js';
 
 export interface InitializerOptions {
   seed?: number;

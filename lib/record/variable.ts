@@ -1,19 +1,19 @@
 /** Variable: a named, assignable value whose readings the tapes see. */
 
-import { boolean, options, refuseExtra, string } from './arguments.js';
-import type { AnyTypedArray, NumberArray } from './constant.js';
-import { fromValue } from './constant.js';
-import type { DType } from './dtype.js';
-import { dtypeKind } from './dtype.js';
-import { DTypeError, GradtapeError, ShapeError, show } from './errors.js';
-import { evaluateCell, evaluateTensors } from './evaluate.js';
-import { opcodeOf } from './native.js';
-import { Cell, isCrowded } from './pending.js';
-import type { Shape } from './shape.js';
-import { sameShape, showShape } from './shape.js';
+import { boolean, options, refuseExtra, string } from '../base/arguments.js';
+import type { DType } from '../base/dtype.js';
+import { dtypeKind } from '../base/dtype.js';
+import { DTypeError, GradtapeError, ShapeError, show } from '../base/errors.js';
+import type { Shape } from '../base/shape.js';
+import { sameShape, showShape } from '../base/shape.js';
+import type { AnyTypedArray, NumberArray } from '../engine/constant.js';
+import { fromValue } from '../engine/constant.js';
+import { evaluateCell, evaluateTensors } from '../engine/evaluate.js';
+import { opcodeOf } from '../engine/native.js';
+import { Cell, isCrowded } from '../engine/pending.js';
+import { isKnown, made, Tensor } from '../engine/tensor.js';
 import type { RecordedOp, Recording } from './tape.js';
 import { activeTapes, record1, takes } from './tape.js';
-import { isKnown, made, Tensor } from './tensor.js';
 
 export type TensorLike = Tensor | Variable | number | boolean | AnyTypedArray | NumberArray;
 

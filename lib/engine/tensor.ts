@@ -1,9 +1,9 @@
 /** Tensor: an immutable value, known or still to be computed. A node of the graph; it has no operations of its own. */
-import type { DType } from './dtype.js';
-import { ValueError } from './errors.js';
+import type { DType } from '../base/dtype.js';
+import { ValueError } from '../base/errors.js';
+import type { Shape } from '../base/shape.js';
+import { sizeOf } from '../base/shape.js';
 import type { TensorBuffer } from './memory.js';
-import type { Shape } from './shape.js';
-import { sizeOf } from './shape.js';
 
 let nextId = 1;
 

@@ -1,21 +1,21 @@
 /** Families of ops: shape rule, kernel, gradient rule and recording in one place; and the registry that knows them all. */
-import { refuseExtra } from './arguments.js';
-import { flags } from './config.js';
-import { boolIndices, fromValue, indicesFrom, naturalDType, wholeNumber, wholeNumbers } from './constant.js';
-import type { DType } from './dtype.js';
-import { isFloating } from './dtype.js';
-import { DTypeError, GradtapeError } from './errors.js';
-import { evaluateTensors } from './evaluate.js';
-import { allocate } from './memory.js';
-import { elementwiseKernels, opcodeOf } from './native.js';
-import './read.js';
-import type { Shape } from './shape.js';
-import { broadcastShapes, scalarShape, sizeOf } from './shape.js';
-import type { Cotangent, Entry, RecordedOp, Vjp } from './tape.js';
-import { isRecording, keep, record1, record2, recordMany, suspended } from './tape.js';
-import { bufferTensor, isKnown, isTensor, made, Tensor, uniformTensor } from './tensor.js';
-import type { TensorLike } from './variable.js';
-import { aliasOf, isVariable, readVariable, Variable } from './variable.js';
+import { refuseExtra } from '../base/arguments.js';
+import type { DType } from '../base/dtype.js';
+import { isFloating } from '../base/dtype.js';
+import { DTypeError, GradtapeError, thisCopy } from '../base/errors.js';
+import { flags } from '../engine/config.js';
+import { boolIndices, fromValue, indicesFrom, naturalDType, wholeNumber, wholeNumbers } from '../engine/constant.js';
+import { evaluateTensors } from '../engine/evaluate.js';
+import { allocate } from '../engine/memory.js';
+import { elementwiseKernels, opcodeOf } from '../engine/native.js';
+import '../record/read.js';
+import type { Shape } from '../base/shape.js';
+import { broadcastShapes, scalarShape, sizeOf } from '../base/shape.js';
+import { bufferTensor, isKnown, isTensor, made, Tensor, uniformTensor } from '../engine/tensor.js';
+import type { Cotangent, Entry, RecordedOp, Vjp } from '../record/tape.js';
+import { isRecording, keep, record1, record2, recordMany, suspended } from '../record/tape.js';
+import type { TensorLike } from '../record/variable.js';
+import { aliasOf, isVariable, readVariable, Variable } from '../record/variable.js';
 
 // ---- operands ----
 
@@ -157,7 +157,7 @@ export function done(t: Tensor): Tensor {
 
 function look(t: Tensor): void {
   if (flags.trackOrigin && !isKnown(t)) {
-    const line = new Error().stack?.split('\n').find((l) => /^\s+at /.test(l) && !l.includes(__dirname));
+    const line = new Error().stack?.split('\n').find((l) => /^\s+at /.test(l) && !l.includes(thisCopy.folder));
     t.origin += line ? ` (${line.trim()})` : '';
   }
   if (t.depth <= maxDepth && !flags.eager && !flags.checkNumerics) return;

@@ -1,9 +1,9 @@
 /** Memory for elements: V8's buffers, taken again once the tensor that had them is collected. */
 import { constants } from 'node:buffer';
+import type { DType, TypedArray } from '../base/dtype.js';
+import { dtypeBytes, newArray, viewOf } from '../base/dtype.js';
+import { GradtapeError } from '../base/errors.js';
 import { collectAll, collectYoung } from './collector.js';
-import type { DType, TypedArray } from './dtype.js';
-import { dtypeBytes, newArray, viewOf } from './dtype.js';
-import { GradtapeError } from './errors.js';
 import type { MemoryInfo } from './native.js';
 import * as native from './native.js';
 import { addressOf, common, released, track } from './native.js';
