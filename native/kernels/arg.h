@@ -42,6 +42,7 @@ struct Arg {
       best = j == 0 ? v : select(take, v, best);
       at = j == 0 ? I{} : select(take, splat<I>(Lane<I>(j)), at);
     });
+    static_assert(sizeof(T) == 4 || sizeof(T) == 8, "indices are as wide as elements, or half as wide");
     if constexpr (sizeof(T) == 4)
       store(to, at);
     else
@@ -50,7 +51,7 @@ struct Arg {
 
   // The best of each block is compared, then looked for in its block. n >= L.
   static GRADTAPE_INLINE size_t long_row(const T* p, size_t n) {
-    using Best = Reduce<std::conditional_t<largest, MaxOf, MinOf>, T>;
+    using Best = Reduce<ExtremeOf<largest>, T>;
     T best = p[0];
     size_t block = 0, length = 0;
     for (size_t i = 0; i < n; i += length) {
@@ -90,7 +91,7 @@ struct Arg {
     if (i + L <= n) visit(0, load(p + i), iota<I>() + Lane<I>(i));
     visit(1, load(p + n - L), iota<I>() + Lane<I>(n - L));
     if (any(sum != sum)) return long_row(p, n);
-    const T top = Reduce<std::conditional_t<largest, MaxOf, MinOf>, T>::across(best_of(best[0], best[1]));
+    const T top = Reduce<ExtremeOf<largest>, T>::across(best_of(best[0], best[1]));
     const I none = splat<I>(Lane<I>(n));
     return size_t(
         least(lesser(select(best[0] == splat<V>(top), at[0], none), select(best[1] == splat<V>(top), at[1], none))));
