@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { afterEach, describe, expect, it } from 'vitest';
-import * as native from '../lib/engine/native.js';
+import { addressOf, opcodeOf } from '../lib/engine/addon.js';
+import * as program from '../lib/engine/program.js';
 import { conv2dBackpropFilter, conv2dBackpropInput } from '../lib/ops/convolution.js';
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
@@ -633,12 +634,12 @@ describe('the addon refuses windows that do not fit', () => {
   type Shapes = typeof shapes;
   const run = (words: readonly number[], { x, f, y }: Shapes, dtype: tf.DType = 'float32'): void => {
     const buffer = new Float64Array(2000);
-    const address = native.addressOf(buffer.buffer);
-    native.begin();
-    const operands = [native.writeInput(address, dtype, x), native.writeInput(address, dtype, f)];
-    const result = native.write(native.opcodeOf('conv2d'), dtype, y, operands, words);
-    native.writeOutput(result, address + 8000);
-    native.run();
+    const address = addressOf(buffer.buffer);
+    program.begin();
+    const operands = [program.writeInput(address, dtype, x), program.writeInput(address, dtype, f)];
+    const result = program.write(opcodeOf('conv2d'), dtype, y, operands, words);
+    program.writeOutput(result, address + 8000);
+    program.run();
   };
   const at = (i: number, value: number): number[] => good.map((n, k) => (k === i ? value : n));
   const cases: [string, () => void, RegExp][] = [

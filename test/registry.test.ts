@@ -4,7 +4,7 @@ import { readdirSync } from 'node:fs';
 import * as tf from 'gradtape';
 import { gradcheck } from 'gradtape/gradcheck';
 import { afterEach, describe, expect, it } from 'vitest';
-import { elementwiseKernels } from '../lib/engine/native.js';
+import { elementwiseKernels } from '../lib/engine/addon.js';
 import { type OpInfo, registry } from '../lib/op/op.js';
 
 // A small generator (mulberry32), so that every run checks the same points.
@@ -136,7 +136,9 @@ describe('ops, kernels, exports and methods agree', () => {
   });
 
   it('every function of lib/ops that is exported at the top level is in the registry', async () => {
-    const files = readdirSync(new URL('../lib/ops', import.meta.url)).filter((name) => !['random.ts', 'indexed-slices.ts'].includes(name));
+    const files = readdirSync(new URL('../lib/ops', import.meta.url)).filter(
+      (name) => !['random.ts', 'indexed-slices.ts'].includes(name),
+    );
     expect(files).toContain('math.ts');
     let checked = 0;
     for (const file of files) {

@@ -2,7 +2,7 @@
 import { refuseExtra } from '../base/arguments.js';
 import { DTypeError, ValueError } from '../base/errors.js';
 import { broadcastShapes } from '../base/shape.js';
-import { opcodeOf } from '../engine/native.js';
+import { opcodeOf } from '../engine/addon.js';
 import { isTensor, type Tensor } from '../engine/tensor.js';
 import {
   asTensor,

@@ -5,7 +5,7 @@
 import { type Kind, oneOf, options, positional, refused } from '../base/arguments.js';
 import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
 import { checkShape, guardShape, type Shape, sameShape, showShape } from '../base/shape.js';
-import { opcodeOf } from '../engine/native.js';
+import { opcodeOf } from '../engine/addon.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { asTensor, asTensors, done, fromX, fromY, linear, node, register } from '../op/op.js';
 import type { Entry, RecordedOp, Vjp } from '../record/tape.js';

@@ -1,7 +1,7 @@
 /** Rows read and rows added: gather and scatterAdd, each the other's transpose; and IndexedSlices, the scatterAdd that waits. */
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
 import { checkShape, type Lengths, type Shape, showShape, sizeOf } from '../base/shape.js';
-import { opcodeOf } from '../engine/native.js';
+import { opcodeOf } from '../engine/addon.js';
 import { isKnown, isTensor, made, Tensor } from '../engine/tensor.js';
 import { asIndices, asTensor, done, node } from '../op/op.js';
 import type { RecordedOp, Vjp } from '../record/tape.js';

@@ -3,7 +3,7 @@ import { boolean, isOptions, listOf, options, refuseBehind, showDeep } from '../
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../base/errors.js';
 import { broadcastShapes, checkAxes, checkAxis, guardShape, showShape } from '../base/shape.js';
-import { opcodeOf } from '../engine/native.js';
+import { opcodeOf } from '../engine/addon.js';
 import { isTensor, type Tensor } from '../engine/tensor.js';
 import { asTensor, asTensors, done, fromX, fromY, mixed, node, register } from '../op/op.js';
 import type { Entry, RecordedOp } from '../record/tape.js';

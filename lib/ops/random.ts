@@ -5,7 +5,7 @@ import { isFloating, numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../base/errors.js';
 import { type Stream, setSharedStream, sharedStream } from '../base/random-stream.js';
 import { broadcastShapes, checkShape, type Shape, sameShape, showShape, sizeOf } from '../base/shape.js';
-import { opcodeOf } from '../engine/native.js';
+import { opcodeOf } from '../engine/addon.js';
 import type { Tensor } from '../engine/tensor.js';
 import { asTensor, done, node } from '../op/op.js';
 import type { TensorLike } from '../record/variable.js';

@@ -4,7 +4,7 @@ import type { DType } from '../base/dtype.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, ShapeError } from '../base/errors.js';
 import { checkAxes, checkAxis, type Shape, showShape, sizeOf } from '../base/shape.js';
-import { opcodeOf } from '../engine/native.js';
+import { opcodeOf } from '../engine/addon.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { asTensor, composed, done, fromX, fromXOut, node, register, withoutGradient } from '../op/op.js';
 import type { Entry, RecordedOp } from '../record/tape.js';

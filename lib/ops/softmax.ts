@@ -3,7 +3,7 @@ import { refuseExtra, showDeep } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
 import { checkAxis, sameShape, showShape } from '../base/shape.js';
-import { opcodeOf } from '../engine/native.js';
+import { opcodeOf } from '../engine/addon.js';
 import type { Tensor } from '../engine/tensor.js';
 import { isKnown } from '../engine/tensor.js';
 import { asTensor, composed, done, dtypeOf, fromOut, node, register } from '../op/op.js';

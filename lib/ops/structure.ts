@@ -14,7 +14,7 @@ import {
   showShape,
   sizeOf,
 } from '../base/shape.js';
-import { opcodeOf } from '../engine/native.js';
+import { opcodeOf } from '../engine/addon.js';
 import type { Tensor } from '../engine/tensor.js';
 import { uniformTensor } from '../engine/tensor.js';
 import { asTensor, composed, done, fromX, fromY, linear, node, register, withoutGradient } from '../op/op.js';

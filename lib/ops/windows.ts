@@ -15,7 +15,7 @@ import { numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../base/errors.js';
 import type { Lengths, Shape } from '../base/shape.js';
 import { checkAxes, checkAxis, checkIntegers, guardShape, sameShape, showShape, sizeOf } from '../base/shape.js';
-import { opcodeOf } from '../engine/native.js';
+import { opcodeOf } from '../engine/addon.js';
 import type { Tensor } from '../engine/tensor.js';
 import { uniformTensor } from '../engine/tensor.js';
 import { asTensor, asTensors, done, dtypeOf, linear, node, nodeOfMany, register } from '../op/op.js';

@@ -15,34 +15,27 @@ namespace {
 
 template <DType>
 struct TypeOf;
-template <>
-struct TypeOf<kFloat32> {
-  using type = float;
-};
-template <>
-struct TypeOf<kFloat64> {
-  using type = double;
-};
-template <>
-struct TypeOf<kInt32> {
-  using type = int32_t;
-};
-template <>
-struct TypeOf<kUint8> {
-  using type = uint8_t;
-};
-template <>
-struct TypeOf<kBool> {
-  using type = uint8_t;
-};
+#define DTYPE(id, name, lane, kind, bytes, sums) \
+  template <>                                    \
+  struct TypeOf<k##id> {                         \
+    using type = lane;                           \
+  };
+#include "dtype.def"
+#undef DTYPE
 template <DType d>
 using Type = typename TypeOf<d>::type;
 
 // Domains of the lists: sets of dtypes.
-constexpr unsigned floating = 1u << kFloat32 | 1u << kFloat64;
-constexpr unsigned number = floating | 1u << kInt32;
-constexpr unsigned arithmetic = number | 1u << kUint8;
-constexpr unsigned boolean = 1u << kBool;
+template <class Holds>
+constexpr unsigned dtypes_where(Holds holds) {
+  unsigned set = 0;
+  for (int d = 0; d < kDTypes; ++d) set |= unsigned(holds(DType(d))) << d;
+  return set;
+}
+constexpr unsigned floating = dtypes_where(is_floating);
+constexpr unsigned number = dtypes_where(has_sums);
+constexpr unsigned boolean = dtypes_where(is_boolean);
+constexpr unsigned arithmetic = floating | dtypes_where(is_integer);
 constexpr unsigned everything = arithmetic | boolean;
 
 // N elements that one step of a loop computes: a vector, or several.

@@ -80,7 +80,7 @@ bool Planner::may_replace(int32_t i, int32_t input) const {
 bool Planner::can_fail(const Group& g) const {
   for (int32_t i : g.values) {
     const int32_t opcode = values_[i].opcode;
-    if (is_step(opcode) ? step_kind(opcode).can_fail : divides(values_[i])) return true;
+    if (is_step(opcode) ? step_kind(opcode).can_fail : divisor_size(values_[i]) > 0) return true;
   }
   return false;
 }

@@ -41,10 +41,10 @@ struct Source {
 struct Instruction {
   const ElementwiseFn* variants;
   uint8_t arity;
-  uint8_t result_size;  // of an element, in bytes
-  bool uniform;         // every operand is uniform: computed once
-  bool divides;         // int32 division: zero divisors are refused
-  int16_t operands[3];  // slots: sources first, then results in order
+  uint8_t result_size;   // of an element, in bytes
+  uint8_t divisor_size;  // of an integer division, which refuses zero divisors: their size; else 0
+  bool uniform;          // every operand is uniform: computed once
+  int16_t operands[3];   // slots: sources first, then results in order
   int32_t value;
   bool stored;  // the result has a place in memory
   int16_t reg;  // register of the result, or -1: written straight to its place
@@ -68,6 +68,7 @@ struct Loop {
   std::vector<LoopReduction> reductions;
   int64_t outer = 1, length = 0, inner = 1;  // what the reductions see; length 0: none
   int registers = 0;
+  size_t widest = 1;     // the largest size of an element that it reads or makes: that of registers
   bool streams = false;  // results go from registers past the caches to memory
   double work() const { return double(size) * double(instructions.size() + reductions.size() + 1); }
 };
@@ -107,7 +108,7 @@ struct ScalarCall {
   ElementwiseFn fn;
   int32_t operands[3];  // values, -1 if unused
   int32_t value;
-  bool divides;
+  uint8_t divisor_size;  // as in Instruction
 };
 
 struct MatmulStep {

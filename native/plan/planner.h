@@ -78,7 +78,7 @@ class Planner {
 
   // emit.cc
   const ElementwiseFn* variants_of(const Value& v) const;
-  bool divides(const Value& v) const;
+  uint8_t divisor_size(const Value& v) const;
   int16_t source_slot(Loop& loop, int32_t x, const Value& shape);
   int64_t share(double work);
   void emit(const Group& g);

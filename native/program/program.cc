@@ -19,7 +19,7 @@ const char* check_reduction(const Value& v, Operands operands) {
   const Value& x = operands[0];
   const int reduction = v.opcode - kFirstReduction;
   if (x.dtype != v.dtype) return "wrong result dtype";
-  if (kDTypeSize[v.dtype] == 1 && reduction != kMax && reduction != kMin) return "dtype has no such reduction";
+  if (!has_sums(v.dtype) && reduction != kMax && reduction != kMin) return "dtype has no such reduction";
   const int64_t outer = attribute(v, 0), length = attribute(v, 1), inner = attribute(v, 2);
   if (outer < 0 || length < 0 || inner < 0) return "negative attribute";
   int64_t kept, all;

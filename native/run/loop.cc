@@ -34,19 +34,27 @@ void repeat_as(const char* from, int64_t stride, char* to, int64_t rows, int64_t
 }
 
 void repeat(size_t size, const char* from, int64_t stride, char* to, int64_t rows, int64_t n) {
-  if (size == 4)
-    repeat_as<int32_t>(from, stride, to, rows, n);
-  else if (size == 8)
-    repeat_as<int64_t>(from, stride, to, rows, n);
-  else if (size == 1)
-    repeat_as<char>(from, stride, to, rows, n);
-  else
-    GRADTAPE_UNREACHABLE();
+  switch (size) {
+    case 1:
+      return repeat_as<char>(from, stride, to, rows, n);
+    case 4:
+      return repeat_as<int32_t>(from, stride, to, rows, n);
+    case 8:
+      return repeat_as<int64_t>(from, stride, to, rows, n);
+    default:
+      GRADTAPE_UNREACHABLE();
+  }
 }
 
 void fill(size_t size, const char* from, char* to, int64_t n) { repeat(size, from, 0, to, 1, n); }
 
 }  // namespace
+
+bool has_zero(size_t size, const char* integers, int64_t n) {
+  if (size != sizeof(int32_t)) GRADTAPE_UNREACHABLE();
+  const auto* d = reinterpret_cast<const int32_t*>(integers);
+  return std::find(d, d + n, 0) != d + n;
+}
 
 int64_t LoopRun::units(const Loop& loop) {
   if (loop.length == 0) {
@@ -260,7 +268,7 @@ const char* LoopRun::whole(const LoopReduction& red) const {
 }
 
 char* LoopRun::level_at(size_t reduction, const ColumnPartition& part, int level) {
-  return levels_ + (reduction * size_t(part.levels + 3) + size_t(level)) * size_t(part.width) * 8;
+  return levels_ + (reduction * size_t(part.levels + 3) + size_t(level)) * size_t(part.width) * loop_.widest;
 }
 
 const char* LoopRun::elements(const LoopReduction& red, int64_t n) {
@@ -298,14 +306,14 @@ bool LoopRun::call(size_t k, int64_t start, int64_t n) {
     x[o] = operand.at;
     if (operand.uniform) variant |= 1u << o;
   }
-  if (in.divides && has_zero(x[1], variant & 2 ? 1 : n)) {
+  if (in.divisor_size > 0 && has_zero(in.divisor_size, x[1], variant & 2 ? 1 : n)) {
     failure_ = {Failure::k_division, in.value, 0, 0};
     return false;
   }
   const bool uniform = variant == (1u << in.arity) - 1;
   // A uniform result comes to its place block by block: it may replace what the loop still reads.
   char* to = in.stored && !in.uniform ? addresses_[in.value] + start * in.result_size : nullptr;
-  char* out = in.reg >= 0 ? scratch_ + size_t(in.reg) * kBytes : to;
+  char* out = in.reg >= 0 ? scratch_ + size_t(in.reg) * register_bytes_ : to;
   in.variants[uniform ? 0 : variant](x[0], x[1], x[2], out, uniform ? 1 : size_t(n));
   if (to && uniform)
     fill(in.result_size, out, to, n);
@@ -315,16 +323,11 @@ bool LoopRun::call(size_t k, int64_t start, int64_t n) {
   return true;
 }
 
-bool LoopRun::has_zero(const char* divisor, int64_t n) {
-  const auto* d = reinterpret_cast<const int32_t*>(divisor);
-  return std::find(d, d + n, 0) != d + n;
-}
-
 void LoopRun::locate(size_t k, int64_t start, int64_t n) {
   const Source& s = loop_.sources[k];
   const int last = loop_.rank - 1;
   const int64_t row = loop_.dims[last], step = s.strides[last];
-  char* to = expand_at_ + k * kBytes;
+  char* to = expand_at_ + k * register_bytes_;
   if (s.periodic && step == 1 && start % row == 0 && n <= expanded_[k]) {
     slots_[k] = {to, false};
     return;

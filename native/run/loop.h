@@ -21,6 +21,9 @@ struct LoopState {
   std::vector<int64_t> expanded;  // by source: how many elements of the periodic pattern stand in its buffer
 };
 
+// Whether one of n integers of that size is zero.
+bool has_zero(size_t size, const char* integers, int64_t n);
+
 // The current block's operands and the registers they live in.
 class LoopRun {
  public:
@@ -29,11 +32,12 @@ class LoopRun {
         addresses_(addresses),
         arena_(arena),
         scratch_(scratch),
+        register_bytes_(kBlock * loop.widest),
         slots_(state.operands),
         expanded_(state.expanded) {
-    expand_at_ = scratch_ + size_t(loop.registers) * kBytes;
-    spare_ = expand_at_ + loop.sources.size() * kBytes;
-    levels_ = spare_ + kBytes;
+    expand_at_ = scratch_ + size_t(loop.registers) * register_bytes_;
+    spare_ = expand_at_ + loop.sources.size() * register_bytes_;
+    levels_ = spare_ + register_bytes_;
     slots_.resize(loop.sources.size() + loop.instructions.size());
     expanded_.assign(loop.sources.size(), 0);
     for (size_t k = 0; k < loop.sources.size(); ++k) {
@@ -62,8 +66,6 @@ class LoopRun {
                      char* to);
 
  private:
-  static constexpr size_t kBytes = kBlock * 8;
-
   static int64_t chunks_of(const Loop& loop) { return (loop.length + int64_t(kRowChunk) - 1) / int64_t(kRowChunk); }
 
   // Blocks stay inside a row if rows are long, so that broadcast operands need no copying; else they are whole short
@@ -114,8 +116,6 @@ class LoopRun {
 
   bool call(size_t k, int64_t start, int64_t n);
 
-  static bool has_zero(const char* divisor, int64_t n);
-
   // Points slot k at n elements from flat position `start` of a broadcast source; copies them if they cross a row.
   void locate(size_t k, int64_t start, int64_t n);
 
@@ -123,6 +123,7 @@ class LoopRun {
   char* const* addresses_;
   char* arena_;
   char* scratch_;
+  size_t register_bytes_;
   char *expand_at_, *spare_, *levels_;
   std::vector<Operand>& slots_;
   std::vector<int64_t>& expanded_;

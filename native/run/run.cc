@@ -13,27 +13,28 @@ bool shared(const Plan& plan, const Pool& pool, double work) {
   return work >= (pool.awake() ? plan.shared_awake : plan.shared_asleep);
 }
 
+// Of one-element values, whose slots have room for a double.
+constexpr bool fit_slots() {
+  for (size_t bytes : kDTypeSize) {
+    if (bytes > sizeof(double)) return false;
+  }
+  return true;
+}
+static_assert(fit_slots(), "an element does not fit its slot");
+
 char* pointer(double address) { return reinterpret_cast<char*>(uintptr_t(address)); }
 
 void store_number(DType dtype, double number, char* to) {
   switch (dtype) {
-    case kFloat32: {
-      const float f = float(number);
-      std::memcpy(to, &f, 4);
-      return;
-    }
-    case kFloat64:
-      std::memcpy(to, &number, 8);
-      return;
-    case kInt32: {
-      const int32_t i = int32_t(number);
-      std::memcpy(to, &i, 4);
-      return;
-    }
-    case kUint8:
-    case kBool:
-      *to = char(uint8_t(number));
-      return;
+#define DTYPE(id, name, lane, kind, bytes, sums) \
+  case k##id: {                                  \
+    static_assert(sizeof(lane) == bytes, #name); \
+    const lane x = lane(number);                 \
+    std::memcpy(to, &x, sizeof(x));              \
+    return;                                      \
+  }
+#include "kernels/dtype.def"
+#undef DTYPE
     default:
       GRADTAPE_UNREACHABLE();
   }
@@ -44,24 +45,14 @@ double without_sign(double d) { return d == d ? d : std::numeric_limits<double>:
 
 double load_number(DType dtype, const char* from) {
   switch (dtype) {
-    case kFloat32: {
-      float f;
-      std::memcpy(&f, from, 4);
-      return without_sign(double(f));
-    }
-    case kFloat64: {
-      double d;
-      std::memcpy(&d, from, 8);
-      return without_sign(d);
-    }
-    case kInt32: {
-      int32_t i;
-      std::memcpy(&i, from, 4);
-      return double(i);
-    }
-    case kUint8:
-    case kBool:
-      return double(uint8_t(*from));
+#define DTYPE(id, name, lane, kind, bytes, sums) \
+  case k##id: {                                  \
+    lane x;                                      \
+    std::memcpy(&x, from, sizeof(x));            \
+    return without_sign(double(x));              \
+  }
+#include "kernels/dtype.def"
+#undef DTYPE
     default:
       GRADTAPE_UNREACHABLE();
   }
@@ -71,7 +62,7 @@ Failure run_scalars(const std::vector<ScalarCall>& calls, char* const* addresses
   for (const ScalarCall& call : calls) {
     const char* x[3];
     for (int o = 0; o < 3; ++o) x[o] = call.operands[o] >= 0 ? addresses[call.operands[o]] : nullptr;
-    if (call.divides && *reinterpret_cast<const int32_t*>(x[1]) == 0) return {Failure::k_division, call.value, 0, 0};
+    if (call.divisor_size > 0 && has_zero(call.divisor_size, x[1], 1)) return {Failure::k_division, call.value, 0, 0};
     call.fn(x[0], x[1], x[2], addresses[call.value], 1);
   }
   return {};

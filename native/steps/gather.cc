@@ -21,7 +21,7 @@ struct Rows {
 const char* check(const Value& v, Operands x, bool gathers) {
   if (x[1].dtype != kInt32) return "indices are not int32";
   if (x[0].dtype != v.dtype) return "wrong result dtype";
-  if (!gathers && !is_number(v.dtype)) return "dtype has no add";
+  if (!gathers && !has_sums(v.dtype)) return "dtype has no add";
   int64_t long_size = 1, short_size = 1, count;
   for (int i = 0; i < 5; ++i) {
     const int64_t at = attribute(v, i);

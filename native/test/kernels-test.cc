@@ -40,8 +40,6 @@ uint64_t random_bits() {
 }
 double random_in(double low, double high) { return low + (high - low) * double(random_bits() >> 11) * 0x1p-53; }
 
-const char* kDTypeNames[kDTypes] = {"float32", "float64", "int32", "uint8", "bool"};
-
 template <class T>
 T from_bits(uint64_t bits) {
   T x;
@@ -241,7 +239,7 @@ void test_every_loop(const Kernels& k) {
       ++dtypes;
       const DType t = DType(d);
       const DType types[3] = {info.first_is_bool ? kBool : t, t, t};
-      const std::string what = isa + " " + info.name + " " + kDTypeNames[d];
+      const std::string what = isa + " " + info.name + " " + kDTypeInfo[d].name;
       check_elementwise(what, variants, info.arity, types, info.to_bool ? kBool : t);
       const unsigned expected = info.arity == 1 ? 1 : info.arity == 2 ? 3 : 7;
       unsigned count = 0;
@@ -255,7 +253,8 @@ void test_every_loop(const Kernels& k) {
       const ElementwiseFn variants[kVariants] = {k.cast[from][to]};
       const DType types[3] = {DType(from), DType(from), DType(from)};
       check(variants[0] != nullptr, "cast exists");
-      check_elementwise(isa + " cast " + kDTypeNames[from] + " to " + kDTypeNames[to], variants, 1, types, DType(to));
+      check_elementwise(isa + " cast " + kDTypeInfo[from].name + " to " + kDTypeInfo[to].name, variants, 1, types,
+                        DType(to));
     }
   }
 }
@@ -363,7 +362,7 @@ void check_binary_error(const Kernels& k, const BinaryReference& f, DType d, dou
   Worst worst;
   for (size_t i = 0; i < xs.size(); ++i)
     worst.add(ulps(out[i], f.reference(Long(xs[i]), Long(ys[i]))), double(xs[i]), double(ys[i]));
-  report(std::string(k.isa) + " " + f.name + " " + kDTypeNames[d], worst, bound);
+  report(std::string(k.isa) + " " + f.name + " " + kDTypeInfo[d].name, worst, bound);
 }
 
 void test_accuracy(const Kernels& k) {
@@ -597,7 +596,8 @@ void check_binary(const Kernels& k, ElementwiseKernel kernel, DType d, F f) {
   }
   char text[200];
   std::snprintf(text, sizeof text, "%s %s %s: %zu wrong, e.g. (%.17g, %.17g) gives %.17g", k.isa,
-                kElementwiseInfo[kernel].name, kDTypeNames[d], wrong, double(xs[at]), double(ys[at]), double(out[at]));
+                kElementwiseInfo[kernel].name, kDTypeInfo[d].name, wrong, double(xs[at]), double(ys[at]),
+                double(out[at]));
   check(wrong == 0, text);
 }
 
@@ -614,7 +614,7 @@ void check_unary(const Kernels& k, ElementwiseKernel kernel, DType d, F f) {
   }
   char text[200];
   std::snprintf(text, sizeof text, "%s %s %s: %zu wrong, e.g. %.17g gives %.17g", k.isa, kElementwiseInfo[kernel].name,
-                kDTypeNames[d], wrong, double(xs[at]), double(out[at]));
+                kDTypeInfo[d].name, wrong, double(xs[at]), double(out[at]));
   check(wrong == 0, text);
 }
 
@@ -686,8 +686,8 @@ void check_cast(const Kernels& k, DType from, DType to) {
     if (!same(out[i], plain_cast<From, To>(xs[i], to == kBool))) ++wrong, at = i;
   }
   char text[200];
-  std::snprintf(text, sizeof text, "%s cast %s to %s: %zu wrong, e.g. %.17g gives %.17g", k.isa, kDTypeNames[from],
-                kDTypeNames[to], wrong, double(xs[at]), double(out[at]));
+  std::snprintf(text, sizeof text, "%s cast %s to %s: %zu wrong, e.g. %.17g gives %.17g", k.isa, kDTypeInfo[from].name,
+                kDTypeInfo[to].name, wrong, double(xs[at]), double(out[at]));
   check(wrong == 0, text);
 }
 template <class From>
@@ -759,7 +759,7 @@ bool close(Reduction op, T got, T want, double magnitude) {
 template <class T>
 void test_reduce(const Kernels& k, Reduction op, DType d) {
   const ReduceFns& fns = k.reduce[op][d];
-  const std::string what = std::string(k.isa) + " reduce " + std::to_string(op) + " " + kDTypeNames[d];
+  const std::string what = std::string(k.isa) + " reduce " + std::to_string(op) + " " + kDTypeInfo[d].name;
   if (!fns.rows) {
     check(kDTypeSize[d] == 1 && (op == kSum || op == kProd), what + " exists");
     return;
@@ -920,7 +920,7 @@ void test_arg(const Kernels& k, DType d) {
       }
     }
   }
-  check(ok, std::string(k.isa) + " argmax, argmin " + kDTypeNames[d]);
+  check(ok, std::string(k.isa) + " argmax, argmin " + kDTypeInfo[d].name);
 }
 
 // Against long double; rows from shorter than a vector to longer than a block, also such as exp alone could not do.
@@ -974,8 +974,8 @@ void test_softmax(const Kernels& k, DType d) {
     k.log_softmax[d](x.p, logs.p, rows, n);
     for (size_t j = 0; j < n; ++j) special &= logs[j] != logs[j];
   }
-  check(ok, std::string(k.isa) + " softmax, logSoftmax " + kDTypeNames[d]);
-  check(special, std::string(k.isa) + " softmax, logSoftmax of special values " + kDTypeNames[d]);
+  check(ok, std::string(k.isa) + " softmax, logSoftmax " + kDTypeInfo[d].name);
+  check(special, std::string(k.isa) + " softmax, logSoftmax of special values " + kDTypeInfo[d].name);
 }
 
 template <class T>
@@ -1001,7 +1001,7 @@ void test_transpose(const Kernels& k, TransposeFn f) {
 
 template <class T>
 void test_random(const Kernels& k, DType d) {
-  const std::string what = std::string(k.isa) + " random " + kDTypeNames[d];
+  const std::string what = std::string(k.isa) + " random " + kDTypeInfo[d].name;
   for (RandomFn f : {k.random_uniform[d], k.random_normal[d]}) {
     if (!f) continue;
     const size_t n = 100000;
@@ -1065,7 +1065,7 @@ void test_int_gemm(const Kernels& k) {
 template <class T>
 void test_scan(const Kernels& k, DType d) {
   using U = std::conditional_t<std::is_integral_v<T>, uint32_t, T>;  // wraps
-  const std::string what = std::string(k.isa) + " cumsum " + kDTypeNames[d];
+  const std::string what = std::string(k.isa) + " cumsum " + kDTypeInfo[d].name;
   bool ok = true;
   for (size_t rows : {1, 2, 3, 5, 9, 64}) {
     for (size_t n : {1, 2, 3, 7, 8, 9, 17, 33, 130}) {
@@ -1106,7 +1106,7 @@ template <class T>
 void test_factors(const Kernels& k, DType d) {
   const double epsilon = sizeof(T) == 4 ? 6e-8 : 1.2e-16;
   for (size_t n : {1, 2, 3, 7, 16, 31, 63, 64, 65, 100, 128, 129, 200}) {
-    const std::string what = std::string(k.isa) + " " + kDTypeNames[d] + " n = " + std::to_string(n) + " ";
+    const std::string what = std::string(k.isa) + " " + kDTypeInfo[d].name + " n = " + std::to_string(n) + " ";
     Buffer<T> a(n * n), out(n * n);
     std::vector<double> b(n * n);
     for (double& x : b) x = random_in(-1, 1);
@@ -1255,7 +1255,7 @@ void bench(const Kernels& k) {
         }
       }
       const double t = seconds([&] { f(a, b, c, out, n); }), one = seconds([&] { f(a, b, c, out, 1); });
-      std::printf(" | %s %6.2f %5.1f", kDTypeNames[d], double(n) / t * 1e-9, one * 1e9);
+      std::printf(" | %s %6.2f %5.1f", kDTypeInfo[d].name, double(n) / t * 1e-9, one * 1e9);
     }
     std::printf("\n");
   }
@@ -1274,14 +1274,14 @@ void bench(const Kernels& k) {
       const ReduceFns& r = k.reduce[op][d];
       if (!r.rows) continue;
       const double s = double(kDTypeSize[d]) * 1e-9;
-      std::printf("    %-8s %s %7.1f %7.1f %7.1f %7.1f\n", kDTypeNames[d], op == kSum ? "sum" : "max",
+      std::printf("    %-8s %s %7.1f %7.1f %7.1f %7.1f\n", kDTypeInfo[d].name, op == kSum ? "sum" : "max",
                   32000 * s / seconds([&] { r.rows(big.data(), out, 32, 1000); }),
                   32000 * s / seconds([&] { r.rows(big.data(), out, 3200, 10); }),
                   16000 * s / seconds([&] { r.columns(big.data(), 2000, out, 8, 2000); }),
                   2000 * s / seconds([&] { r.columns(big.data(), 10, out, 200, 10); }));
     }
     const double s = double(kDTypeSize[d]) * 1e-9;
-    std::printf("    %-8s argmax %.1f %.1f\n", kDTypeNames[d],
+    std::printf("    %-8s argmax %.1f %.1f\n", kDTypeInfo[d].name,
                 32000 * s / seconds([&] { k.argmax[d].rows(big.data(), reinterpret_cast<int32_t*>(out), 32, 1000); }),
                 32000 * s / seconds([&] { k.argmax[d].rows(big.data(), reinterpret_cast<int32_t*>(out), 3200, 10); }));
   }

@@ -221,7 +221,7 @@ void any_like(Bytes& in, const std::vector<Made>& before, Made& v) {
   const int count = int(before.size()), first = v.operands[0];
   const auto is_square = [&](const Made& x) {
     const size_t rank = x.dims.size();
-    return rank > 1 && x.dims[rank - 1] == x.dims[rank - 2] && x.dtype <= kFloat64;
+    return rank > 1 && x.dims[rank - 1] == x.dims[rank - 2] && is_floating(DType(x.dtype));
   };
   if (!form.sizes) {
     for (int tries = 0; tries < count && !is_square(before[v.operands[0]]); ++tries) {
@@ -303,7 +303,7 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
     case k_randomUniform:
     case k_randomNormal:
       v.operands.clear();
-      v.dtype = v.opcode == kInput ? any_dtype(in) : in.below(v.opcode == k_randomUniform ? 3 : 2);
+      v.dtype = v.opcode == kInput ? any_dtype(in) : in.below(kDTypes);
       v.dims = any_shape(in);
       break;
     case kLiteral:
@@ -515,35 +515,24 @@ struct Buffer {
 };
 
 void put(DType dtype, double number, char* to) {
-  const float f = float(number);
-  const int32_t i = dtype == kInt32 ? int32_t(number) : 0;
   switch (dtype) {
-    case kFloat32:
-      std::memcpy(to, &f, 4);
-      break;
-    case kFloat64:
-      std::memcpy(to, &number, 8);
-      break;
-    case kInt32:
-      std::memcpy(to, &i, 4);
-      break;
+#define DTYPE(id, name, lane, kind, bytes, sums) \
+  case k##id: {                                  \
+    const lane x = lane(number);                 \
+    std::memcpy(to, &x, sizeof(x));              \
+    return;                                      \
+  }
+#include "../kernels/dtype.def"
+#undef DTYPE
     default:
-      *to = char(uint8_t(number));
+      GRADTAPE_UNREACHABLE();
   }
 }
 
 double any_number(DType dtype, Numbers& numbers) {
-  switch (dtype) {
-    case kFloat32:
-    case kFloat64:
-      return numbers.floating();
-    case kInt32:
-      return numbers.integer();
-    case kUint8:
-      return double(numbers.bits() >> 9 & 255);
-    default:
-      return double(numbers.bits() >> 9 & 1);
-  }
+  if (is_floating(dtype)) return numbers.floating();
+  if (is_boolean(dtype)) return double(numbers.bits() >> 9 & 1);
+  return has_sums(dtype) ? double(numbers.integer()) : double(numbers.bits() >> 9 & 255);
 }
 
 bool within(const Limits& limits, const Program& program) {
