@@ -86,6 +86,56 @@ describe('cholesky', () => {
   });
 });
 
+describe('triangularSolve', () => {
+  /** Solves by the triangle of `a` that attribute 0 tells, transposed if attribute 1 says so. */
+  function solve(a: readonly number[], aShape: Shape, b: readonly number[], bShape: Shape, attributes: number[]) {
+    const [left, right] = [buffer('float64', a), buffer('float64', b)];
+    program.begin();
+    const operands = [
+      program.writeInput(left.address, 'float64', aShape),
+      program.writeInput(right.address, 'float64', bShape),
+    ];
+    const out = allocate('float64', sizeOf(bShape));
+    const index = program.write(opcodeOf('triangularSolve'), 'float64', bShape, operands, attributes);
+    program.writeOutput(index, out.address);
+    const failure = program.run();
+    return { failure, x: Array.from(out.elements) };
+  }
+
+  test.each([
+    ['lower', [1, 0], [2, NaN, 3, 4], [1, 2, 1.25, 1.5]], // 2 x0 = b0; 3 x0 + 4 x1 = b1
+    ['lower, transposed', [1, 1], [2, NaN, 3, 4], [-2, -2.5, 2, 3]],
+    ['upper', [0, 0], [2, 3, NaN, 4], [-2, -2.5, 2, 3]],
+    ['upper, transposed', [0, 1], [2, 3, NaN, 4], [1, 2, 1.25, 1.5]],
+  ] as const)('%s', (_, attributes, a, x) => {
+    expect(solve(a, [2, 2], [2, 4, 8, 12], [2, 2], [...attributes])).toEqual({ failure: null, x });
+  });
+
+  test('of every matrix of a batch, with many columns', () => {
+    const [n, columns] = [3, 700];
+    const a = [1, 0, 0, 2, 4, 0, -1, 1, 2, 2, 0, 0, 0, 1, 0, 3, -2, 4];
+    const x = Array.from({ length: 2 * n * columns }, (_, i) => ((i * 7) % 16) - 8);
+    const b = x.map((_, at) => {
+      const [batch, i, c] = [Math.floor(at / (n * columns)), Math.floor(at / columns) % n, at % columns];
+      let sum = 0;
+      for (let k = 0; k < n; k++)
+        sum += (a[(batch * n + i) * n + k] as number) * (x[(batch * n + k) * columns + c] as number);
+      return sum;
+    });
+    expect(solve(a, [2, n, n], b, [2, n, columns], [1, 0])).toEqual({ failure: null, x });
+  });
+
+  test('fails where the diagonal has a zero', () => {
+    const { failure } = solve([1, 0, 0, 1, 1, 0, 3, 0], [2, 2, 2], [1, 1, 1, 1], [2, 2, 1], [1, 0]);
+    expect(failure).toEqual({
+      status: 'singular',
+      code: 'ERR_SINGULAR',
+      message: 'matrix 1 is not invertible: element 1 of its diagonal is zero',
+      value: 2,
+    });
+  });
+});
+
 describe('results beyond the first', () => {
   const numbers = [0, 2, 4, 8];
 

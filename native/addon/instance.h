@@ -21,8 +21,8 @@ enum Control { kWordCount, kStatus, kFailedValue, kTooLarge, kControls };
 
 class Instance {
  public:
-  Instance(Napi::Env env, std::shared_ptr<Home> shared)
-      : home(std::move(shared)), buffers(env), kernels_(kernels_for("")) {}
+  Instance(Napi::Env env, std::shared_ptr<Home> home_)
+      : home(std::move(home_)), buffers(env), kernels_(kernels_for("")) {}
   ~Instance() { want_threads(0); }
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;

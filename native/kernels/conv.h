@@ -182,15 +182,15 @@ struct ConvGather {
   }
 
   // The filter by panels of columns; in a panel by row taps, column taps, channels that are summed over.
-  static size_t shared_bytes(const Window& w) {
+  static size_t prepared_bytes(const Window& w) {
     const Shape s(w);
     return size_t(w.rows.taps * w.columns.taps * s.from_channels * panels_of(w, s).padded()) * sizeof(T);
   }
-  static void prepare(const Window& w, const void*, const void* y, void* shared) {
+  static void prepare(const Window& w, const void*, const void* y, void* prepared) {
     const Shape s(w);
     const Panels panels = panels_of(w, s);
     const T* filter = static_cast<const T*>(y);
-    T* to = static_cast<T*>(shared);
+    T* to = static_cast<T*>(prepared);
     const int64_t taps = w.rows.taps * w.columns.taps, depth = s.from_channels;
     for (int64_t panel = 0; panel < panels.count; ++panel) {
       const int64_t j0 = panel * panels.width, here = panels.here(panel);
@@ -276,9 +276,9 @@ struct ConvGather {
   }
 
   static void run(const Window& w, const void* x_, const void*, void* out_, int64_t from, int64_t to,
-                  const void* shared, void*) {
+                  const void* prepared, void*) {
     const Shape s(w);
-    const T* filter = static_cast<const T*>(shared);
+    const T* filter = static_cast<const T*>(prepared);
     for (int64_t unit = from; unit < to; ++unit) {
       const int64_t n = unit / s.blocks * s.images, images = s.images < w.batch - n ? s.images : w.batch - n;
       const int64_t top = unit % s.blocks * s.height, bottom = top + s.height < s.rows ? top + s.height : s.rows;
@@ -344,23 +344,23 @@ struct ConvFilter : Unprepared {
     for (int64_t n = 0; n < w.batch; ++n) {
       for (int64_t block = 0; block < down.parts * across.parts; ++block) {
         const int64_t top = down[block / across.parts], left = across[block % across.parts];
-        const Block b{n, top, down[block / across.parts + 1], left, across[block % across.parts + 1]};
+        const Area b{n, top, down[block / across.parts + 1], left, across[block % across.parts + 1]};
         for (int64_t unit = from, end; unit < to; unit = end) {
           const int64_t panel = unit / rows.taps;
           end = (panel + 1) * rows.taps < to ? (panel + 1) * rows.taps : to;
-          add_block(w, x, y, panel, unit - panel * rows.taps, end - panel * rows.taps, b, out, packed);
+          add_area(w, x, y, panel, unit - panel * rows.taps, end - panel * rows.taps, b, out, packed);
         }
       }
     }
   }
 
   // Of an image's result.
-  struct Block {
+  struct Area {
     int64_t n, top, bottom, left, right;
   };
 
-  static void add_block(const Window& w, const T* x, const T* y, int64_t panel, int64_t first_tap, int64_t end_tap,
-                        const Block& b, T* out, T* packed) {
+  static void add_area(const Window& w, const T* x, const T* y, int64_t panel, int64_t first_tap, int64_t end_tap,
+                       const Area& b, T* out, T* packed) {
     const WindowAxis &rows = w.rows, &columns = w.columns;
     const Lattice row_lattice = result_lattice(rows, 0), column_lattice = result_lattice(columns, 0);
     const Panels panels = panels_of(w);

@@ -48,13 +48,13 @@ struct Gemm : Gemv<T> {
   static constexpr size_t kTold = 32768 / sizeof(T);  // so much of c is finished before it is told of
   static constexpr double kSmall = 64.0 * 64 * 80;    // products this small are computed without packing
 
-  struct Plan {
+  struct Tiling {
     size_t vectors, rows;        // the tile
     size_t block_rows, columns;  // a block of a, a block of b
   };
 
-  static Plan plan(size_t m, size_t n, size_t k) {
-    Plan p;
+  static Tiling tiling(size_t m, size_t n, size_t k) {
+    Tiling p;
     p.vectors = n <= L ? 1 : n <= 2 * L || m <= 42 ? 2 : kVectors;
     p.rows = max_rows(p.vectors);
     p.block_rows = m <= kRows ? m : (Cut(m, kRows).longest() + p.rows - 1) / p.rows * p.rows;
@@ -69,7 +69,7 @@ struct Gemm : Gemv<T> {
 
   static size_t workspace(size_t m, size_t n, size_t k) {
     if (m == 0 || n == 0 || k == 0) return 0;
-    const Plan p = plan(m, n, k);
+    const Tiling p = tiling(m, n, k);
     const size_t depth = Cut(k, kDepth).longest();
     const size_t packed = aligned(p.columns * depth) + aligned(p.block_rows * depth + 2 * L);
     const size_t strip = m == 1 || n == 1 ? kStrip + L : 0;
@@ -91,7 +91,7 @@ struct Gemm : Gemv<T> {
       return;
     }
 
-    const Plan p = plan(m, n, k);
+    const Tiling p = tiling(m, n, k);
     const Cut blocks(k, kDepth);
     const double a_size = double(m) * double(k);
     const bool small = a_size * double(n) <= kSmall;
@@ -373,7 +373,7 @@ struct Gemm : Gemv<T> {
     size_t at, line;
     const char* from;
 
-    void plan(const Block& block, size_t width, size_t tiles) {
+    void prepare(const Block& block, size_t width, size_t tiles) {
       constexpr ptrdiff_t kSize = sizeof(T);
       const size_t chunks = (block.depth - 1) / kLine + 1;  // of a tile
       if (block.csb == 1 && block.depth * block.n > kFetched) {
@@ -409,12 +409,12 @@ struct Gemm : Gemv<T> {
 
   // Columns as wide as a tile, one after the other, each with all rows; they are packed as it comes to them.
   // None of these parts is inlined: in run() they would share too few registers (8x8x8: 16 for 20 GFLOP/s).
-  [[gnu::noinline]] static void product_by_columns(const Plan& plan, const Block& block, const Finished& finished) {
-    const Cut panels(block.rows, plan.rows);
-    const size_t width = plan.vectors * L;
+  [[gnu::noinline]] static void product_by_columns(const Tiling& tiling, const Block& block, const Finished& finished) {
+    const Cut panels(block.rows, tiling.rows);
+    const size_t width = tiling.vectors * L;
     const bool pack = block.packed_b && block.first_use;
     Ahead ahead;
-    if (pack) ahead.plan(block, width, panels.parts);
+    if (pack) ahead.prepare(block, width, panels.parts);
     Panel panel = start(block);
     for (size_t j = 0; j < block.columns; j += width) {
       const size_t vectors = set_columns(block, width, j, panel), next = block.j0 + j + width;
@@ -444,9 +444,9 @@ struct Gemm : Gemv<T> {
   }
 
   // Rows as many as a tile has, one after the other, each with all columns.
-  [[gnu::noinline]] static void product_by_rows(const Plan& plan, const Block& block, const Finished& finished) {
-    const Cut panels(block.rows, plan.rows);
-    const size_t width = plan.vectors * L;
+  [[gnu::noinline]] static void product_by_rows(const Tiling& tiling, const Block& block, const Finished& finished) {
+    const Cut panels(block.rows, tiling.rows);
+    const size_t width = tiling.vectors * L;
     Panel panel = start(block);
     for (size_t j = 0; block.packed_b && block.first_use && j < block.columns; j += width) {
       const size_t vectors = set_columns(block, width, j, panel);
@@ -455,11 +455,11 @@ struct Gemm : Gemv<T> {
     for (size_t q = 0, i = 0, told = 0; q < panels.parts; ++q) {
       const size_t r = panels[q];
       set_rows(block, i, r, panel);
-      const Tile wide = tile_of(r, plan.vectors);
+      const Tile wide = tile_of(r, tiling.vectors);
       for (size_t j = 0; j < block.columns; j += width) {
         const size_t vectors = set_columns(block, width, j, panel);
         panel.c = block.c + ptrdiff_t(i) * block.rsc + block.j0 + j;
-        if (vectors == plan.vectors) {
+        if (vectors == tiling.vectors) {
           wide(panel);
         } else {
           tile_of(r, vectors)(panel);

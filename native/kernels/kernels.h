@@ -116,17 +116,21 @@ enum WindowOp : uint8_t {
   kMaxPoolImage,  // (result, keys): zeros with the elements of the result added there
   kWindowOps
 };
+constexpr bool makes_image(WindowOp op) { return op == kConvImage || op == kDepthwiseImage || op == kMaxPoolImage; }
+constexpr bool makes_filter(WindowOp op) { return op == kConvFilter || op == kDepthwiseFilter; }
+constexpr bool is_pool(WindowOp op) { return op == kMaxPool || op == kMaxPoolImage; }
+constexpr bool is_dense(WindowOp op) { return op == kConv || op == kConvImage || op == kConvFilter; }
 
 // The work comes in units that write different elements; any thread may do any of them, with the same bits.
 struct WindowFns {
   int64_t (*units)(const Window& w);
   // Bytes that `prepare` fills, once, before any unit; null: nothing to prepare.
-  size_t (*shared_bytes)(const Window& w);
-  void (*prepare)(const Window& w, const void* x, const void* y, void* shared);
+  size_t (*prepared_bytes)(const Window& w);
+  void (*prepare)(const Window& w, const void* x, const void* y, void* prepared);
   // Bytes that each thread has for itself.
   size_t (*own_bytes)(const Window& w);
-  // Units from .. to - 1. Writes every element of theirs. `shared` and `own` are 64-byte aligned.
-  void (*run)(const Window& w, const void* x, const void* y, void* out, int64_t from, int64_t to, const void* shared,
+  // Units from .. to - 1. Writes every element of theirs. `prepared` and `own` are 64-byte aligned.
+  void (*run)(const Window& w, const void* x, const void* y, void* out, int64_t from, int64_t to, const void* prepared,
               void* own);
 };
 

@@ -29,6 +29,7 @@ const ElementwiseFn* Planner::variants_of(const Value& v) const {
   if (v.opcode == kCast) return &kernels_.cast[x.dtype][v.dtype];
   if (v.opcode == kBroadcast || is_reshape(v)) return kernels_.elementwise[k_identity][v.dtype];
   const int k = v.opcode - kFirstElementwise;
+  if (k < 0) GRADTAPE_UNREACHABLE();
   return kernels_.elementwise[k][kElementwiseInfo[k].first_is_bool ? values_[v.operands[1]].dtype : x.dtype];
 }
 
@@ -277,7 +278,7 @@ void Planner::emit_step(const Group& g) {
   step.units = kind.units(v, x, kernels_);
   step.work = kind.work(v, x);
   step.parts = std::max<int64_t>(std::min(share(step.work), step.units), 1);
-  step.shared = workspace(kind.shared_bytes ? kind.shared_bytes(v, x, kernels_) : 0);
+  step.prepared = workspace(kind.prepared_bytes ? kind.prepared_bytes(v, x, kernels_) : 0);
   step.own_bytes = kind.own_bytes ? int64_t(aligned(kind.own_bytes(v, x, kernels_))) : 0;
   step.own = workspace(size_t(step.own_bytes * step.parts));
   plan_.most_pointers = std::max(plan_.most_pointers, size_t(v.arity + kind.results));

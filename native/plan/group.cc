@@ -154,7 +154,7 @@ void Planner::use(int32_t x, int step) {
   if (facts_[b].step != step) facts_[b].used_outside = true;
 }
 
-// Chooses the loop for `size` elements read through `kinds` over `shape`; opens one if none fits.
+// Chooses the loop for `size` elements over `shape`, if any operand is strided; opens one if none fits.
 int Planner::choose_loop(int64_t size, const Value& shape, int ready, bool strided, const Value* reduction) {
   const int end = int(groups_.size());
   for (int s = std::max(ready, end - kHorizontalReach); s < end; ++s) {

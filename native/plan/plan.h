@@ -142,7 +142,8 @@ struct KernelStep {
   int32_t results;   // first of its results in Plan::results: values, or -1 for those that nobody asks for
   int64_t units, parts;
   double work;
-  int64_t shared, own, own_bytes;  // offsets in the arena of the prepared bytes and of `parts` workspaces; size of one
+  int64_t prepared, own,
+      own_bytes;  // offsets in the arena of the prepared bytes and of `parts` workspaces; size of one
 };
 
 struct Step {

@@ -222,7 +222,7 @@ bool LoopRun::rows_of_panel(const ColumnPartition& part, int64_t start, int64_t 
       for (size_t k = 0; k < reductions; ++k) {
         const LoopReduction& red = loop_.reductions[k];
         if (whole(red)) continue;
-        const Operand& x = slots_[red.slot];
+        const BlockOperand& x = slots_[red.slot];
         char* to = level_at(k, part, level) + j * red.size;
         if (r == 0)
           copy_block(to, red, n);
@@ -253,7 +253,7 @@ bool LoopRun::rest_of_rows(const ColumnPartition& part, int64_t start) {
 }
 
 void LoopRun::copy_block(char* to, const LoopReduction& red, int64_t n) {
-  const Operand& x = slots_[red.slot];
+  const BlockOperand& x = slots_[red.slot];
   if (x.uniform)
     fill(red.size, x.at, to, n);
   else
@@ -272,7 +272,7 @@ char* LoopRun::level_at(size_t reduction, const ColumnPartition& part, int level
 }
 
 const char* LoopRun::elements(const LoopReduction& red, int64_t n) {
-  const Operand& x = slots_[red.slot];
+  const BlockOperand& x = slots_[red.slot];
   if (!x.uniform) return x.at;
   fill(red.size, x.at, spare_, n);
   return spare_;
@@ -302,7 +302,7 @@ bool LoopRun::call(size_t k, int64_t start, int64_t n) {
   unsigned variant = 0;
   const char* x[3] = {nullptr, nullptr, nullptr};
   for (int o = 0; o < in.arity; ++o) {
-    const Operand& operand = slots_[in.operands[o]];
+    const BlockOperand& operand = slots_[in.operands[o]];
     x[o] = operand.at;
     if (operand.uniform) variant |= 1u << o;
   }

@@ -10,14 +10,14 @@
 namespace gradtape {
 
 // One operand of a loop's instruction in the current block.
-struct Operand {
+struct BlockOperand {
   const char* at;
   bool uniform;
 };
 
 // The state of one thread in a loop.
 struct LoopState {
-  std::vector<Operand> operands;
+  std::vector<BlockOperand> operands;
   std::vector<int64_t> expanded;  // by source: how many elements of the periodic pattern stand in its buffer
 };
 
@@ -125,7 +125,7 @@ class LoopRun {
   char* scratch_;
   size_t register_bytes_;
   char *expand_at_, *spare_, *levels_;
-  std::vector<Operand>& slots_;
+  std::vector<BlockOperand>& slots_;
   std::vector<int64_t>& expanded_;
   Failure failure_;
 };

@@ -173,7 +173,7 @@ struct KernelJob {
   const StepRun* run;
   const KernelStep* step;
   int64_t parts;
-  char *shared, *own;
+  char *prepared, *own;
   Failure* failures;  // by part; null if none can fail
 };
 
@@ -181,7 +181,7 @@ void kernel_part(void* context, size_t part, size_t) {
   const KernelJob& job = *static_cast<const KernelJob*>(context);
   const KernelStep& s = *job.step;
   const int64_t from = s.units * int64_t(part) / job.parts, to = s.units * int64_t(part + 1) / job.parts;
-  const Failure failure = s.kind->run(*job.run, from, to, job.shared, job.own + int64_t(part) * s.own_bytes);
+  const Failure failure = s.kind->run(*job.run, from, to, job.prepared, job.own + int64_t(part) * s.own_bytes);
   if (job.failures) job.failures[part] = failure;
 }
 
@@ -210,10 +210,10 @@ Failure run_kernel(const Plan& plan, const KernelStep& step, const double* data,
                     v.data >= 0 ? data + v.data : nullptr,
                     *plan.kernels,
                     step.value};
-  if (kind.prepare) kind.prepare(run, arena + step.shared);
+  if (kind.prepare) kind.prepare(run, arena + step.prepared);
   const int64_t parts = shared(plan, pool, step.work) ? step.parts : 1;
-  if (parts == 1) return kind.run(run, 0, step.units, arena + step.shared, arena + step.own);
-  KernelJob job{&run, &step, parts, arena + step.shared, arena + step.own, nullptr};
+  if (parts == 1) return kind.run(run, 0, step.units, arena + step.prepared, arena + step.own);
+  KernelJob job{&run, &step, parts, arena + step.prepared, arena + step.own, nullptr};
   if (kind.can_fail) {
     executor.failures.assign(size_t(parts), {});
     job.failures = executor.failures.data();

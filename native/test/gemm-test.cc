@@ -3,7 +3,6 @@
 // only); compiled with -DGRADTAPE_ISA=<isa> and that ISA's flags it is kernels/gemm.h alone, and knows the peak.
 // Usage: gemm-test [--small] [--bench [f32|f64] [part of a shape's name]]
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -23,35 +22,17 @@
 #ifdef GRADTAPE_ISA
 #include "../kernels/gemm.h"
 #endif
+#include "support.h"
 
 namespace {
 
-using gradtape::GemmFns;
+using namespace gradtape;
 GemmFns fns[gradtape::kDTypes];  // of the ISA being tested
 
 template <class T>
 const GemmFns& gemm() {
   return fns[std::is_integral_v<T> ? gradtape::kInt32 : sizeof(T) == 4 ? gradtape::kFloat32 : gradtape::kFloat64];
 }
-
-int passed = 0, failed = 0;
-
-void check(bool ok, const std::string& what) {
-  if (ok) {
-    ++passed;
-  } else if (++failed <= 20) {
-    std::printf("FAILED %s\n", what.c_str());
-  }
-}
-
-uint64_t state = 1;
-uint64_t random_bits() {
-  state ^= state << 13;
-  state ^= state >> 7;
-  state ^= state << 17;
-  return state;
-}
-size_t random_below(size_t n) { return size_t(random_bits() % n); }
 
 template <class T>
 T random_value() {
@@ -309,8 +290,6 @@ void test_all(bool small) {
   test_size<T>(20, 4200, 10, false);
 }
 
-double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
 #ifdef GRADTAPE_ISA
 // GFLOP/s of multiply-adds in registers.
 template <class T>
@@ -325,13 +304,13 @@ double peak() {
     for (size_t i = 0; i < kChains; ++i) acc[i] = splat<V>(T(i + 2));
     const V x = splat<V>(T(0.999)), y = splat<V>(T(0.001));
     const size_t n = 3000000;
-    const double start = seconds();
+    const double start = now();
 #pragma GCC unroll 8
     for (size_t p = 0; p < n; ++p) {
 #pragma GCC unroll 16
       for (size_t i = 0; i < kChains; ++i) acc[i] = fma(acc[i], x, y);
     }
-    const double time = seconds() - start;
+    const double time = now() - start;
     volatile T sink = 0;
 #pragma GCC unroll 16
     for (size_t i = 0; i < kChains; ++i) sink = sink + acc[i][0];
@@ -372,10 +351,10 @@ double read_rate(const Operand<T>& matrix) {
   const size_t quarter = matrix.size * sizeof(T) / sizeof(Wide) / 4;
   const auto* from = reinterpret_cast<const Wide*>(matrix.memory);
   double best = 0;
-  const double end = seconds() + 0.1;
-  for (int repeat = 0; repeat < 3 || seconds() < end; ++repeat) {
+  const double end = now() + 0.1;
+  for (int repeat = 0; repeat < 3 || now() < end; ++repeat) {
     Wide all[8] = {};
-    const double start = seconds();
+    const double start = now();
     size_t times = 0;
     do {
       for (size_t i = 0; i + 2 <= quarter; i += 2) {
@@ -383,8 +362,8 @@ double read_rate(const Operand<T>& matrix) {
         for (size_t j = 0; j < 8; ++j) all[j] |= from[j / 2 * quarter + i + j % 2];
       }
       ++times;
-    } while (seconds() < start + 1e-3);
-    const double time = seconds() - start;
+    } while (now() < start + 1e-3);
+    const double time = now() - start;
     volatile uint64_t sink = 0;
     for (const Wide& x : all) sink = sink | x[0];
     best = std::max(best, double(times * matrix.size * sizeof(T)) / time / 1e9);
@@ -406,11 +385,11 @@ void bench_shape(const char* kind, size_t m, size_t n, size_t k) {
   once();
   size_t times = 1 + size_t(2e8 / flop);
   double best = 1e9;
-  const double end = seconds() + 0.15;
-  for (int repeat = 0; repeat < 3 || seconds() < end; ++repeat) {
-    const double start = seconds();
+  const double end = now() + 0.15;
+  for (int repeat = 0; repeat < 3 || now() < end; ++repeat) {
+    const double start = now();
     for (size_t i = 0; i < times; ++i) once();
-    best = std::min(best, (seconds() - start) / double(times));
+    best = std::min(best, (now() - start) / double(times));
   }
   const double top = peak<T>();
   std::printf("f%zu %s %zux%zux%zu  %.1f GFLOP/s", 8 * sizeof(T), kind, m, n, k, flop / best / 1e9);
@@ -507,6 +486,5 @@ int main(int argc, char** argv) {
     }
   }
   if (run_bench) return 0;
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed != 0;
+  return gradtape::report_checks();
 }

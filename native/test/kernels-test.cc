@@ -15,37 +15,13 @@
 
 #include "../kernels/dispatch.h"
 #include "accuracy.h"
+#include "support.h"
 
 namespace {
 
 using namespace gradtape;
 
-int passed = 0, failed = 0;
 bool sparse = false, dense = false;
-
-void check(bool ok, const std::string& what) {
-  if (ok) {
-    ++passed;
-  } else if (++failed <= 60) {
-    std::printf("FAILED %s\n", what.c_str());
-  }
-}
-
-uint64_t state = 0x9E3779B97F4A7C15;
-uint64_t random_bits() {
-  state ^= state << 13;
-  state ^= state >> 7;
-  state ^= state << 17;
-  return state * 0x2545F4914F6CDD1D;
-}
-double random_in(double low, double high) { return low + (high - low) * double(random_bits() >> 11) * 0x1p-53; }
-
-template <class T>
-T from_bits(uint64_t bits) {
-  T x;
-  std::memcpy(&x, &bits, sizeof(T));
-  return x;
-}
 
 bool same_bytes(DType d, const void* a, const void* b) {
   switch (d) {
@@ -1173,6 +1149,60 @@ void test_factors(const Kernels& k, DType d) {
   }
 }
 
+// Every triangle, each way: the products with the solution give the right-hand side back, to what rounding leaves; the
+// other triangle is not read, what stands beside the columns not written.
+template <class T>
+void test_triangular(const Kernels& k, DType d) {
+  const double epsilon = sizeof(T) == 4 ? 6e-8 : 1.2e-16;
+  const TriangularFns& fns = k.triangular_solve[d];
+  for (size_t n : {1, 2, 3, 16, 63, 64, 65, 130, 200}) {
+    for (size_t columns : {1, 2, 5, 16, 33, 70}) {
+      for (int way = 0; way < 4; ++way) {
+        const bool lower = way & 1, transposed = way & 2;
+        const std::string what = std::string(k.isa) + " " + kDTypeInfo[d].name +
+                                 " triangular n = " + std::to_string(n) + ", columns = " + std::to_string(columns) +
+                                 ", way " + std::to_string(way) + ": ";
+        const size_t stride = columns + 3;
+        Buffer<T> a(n * n), x(n * stride);
+        for (size_t i = 0; i < n; ++i) {
+          for (size_t j = 0; j < n; ++j) {
+            const bool read = lower ? j <= i : j >= i;
+            a[i * n + j] = !read    ? std::numeric_limits<T>::quiet_NaN()
+                           : i == j ? T(random_in(1, 2))
+                                    : T(random_in(-1, 1) / double(n));
+          }
+        }
+        for (size_t i = 0; i < n * stride; ++i) x[i] = T(random_in(-1, 1));
+        std::vector<T> b(x.p, x.p + n * stride);
+        const std::unique_ptr<char, void (*)(void*)> room(
+            static_cast<char*>(std::aligned_alloc(64, (fns.workspace(n, columns) + 63) / 64 * 64)),
+            [](void* p) { std::free(p); });
+        check(fns.run(a.p, lower, transposed, x.p, stride, n, columns, room.get()) == n, what + "solved");
+        double worst = 0;
+        bool kept = true;
+        for (size_t i = 0; i < n; ++i) {
+          for (size_t c = 0; c < columns; ++c) {
+            double sum = -double(b[i * stride + c]);
+            for (size_t j = 0; j < n; ++j) {
+              const size_t row = transposed ? j : i, column = transposed ? i : j;
+              if (lower ? column <= row : column >= row) sum += double(a[row * n + column]) * double(x[j * stride + c]);
+            }
+            worst = std::fmax(worst, std::fabs(sum));
+          }
+          for (size_t c = columns; c < stride; ++c) kept &= same(x[i * stride + c], b[i * stride + c]);
+        }
+        check(worst <= 8 * epsilon * double(n), what + std::to_string(worst / epsilon));
+        check(kept, what + "nothing beside the columns is written");
+        const size_t bad = n / 2;
+        a[bad * n + bad] = 0;
+        std::vector<T> before(x.p, x.p + n * stride);
+        check(fns.run(a.p, lower, transposed, x.p, stride, n, columns, room.get()) == bad, what + "tells of a zero");
+        check(std::memcmp(before.data(), x.p, n * stride * sizeof(T)) == 0, what + "and leaves x as it was");
+      }
+    }
+  }
+}
+
 void test(const Kernels& k) {
   std::printf("%s\n", k.isa);
   test_every_loop(k);
@@ -1207,6 +1237,8 @@ void test(const Kernels& k) {
   test_scan<int32_t>(k, kInt32);
   test_factors<float>(k, kFloat32);
   test_factors<double>(k, kFloat64);
+  test_triangular<float>(k, kFloat32);
+  test_triangular<double>(k, kFloat64);
 }
 
 // Benchmark
@@ -1328,12 +1360,11 @@ int main(int argc, char** argv) {
     isas = {only};
   }
   for (const std::string& isa : isas) {
-    state = 0x9E3779B97F4A7C15;
+    restart_random();
     if (bench_only)
       bench(*kernels_for(isa));
     else
       test(*kernels_for(isa));
   }
-  if (!bench_only) std::printf("%d passed, %d failed\n", passed, failed);
-  return failed ? 1 : 0;
+  return bench_only ? 0 : report_checks();
 }
