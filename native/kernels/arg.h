@@ -70,8 +70,8 @@ struct Arg {
     return i;
   }
 
-  // The same without looking again: every lane has a best of its own. Out of luck with NaN (or both infinities).
-  // 2 * L <= n.
+  // The same in one pass, for 2 * L <= n: every lane keeps its own best and where it was. A sum of all elements tells
+  // whether there is NaN (or both infinities); such a row is searched by long_row.
   static GRADTAPE_INLINE size_t middle_row(const T* p, size_t n) {
     using I = IntVec<V>;
     V best[2] = {load(p), load(p + L)}, sum = best[0] + best[1];
@@ -140,7 +140,7 @@ struct Arg {
     }
   };
 
-  // Eight rows a pass. False if there may be NaN after the first row; then only a careful pass is right.
+  // Eight rows a pass. False if there may be NaN after the first row: the caller repeats it with careful.
   template <bool careful>
   static GRADTAPE_INLINE bool all_rows(Strip& s, const T* p, size_t stride, size_t rows, size_t n) {
     for (size_t j = 0; j < n; ++j) s.best[j] = p[j], s.at[j] = 0;
@@ -188,7 +188,7 @@ struct Arg {
   static void columns(const void* x, size_t stride, int32_t* out, size_t rows, size_t n) {
     const T* p = static_cast<const T*>(x);
     Strip s;
-    // Many short rows are a few long ones, and what is left.
+    // Many short rows count as a few long ones; what is left is compared afterwards.
     size_t fold = n < kStrip / 4 && stride == n ? kStrip / n : 1;
     if (fold > rows / 16) fold = rows / 16;
     if (fold > 1) {

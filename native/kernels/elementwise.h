@@ -70,7 +70,8 @@ GRADTAPE_INLINE Vectors<T, N> splat_vectors(T x) {
   }
 }
 
-// n elements; out of line, as it is needed by every loop and is nobody's common case. By size, to share the code.
+// Copies n elements. Out of line, because every loop has this rare case; by size of the element, so that dtypes share
+// it.
 template <class T>
 __attribute__((noinline)) void copy_lanes(T* to, const T* from, size_t n) {
   for (size_t i = 0; i < n; ++i) to[i] = from[i];
@@ -98,7 +99,8 @@ struct Array {
   const T* p;
   explicit Array(const void* x) : p(static_cast<const T*>(x)) {}
   GRADTAPE_INLINE Vectors<T, N> at(size_t i) const { return load_vectors<T, N>(p + i); }
-  // n < N elements, the others filled with the first. One element goes without memory, for the sake of scalars.
+  // n < N elements, the others filled with the first. One element is not copied through memory: scalars
+  // come this way.
   GRADTAPE_INLINE Vectors<T, N> padded(size_t n) const {
     if (n == 1) return splat_vectors<T, N>(p[0]);
     alignas(kVectorBytes) T lanes[N];
@@ -237,9 +239,9 @@ GRADTAPE_INLINE V part(V x, size_t) {
 #undef BINARY_TO_BOOL
 #undef TERNARY
 
-// From the struct of a line to the function of a dtype and a variant. A step with a bool result is one vector of bools.
+// From the struct of a line to the function of a dtype and a variant, so many elements at once: a vector of the result.
 template <class Op, class T>
-constexpr size_t kStep = Op::to_bool ? kLanes<uint8_t> : kLanes<T>;
+constexpr size_t kAtOnce = Op::to_bool ? kLanes<uint8_t> : kLanes<T>;
 
 template <class Op, class T>
 struct UnaryLoop {
@@ -252,7 +254,7 @@ struct UnaryLoop {
   }
   static void run(const void* a, const void*, const void*, void* out, size_t n) {
     using Out = std::conditional_t<Op::to_bool, uint8_t, T>;
-    constexpr size_t N = kStep<Op, T>;
+    constexpr size_t N = kAtOnce<Op, T>;
     if constexpr (Op::domain == floating && !Op::to_bool)
       long_loop<UnaryLoop, N>(Array<T, N>(a), static_cast<Out*>(out), n);
     else
@@ -271,7 +273,7 @@ struct BinaryLoop {
   }
   static void run(const void* a, const void* b, const void*, void* out, size_t n) {
     using Out = std::conditional_t<Op::to_bool, uint8_t, T>;
-    constexpr size_t N = kStep<Op, T>;
+    constexpr size_t N = kAtOnce<Op, T>;
     loop<BinaryLoop, N>(Reader<T, N, variant & 1>(a), Reader<T, N, (variant & 2) != 0>(b), None(nullptr),
                         static_cast<Out*>(out), n);
   }

@@ -71,7 +71,7 @@ int16_t Planner::source_slot(Loop& loop, int32_t x, const Value& shape) {
   return int16_t(loop.sources.size() - 1);
 }
 
-// Into how many parts a step may be cut that costs so much.
+// The parts into which a step of so much work may be cut.
 int64_t Planner::share(double work) {
   if (work < plan_.shared_awake) return 1;
   plan_.shared_work += work;
@@ -243,7 +243,7 @@ void Planner::emit_matmul(int32_t i, int32_t loop) {
   step.loop = loop;
   step.work = double(step.m) * double(step.n) * double(step.k) / kMultiplications;  // of one product of the batch
   step.parts = share(step.work);
-  // The need of a strip can exceed that of the whole: blocks are cut evenly.
+  // A strip may need more than the whole product, since blocks are cut evenly.
   const auto need = [&](int64_t m, int64_t n) {
     const size_t bytes = aligned(kernels_.gemm[v.dtype].workspace(size_t(m), size_t(n), size_t(step.k)));
     step.workspace_bytes = std::max(step.workspace_bytes, int64_t(bytes));

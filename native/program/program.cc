@@ -40,7 +40,7 @@ const char* check_broadcast(const Value& v, Operands x) {
 }
 const char* check_cast(const Value& v, Operands x) { return same_shape(x[0], v) ? nullptr : "shapes differ"; }
 
-// The place of an operand is checked where the step is at hand.
+// Checks that result k exists and is shown once; its dtype and shape are for the step's check_result to judge.
 const char* check_result(const Value& v, Operands x) {
   const Value& step = x[0];
   const int k = v.attributes[0];

@@ -28,7 +28,7 @@ void repeat_as(const char* from, int64_t stride, char* to, int64_t rows, int64_t
     T v;
     std::memcpy(&v, from, sizeof(T));
     const Lanes lanes = v - Lanes{};
-    // Beyond the row's end too: the next row comes over it.
+    // Writes whole vectors, beyond the row's end too: the next row overwrites that.
     for (int64_t j = 0; j < n; j += kLanes) std::memcpy(to + j * int64_t(sizeof(T)), &lanes, sizeof(lanes));
   }
 }
@@ -126,7 +126,8 @@ void LoopRun::combine_partials(const Loop& loop, char* const* addresses, char* a
             red.combine[0](p + i * row, p + (i + step) * row, nullptr, p + i * row, size_t(part.inner));
           }
         }
-        // The rest follows the rows; here, the first.
+        // The rest moves from behind all panels to behind the first, which holds the sums now: unfold reads both as
+        // one.
         std::memmove(p + row, p + part.panels * row, size_t(part.rest) * red.size);
         unfold(red, part, loop, p, to);
         p += part.panels * row + part.rest * red.size;
@@ -311,7 +312,8 @@ bool LoopRun::call(size_t k, int64_t start, int64_t n) {
     return false;
   }
   const bool uniform = variant == (1u << in.arity) - 1;
-  // A uniform result comes to its place block by block: it may replace what the loop still reads.
+  // A uniform result is stored block by block, not at once: its place may be that of an input which the loop still
+  // reads.
   char* to = in.stored && !in.uniform ? addresses_[in.value] + start * in.result_size : nullptr;
   char* out = in.reg >= 0 ? scratch_ + size_t(in.reg) * register_bytes_ : to;
   in.variants[uniform ? 0 : variant](x[0], x[1], x[2], out, uniform ? 1 : size_t(n));
@@ -351,7 +353,7 @@ void LoopRun::locate(size_t k, int64_t start, int64_t n) {
     if (step != 0) {
       std::memcpy(to + done * s.size, source, size_t(count) * s.size);
     } else {
-      // Whole rows together, as far as one stride leads from each to the next.
+      // As many whole rows at once as are one stride apart.
       const int64_t rows = count < row || last == 0
                                ? 1
                                : std::min(loop_.dims[last - 1] - index[last - 1], (n - done) / row),

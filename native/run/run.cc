@@ -7,7 +7,7 @@
 namespace gradtape {
 namespace {
 
-constexpr size_t kCountPagesFrom = size_t{1} << 20;  // asking the system costs too much for small programs
+constexpr size_t kCountPagesFrom = size_t{1} << 20;  // smaller programs would feel the system call
 
 bool shared(const Plan& plan, const Pool& pool, double work) {
   return work >= (pool.awake() ? plan.shared_awake : plan.shared_asleep);
@@ -40,7 +40,7 @@ void store_number(DType dtype, double number, char* to) {
   }
 }
 
-// A NaN is the one that JavaScript has: others would lose their sign on some ways to it and keep it on others.
+// Every NaN becomes JavaScript's own: V8 keeps the sign of another on some paths and drops it on others.
 double without_sign(double d) { return d == d ? d : std::numeric_limits<double>::quiet_NaN(); }
 
 double load_number(DType dtype, const char* from) {
@@ -187,7 +187,7 @@ void kernel_part(void* context, size_t part, size_t) {
 
 Failure run_kernel(const Plan& plan, const KernelStep& step, const double* data, Executor& executor, char* arena,
                    Pool& pool) {
-  // Kernels may point into an operand without elements, if not read it.
+  // Kernels compute addresses in an operand without elements, though they read none: null would be undefined.
   alignas(kAlign) static const char kEmpty[kAlign] = {};
   const StepKind& kind = *step.kind;
   const Value* values = plan.program.values.data();
@@ -284,7 +284,7 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
   if (bytes > 0 && !arena) return {Failure::k_memory, -1, 0, int64_t(bytes)};
   if (bytes >= kCountPagesFrom) executor.arena.count_absent_pages(bytes);
   prepare(plan, threads, executor);
-  // New threads may take the last of the memory.
+  // After all allocations: new threads may take the last of the memory.
   if (threads > 1 && plan.shared_work >= plan.shared_asleep) pool.wake();
   char** addresses = executor.addresses.data();
   for (size_t i = 0; i < values.size(); ++i) {

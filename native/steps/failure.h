@@ -34,5 +34,5 @@ extern const FailureInfo kFailureInfo[Failure::kCodes];  // by code; the first i
 
 }  // namespace gradtape
 
-// Stands where no value leads: the default of a switch.
+// The default of a switch over listed values.
 #define GRADTAPE_UNREACHABLE() ::gradtape::unreachable(__FILE__, __LINE__)

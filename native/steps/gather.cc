@@ -55,7 +55,7 @@ Failure out_of_range(const StepRun& s, int32_t index, int64_t length) {
   return {Failure::k_index, s.self, index, length};
 }
 
-// A row of so many bytes, if that is known.
+// Copies a row whose size is known to the compiler; 0: it is not.
 template <size_t Bytes>
 struct Row {
   static void copy(char* to, const char* from, size_t) { std::memcpy(to, from, Bytes); }

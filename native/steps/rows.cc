@@ -1,4 +1,4 @@
-// Something of each row (or column, of argmax) for itself: argmax, softmax and their like.
+// Kernels that work on each row (argmax: or column) by itself: argmax, softmax and their like.
 #include "step.h"
 
 namespace gradtape {
