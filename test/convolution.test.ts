@@ -7,7 +7,6 @@ import * as tf from 'gradtape';
 import { afterEach, describe, expect, it } from 'vitest';
 import { addressOf, opcodeOf } from '../lib/engine/addon.js';
 import * as program from '../lib/engine/program.js';
-import { conv2dBackpropFilter, conv2dBackpropInput } from '../lib/ops/convolution.js';
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 const counted = (...shape: number[]): tf.Tensor => tf.reshape(tf.range(1, sizeOf(shape) + 1), shape);
@@ -306,8 +305,8 @@ describe.each(isas)('a plain reference on %s', (isa) => {
         const out = tf.nn.conv2d(x.t, f.t, opts);
         expect(out.shape).toEqual(g.t.shape);
         expect(list(out)).toEqual(y);
-        expect(list(conv2dBackpropInput(x.t.shape, f.t, g.t, opts))).toEqual(dx);
-        expect(list(conv2dBackpropFilter(x.t, f.t.shape, g.t, opts))).toEqual(df);
+        expect(list(tf.nn.conv2dBackpropInput(x.t.shape, f.t, g.t, opts))).toEqual(dx);
+        expect(list(tf.nn.conv2dBackpropFilter(x.t, f.t.shape, g.t, opts))).toEqual(df);
         expect(list(tf.nn.conv2dTranspose(g.t, f.t, x.t.shape, opts))).toEqual(dx);
       }),
       { numRuns: 150 },
@@ -415,8 +414,8 @@ it('a channel that no vector fills, rows longer than a block, several units: flo
     const f64 = (t: tf.Tensor): tf.Tensor => tf.cast(t, 'float64');
     const y = tf.nn.conv2d(x, f, opts);
     near(list(y), list(tf.nn.conv2d(f64(x), f64(f), opts)), 1e-4);
-    const df = conv2dBackpropFilter(x, f.shape, y, opts);
-    const want = list(conv2dBackpropFilter(f64(x), f.shape, f64(y), opts));
+    const df = tf.nn.conv2dBackpropFilter(x, f.shape, y, opts);
+    const want = list(tf.nn.conv2dBackpropFilter(f64(x), f.shape, f64(y), opts));
     const scale = Math.max(...want.map(Math.abs));
     near(
       list(df).map((v) => v / scale),
@@ -441,7 +440,7 @@ describe('bits', () => {
     });
     return [
       y,
-      conv2dBackpropInput(image.shape, f, y, opts),
+      tf.nn.conv2dBackpropInput(image.shape, f, y, opts),
       deep,
       tf.nn.avgPool2d(image, { ksize: 3, padding: 'SAME' }),
       top,
@@ -456,7 +455,10 @@ describe('bits', () => {
       const few = tf.slice(x, [0, 0, 0, 0], [5, 23, 19, 2]);
       const each = tf.slice(f, [0, 0, 0, 0], [3, 3, 37, 1]);
       const deep = gradients((w) => tf.nn.depthwiseConv2d(x, w as tf.Tensor, opts), [each])[0] as tf.Tensor;
-      const dense = [conv2dBackpropFilter(x, f.shape, y, opts), conv2dBackpropFilter(few, [3, 3, 2, 41], y, opts)];
+      const dense = [
+        tf.nn.conv2dBackpropFilter(x, f.shape, y, opts),
+        tf.nn.conv2dBackpropFilter(few, [3, 3, 2, 41], y, opts),
+      ];
       return [...all(x), deep, ...dense].map(list);
     };
     expect(run(threads)).toEqual(run(1));
