@@ -20,7 +20,7 @@ Napi::Array dtypes(Napi::Env env) {
   for (const DTypeInfo& dtype : kDTypeInfo) {
     Napi::Object o = Napi::Object::New(env);
     o["name"] = dtype.name;
-    o["kind"] = kDTypeKindNames[int(dtype.kind)];
+    o["kind"] = dtype.kind_name;
     o["bytes"] = double(kDTypeSize[list.Length()]);
     list[list.Length()] = o;
   }

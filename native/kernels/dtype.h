@@ -13,16 +13,15 @@ enum DType : uint8_t {
   kDTypes
 };
 
-enum class DTypeKind : uint8_t { floating, integer, boolean };
-constexpr const char* kDTypeKindNames[] = {"floating", "integer", "boolean"};
+enum class DTypeKind : uint8_t { k_floating, k_integer, k_boolean };
 
 struct DTypeInfo {
-  const char* name;
+  const char *name, *kind_name;
   DTypeKind kind;
   bool sums;
 };
 constexpr DTypeInfo kDTypeInfo[kDTypes] = {
-#define DTYPE(id, name, lane, kind, bytes, sums) {#name, DTypeKind::kind, sums},
+#define DTYPE(id, name, lane, kind, bytes, sums) {#name, #kind, DTypeKind::k_##kind, sums},
 #include "dtype.def"
 #undef DTYPE
 };
@@ -34,9 +33,9 @@ constexpr size_t kDTypeSize[kDTypes] = {
 #undef DTYPE
 };
 
-constexpr bool is_floating(DType dtype) { return kDTypeInfo[dtype].kind == DTypeKind::floating; }
-constexpr bool is_integer(DType dtype) { return kDTypeInfo[dtype].kind == DTypeKind::integer; }
-constexpr bool is_boolean(DType dtype) { return kDTypeInfo[dtype].kind == DTypeKind::boolean; }
+constexpr bool is_floating(DType dtype) { return kDTypeInfo[dtype].kind == DTypeKind::k_floating; }
+constexpr bool is_integer(DType dtype) { return kDTypeInfo[dtype].kind == DTypeKind::k_integer; }
+constexpr bool is_boolean(DType dtype) { return kDTypeInfo[dtype].kind == DTypeKind::k_boolean; }
 constexpr bool has_sums(DType dtype) { return kDTypeInfo[dtype].sums; }
 
 }  // namespace gradtape

@@ -1203,42 +1203,36 @@ void test_triangular(const Kernels& k, DType d) {
   }
 }
 
+// What a dtype has by its row.
+template <class T, DType d>
+void test_dtype(const Kernels& k) {
+  for (unsigned op = 0; op < kReductions; ++op) test_reduce<T>(k, Reduction(op), d);
+  test_arg<T>(k, d);
+  if constexpr (has_sums(d)) {
+    test_random<T>(k, d);
+    test_scan<T>(k, d);
+  }
+  if constexpr (is_floating(d)) {
+    test_special<T>(k);
+    test_softmax<T>(k, d);
+    test_factors<T>(k, d);
+    test_triangular<T>(k, d);
+  }
+}
+
 void test(const Kernels& k) {
   std::printf("%s\n", k.isa);
   test_every_loop(k);
   test_exact(k);
   test_accuracy(k);
-  test_special<float>(k);
-  test_special<double>(k);
-  for (unsigned op = 0; op < kReductions; ++op) {
-    test_reduce<float>(k, Reduction(op), kFloat32);
-    test_reduce<double>(k, Reduction(op), kFloat64);
-    test_reduce<int32_t>(k, Reduction(op), kInt32);
-    test_reduce<uint8_t>(k, Reduction(op), kUint8);
-    test_reduce<uint8_t>(k, Reduction(op), kBool);
-  }
-  test_arg<float>(k, kFloat32);
-  test_arg<double>(k, kFloat64);
-  test_arg<int32_t>(k, kInt32);
-  test_arg<uint8_t>(k, kUint8);
-  test_arg<uint8_t>(k, kBool);
-  test_softmax<float>(k, kFloat32);
-  test_softmax<double>(k, kFloat64);
+#define DTYPE(id, name, lane, kind, bytes, sums) test_dtype<lane, k##id>(k);
+#include "../kernels/dtype.def"
+#undef DTYPE
   test_transpose<uint8_t>(k, k.transpose[0]);
   test_transpose<uint32_t>(k, k.transpose[2]);
   test_transpose<uint64_t>(k, k.transpose[3]);
-  test_random<float>(k, kFloat32);
-  test_random<double>(k, kFloat64);
-  test_random<int32_t>(k, kInt32);
   test_philox(k);
   test_int_gemm(k);
-  test_scan<float>(k, kFloat32);
-  test_scan<double>(k, kFloat64);
-  test_scan<int32_t>(k, kInt32);
-  test_factors<float>(k, kFloat32);
-  test_factors<double>(k, kFloat64);
-  test_triangular<float>(k, kFloat32);
-  test_triangular<double>(k, kFloat64);
 }
 
 // Benchmark
