@@ -136,7 +136,9 @@ describe('ops, kernels, exports and methods agree', () => {
   });
 
   it('every function of lib/ops that is exported at the top level is in the registry', async () => {
-    const files = readdirSync(new URL('../lib/ops', import.meta.url)).filter((name) => !['random.ts', 'indexed-slices.ts'].includes(name));
+    const files = readdirSync(new URL('../lib/ops', import.meta.url)).filter(
+      (name) => !['random.ts', 'indexed-slices.ts'].includes(name),
+    );
     expect(files).toContain('math.ts');
     let checked = 0;
     for (const file of files) {

@@ -48,7 +48,7 @@ interface Golden {
 
 const here = import.meta.dirname;
 const read = (path: string): string => readFileSync(join(here, path), 'utf8');
-const golden = JSON.parse(read('golden/ops.json')) as Golden;
+const golden = JSON.parse(read('../golden/ops.json')) as Golden;
 
 const asNumber = (x: number | string): number =>
   typeof x === 'number'
@@ -196,7 +196,7 @@ interface Difference {
   /** The heading of docs/differences.md that gives the reason. */
   readonly reason: string;
 }
-const differences = JSON.parse(read('tensorflow.differences.json')) as readonly Difference[];
+const differences = JSON.parse(read('../golden/tensorflow.differences.json')) as readonly Difference[];
 const used = new Set<Difference>();
 
 function isOfClass(x: number | null, name: string, dtype: string): boolean {
@@ -495,7 +495,7 @@ describe('tensorflow.differences.json', () => {
   });
 
   it('has its reasons in docs/differences.md, and all of them', () => {
-    const [, section = ''] = read('../docs/differences.md').split(/^## /m);
+    const [, section = ''] = read('../../docs/differences.md').split(/^## /m);
     const headings = section.split('\n').flatMap((line) => /^### (.+)$/.exec(line)?.[1] ?? []);
     expect(headings).toEqual([...new Set(differences.map((d) => d.reason))]);
   });

@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { afterEach, describe, expect, it } from 'vitest';
-import { jsonOf, plain, runChild } from './child.js';
+import { jsonOf, plain, runChild } from '../support/child.js';
 
 const settings = { ...tf.config };
 afterEach(() => {

@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
-const root = join(import.meta.dirname, '..');
+const root = join(import.meta.dirname, '../..');
 const build = join(root, 'build');
 
 // The sanitized run has its own binaries, which .ci/run calls; these would be the plain ones once more.

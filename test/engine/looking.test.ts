@@ -3,7 +3,7 @@
 import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { afterEach, describe, expect, it } from 'vitest';
-import { registry } from '../lib/op/op.js';
+import { registry } from '../../lib/op/op.js';
 
 afterEach(() => {
   tf.config.eager = false;

@@ -5,6 +5,6 @@ import process from 'node:process';
 import { expect, test } from 'vitest';
 
 test('the figures of README.md are those of its results file', () => {
-  const script = join(import.meta.dirname, '..', 'bench', 'readme.mjs');
+  const script = join(import.meta.dirname, '../..', 'bench', 'readme.mjs');
   expect(() => execFileSync(process.execPath, [script, '--check'], { encoding: 'utf8', stdio: 'pipe' })).not.toThrow();
 });

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 
-const root = join(import.meta.dirname, '..');
+const root = join(import.meta.dirname, '../..');
 const examples = join(root, 'examples');
 const tour = join(examples, 'tour', 'main.mjs');
 const curve = join(root, 'out', 'loss-curve.svg');

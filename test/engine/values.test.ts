@@ -2,7 +2,7 @@
 import { inspect } from 'node:util';
 import * as tf from 'gradtape';
 import { afterEach, describe, expect, it } from 'vitest';
-import { jsonOf, plain, runChild } from './child.js';
+import { jsonOf, plain, runChild } from '../support/child.js';
 
 const inf = Number.POSITIVE_INFINITY;
 

@@ -12,7 +12,7 @@ interface Case {
   readonly options: object;
   readonly value: Nested;
 }
-const golden = JSON.parse(readFileSync(new URL('./golden/losses.json', import.meta.url), 'utf8')) as { cases: Case[] };
+const golden = JSON.parse(readFileSync(new URL('../golden/losses.json', import.meta.url), 'utf8')) as { cases: Case[] };
 
 const loss = (name: string): ((...args: unknown[]) => tf.Tensor) =>
   (tf.losses as unknown as Record<string, (...args: unknown[]) => tf.Tensor>)[name] as never;

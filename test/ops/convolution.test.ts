@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { afterEach, describe, expect, it } from 'vitest';
-import * as native from '../lib/engine/native.js';
-import { conv2dBackpropFilter, conv2dBackpropInput } from '../lib/ops/convolution.js';
+import * as native from '../../lib/engine/native.js';
+import { conv2dBackpropFilter, conv2dBackpropInput } from '../../lib/ops/convolution.js';
 
 const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 const counted = (...shape: number[]): tf.Tensor => tf.reshape(tf.range(1, sizeOf(shape) + 1), shape);
@@ -132,7 +132,7 @@ interface Golden {
   readonly g: (number[] | null)[];
   readonly h: (number[] | null)[];
 }
-const golden = JSON.parse(readFileSync(join(import.meta.dirname, 'golden/convolution.json'), 'utf8')) as Golden[];
+const golden = JSON.parse(readFileSync(join(import.meta.dirname, '../golden/convolution.json'), 'utf8')) as Golden[];
 
 function near(got: readonly number[], want: readonly number[], tolerance: number): void {
   expect(got.length).toBe(want.length);

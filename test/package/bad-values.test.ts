@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from 'gradtape';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { gradcheck } from '../lib/gradcheck.js';
-import { registry } from '../lib/op/op.js';
+import { gradcheck } from '../../lib/gradcheck.js';
+import { registry } from '../../lib/op/op.js';
 
 type Fn = (...args: unknown[]) => unknown;
 
-const source = readFileSync(join(import.meta.dirname, '../lib/base/errors.ts'), 'utf8');
+const source = readFileSync(join(import.meta.dirname, '../../lib/base/errors.ts'), 'utf8');
 const union = source.slice(source.indexOf('type ErrorCode'), source.indexOf(';', source.indexOf('type ErrorCode')));
 const codes = new Set(union.match(/ERR_\w+/g));
 
@@ -298,10 +298,10 @@ const tuples = (name: string): (() => unknown[])[] => {
 };
 
 // Names of methods that users do not see: their comment says so, or they are not public.
-const files = readdirSync(join(import.meta.dirname, '../lib')).filter((name) => name.endsWith('.ts'));
+const files = readdirSync(join(import.meta.dirname, '../../lib')).filter((name) => name.endsWith('.ts'));
 const internals = new Set(
   files
-    .map((name) => readFileSync(join(import.meta.dirname, '../lib', name), 'utf8'))
+    .map((name) => readFileSync(join(import.meta.dirname, '../../lib', name), 'utf8'))
     .flatMap((text) => [
       ...text.matchAll(/@internal[^*]*\*\/\s*(?:readonly |async )?(\w+)[<(]/g),
       ...text.matchAll(/^ {2}(?:private|protected)(?: readonly| async)? (\w+)/gm),

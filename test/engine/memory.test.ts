@@ -1,8 +1,8 @@
 // Memory that is given back, memory that runs out, workers and copies that end: each in a process of its own, over dist. And what is
 // too large for a word of the program.
 import { describe, expect, it } from 'vitest';
-import * as tf from '../lib/index.js';
-import { jsonOf, plain, runChild } from './child.js';
+import * as tf from '../../lib/index.js';
+import { jsonOf, plain, runChild } from '../support/child.js';
 
 const helpers = `
   const loader = module; // keeps its children; later the name is another's

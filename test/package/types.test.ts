@@ -8,7 +8,7 @@ import newest from 'typescript';
 import oldest from 'typescript-5.4';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-const root = join(import.meta.dirname, '..');
+const root = join(import.meta.dirname, '../..');
 let folder = '';
 
 beforeAll(() => {

@@ -1,6 +1,6 @@
 // What a tape keeps alive: what its rules need, of what can still be asked for, until it is consumed.
 import { describe, expect, it } from 'vitest';
-import { jsonOf, plain, runChild } from './child.js';
+import { jsonOf, plain, runChild } from '../support/child.js';
 
 const helpers = `
   const settle = () => new Promise((resolve) => setTimeout(resolve, 2));

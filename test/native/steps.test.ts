@@ -2,12 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { DType } from '../lib/base/dtype.js';
-import type { Shape } from '../lib/base/shape.js';
-import { sizeOf } from '../lib/base/shape.js';
-import type { TensorBuffer } from '../lib/engine/memory.js';
-import { allocate } from '../lib/engine/memory.js';
-import * as native from '../lib/engine/native.js';
+import type { DType } from '../../lib/base/dtype.js';
+import type { Shape } from '../../lib/base/shape.js';
+import { sizeOf } from '../../lib/base/shape.js';
+import type { TensorBuffer } from '../../lib/engine/memory.js';
+import { allocate } from '../../lib/engine/memory.js';
+import * as native from '../../lib/engine/native.js';
 
 function buffer(dtype: DType, numbers: readonly number[]): TensorBuffer {
   const made = allocate(dtype, numbers.length);
@@ -45,7 +45,7 @@ function runStep(
 }
 
 test('the addon tells of every opcode: which takes numbers, is cheap, is elementwise', () => {
-  const list = readFileSync(join(import.meta.dirname, '../native/steps/steps.def'), 'utf8');
+  const list = readFileSync(join(import.meta.dirname, '../../native/steps/steps.def'), 'utf8');
   const steps = [...list.matchAll(/^STEP\((\w+)\)/gm)].map(([, name]) => name as string);
   expect(steps.length).toBeGreaterThan(20);
   for (const name of steps) {

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import * as tf from 'gradtape';
 import { expect, test } from 'vitest';
 
-const root = join(import.meta.dirname, '..');
+const root = join(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
 const specification = read('docs/semantics.md');
@@ -21,7 +21,9 @@ function quotedIn(text: string): string[] {
 }
 
 test('every case, error, warning and section that a test quotes is defined in docs/semantics.md', () => {
-  const files = readdirSync(join(root, 'test')).filter((name) => /\.test\.ts$/.test(name) && name !== 'docs.test.ts');
+  const files = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' }).filter(
+    (name) => /\.test\.ts$/.test(name) && name !== 'package/docs.test.ts',
+  );
   const quotes = files.flatMap((file) => quotedIn(read(`test/${file}`)).map((number) => ({ file, number })));
   expect(quotes.filter(({ number }) => !defined.has(number))).toEqual([]);
   expect(new Set(quotes.map(({ number }) => number)).size, 'titles are read').toBeGreaterThan(120);
