@@ -298,7 +298,9 @@ const tuples = (name: string): (() => unknown[])[] => {
 };
 
 // Names of methods that users do not see: their comment says so, or they are not public.
-const files = readdirSync(join(import.meta.dirname, '../../lib')).filter((name) => name.endsWith('.ts'));
+const files = readdirSync(join(import.meta.dirname, '../../lib'), { recursive: true, encoding: 'utf8' }).filter(
+  (name) => name.endsWith('.ts'),
+);
 const internals = new Set(
   files
     .map((name) => readFileSync(join(import.meta.dirname, '../../lib', name), 'utf8'))
