@@ -2,22 +2,13 @@
 // threads, and memory over many steps.
 import fc from 'fast-check';
 import * as tf from 'gradtape';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { sizeOf } from '../../lib/base/shape.js';
 import { jsonOf, plain, runChild } from '../support/child.js';
+import { restoreSettings, settings } from '../support/settings.js';
+import { bitsOf, bytesOf, leafValues, pending } from '../support/tensors.js';
 
-const settings = { ...tf.config };
-afterEach(() => {
-  Object.assign(tf.config, settings);
-});
-
-// A value that is still to be computed.
-function pending(value: tf.TensorLike): tf.Tensor {
-  return tf.stopGradient(tf.reshape(tf.stack([value]), tf.convertToTensor(value).shape));
-}
-
-function bytes(values: ArrayBufferView): Uint8Array {
-  return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
-}
+restoreSettings();
 
 describe('laziness', () => {
   it('nothing is computed before it is looked at, and then once', () => {
@@ -89,14 +80,6 @@ const instruction: fc.Arbitrary<Instruction> = fc.record({
 
 // Leaves: all kinds of broadcasting, short and long axes, an empty one.
 const leafShapes: readonly (readonly number[])[] = [[], [3], [2, 3], [2, 1], [1], [4, 3], [3, 700], [1500], [0, 3]];
-
-function leafValues(shape: readonly number[], seed: number): Float64Array {
-  let state = seed * 2654435761 + 12345;
-  return Float64Array.from({ length: shape.reduce((m, n) => m * n, 1) }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return (state / 2 ** 31) * 2;
-  });
-}
 
 const mostElements = 20_000;
 
@@ -194,11 +177,7 @@ const nothing = (): void => {};
 
 // One string that tells every bit; all NaN are one.
 function bits(values: readonly tf.Tensor[]): string[] {
-  return values.map((t) => {
-    const data = t.dataSync();
-    for (let i = 0; i < data.length; i++) if (Number.isNaN(data[i])) data[i] = Number.NaN;
-    return `${t.shape}:${Buffer.from(data.buffer).toString('base64')}`;
-  });
+  return values.map(bitsOf);
 }
 
 const programs = fc.array(instruction, { minLength: 1, maxLength: 16 });
@@ -292,8 +271,8 @@ describe('a value has the same bits however it was grouped', () => {
       tf.evaluate(whole);
       const parts = [results(data.subarray(0, cut)), results(data.subarray(cut))];
       for (const [k, t] of whole.entries()) {
-        const expected = Buffer.concat(parts.map((part) => bytes((part[k] as tf.Tensor).dataSync())));
-        expect(Buffer.compare(bytes(t.dataSync()), expected)).toBe(0);
+        const expected = Buffer.concat(parts.map((part) => bytesOf(part[k] as tf.Tensor)));
+        expect(Buffer.compare(bytesOf(t), expected)).toBe(0);
       }
     }
   });
@@ -334,7 +313,7 @@ describe('a value has the same bits however it was grouped', () => {
         ...others,
       );
       tf.evaluate(results);
-      return results.map((t) => bytes(t.dataSync()));
+      return results.map(bytesOf);
     };
     for (const [k, chain] of Object.keys(chains).entries()) {
       const dtype = k % 3 === 2 ? 'float64' : 'float32';
@@ -373,8 +352,6 @@ interface Plain {
   readonly shape: readonly number[];
   readonly data: readonly number[];
 }
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((m, n) => m * n, 1);
 
 function indexOf(flat: number, shape: readonly number[]): number[] {
   const index = new Array<number>(shape.length);

@@ -1,8 +1,8 @@
 // Printing, held against the texts that TensorFlow itself printed (test/golden/make-format.py).
-import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { DType } from '../../lib/base/dtype.js';
 import { formatTensor, formatVariable } from '../../lib/base/format.js';
+import { readGolden } from '../support/files.js';
 
 interface Case {
   dtype: DType;
@@ -12,7 +12,7 @@ interface Case {
   variable: string;
 }
 
-const golden = JSON.parse(readFileSync(new URL('../golden/format.json', import.meta.url), 'utf8')) as { cases: Case[] };
+const golden = readGolden<{ cases: Case[] }>('format.json');
 
 const view = new DataView(new ArrayBuffer(8));
 

@@ -2,12 +2,11 @@
 // looked at, everything as it was made, ops were computed at once (config.eager), or another tape was there too.
 import fc from 'fast-check';
 import * as tf from 'gradtape';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { registry } from '../../lib/op/op.js';
+import { restoreSettings } from '../support/settings.js';
 
-afterEach(() => {
-  tf.config.eager = false;
-});
+restoreSettings();
 
 type Op = (x: tf.Tensor, y: tf.Tensor) => tf.Tensor;
 const one =

@@ -5,6 +5,7 @@ import { runInNewContext } from 'node:vm';
 import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
+import { failureOf } from '../support/errors.js';
 
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;
@@ -12,16 +13,6 @@ const gc = runInNewContext('gc') as () => void;
 /** A pending value that cannot be computed: an index out of range that is known only when it is computed. */
 function failing(x: tf.TensorLike = [1, 2, 3]): tf.Tensor {
   return tf.gather(x, tf.cast(tf.constant([7, 7]), 'int32').add(0));
-}
-
-function errorOf(f: () => unknown): tf.GradtapeError | null {
-  try {
-    f();
-  } catch (error) {
-    if (error instanceof tf.GradtapeError) return error;
-    throw error;
-  }
-  return null;
 }
 
 async function rejection(promise: Promise<unknown>): Promise<tf.GradtapeError | null> {
@@ -35,12 +26,12 @@ describe('a failed evaluation', () => {
   it('undoes no assignment that has nothing to do with it', () => {
     const v = new tf.Variable([1, 2]);
     v.assign(v.add(1));
-    expect(errorOf(() => failing().dataSync())?.code).toBe('ERR_INDEX');
+    expect(failureOf(() => failing().dataSync())?.code).toBe('ERR_INDEX');
     expect(v.value().arraySync()).toEqual([2, 3]);
   });
 
   it('loses no step of an optimizer, looked at in this thread or another', async () => {
-    for (const look of [(t: tf.Tensor) => errorOf(() => t.dataSync()), (t: tf.Tensor) => rejection(t.data())]) {
+    for (const look of [(t: tf.Tensor) => failureOf(() => t.dataSync()), (t: tf.Tensor) => rejection(t.data())]) {
       const v = new tf.Variable([1, 2]);
       const adam = new tf.optimizers.Adam({ learningRate: 0.5 });
       adam.applyGradients([[tf.constant([1, 1]), v]]);
@@ -55,7 +46,7 @@ describe('a failed evaluation', () => {
   it('of an assigned value reaches who reads the variable, by its name, and nobody else', async () => {
     const v = new tf.Variable([1, 1], { name: 'table' });
     const other = new tf.Variable([5, 5]);
-    for (const look of [(t: tf.Tensor) => errorOf(() => t.dataSync()), (t: tf.Tensor) => rejection(t.data())]) {
+    for (const look of [(t: tf.Tensor) => failureOf(() => t.dataSync()), (t: tf.Tensor) => rejection(t.data())]) {
       v.assign(failing());
       other.assign(other.add(1));
       expect(tf.constant([1, 2]).mul(3).arraySync()).toEqual([3, 6]);
@@ -73,7 +64,7 @@ describe('a failed evaluation', () => {
     const second = new tf.Variable([1, 1], { name: 'second' });
     first.assign(failing());
     second.assign(first.add(1));
-    expect(errorOf(() => second.value().dataSync())?.message).toMatch(/second, first/);
+    expect(failureOf(() => second.value().dataSync())?.message).toMatch(/second, first/);
     expect([first.value().arraySync(), second.value().arraySync()]).toEqual([
       [1, 1],
       [1, 1],
@@ -85,12 +76,12 @@ describe('a failed evaluation', () => {
     const [p, q] = ['p', 'q'].map((name) => new tf.Variable([1, 1], { name }));
     p?.assign(value);
     q?.assign(value);
-    expect(errorOf(() => q?.arraySync())?.message).toMatch(/variable q\); p had been assigned/);
+    expect(failureOf(() => q?.arraySync())?.message).toMatch(/variable q\); p had been assigned/);
     p?.assign(failing());
-    expect(errorOf(() => p?.arraySync())?.message).not.toMatch(/had been/);
+    expect(failureOf(() => p?.arraySync())?.message).not.toMatch(/had been/);
     const seen = failing();
     p?.assign(seen);
-    expect(errorOf(() => seen.arraySync())?.message).toMatch(/; p had been assigned what depends on it/);
+    expect(failureOf(() => seen.arraySync())?.message).toMatch(/; p had been assigned what depends on it/);
   });
 
   it('tells once: all that failed by one op go back together, and the next step of training works', () => {
@@ -103,7 +94,7 @@ describe('a failed evaluation', () => {
     step(false).item();
     const before = v.value().arraySync();
     const slots = adam.variables.map((s) => s.value().arraySync());
-    expect(errorOf(() => step(true).item())?.code).toBe('ERR_INDEX');
+    expect(failureOf(() => step(true).item())?.code).toBe('ERR_INDEX');
     expect(v.value().arraySync()).toEqual(before);
     expect(adam.variables.slice(-2).map((s) => s.value().arraySync())).toEqual(slots.slice(-2));
     step(false).item();
@@ -117,7 +108,7 @@ describe('a failed evaluation', () => {
     v.assign(v.add(1));
     for (let k = 1; k <= 3; k++) expect(tf.constant([1, 2]).mul(k).arraySync()).toEqual([k, 2 * k]);
     expect(v.value().arraySync()).toEqual([2, 3]);
-    const error = errorOf(() => huge.value().dataSync());
+    const error = failureOf(() => huge.value().dataSync());
     expect(error).toMatchObject({ code: 'ERR_OUT_OF_MEMORY' });
     expect(error?.message).toMatch(/variable huge/);
     expect(huge.at(0, 0).item()).toBe(0);
@@ -290,7 +281,7 @@ class Model {
         await new Promise((resolve) => setImmediate(resolve));
         return;
       case 'all': {
-        const error = errorOf(() => tf.evaluate(...this.cells.map(({ variable }) => variable)));
+        const error = failureOf(() => tf.evaluate(...this.cells.map(({ variable }) => variable)));
         const bad = this.cells.flatMap(({ value }) => ('culprits' in value ? [...value.culprits] : []));
         const untold = bad.filter((c) => !this.told.has(c));
         if (untold.length === 0) expect(error).toBeNull();
@@ -315,12 +306,12 @@ class Model {
     if ('numbers' in value) return value;
     const sure = [...value.culprits].every((c) => !this.perhaps.has(c));
     if (!sure) {
-      const error = errorOf(() => cell.variable.value().dataSync());
+      const error = failureOf(() => cell.variable.value().dataSync());
       if (error) {
         // Who was told of one culprit may still wait to be told of another.
         expect(error.code).toBe('ERR_INDEX');
         let again: unknown = error;
-        for (let k = 0; k < 3 && again; k++) again = errorOf(() => cell.variable.value().dataSync());
+        for (let k = 0; k < 3 && again; k++) again = failureOf(() => cell.variable.value().dataSync());
         // A program on another thread reports when it lands.
         if (again && this.flights.length > 0) return value;
       }
@@ -337,7 +328,7 @@ class Model {
     if ('numbers' in value) expect(t.arraySync()).toEqual([...value.numbers]);
     else
       this.came(
-        errorOf(() => t.dataSync()),
+        failureOf(() => t.dataSync()),
         value,
       );
   }

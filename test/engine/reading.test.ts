@@ -5,15 +5,7 @@ import { runInNewContext } from 'node:vm';
 import { MessageChannel } from 'node:worker_threads';
 import * as tf from 'gradtape';
 import { describe, expect, it, vi } from 'vitest';
-
-function errorOf(fn: () => unknown): Error & { code?: string } {
-  try {
-    fn();
-  } catch (error) {
-    return error as Error;
-  }
-  throw new Error('expected an error');
-}
+import { errorOf } from '../support/errors.js';
 
 /** A pending chain that is a tree of 2^n paths: whoever walks the graph does not come back. */
 function doubled(n: number): tf.Tensor {

@@ -3,36 +3,10 @@ import { inspect } from 'node:util';
 import * as tf from 'gradtape';
 import { afterEach, describe, expect, it } from 'vitest';
 import { jsonOf, plain, runChild } from '../support/child.js';
+import { errorOf, expectError } from '../support/errors.js';
+import { pending } from '../support/tensors.js';
 
 const inf = Number.POSITIVE_INFINITY;
-
-interface Thrown {
-  code?: string;
-  message: string;
-  name: string;
-}
-
-function errorOf(fn: () => unknown): Thrown {
-  try {
-    fn();
-  } catch (error) {
-    return error as Thrown;
-  }
-  throw new Error('expected an error');
-}
-
-function expectError(fn: () => unknown, kind: abstract new (...args: never[]) => Error, code: string): Thrown {
-  const error = errorOf(fn);
-  expect(error.code, error.message).toBe(code);
-  expect(error).toBeInstanceOf(kind);
-  expect(error).toBeInstanceOf(tf.GradtapeError);
-  return error;
-}
-
-// A value that is still to be computed.
-function pending(value: tf.TensorLike): tf.Tensor {
-  return tf.stopGradient(tf.reshape(tf.stack([value]), tf.convertToTensor(value).shape));
-}
 
 describe('constant', () => {
   const natural: [string, unknown, tf.DType, unknown][] = [

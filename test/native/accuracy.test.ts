@@ -1,9 +1,7 @@
 // The recorded errors of the approximate kernels (bench/results/*-ulp.json) against the bounds that are stated of them.
-import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readdirSync } from 'node:fs';
 import { expect, test } from 'vitest';
-
-const root = fileURLToPath(new URL('../..', import.meta.url));
+import { read, root } from '../support/files.js';
 
 interface Found {
   readonly ulp: number;
@@ -13,15 +11,13 @@ interface Found {
 type Entry = { readonly float32: Found; readonly float64: Found };
 
 const stated = [
-  ...readFileSync(`${root}native/kernels/accuracy.def`, 'utf8').matchAll(
-    /^ACCURACY\((\w+), +([\d.]+), +([\d.]+), +([\d.]+), +([\d.]+)\)/gm,
-  ),
+  ...read(`native/kernels/accuracy.def`).matchAll(/^ACCURACY\((\w+), +([\d.]+), +([\d.]+), +([\d.]+), +([\d.]+)\)/gm),
 ].map(([, name, ...figures]) => ({ name: String(name), figures: figures.map(Number) }));
 
-const files = readdirSync(`${root}bench/results`).filter((name) => name.endsWith('-ulp.json'));
+const files = readdirSync(`${root}/bench/results`).filter((name) => name.endsWith('-ulp.json'));
 
 test.each(files)('%s: no wrong special value, within the stated bounds, and seen as stated', (file) => {
-  const { functions } = JSON.parse(readFileSync(`${root}bench/results/${file}`, 'utf8')) as {
+  const { functions } = JSON.parse(read(`bench/results/${file}`)) as {
     functions: Record<string, Entry>;
   };
   expect(Object.keys(functions).sort()).toEqual(stated.map(({ name }) => name).sort());

@@ -1,6 +1,8 @@
 // Arguments in the wrong place and of the wrong kind: an error with a code that names the function, the argument and what came.
 import * as tf from 'gradtape';
 import { afterEach, describe, expect, it } from 'vitest';
+import { gradtapeErrorOf } from '../support/errors.js';
+import { pending } from '../support/tensors.js';
 
 // Calls that TypeScript would refuse.
 type Loose = Record<string, (...args: unknown[]) => unknown>;
@@ -8,16 +10,6 @@ const loose = tf as unknown as Loose;
 const call = (name: string, ...args: unknown[]): unknown => (loose[name] as (...a: unknown[]) => unknown)(...args);
 const method = (x: object, name: string, ...args: unknown[]): unknown =>
   (x as Record<string, (...a: unknown[]) => unknown>)[name]?.(...args);
-
-function errorOf(fn: () => unknown): { code?: string; message: string } {
-  try {
-    fn();
-  } catch (error) {
-    expect(error).toBeInstanceOf(tf.GradtapeError);
-    return error as { code?: string; message: string };
-  }
-  throw new Error('expected an error');
-}
 
 const x = tf.constant([
   [1, 2, 3],
@@ -28,7 +20,6 @@ const pairs = [
   [1, 1],
   [1, 1],
 ];
-const pending = (t: tf.Tensor): tf.Tensor => tf.stopGradient(tf.reshape(tf.stack([t]), t.shape));
 
 describe('options', () => {
   const cases: [string, unknown[], string][] = [
@@ -98,12 +89,12 @@ describe('options', () => {
   ];
   for (const [name, args, text] of cases) {
     it(`${name}: ${text}`, () => {
-      const error = errorOf(() => call(name, ...args));
+      const error = gradtapeErrorOf(() => call(name, ...args));
       expect(error.code, error.message).toBe('ERR_OPTION');
       expect(error.message.startsWith(`${name}: `), error.message).toBe(true);
       expect(error.message).toContain(text);
       if (args[0] !== x || !(name in x)) return;
-      expect(errorOf(() => method(x, name, ...args.slice(1))).message).toBe(error.message);
+      expect(gradtapeErrorOf(() => method(x, name, ...args.slice(1))).message).toBe(error.message);
     });
   }
 
@@ -129,7 +120,7 @@ describe('options', () => {
     expect(list.map(tf.sqrt).map((t) => t.item())).toEqual([1, 2]);
     expect(list.map(tf.onesLike).map((t) => t.item())).toEqual([1, 1]);
     expect(list.map(tf.identity)).toHaveLength(2);
-    expect(errorOf(() => list.map(tf.reduceSum as never)).code).toBe('ERR_OPTION');
+    expect(gradtapeErrorOf(() => list.map(tf.reduceSum as never)).code).toBe('ERR_OPTION');
   });
 });
 
@@ -191,7 +182,7 @@ describe('errors name the function that was called', () => {
   for (const [name, args, code, text] of cases) {
     it(`${name}: ${text}`, () => {
       const make = name === 'IndexedSlices' ? () => new (tf.IndexedSlices as new () => unknown)() : null;
-      const error = errorOf(make ?? (() => call(name, ...args)));
+      const error = gradtapeErrorOf(make ?? (() => call(name, ...args)));
       expect(error.code, error.message).toBe(code);
       expect(error.message.startsWith(`${name}: `), error.message).toBe(true);
       expect(error.message).toContain(text);
@@ -201,11 +192,11 @@ describe('errors name the function that was called', () => {
   it('tensors are made by constant(), not by new', () => {
     const Tensor = tf.Tensor as unknown as new (...args: unknown[]) => object;
     for (const args of [[], [[2], 'float32', 2, 5, null, null], [Symbol('made by gradtape'), [2], 'float32', 2]]) {
-      expect(errorOf(() => new Tensor(...args))).toMatchObject({ code: 'ERR_VALUE' });
-      expect(errorOf(() => new Tensor(...args)).message).toContain('constant(');
+      expect(gradtapeErrorOf(() => new Tensor(...args))).toMatchObject({ code: 'ERR_VALUE' });
+      expect(gradtapeErrorOf(() => new Tensor(...args)).message).toContain('constant(');
     }
     class Mine extends Tensor {}
-    expect(errorOf(() => new Mine()).code).toBe('ERR_VALUE');
+    expect(gradtapeErrorOf(() => new Mine()).code).toBe('ERR_VALUE');
   });
 });
 
@@ -231,13 +222,13 @@ describe('views and lists that cannot be read', () => {
   it('detached and out-of-bounds views are errors wherever they stand', () => {
     for (const view of [detached(), outside()]) {
       for (const value of [view, [view, view], [[view]]]) {
-        expect(errorOf(() => tf.constant(value)).code).toBe('ERR_VALUE');
-        expect(errorOf(() => call('add', x, value)).code).toBe('ERR_VALUE');
-        expect(errorOf(() => call('gather', x, value)).code).toBe('ERR_VALUE');
+        expect(gradtapeErrorOf(() => tf.constant(value)).code).toBe('ERR_VALUE');
+        expect(gradtapeErrorOf(() => call('add', x, value)).code).toBe('ERR_VALUE');
+        expect(gradtapeErrorOf(() => call('gather', x, value)).code).toBe('ERR_VALUE');
       }
-      expect(errorOf(() => tf.zeros(view)).code).toBe('ERR_SHAPE');
-      expect(errorOf(() => tf.reduceSum(x, view)).code).toBe('ERR_VALUE');
-      expect(errorOf(() => tf.transpose(x, view)).code).toBe('ERR_AXIS');
+      expect(gradtapeErrorOf(() => tf.zeros(view)).code).toBe('ERR_SHAPE');
+      expect(gradtapeErrorOf(() => tf.reduceSum(x, view)).code).toBe('ERR_VALUE');
+      expect(gradtapeErrorOf(() => tf.transpose(x, view)).code).toBe('ERR_AXIS');
     }
     expect(tf.constant(new Float32Array(0)).shape).toEqual([0]);
     expect(tf.constant([new Float32Array(0)]).shape).toEqual([1, 0]);
@@ -248,7 +239,7 @@ describe('views and lists that cannot be read', () => {
       for (const name of ['add', 'exp', 'reduceSum', 'reshape', 'gather', 'concat', 'constant', 'where', 'matmul']) {
         for (const args of [[proxy], [proxy, 1], [x, proxy], [x, x, proxy]]) {
           if (name === 'exp' && args.length > 1) continue;
-          expect(errorOf(() => call(name, ...args)).code, name).toMatch(/^ERR_/);
+          expect(gradtapeErrorOf(() => call(name, ...args)).code, name).toMatch(/^ERR_/);
         }
       }
     }
@@ -263,11 +254,11 @@ describe('checkNumerics', () => {
   it('names the op, also on known single values', () => {
     const zero = tf.constant(0);
     tf.config.checkNumerics = true;
-    expect(errorOf(() => tf.div(tf.constant(1), zero))).toMatchObject({ code: 'ERR_NUMERICS' });
-    expect(errorOf(() => tf.div(tf.constant(1), zero)).message).toMatch(/^div: the result contains Infinity/);
-    expect(errorOf(() => tf.sqrt(tf.constant(-1))).message).toMatch(/^sqrt: /);
-    expect(errorOf(() => tf.mul(3e38, 10)).message).toMatch(/^mul: /);
-    expect(errorOf(() => tf.reduceMax(tf.zeros([0]))).message).toMatch(/^reduceMax: /);
-    expect(errorOf(() => tf.log(tf.constant([0, 1]))).message).toMatch(/^log: /);
+    expect(gradtapeErrorOf(() => tf.div(tf.constant(1), zero))).toMatchObject({ code: 'ERR_NUMERICS' });
+    expect(gradtapeErrorOf(() => tf.div(tf.constant(1), zero)).message).toMatch(/^div: the result contains Infinity/);
+    expect(gradtapeErrorOf(() => tf.sqrt(tf.constant(-1))).message).toMatch(/^sqrt: /);
+    expect(gradtapeErrorOf(() => tf.mul(3e38, 10)).message).toMatch(/^mul: /);
+    expect(gradtapeErrorOf(() => tf.reduceMax(tf.zeros([0]))).message).toMatch(/^reduceMax: /);
+    expect(gradtapeErrorOf(() => tf.log(tf.constant([0, 1]))).message).toMatch(/^log: /);
   });
 });

@@ -1,23 +1,20 @@
 // Convolution and pooling: the cases of docs/semantics.md by number, TensorFlow's results (golden/convolution.json), a plain
 // reference over random windows, bits that depend on neither threads nor batch, and bad input.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import * as tf from 'gradtape';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { sizeOf } from '../../lib/base/shape.js';
 import * as native from '../../lib/engine/native.js';
 import { conv2dBackpropFilter, conv2dBackpropInput } from '../../lib/ops/convolution.js';
+import { expectClose } from '../support/close.js';
+import { readGolden } from '../support/files.js';
+import { restoreSettings } from '../support/settings.js';
 
-const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 const counted = (...shape: number[]): tf.Tensor => tf.reshape(tf.range(1, sizeOf(shape) + 1), shape);
 const list = (t: tf.Tensor | null | undefined): number[] => [...(t as tf.Tensor).dataSync()];
 
 const { isas } = tf.deviceInfo();
-const chosen = { isa: tf.config.isa, threads: tf.config.threads };
-afterEach(() => {
-  tf.config.isa = chosen.isa;
-  tf.config.threads = chosen.threads;
-});
+restoreSettings();
 
 /** The gradients of f at xs for a cotangent, or for ones. */
 function gradients(f: (...xs: tf.Tensor[]) => tf.Tensor, xs: tf.Tensor[], ct?: tf.TensorLike): (tf.Tensor | null)[] {
@@ -132,15 +129,7 @@ interface Golden {
   readonly g: (number[] | null)[];
   readonly h: (number[] | null)[];
 }
-const golden = JSON.parse(readFileSync(join(import.meta.dirname, '../golden/convolution.json'), 'utf8')) as Golden[];
-
-function near(got: readonly number[], want: readonly number[], tolerance: number): void {
-  expect(got.length).toBe(want.length);
-  got.forEach((x, i) => {
-    const y = want[i] as number;
-    if (!(Math.abs(x - y) <= tolerance * Math.max(1, Math.abs(y)))) expect.fail(`element ${i} is ${x}, not ${y}`);
-  });
-}
+const golden = readGolden<Golden[]>('convolution.json');
 
 describe('TensorFlow', () => {
   it.each(golden.map((one, i) => ({ ...one, i })))(
@@ -162,16 +151,16 @@ describe('TensorFlow', () => {
           return call(...xs);
         });
         expect(out.shape).toEqual(y[0]);
-        near(list(out), y[1], tolerance);
+        expectClose(list(out), y[1], tolerance);
         const grads = inner.gradient(out, xs, { outputGradients: cotangent }) as tf.Tensor[];
         grads.forEach((t, k) => {
-          if (g[k]) near(list(t), g[k], tolerance);
+          if (g[k]) expectClose(list(t), g[k], tolerance);
         });
         return tf.square(grads[0] as tf.Tensor).reduceSum();
       });
       const seconds = outer.gradient(total, [...xs, cotangent], { unconnectedGradients: 'zero' }) as tf.Tensor[];
       seconds.forEach((t, k) => {
-        if (h[k]) near(list(t), h[k], tolerance * 10);
+        if (h[k]) expectClose(list(t), h[k], tolerance * 10);
       });
     },
   );
@@ -390,12 +379,12 @@ describe.each(isas)('a plain reference on %s', (isa) => {
         const pool = { ksize: [r.taps, c.taps], strides: [r.stride, c.stride], padding: opts.padding as tf.nn.Padding };
         expect(list(tf.nn.maxPool2d(x.t, pool))).toEqual(taken.map((p) => x.v[p]));
         expect(list(gradients((t) => tf.nn.maxPool2d(t, pool), [x.t], g.t)[0])).toEqual(dmax);
-        near(
+        expectClose(
           list(tf.nn.avgPool2d(x.t, pool)),
           sums.map((s, q) => s / (counts[q] as number)),
           1e-6,
         );
-        near(list(gradients((t) => tf.nn.avgPool2d(t, pool), [x.t], g.t)[0]), dmean, 1e-5);
+        expectClose(list(gradients((t) => tf.nn.avgPool2d(t, pool), [x.t], g.t)[0]), dmean, 1e-5);
       }),
       { numRuns: 150 },
     );
@@ -413,11 +402,11 @@ it('a channel that no vector fills, rows longer than a block, several units: flo
     const opts = { padding: 'SAME', strides: [1, 1] } as const;
     const f64 = (t: tf.Tensor): tf.Tensor => tf.cast(t, 'float64');
     const y = tf.nn.conv2d(x, f, opts);
-    near(list(y), list(tf.nn.conv2d(f64(x), f64(f), opts)), 1e-4);
+    expectClose(list(y), list(tf.nn.conv2d(f64(x), f64(f), opts)), 1e-4);
     const df = conv2dBackpropFilter(x, f.shape, y, opts);
     const want = list(conv2dBackpropFilter(f64(x), f.shape, f64(y), opts));
     const scale = Math.max(...want.map(Math.abs));
-    near(
+    expectClose(
       list(df).map((v) => v / scale),
       want.map((v) => v / scale),
       1e-5,

@@ -1,9 +1,9 @@
 // The formulas of `expr`: how they are read, and where an error points.
-import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
 import { type ExprNode, parseExpr } from '../../lib/expr/parser.js';
+import { readGolden } from '../support/files.js';
 
 // The template's literal parts, as the tag receives them.
 function parts(strings: TemplateStringsArray, ..._holes: unknown[]): readonly string[] {
@@ -65,10 +65,7 @@ describe('parseExpr reads a formula as Python would', () => {
 });
 
 // Random formulas, each with the tree of Python's own parser (test/golden/make-expr.py).
-const golden = JSON.parse(readFileSync(new URL('../golden/expr.json', import.meta.url), 'utf8')) as {
-  parts: string[];
-  tree: string;
-}[];
+const golden = readGolden<{ parts: string[]; tree: string }[]>('expr.json');
 
 it('reads random formulas as Python does', () => {
   for (const { parts, tree } of golden) {

@@ -1,21 +1,8 @@
 // Reading and adding at indices: which axis an index belongs to, what serves as indices, and sparse gradients as tensors.
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
-
-const pending = (value: tf.TensorLike): tf.Tensor => {
-  const t = tf.convertToTensor(value);
-  return tf.stopGradient(tf.reshape(tf.stack([t]), t.shape));
-};
-const ints = (value: unknown): tf.Tensor => tf.constant(value, { dtype: 'int32' });
-
-function errorOf(fn: () => unknown): { code?: string; message: string } {
-  try {
-    fn();
-  } catch (error) {
-    return error as { code?: string; message: string };
-  }
-  throw new Error('expected an error');
-}
+import { errorOf } from '../support/errors.js';
+import { ints, pending } from '../support/tensors.js';
 
 const params = tf.constant([
   [1, 2, 3, 4],

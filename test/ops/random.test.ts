@@ -1,11 +1,10 @@
 // Random tensors: the published generator, the same numbers however they are drawn, and their distributions.
 import * as tf from 'gradtape';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { codeOf } from '../support/errors.js';
+import { restoreSettings } from '../support/settings.js';
 
-const settings = { ...tf.config };
-afterEach(() => {
-  Object.assign(tf.config, settings);
-});
+restoreSettings();
 
 // Philox4x32-10 (Salmon et al. 2011), written from its definition: four 32-bit words for a 64-bit counter.
 function philox(key: bigint, counter: bigint): number[] {
@@ -458,16 +457,6 @@ describe('arguments', () => {
 });
 
 describe('errors', () => {
-  function codeOf(fn: () => unknown): string | undefined {
-    try {
-      fn();
-    } catch (error) {
-      expect(error).toBeInstanceOf(tf.GradtapeError);
-      return (error as tf.GradtapeError).code;
-    }
-    return undefined;
-  }
-
   it('name a code', () => {
     for (const seed of [-1, 0.5, Number.NaN, 2 ** 53, '1', null]) {
       expect(

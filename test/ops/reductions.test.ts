@@ -1,12 +1,11 @@
 // Reductions and positions over any axis at the sizes where their loops are cut otherwise: against plain JavaScript, and with the same
 // bits alone or at the end of a loop, on one thread or three.
 import * as tf from 'gradtape';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { restoreSettings } from '../support/settings.js';
+import { bytesOf } from '../support/tensors.js';
 
-const settings = { ...tf.config };
-afterEach(() => {
-  Object.assign(tf.config, settings);
-});
+restoreSettings();
 
 type Triple = [number, number, number];
 type Floating = 'float32' | 'float64';
@@ -28,11 +27,6 @@ function columns([outer, length, inner]: Triple, x: tf.Tensor, f: (column: numbe
   }
   return out;
 }
-
-const bits = (t: tf.Tensor): Buffer => {
-  const data = t.dataSync();
-  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-};
 
 // [outer, rows, columns]: short rows folded, with and without a rest; strips of long ones; several panels; few rows.
 const shapes: Triple[] = [
@@ -76,12 +70,12 @@ describe('sums and extremes over rows', () => {
         for (const threads of [1, 3]) {
           tf.config.threads = threads;
           const alone = tf.reduceSum(form(), 1);
-          expect(bits(alone).equals(bits(sum))).toBe(true);
+          expect(bytesOf(alone).equals(bytesOf(sum))).toBe(true);
           const kept = form();
           const beside = [tf.reduceSum(kept, 1), tf.reduceMax(kept, 1)] as const;
           tf.evaluate(kept, ...beside);
-          expect(bits(beside[0]).equals(bits(sum))).toBe(true);
-          expect(bits(beside[1]).equals(bits(max))).toBe(true);
+          expect(bytesOf(beside[0]).equals(bytesOf(sum))).toBe(true);
+          expect(bytesOf(beside[1]).equals(bytesOf(max))).toBe(true);
         }
       }
     }

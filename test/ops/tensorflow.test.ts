@@ -1,9 +1,9 @@
 // gradtape against TensorFlow: the values and gradients of golden/ops.json, op by op, to a stated number of ULPs; where
 // they differ, tensorflow.differences.json says so and docs/differences.md says why. An entry that is not needed fails.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
+import { sizeOf } from '../../lib/base/shape.js';
+import { read, readGolden } from '../support/files.js';
 
 // ---- the golden file (golden/make-ops.py says what its fields mean) ----
 
@@ -46,9 +46,7 @@ interface Golden {
   };
 }
 
-const here = import.meta.dirname;
-const read = (path: string): string => readFileSync(join(here, path), 'utf8');
-const golden = JSON.parse(read('../golden/ops.json')) as Golden;
+const golden = readGolden<Golden>('ops.json');
 
 const asNumber = (x: number | string): number =>
   typeof x === 'number'
@@ -62,7 +60,6 @@ const asNumber = (x: number | string): number =>
 function numbersOf(stored: Numbers, size: number): number[] {
   return Array.isArray(stored) ? stored.map(asNumber) : new Array<number>(size).fill(asNumber(stored as number));
 }
-const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
 
 const arrayOf = { float32: Float32Array, float64: Float64Array, int32: Int32Array, uint8: Uint8Array } as const;
 
@@ -196,7 +193,7 @@ interface Difference {
   /** The heading of docs/differences.md that gives the reason. */
   readonly reason: string;
 }
-const differences = JSON.parse(read('../golden/tensorflow.differences.json')) as readonly Difference[];
+const differences = readGolden<readonly Difference[]>('tensorflow.differences.json');
 const used = new Set<Difference>();
 
 function isOfClass(x: number | null, name: string, dtype: string): boolean {
@@ -495,7 +492,7 @@ describe('tensorflow.differences.json', () => {
   });
 
   it('has its reasons in docs/differences.md, and all of them', () => {
-    const [, section = ''] = read('../../docs/differences.md').split(/^## /m);
+    const [, section = ''] = read('docs/differences.md').split(/^## /m);
     const headings = section.split('\n').flatMap((line) => /^### (.+)$/.exec(line)?.[1] ?? []);
     expect(headings).toEqual([...new Set(differences.map((d) => d.reason))]);
   });

@@ -1,6 +1,6 @@
 // Every public function, method and constructor, with every kind of bad value in every place: it returns, or throws an error with one
 // of the library's codes; and whatever happened, the next computation is right. New functions are tried by themselves.
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,10 +8,11 @@ import * as tf from 'gradtape';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { gradcheck } from '../../lib/gradcheck.js';
 import { registry } from '../../lib/op/op.js';
+import { filesBelow, read } from '../support/files.js';
 
 type Fn = (...args: unknown[]) => unknown;
 
-const source = readFileSync(join(import.meta.dirname, '../../lib/base/errors.ts'), 'utf8');
+const source = read('lib/base/errors.ts');
 const union = source.slice(source.indexOf('type ErrorCode'), source.indexOf(';', source.indexOf('type ErrorCode')));
 const codes = new Set(union.match(/ERR_\w+/g));
 
@@ -23,7 +24,7 @@ const matrix = (dtype: tf.DType = 'float32'): tf.Tensor =>
     ],
     dtype,
   ); // prettier-ignore
-const pending = (): tf.Tensor => tf.add(matrix(), tf.random.uniform([2, 3], { seed: 1 }));
+const drawn = (): tf.Tensor => tf.add(matrix(), tf.random.uniform([2, 3], { seed: 1 }));
 
 function revoked(target: object): unknown {
   const { proxy, revoke } = Proxy.revocable(target, {});
@@ -119,7 +120,7 @@ const bad: Record<string, () => unknown> = {
   'an int32 tensor': () => matrix('int32'),
   'a uint8 tensor': () => matrix('uint8'),
   'a bool tensor': () => matrix('bool'),
-  'a pending tensor': pending,
+  'a pending tensor': drawn,
   'an empty tensor': () => tf.zeros([0, 3]),
   'a scalar tensor': () => tf.constant(2),
   'a variable': () =>
@@ -298,12 +299,9 @@ const tuples = (name: string): (() => unknown[])[] => {
 };
 
 // Names of methods that users do not see: their comment says so, or they are not public.
-const files = readdirSync(join(import.meta.dirname, '../../lib'), { recursive: true, encoding: 'utf8' }).filter(
-  (name) => name.endsWith('.ts'),
-);
 const internals = new Set(
-  files
-    .map((name) => readFileSync(join(import.meta.dirname, '../../lib', name), 'utf8'))
+  filesBelow('lib', /\.ts$/)
+    .map(read)
     .flatMap((text) => [
       ...text.matchAll(/@internal[^*]*\*\/\s*(?:readonly |async )?(\w+)[<(]/g),
       ...text.matchAll(/^ {2}(?:private|protected)(?: readonly| async)? (\w+)/gm),

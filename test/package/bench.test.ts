@@ -3,8 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import process from 'node:process';
 import { expect, test } from 'vitest';
+import { root } from '../support/files.js';
 
 test('the figures of README.md are those of its results file', () => {
-  const script = join(import.meta.dirname, '../..', 'bench', 'readme.mjs');
+  const script = join(root, 'bench', 'readme.mjs');
   expect(() => execFileSync(process.execPath, [script, '--check'], { encoding: 'utf8', stdio: 'pipe' })).not.toThrow();
 });

@@ -1,11 +1,9 @@
 // The documents: what they link to exists, and what titles of tests quote of docs/semantics.md stands there.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import * as tf from 'gradtape';
 import { expect, test } from 'vitest';
-
-const root = join(import.meta.dirname, '../..');
-const read = (path: string): string => readFileSync(join(root, path), 'utf8');
+import { read, root } from '../support/files.js';
 
 const specification = read('docs/semantics.md');
 const headings = [...specification.matchAll(/^#{1,2} (.+)$/gm)].map(([, text]) => text as string);

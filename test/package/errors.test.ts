@@ -1,11 +1,10 @@
 // The codes of errors: the union, the page that explains them, and the library name the same ones.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as tf from 'gradtape';
 import { expect, it } from 'vitest';
+import { read, root } from '../support/files.js';
 
-const root = join(import.meta.dirname, '../..');
-const read = (name: string): string => readFileSync(join(root, name), 'utf8');
 const codesIn = (text: string, pattern: RegExp): string[] => [...text.matchAll(pattern)].map(([, code]) => code ?? '');
 
 const union = read('lib/base/errors.ts').match(/export type ErrorCode =([^;]*);/)?.[1] ?? '';

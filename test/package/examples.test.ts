@@ -4,13 +4,12 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
+import { plain } from '../support/child.js';
+import { root } from '../support/files.js';
 
-const root = join(import.meta.dirname, '../..');
 const examples = join(root, 'examples');
 const tour = join(examples, 'tour', 'main.mjs');
 const curve = join(root, 'out', 'loss-curve.svg');
-// The sanitized addon is for the sources' own tests; the examples run over dist.
-const plain = !process.env['GRADTAPE_SANITIZED'];
 
 const node = async (...args: string[]): Promise<string> =>
   (await promisify(execFile)(process.execPath, args, { cwd: root })).stdout;

@@ -6,10 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-
-const root = join(import.meta.dirname, '../..');
-// The sanitized addon needs its runtime preloaded in every process: this suite tests the package, not the addon.
-const plain = !process.env['GRADTAPE_SANITIZED'];
+import { plain } from '../support/child.js';
+import { root } from '../support/files.js';
 
 interface Packed {
   tarballs: string[];

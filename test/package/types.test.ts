@@ -7,8 +7,8 @@ import * as tf from 'gradtape';
 import newest from 'typescript';
 import oldest from 'typescript-5.4';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { root } from '../support/files.js';
 
-const root = join(import.meta.dirname, '../..');
 let folder = '';
 
 beforeAll(() => {

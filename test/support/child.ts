@@ -1,8 +1,6 @@
 // Runs a piece of CommonJS over the built library in a process of its own: for settings read at load, memory, exits.
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
-
-const root = join(import.meta.dirname, '../..');
+import { root } from './files.js';
 
 export interface Outcome {
   /** Exit code; null if a signal ended the process. */

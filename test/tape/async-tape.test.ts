@@ -3,15 +3,7 @@ import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
-
-async function errorOf(fn: () => unknown): Promise<{ code?: string; message: string }> {
-  try {
-    await fn();
-  } catch (error) {
-    return error as { code?: string; message: string };
-  }
-  throw new Error('expected an error');
-}
+import { rejectionOf } from '../support/errors.js';
 
 describe('recordAsync', () => {
   it('records across awaits', async () => {
@@ -154,7 +146,7 @@ describe('recordAsync', () => {
       return tape.gradient([y, z], v);
     });
     expect(g?.item()).toBe(6);
-    if (!persistent) expect((await errorOf(() => tape.gradient(g as tf.Tensor, v))).code).toBe('ERR_TAPE_CONSUMED');
+    if (!persistent) expect((await rejectionOf(() => tape.gradient(g as tf.Tensor, v))).code).toBe('ERR_TAPE_CONSUMED');
     const y = tape.record(() => tf.mul(v, 7));
     expect(tape.gradient(y, v)?.item(), 'the tape can record again').toBe(7);
   });
@@ -162,13 +154,13 @@ describe('recordAsync', () => {
   it('an exception or a rejection ends it', async () => {
     const x = tf.constant(3);
     const tape = new tf.GradientTape();
-    const thrown = await errorOf(() =>
+    const thrown = await rejectionOf(() =>
       tape.recordAsync(() => {
         throw new Error('mine');
       }),
     );
     expect(thrown.message).toBe('mine');
-    const rejected = await errorOf(() =>
+    const rejected = await rejectionOf(() =>
       tape.recordAsync(async () => {
         await nextTurn();
         throw new Error('late');
@@ -187,10 +179,10 @@ describe('recordAsync', () => {
     const first = tape.recordAsync(async () => {
       await nextTurn();
     });
-    expect((await errorOf(() => tape.recordAsync(async () => 1))).code).toBe('ERR_TAPE_RECORDING');
-    expect((await errorOf(() => tape.record(() => 1))).code).toBe('ERR_TAPE_RECORDING');
+    expect((await rejectionOf(() => tape.recordAsync(async () => 1))).code).toBe('ERR_TAPE_RECORDING');
+    expect((await rejectionOf(() => tape.record(() => 1))).code).toBe('ERR_TAPE_RECORDING');
     await first;
-    expect((await errorOf(() => tape.recordAsync(3 as never))).code).toBe('ERR_TAPE_RECORD');
+    expect((await rejectionOf(() => tape.recordAsync(3 as never))).code).toBe('ERR_TAPE_RECORD');
     expect(await tape.recordAsync(async () => 5)).toBe(5);
   });
 
@@ -240,7 +232,7 @@ describe('a block that is left open across an await', () => {
     expect(error?.message).toContain('recordAsync');
     expect(error?.message).toMatch(/async-tape\.test\.ts:\d+/);
     expect(leaving(block), 'once').toBeNull();
-    const asked = await errorOf(() => tape.gradient(y, x));
+    const asked = await rejectionOf(() => tape.gradient(y, x));
     expect(asked.code).toBe('ERR_TAPE_CROSSED_AWAIT');
     expect(asked.message).toMatch(/^gradient: .*async-tape\.test\.ts:\d+/);
   });
@@ -261,7 +253,7 @@ describe('a block that is left open across an await', () => {
         const tape = new tf.GradientTape({ persistent: true });
         const block = tape.enter();
         await wait();
-        const error = await errorOf(() => call(tape, v));
+        const error = await rejectionOf(() => call(tape, v));
         expect(error).toBeInstanceOf(tf.TapeError);
         expect(error.code).toBe('ERR_TAPE_CROSSED_AWAIT');
         expect(error.message).toContain(`${name}: `);
@@ -281,7 +273,7 @@ describe('a block that is left open across an await', () => {
       tf.square(v);
       await sleep(5);
     };
-    const running = errorOf(culprit);
+    const running = rejectionOf(culprit);
     await sleep(1);
     const others = new tf.Variable(4);
     expect(tf.mul(tf.square(v), x).item()).toBe(18);
@@ -296,7 +288,7 @@ describe('a block that is left open across an await', () => {
 
   it('an exception in its function is not replaced where the tape has told already', async () => {
     const v = new tf.Variable(3);
-    const heard = await errorOf(async () => {
+    const heard = await rejectionOf(async () => {
       const tape = new tf.GradientTape();
       using _ = tape.enter();
       const y = tf.square(v);
@@ -310,14 +302,14 @@ describe('a block that is left open across an await', () => {
   it('a block that is never left: an exception before it is', async () => {
     const v = new tf.Variable(3);
     const tape = new tf.GradientTape();
-    const mine = await errorOf(async () => {
+    const mine = await rejectionOf(async () => {
       tape.enter();
       throw new Error('mine');
     });
     expect(mine.message).toBe('mine');
     const y = tf.square(v); // of another request
     expect(tape.watchedVariables()).toEqual([]);
-    expect((await errorOf(() => tape.gradient(y, v))).code).toBe('ERR_TAPE_CROSSED_AWAIT');
+    expect((await rejectionOf(() => tape.gradient(y, v))).code).toBe('ERR_TAPE_CROSSED_AWAIT');
     tape[Symbol.dispose]();
     const z = tape.record(() => tf.mul(v, 5));
     expect(tape.gradient(z, v)?.item(), 'disposing of the tape cleans up').toBe(5);
@@ -385,7 +377,7 @@ describe('a block that is left open across an await', () => {
     expect(tape.watchedVariables()).toEqual([]);
     const error = leaving(block as Disposable);
     expect(error?.code).toBe('ERR_TAPE_CROSSED_AWAIT');
-    expect((await errorOf(() => tape.gradient(y as tf.Tensor, x))).code).toBe('ERR_TAPE_CROSSED_AWAIT');
+    expect((await rejectionOf(() => tape.gradient(y as tf.Tensor, x))).code).toBe('ERR_TAPE_CROSSED_AWAIT');
   });
 
   it('functions bound to an async resource run within the turn', async () => {
@@ -444,7 +436,7 @@ describe('a block that is left open across an await', () => {
       heard.push(reason);
     };
     process.on('unhandledRejection', listen);
-    const error = await errorOf(() =>
+    const error = await rejectionOf(() =>
       new tf.GradientTape().record(async () => {
         await nextTurn();
         throw new Error('later');

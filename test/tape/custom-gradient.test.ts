@@ -1,13 +1,10 @@
 // customGradient, recomputeGrad, gradPassThrough: cases 53 and 112-125 of docs/semantics.md, and their errors.
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
+import { gradtapeErrorOf } from '../support/errors.js';
+import { dense, derivative } from '../support/tape.js';
 
 type Fn = (...xs: tf.Tensor[]) => tf.Tensor;
-
-function dense(g: tf.Tensor | tf.IndexedSlices | null | undefined): tf.Tensor {
-  if (!g) throw new Error('expected a gradient, got null');
-  return g instanceof tf.IndexedSlices ? g.toTensor() : g;
-}
 
 // Gradients of f at the values, each watched.
 function gradients(f: Fn, xs: readonly tf.TensorLike[]): (unknown | null)[] {
@@ -18,28 +15,6 @@ function gradients(f: Fn, xs: readonly tf.TensorLike[]): (unknown | null)[] {
     return f(...tensors);
   });
   return tape.gradient(y, tensors).map((g) => (g === null ? null : dense(g).arraySync()));
-}
-
-// The derivative as a function, so that derivatives of it can be taken.
-function derivative(f: (x: tf.Tensor) => tf.Tensor): (x: tf.Tensor) => tf.Tensor {
-  return (x) => {
-    const tape = new tf.GradientTape();
-    const y = tape.record(() => {
-      tape.watch(x);
-      return f(x);
-    });
-    return dense(tape.gradient(y, x));
-  };
-}
-
-function errorOf(fn: () => unknown): tf.GradtapeError {
-  try {
-    fn();
-  } catch (error) {
-    expect(error).toBeInstanceOf(tf.GradtapeError);
-    return error as tf.GradtapeError;
-  }
-  throw new Error('expected an error');
 }
 
 const swapped = tf.customGradient((a: tf.Tensor, b: tf.Tensor) => ({
@@ -143,7 +118,7 @@ describe('customGradient', () => {
       const f = tf.customGradient((a: tf.Tensor) => ({ value: tf.mul(a, v), gradFn: gradFn as never }));
       const x = tf.constant(2);
       const tape = new tf.GradientTape();
-      return errorOf(() => {
+      return gradtapeErrorOf(() => {
         const y = tape.record(() => {
           tape.watch(x);
           return f(x);
@@ -176,7 +151,7 @@ describe('customGradient', () => {
         value: tf.add(a, b),
         gradFn: () => given as never,
       }));
-      const error = errorOf(() => gradients(f as Fn, [1, 2]));
+      const error = gradtapeErrorOf(() => gradients(f as Fn, [1, 2]));
       expect(error.code).toBe('ERR_CUSTOM_GRADIENT');
       expect(error.message).toMatch(/expected to return 2 gradients, but returned [0-3] instead/);
     }
@@ -339,7 +314,7 @@ describe('customGradient', () => {
   it('a gradFn without return says so; null is no gradient', () => {
     const of = (gradFn: unknown): Fn =>
       tf.customGradient((a: tf.Tensor) => ({ value: tf.neg(a), gradFn: gradFn as () => null })) as Fn;
-    const error = errorOf(() =>
+    const error = gradtapeErrorOf(() =>
       gradients(
         of((ct: tf.Tensor) => void tf.neg(ct)),
         [1],
@@ -357,13 +332,13 @@ describe('customGradient', () => {
       value: tf.add(a, b),
       gradFn: (ct) => [ct, undefined as never],
     }));
-    expect(errorOf(() => gradients(two as Fn, [1, 2])).message).toContain('argument 1');
+    expect(gradtapeErrorOf(() => gradients(two as Fn, [1, 2])).message).toContain('argument 1');
     const v = new tf.Variable(3);
     const reads = tf.customGradient((a: tf.Tensor) => ({
       value: tf.mul(a, v),
       gradFn: (ct, _: unknown) => ({ args: [ct], variables: undefined as never }),
     }));
-    expect(errorOf(() => gradients(reads as Fn, [1])).code).toBe('ERR_CUSTOM_GRADIENT');
+    expect(gradtapeErrorOf(() => gradients(reads as Fn, [1])).code).toBe('ERR_CUSTOM_GRADIENT');
   });
 
   it('an object of options is no argument to the gradient; one that holds a tensor is', () => {
@@ -458,7 +433,7 @@ describe('customGradient', () => {
   });
 
   it('refuses what is not of its form', () => {
-    expect(errorOf(() => tf.customGradient(3 as never)).code).toBe('ERR_CUSTOM_GRADIENT');
+    expect(gradtapeErrorOf(() => tf.customGradient(3 as never)).code).toBe('ERR_CUSTOM_GRADIENT');
     for (const result of [
       undefined,
       tf.constant(1),
@@ -467,10 +442,10 @@ describe('customGradient', () => {
       { value: 3, gradFn: () => 1 },
     ]) {
       const f = tf.customGradient((() => result) as never) as () => unknown;
-      expect(errorOf(() => f()).code).toBe('ERR_CUSTOM_GRADIENT');
+      expect(gradtapeErrorOf(() => f()).code).toBe('ERR_CUSTOM_GRADIENT');
     }
     const shape = tf.customGradient((x: tf.Tensor) => ({ value: tf.square(x), gradFn: () => tf.ones([3]) }));
-    expect(errorOf(() => gradients(shape as Fn, [[1, 2]])).code).toBe('ERR_CUSTOM_GRADIENT');
+    expect(gradtapeErrorOf(() => gradients(shape as Fn, [[1, 2]])).code).toBe('ERR_CUSTOM_GRADIENT');
   });
 
   it('an exception of gradFn comes out unchanged', () => {
@@ -672,8 +647,8 @@ describe('recomputeGrad runs again as it ran', () => {
   });
 
   it('refuses what is no function', () => {
-    expect(errorOf(() => tf.recomputeGrad(3 as never)).code).toBe('ERR_CUSTOM_GRADIENT');
-    expect(errorOf(() => tf.gradPassThrough(undefined as never)).code).toBe('ERR_CUSTOM_GRADIENT');
+    expect(gradtapeErrorOf(() => tf.recomputeGrad(3 as never)).code).toBe('ERR_CUSTOM_GRADIENT');
+    expect(gradtapeErrorOf(() => tf.gradPassThrough(undefined as never)).code).toBe('ERR_CUSTOM_GRADIENT');
   });
 });
 

@@ -2,16 +2,7 @@
 import * as tf from 'gradtape';
 import { gradcheck } from 'gradtape/gradcheck';
 import { describe, expect, it } from 'vitest';
-
-function errorOf(fn: () => unknown): tf.GradtapeError {
-  try {
-    fn();
-  } catch (error) {
-    expect(error).toBeInstanceOf(tf.GradtapeError);
-    return error as tf.GradtapeError;
-  }
-  throw new Error('expected an error');
-}
+import { gradtapeErrorOf } from '../support/errors.js';
 
 // x^2 whose gradient is off by `factor` at one element.
 const wrongAt = (element: number, factor: number): ((x: tf.Tensor) => tf.Tensor) =>
@@ -48,7 +39,7 @@ describe('gradcheck', () => {
 
   it('names the input and the element that is wrong', () => {
     const f = wrongAt(2, 1.01);
-    const error = errorOf(() =>
+    const error = gradtapeErrorOf(() =>
       gradcheck(
         (_, x) => f(x as tf.Tensor),
         [
@@ -65,18 +56,20 @@ describe('gradcheck', () => {
 
   it('a small error passes with a larger tolerance', () => {
     const f = wrongAt(0, 1.0001);
-    expect(errorOf(() => gradcheck((x) => f(x as tf.Tensor), [[1, 2]])).code).toBe('ERR_GRADCHECK');
+    expect(gradtapeErrorOf(() => gradcheck((x) => f(x as tf.Tensor), [[1, 2]])).code).toBe('ERR_GRADCHECK');
     expect(gradcheck((x) => f(x as tf.Tensor), [[1, 2]], { tol: 1e-3 }).worst).toMatchObject({ input: 0, index: 0 });
   });
 
   it('a gradient that is cut off is wrong, one that is not there is zero', () => {
     const cut = (x: tf.Tensor): tf.Tensor => tf.mul(x, tf.stopGradient(x));
-    expect(errorOf(() => gradcheck((x) => cut(x as tf.Tensor), [[3]])).code).toBe('ERR_GRADCHECK');
+    expect(gradtapeErrorOf(() => gradcheck((x) => cut(x as tf.Tensor), [[3]])).code).toBe('ERR_GRADCHECK');
     gradcheck((x, y) => tf.add(x as tf.Tensor, tf.floor(y as tf.Tensor)), [[1.5], [2.5]]);
   });
 
   it('a gradient of NaN is wrong', () => {
-    expect(errorOf(() => gradcheck((x) => tf.mul(tf.sqrt(x as tf.Tensor), 0), [[0, 1]])).code).toBe('ERR_GRADCHECK');
+    expect(gradtapeErrorOf(() => gradcheck((x) => tf.mul(tf.sqrt(x as tf.Tensor), 0), [[0, 1]])).code).toBe(
+      'ERR_GRADCHECK',
+    );
   });
 
   it('order 2 finds a second derivative that is wrong where the first is right', () => {
@@ -85,7 +78,9 @@ describe('gradcheck', () => {
       gradFn: (ct) => tf.mul(ct, tf.mul(tf.stopGradient(x), 2)),
     }));
     gradcheck((x) => f(x as tf.Tensor), [[1, 2]]);
-    expect(errorOf(() => gradcheck((x) => f(x as tf.Tensor), [[1, 2]], { order: 2 })).code).toBe('ERR_GRADCHECK');
+    expect(gradtapeErrorOf(() => gradcheck((x) => f(x as tf.Tensor), [[1, 2]], { order: 2 })).code).toBe(
+      'ERR_GRADCHECK',
+    );
     gradcheck((x) => tf.pow(x as tf.Tensor, 3), [[1, 2]], { order: 2 });
   });
 
@@ -103,10 +98,12 @@ describe('gradcheck', () => {
   });
 
   it('refuses what it cannot check', () => {
-    expect(errorOf(() => gradcheck(tf.exp as never, tf.ones([2]) as never)).code).toBe('ERR_NOT_A_TENSOR');
-    expect(errorOf(() => gradcheck((() => 3) as never, [[1]])).code).toBe('ERR_NOT_A_TENSOR');
-    expect(errorOf(() => gradcheck((x) => x as tf.Tensor, ['x' as never])).code).toBe('ERR_NOT_A_TENSOR');
-    expect(errorOf(() => gradcheck((x) => x as tf.Tensor, [[1]], { order: 3 as never })).code).toBe('ERR_OPTION');
+    expect(gradtapeErrorOf(() => gradcheck(tf.exp as never, tf.ones([2]) as never)).code).toBe('ERR_NOT_A_TENSOR');
+    expect(gradtapeErrorOf(() => gradcheck((() => 3) as never, [[1]])).code).toBe('ERR_NOT_A_TENSOR');
+    expect(gradtapeErrorOf(() => gradcheck((x) => x as tf.Tensor, ['x' as never])).code).toBe('ERR_NOT_A_TENSOR');
+    expect(gradtapeErrorOf(() => gradcheck((x) => x as tf.Tensor, [[1]], { order: 3 as never })).code).toBe(
+      'ERR_OPTION',
+    );
   });
 
   it('names what is wrong with its arguments', () => {
@@ -133,7 +130,7 @@ describe('gradcheck', () => {
       [[async (x: tf.Tensor) => x, [[1]]], 'ERR_NOT_A_TENSOR', 'gradcheck: f must return a Tensor, got a Promise'],
     ];
     for (const [args, code, message] of cases) {
-      const error = errorOf(() => check(...args));
+      const error = gradtapeErrorOf(() => check(...args));
       expect([error.code, error.message]).toEqual([code, expect.stringContaining(message)]);
     }
     const v = new tf.Variable(2);

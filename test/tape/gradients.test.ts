@@ -2,11 +2,12 @@
 import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { gradcheck } from 'gradtape/gradcheck';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { restoreSettings } from '../support/settings.js';
+import { dense } from '../support/tape.js';
+import { bytesOf } from '../support/tensors.js';
 
-afterEach(() => {
-  tf.config.eager = false;
-});
+restoreSettings();
 
 type Step = readonly [op: number, a: number, b: number];
 const steps = fc.array(fc.tuple(fc.nat(1000), fc.nat(1000), fc.nat(1000)), { minLength: 1, maxLength: 10 });
@@ -80,11 +81,7 @@ function run(program: readonly Step[], xs: readonly tf.Tensor[], made: (t: tf.Te
 }
 
 function bits(grads: readonly (tf.Tensor | tf.IndexedSlices | null)[]): (string | null)[] {
-  return grads.map((g) => {
-    if (g === null) return null;
-    const dense = g instanceof tf.IndexedSlices ? g.toTensor() : g;
-    return `${dense.shape}:${Buffer.from(dense.dataSync().buffer).toString('base64')}`;
-  });
+  return grads.map((g) => g && `${g.shape}:${bytesOf(dense(g)).toString('base64')}`);
 }
 
 describe('gradients of random programs', () => {

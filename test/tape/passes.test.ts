@@ -1,15 +1,7 @@
 // Passes: what a rule may ask of the tape that it runs for.
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
-
-const codeOf = (fn: () => unknown): string => {
-  try {
-    fn();
-  } catch (error) {
-    return (error as tf.GradtapeError).code;
-  }
-  return 'no error';
-};
+import { codeOf } from '../support/errors.js';
 
 describe('within its own pass', () => {
   // The gradient of x^2 f(x) with f = x, whose gradFn does something to the tape first.

@@ -1,15 +1,7 @@
 // What GradientTape takes and refuses: options, callbacks, nests, receivers, cotangents, signals; and the types of its gradients.
 import * as tf from 'gradtape';
 import { describe, expect, expectTypeOf, it } from 'vitest';
-
-function errorOf(fn: () => unknown): { code?: string; message: string; name: string } {
-  try {
-    fn();
-  } catch (error) {
-    return error as { code?: string; message: string; name: string };
-  }
-  throw new Error('expected an error');
-}
+import { errorOf } from '../support/errors.js';
 
 const x = tf.constant(2);
 

@@ -1,68 +1,15 @@
 // The tape against its specification, docs/semantics.md: numbers in titles are cases, E and W its errors and warnings.
 import * as tf from 'gradtape';
 import { describe, expect, it, vi } from 'vitest';
+import { expectClose } from '../support/close.js';
+import { errorOf } from '../support/errors.js';
+import { arrayOf, dense, type Grad, gradientOf, gradientsOf } from '../support/tape.js';
+import { f64 } from '../support/tensors.js';
 
 type Leaf = tf.Tensor | tf.Variable;
-type Grad = tf.Tensor | tf.IndexedSlices | null;
-
-function dense(g: Grad | undefined): tf.Tensor {
-  if (g === null || g === undefined) throw new Error('expected a gradient, got null');
-  return g instanceof tf.IndexedSlices ? g.toTensor() : g;
-}
-
-function arrayOf(g: Grad | undefined): unknown {
-  return dense(g).arraySync();
-}
-
-// Compares nested numbers to float32 accuracy; infinities, NaN and null exactly.
-function expectClose(got: unknown, want: unknown, tolerance = 1e-5): void {
-  const flat = (x: unknown): unknown[] => (Array.isArray(x) ? x.flatMap(flat) : [x]);
-  const shape = (x: unknown): unknown => (Array.isArray(x) ? x.map(shape) : 0);
-  expect(shape(got)).toEqual(shape(want));
-  const values = flat(got);
-  flat(want).forEach((w, i) => {
-    const v = values[i];
-    if (typeof w !== 'number' || !Number.isFinite(w)) expect(v).toEqual(w);
-    else expect(Math.abs((v as number) - w), `${v} for ${w}`).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(w)));
-  });
-}
-
-interface Options {
-  dy?: tf.TensorLike;
-  unconnected?: 'none' | 'zero';
-}
-
-// Gradients of f at the values, each watched.
-function g(f: (...xs: tf.Tensor[]) => tf.Tensor, xs: readonly tf.TensorLike[], opts: Options = {}): Grad[] {
-  const tape = new tf.GradientTape();
-  const tensors = xs.map((x) => tf.convertToTensor(x));
-  const y = tape.record(() => {
-    tape.watch(tensors);
-    return f(...tensors);
-  });
-  return tape.gradient(y, tensors, {
-    ...(opts.dy === undefined ? {} : { outputGradients: opts.dy }),
-    ...(opts.unconnected ? { unconnectedGradients: opts.unconnected } : {}),
-  }) as Grad[];
-}
-
-function g1(f: (x: tf.Tensor) => tf.Tensor, x: tf.TensorLike, opts: Options = {}): unknown {
-  return arrayOf(g(f as (...xs: tf.Tensor[]) => tf.Tensor, [x], opts)[0]);
-}
-
-function errorOf(fn: () => unknown): { code?: string; message: string; name: string } {
-  try {
-    fn();
-  } catch (error) {
-    return error as { code?: string; message: string; name: string };
-  }
-  throw new Error('expected an error');
-}
-
-const f64 = (value: unknown): tf.Tensor => tf.constant(value, { dtype: 'float64' });
 
 describe('2A tape basics', () => {
-  it('1: x x at 3', () => expect(g1((x) => tf.mul(x, x), 3)).toBe(6));
+  it('1: x x at 3', () => expect(gradientOf((x) => tf.mul(x, x), 3)).toBe(6));
 
   it('2: a variable needs no watch', () => {
     const x = new tf.Variable(3);
@@ -104,7 +51,7 @@ describe('2A tape basics', () => {
     expect(tape.gradient(target, x)?.item()).toBe(3.75);
   });
 
-  it('8: a target that is no scalar is summed', () => expect(g1((x) => tf.mul(x, [3, 4]), 2)).toBe(7));
+  it('8: a target that is no scalar is summed', () => expect(gradientOf((x) => tf.mul(x, [3, 4]), 2)).toBe(7));
 
   it('10: intermediate sources', () => {
     const x = tf.constant(3);
@@ -119,8 +66,8 @@ describe('2A tape basics', () => {
   });
 
   it('11: the target is the source, or its identity', () => {
-    expect(g1((x) => x, 5)).toBe(1);
-    expect(g1((x) => tf.identity(x), 5)).toBe(1);
+    expect(gradientOf((x) => x, 5)).toBe(1);
+    expect(gradientOf((x) => tf.identity(x), 5)).toBe(1);
   });
 
   it('13: a repeated target that no op made', () => {
@@ -168,7 +115,8 @@ describe('2A tape basics', () => {
     expect(tape.gradient([loss, x], [x], { outputGradients: [1, 2] }).map((t) => t?.item())).toEqual([4]);
   });
 
-  it('20: a cotangent goes through the identity', () => expect(g1((x) => tf.identity(x), 9, { dy: 2 })).toBe(2));
+  it('20: a cotangent goes through the identity', () =>
+    expect(gradientOf((x) => tf.identity(x), 9, { dy: 2 })).toBe(2));
 
   it('22: a repeated source gets the whole gradient each time', () => {
     const x = tf.constant(3);
@@ -252,19 +200,19 @@ describe('2A tape basics', () => {
       return [x, tf.mul(x, 2)];
     });
     expect(both.gradient(itself, x)?.arraySync()).toEqual([3, 3, 3]);
-    expect(g((a, b) => tf.mul(a as tf.Tensor, b as tf.Tensor), [1, 2]).map(arrayOf)).toEqual([2, 1]);
+    expect(gradientsOf((a, b) => tf.mul(a as tf.Tensor, b as tf.Tensor), [1, 2]).map(arrayOf)).toEqual([2, 1]);
   });
 
   it('31: integers are not differentiable', () => {
     const x = tf.constant(10, { dtype: 'int32' });
-    expect(g((t) => tf.add(t as tf.Tensor, t as tf.Tensor), [x])).toEqual([null]);
-    expect(g((t) => tf.square(tf.cast(t as tf.Tensor, 'float32')), [x])).toEqual([null]);
+    expect(gradientsOf((t) => tf.add(t as tf.Tensor, t as tf.Tensor), [x])).toEqual([null]);
+    expect(gradientsOf((t) => tf.square(tf.cast(t as tf.Tensor, 'float32')), [x])).toEqual([null]);
   });
 
   it('32: no path through argmax', () => {
     const x = tf.constant([1, 3, 2]);
-    expect(g((t) => tf.cast(tf.argmax(t as tf.Tensor), 'float32'), [x])).toEqual([null]);
-    expect(g((t) => tf.stopGradient(tf.argmax(t as tf.Tensor)), [x])).toEqual([null]);
+    expect(gradientsOf((t) => tf.cast(tf.argmax(t as tf.Tensor), 'float32'), [x])).toEqual([null]);
+    expect(gradientsOf((t) => tf.stopGradient(tf.argmax(t as tf.Tensor)), [x])).toEqual([null]);
   });
 
   it('34: an unrelated variable', () => {
@@ -284,7 +232,7 @@ describe('2A tape basics', () => {
     ).toThrow('mine');
     const x = tf.constant(1);
     const before = tf.constant(0).id;
-    expect(g1((t) => tf.mul(t, t), x)).toBe(2);
+    expect(gradientOf((t) => tf.mul(t, t), x)).toBe(2);
     expect(tf.constant(0).id).toBeGreaterThan(before);
     // The broken tape records nothing more: what is computed now is not on it.
     const y = tf.square(x);
@@ -299,7 +247,10 @@ describe('2A tape basics', () => {
   });
 
   it('41: softmax cross entropy', () => {
-    const dx = g((x) => tf.reduceMean(tf.nn.softmaxCrossEntropyWithLogits([[1, 0]], x as tf.Tensor)), [[[0, 0]]])[0];
+    const dx = gradientsOf(
+      (x) => tf.reduceMean(tf.nn.softmaxCrossEntropyWithLogits([[1, 0]], x as tf.Tensor)),
+      [[[0, 0]]],
+    )[0];
     expect(arrayOf(dx)).toEqual([[-0.5, 0.5]]);
   });
 });
@@ -417,8 +368,8 @@ describe('2B watching, variables, state, control flow', () => {
   });
 
   it('55: conditions and loops of JavaScript', () => {
-    expect(g1((x) => (tf.less(x, x).item() ? x : tf.mul(x, x)), 3)).toBe(6);
-    const doubled = g1((x) => {
+    expect(gradientOf((x) => (tf.less(x, x).item() ? x : tf.mul(x, x)), 3)).toBe(6);
+    const doubled = gradientOf((x) => {
       let t = x;
       for (let i = 1; i < 3; i++) t = tf.mul(t, 2);
       return t;
@@ -787,15 +738,15 @@ describe('2D nested tapes and higher order', () => {
 
 describe('2E unconnected sources', () => {
   it('79: a path that stopGradient cuts', () => {
-    expect(g((x) => tf.stopGradient(tf.square(x as tf.Tensor)), [2])).toEqual([null]);
-    expect(g((x) => tf.stopGradient(tf.square(x as tf.Tensor)), [2], { unconnected: 'zero' }).map(arrayOf)).toEqual([
-      0,
-    ]);
+    expect(gradientsOf((x) => tf.stopGradient(tf.square(x as tf.Tensor)), [2])).toEqual([null]);
+    expect(
+      gradientsOf((x) => tf.stopGradient(tf.square(x as tf.Tensor)), [2], { unconnected: 'zero' }).map(arrayOf),
+    ).toEqual([0]);
   });
 
   it('80: one of two results stopped', () => {
     const run = (unconnected: 'none' | 'zero'): Grad[] =>
-      g(
+      gradientsOf(
         (a, b) => {
           const [c, d] = tf.split(
             tf.concat([tf.expandDims(a as tf.Tensor, 0), tf.expandDims(b as tf.Tensor, 0)], 0),
@@ -1014,7 +965,7 @@ describe('what a tape does and does not do', () => {
   it('builds values without computing them', () => {
     const x = tf.constant([1, 2]);
     const before = tf.memory().plans;
-    const [dx] = g((t) => tf.exp(tf.sin(t as tf.Tensor)), [x]);
+    const [dx] = gradientsOf((t) => tf.exp(tf.sin(t as tf.Tensor)), [x]);
     expect(tf.memory().plans).toBe(before);
     expectClose(
       arrayOf(dx),
@@ -1023,7 +974,7 @@ describe('what a tape does and does not do', () => {
   });
 
   it('records a float64 path as float64', () => {
-    const [dx] = g((x) => tf.square(x as tf.Tensor), [f64([0.1])]);
+    const [dx] = gradientsOf((x) => tf.square(x as tf.Tensor), [f64([0.1])]);
     expect(dense(dx).dtype).toBe('float64');
     expect(arrayOf(dx)).toEqual([0.2]);
   });
@@ -1047,7 +998,7 @@ describe('what a tape does and does not do', () => {
 
   it('a chain of 100,000 ops has its gradient', () => {
     const x = f64(1);
-    const [dx] = g(
+    const [dx] = gradientsOf(
       (t) => {
         let y = t as tf.Tensor;
         for (let i = 0; i < 100_000; i++) y = tf.mul(y, i % 2 === 0 ? 2 : 0.5);
@@ -1059,7 +1010,7 @@ describe('what a tape does and does not do', () => {
   });
 
   it('a value that 1000 ops read has the sum of their cotangents', () => {
-    const dx = g1((x) => {
+    const dx = gradientOf((x) => {
       let y = tf.mul(x, 0);
       for (let i = 0; i < 1000; i++) y = tf.add(y, tf.mul(x, i));
       return y;
@@ -1077,7 +1028,7 @@ describe('2K sparse gradients and adding up', () => {
   ]);
 
   it('142: gathers multiplied', () => {
-    const dx = g1(
+    const dx = gradientOf(
       (t) =>
         tf.mul(
           tf.mul(tf.reshape(tf.gather(t, [0, 1]), [-1]), tf.reshape(tf.gather(t, [2, 3]), [-1])),
@@ -1094,7 +1045,7 @@ describe('2K sparse gradients and adding up', () => {
   });
 
   it('143: sparse and dense together', () => {
-    const dx = g1((t) => tf.mul(tf.gather(t, [0, 1]), tf.reduceSum(tf.mul(t, 2))), x);
+    const dx = gradientOf((t) => tf.mul(tf.gather(t, [0, 1]), tf.reduceSum(tf.mul(t, 2))), x);
     expect(dx).toEqual([
       [92, 92],
       [92, 92],
@@ -1104,17 +1055,17 @@ describe('2K sparse gradients and adding up', () => {
   });
 
   it('145: a sparse gradient into a dense op', () => {
-    expect(g1((t) => tf.gather(tf.add(t, 1), [0]), [1])).toEqual([1]);
+    expect(gradientOf((t) => tf.gather(tf.add(t, 1), [0]), [1])).toEqual([1]);
   });
 
   it('146: gathers', () => {
-    expect(g1((t) => tf.gather(t, [0, 0, 2]), [10, 20, 30], { dy: [1, 2, 4] })).toEqual([3, 0, 4]);
+    expect(gradientOf((t) => tf.gather(t, [0, 0, 2]), [10, 20, 30], { dy: [1, 2, 4] })).toEqual([3, 0, 4]);
     const square = [
       [1, 2],
       [3, 4],
     ];
     expect(
-      g1(
+      gradientOf(
         (t) =>
           tf.gather(t, [
             [0, 1],
@@ -1130,14 +1081,14 @@ describe('2K sparse gradients and adding up', () => {
       [1, 2, 3],
       [4, 5, 6],
     ];
-    expect(g1((t) => tf.gather(t, [2, 0, 2], { axis: 1 }), tf.zeros([2, 3]), { dy })).toEqual([
+    expect(gradientOf((t) => tf.gather(t, [2, 0, 2], { axis: 1 }), tf.zeros([2, 3]), { dy })).toEqual([
       [2, 0, 4],
       [5, 0, 10],
     ]);
   });
 
   it('a gather along axis 0 has IndexedSlices, with duplicates unsummed; other axes have not', () => {
-    const [rows] = g((t) => tf.gather(t as tf.Tensor, [3, 3]), [x]);
+    const [rows] = gradientsOf((t) => tf.gather(t as tf.Tensor, [3, 3]), [x]);
     expect(rows).toBeInstanceOf(tf.IndexedSlices);
     const slices = rows as tf.IndexedSlices;
     expect(slices.indices.arraySync()).toEqual([3, 3]);
@@ -1153,12 +1104,12 @@ describe('2K sparse gradients and adding up', () => {
       [0, 0],
       [2, 2],
     ]);
-    const [columns] = g((t) => tf.gather(t as tf.Tensor, [1], { axis: 1 }), [x]);
+    const [columns] = gradientsOf((t) => tf.gather(t as tf.Tensor, [1], { axis: 1 }), [x]);
     expect(columns).toBeInstanceOf(tf.Tensor);
   });
 
   it('two sparse gradients of one source are joined', () => {
-    const [dx] = g((t) => tf.add(tf.gather(t as tf.Tensor, [0]), tf.gather(t as tf.Tensor, [3])), [x]);
+    const [dx] = gradientsOf((t) => tf.add(tf.gather(t as tf.Tensor, [0]), tf.gather(t as tf.Tensor, [3])), [x]);
     expect((dx as tf.IndexedSlices).indices.arraySync()).toHaveLength(2);
     expect(arrayOf(dx)).toEqual([
       [1, 1],
@@ -1198,12 +1149,12 @@ describe('2L elementwise derivatives', () => {
   ];
   it.each(at)('149: %s', (_, f, x, want) => {
     expectClose(
-      g1((t) => f(t), f64(x)),
+      gradientOf((t) => f(t), f64(x)),
       want,
       1e-6,
     );
     expectClose(
-      g1((t) => f(t), x),
+      gradientOf((t) => f(t), x),
       want,
     );
   });
@@ -1231,7 +1182,7 @@ describe('2L elementwise derivatives', () => {
   });
 
   it('151: squaredDifference', () => {
-    const grads = g(
+    const grads = gradientsOf(
       (a, b) => tf.squaredDifference(a as tf.Tensor, b as tf.Tensor),
       [
         [1, 5],
@@ -1245,13 +1196,13 @@ describe('2L elementwise derivatives', () => {
   });
 
   it('152: floormod', () => {
-    expect(g((a, b) => tf.floormod(a as tf.Tensor, b as tf.Tensor), [131, 17]).map(arrayOf)).toEqual([1, -7]);
+    expect(gradientsOf((a, b) => tf.floormod(a as tf.Tensor, b as tf.Tensor), [131, 17]).map(arrayOf)).toEqual([1, -7]);
   });
 });
 
 describe('2M broadcasting', () => {
   const pull = (f: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor, a: tf.TensorLike, b: tf.TensorLike): unknown[] =>
-    g((x, y) => f(x as tf.Tensor, y as tf.Tensor), [a, b]).map(arrayOf);
+    gradientsOf((x, y) => f(x as tf.Tensor, y as tf.Tensor), [a, b]).map(arrayOf);
 
   it('154: [2, 3] + [3]', () => {
     expect(pull(tf.add, tf.zeros([2, 3]), tf.zeros([3]))).toEqual([
@@ -1315,7 +1266,7 @@ describe('2M broadcasting', () => {
     ] as const) {
       const a = numbers([...left], 1.3);
       const b = numbers([...right], 0.7);
-      const [da, db] = g((x, y) => tf.squaredDifference(x as tf.Tensor, y as tf.Tensor), [a, b]);
+      const [da, db] = gradientsOf((x, y) => tf.squaredDifference(x as tf.Tensor, y as tf.Tensor), [a, b]);
       const twice = tf.mul(tf.sub(a, b), 2);
       const axes = (t: tf.Tensor): number[] =>
         [...twice.shape.keys()].filter((d) => {
@@ -1329,7 +1280,7 @@ describe('2M broadcasting', () => {
 
   it('161: axes of 1 and of 0', () => {
     expect(pull(tf.mul, tf.fill([1, 1], 2), tf.fill([1, 1], 3))).toEqual([[[3]], [[2]]]);
-    const [a, b] = g((x, y) => tf.mul(x as tf.Tensor, y as tf.Tensor), [tf.zeros([0, 3]), tf.ones([3])]);
+    const [a, b] = gradientsOf((x, y) => tf.mul(x as tf.Tensor, y as tf.Tensor), [tf.zeros([0, 3]), tf.ones([3])]);
     expect(dense(a).shape).toEqual([0, 3]);
     expect(arrayOf(b)).toEqual([0, 0, 0]);
   });
@@ -1339,34 +1290,34 @@ describe('2N reductions', () => {
   it('163: variance and standard deviation', () => {
     const x = f64([1, 2, 3, 4]);
     expectClose(
-      g1((t) => tf.reduceVariance(t), x),
+      gradientOf((t) => tf.reduceVariance(t), x),
       [-0.75, -0.25, 0.25, 0.75],
       1e-7,
     );
     expectClose(
-      g1((t) => tf.reduceStd(t), x),
+      gradientOf((t) => tf.reduceStd(t), x),
       [-0.3354102, -0.1118034, 0.1118034, 0.3354102],
       1e-7,
     );
   });
 
   it('164: products, also with zeros', () => {
-    expect(g1((t) => tf.reduceProd(t), [2, 3, 4])).toEqual([12, 8, 6]);
+    expect(gradientOf((t) => tf.reduceProd(t), [2, 3, 4])).toEqual([12, 8, 6]);
     const x = [
       [1, 2],
       [3, 0],
     ];
-    expect(g1((t) => tf.reduceProd(t, 1), x)).toEqual([
+    expect(gradientOf((t) => tf.reduceProd(t, 1), x)).toEqual([
       [2, 1],
       [0, 3],
     ]);
-    expect(g1((t) => tf.reduceProd(t, -1), [0, 0, 5])).toEqual([0, 0, 0]);
-    expect(g1((t) => tf.reduceProd(t, -1), [0, 2, 5])).toEqual([10, 0, 0]);
+    expect(gradientOf((t) => tf.reduceProd(t, -1), [0, 0, 5])).toEqual([0, 0, 0]);
+    expect(gradientOf((t) => tf.reduceProd(t, -1), [0, 2, 5])).toEqual([10, 0, 0]);
   });
 
   it('166: the norm', () => {
     expectClose(
-      g1((t) => tf.norm(t), f64([3, -4])),
+      gradientOf((t) => tf.norm(t), f64([3, -4])),
       [0.6, -0.8],
       1e-12,
     );
@@ -1401,20 +1352,20 @@ describe('2O singular points', () => {
   ];
   it.each(one)('%s', (_, f, x, want) => {
     expectClose(
-      g1((t) => f(t), x),
+      gradientOf((t) => f(t), x),
       want,
     );
   });
 
   it('173: leakyRelu at 0 takes the slope of the left', () => {
     expectClose(
-      g1((t) => tf.nn.leakyRelu(t, { alpha: 0.2 }), [0]),
+      gradientOf((t) => tf.nn.leakyRelu(t, { alpha: 0.2 }), [0]),
       [0.2],
     );
   });
 
   it('175: sqrt at 0 with a zero cotangent', () => {
-    expect(g1((t) => tf.sqrt(t), [0], { dy: [0] })).toEqual([Number.NaN]);
+    expect(gradientOf((t) => tf.sqrt(t), [0], { dy: [0] })).toEqual([Number.NaN]);
   });
 
   const powers: [string, number, number, [number, number]][] = [
@@ -1425,9 +1376,11 @@ describe('2O singular points', () => {
   ];
   it.each(powers)('%s at (%d, %d)', (_, x, y, want) => {
     const pow = (a: tf.Tensor, b: tf.Tensor): tf.Tensor => tf.pow(a, b);
-    expect(g((a, b) => pow(a as tf.Tensor, b as tf.Tensor), [x, y]).map((t) => dense(t).item() + 0)).toEqual(want);
+    expect(gradientsOf((a, b) => pow(a as tf.Tensor, b as tf.Tensor), [x, y]).map((t) => dense(t).item() + 0)).toEqual(
+      want,
+    );
     // As vectors, where the exponent is no mere number.
-    const grads = g(
+    const grads = gradientsOf(
       (a, b) => pow(a as tf.Tensor, b as tf.Tensor),
       [
         [x, 1],
@@ -1436,12 +1389,12 @@ describe('2O singular points', () => {
     );
     expect(grads.map((t) => (dense(t).dataSync()[0] as number) + 0)).toEqual(want);
     // And with the exponent a constant.
-    expect((g1((a) => tf.pow(a, y), x) as number) + 0).toBe(want[0]);
+    expect((gradientOf((a) => tf.pow(a, y), x) as number) + 0).toBe(want[0]);
   });
 
   it('185: reduceMax of a matrix of equals', () => {
     expectClose(
-      g1(
+      gradientOf(
         (t) => tf.reduceMax(t),
         [
           [2, 2],
@@ -1456,7 +1409,7 @@ describe('2O singular points', () => {
   });
 
   it('188: of equals, maximum and minimum take the first', () => {
-    const max = g(
+    const max = gradientsOf(
       (a, b) => tf.maximum(a as tf.Tensor, b as tf.Tensor),
       [
         [1, 2, 3],
@@ -1467,7 +1420,7 @@ describe('2O singular points', () => {
       [0, 1, 1],
       [1, 0, 0],
     ]);
-    const min = g(
+    const min = gradientsOf(
       (a, b) => tf.minimum(a as tf.Tensor, b as tf.Tensor),
       [
         [1, 2, 3],
@@ -1482,12 +1435,12 @@ describe('2O singular points', () => {
 
   it('197: where differentiates both branches; the double where cures it', () => {
     const naive = (x: tf.Tensor): tf.Tensor => tf.where(tf.greater(x, 0), tf.sqrt(x), 0);
-    expect(g1(naive, 0)).toBe(Number.NaN);
+    expect(gradientOf(naive, 0)).toBe(Number.NaN);
     const cured = (x: tf.Tensor): tf.Tensor => {
       const inside = tf.greater(x, 0);
       return tf.where(inside, tf.sqrt(tf.where(inside, x, 1)), 0);
     };
-    expect(g1(cured, 0)).toBe(0);
+    expect(gradientOf(cured, 0)).toBe(0);
   });
 
   it.each([
@@ -1496,17 +1449,17 @@ describe('2O singular points', () => {
     ['round', tf.round],
     ['floordiv', (x: tf.Tensor) => tf.floordiv(x, 2)],
   ])('200: %s is unconnected', (_, f) => {
-    expect(g((x) => f(x as tf.Tensor), [[0.5, 1.5]])).toEqual([null]);
+    expect(gradientsOf((x) => f(x as tf.Tensor), [[0.5, 1.5]])).toEqual([null]);
   });
 });
 
 describe('2P shape and index ops', () => {
   it('220: pad', () => {
-    expect(g1((t) => tf.pad(t, [[1, 2]]), [5, 6], { dy: [9, 1, 2, 9, 9] })).toEqual([1, 2]);
+    expect(gradientOf((t) => tf.pad(t, [[1, 2]]), [5, 6], { dy: [9, 1, 2, 9, 9] })).toEqual([1, 2]);
   });
 
   it('223: a part of a split that nobody used has zeros', () => {
-    expect(g1((t) => tf.square(tf.split(t, 2)[0] as tf.Tensor), [1, 2, 3, 4])).toEqual([2, 4, 0, 0]);
+    expect(gradientOf((t) => tf.square(tf.split(t, 2)[0] as tf.Tensor), [1, 2, 3, 4])).toEqual([2, 4, 0, 0]);
   });
 
   it('224: movers are undone by their gradients', () => {
@@ -1526,24 +1479,24 @@ describe('2P shape and index ops', () => {
     ];
     for (const move of movers) {
       // With the moved values as cotangent, the gradient must be the values where they were.
-      expect(g1(move, x, { dy: move(x) })).toEqual(x.arraySync());
+      expect(gradientOf(move, x, { dy: move(x) })).toEqual(x.arraySync());
     }
     const cube = tf.reshape(tf.range(24), [2, 3, 4]);
-    expect(g1((t) => tf.transpose(t, [2, 0, 1]), cube, { dy: tf.transpose(cube, [2, 0, 1]) })).toEqual(
+    expect(gradientOf((t) => tf.transpose(t, [2, 0, 1]), cube, { dy: tf.transpose(cube, [2, 0, 1]) })).toEqual(
       cube.arraySync(),
     );
   });
 
   it('226: casts', () => {
-    const [dx] = g((t) => tf.square(tf.cast(t as tf.Tensor, 'float64')), [[1, 2]]);
+    const [dx] = gradientsOf((t) => tf.square(tf.cast(t as tf.Tensor, 'float64')), [[1, 2]]);
     expect(dense(dx).dtype).toBe('float32');
     expect(arrayOf(dx)).toEqual([2, 4]);
-    expect(g((t) => tf.cast(tf.cast(t as tf.Tensor, 'int32'), 'float32'), [[1, 2]])).toEqual([null]);
+    expect(gradientsOf((t) => tf.cast(tf.cast(t as tf.Tensor, 'int32'), 'float32'), [[1, 2]])).toEqual([null]);
   });
 
   it('227: oneHot and argmax are unconnected', () => {
-    expect(g((t) => tf.oneHot(tf.cast(t as tf.Tensor, 'int32'), 3), [[1, 2]])).toEqual([null]);
-    expect(g((t) => tf.cast(tf.argmin(t as tf.Tensor), 'float32'), [[1, 2]])).toEqual([null]);
+    expect(gradientsOf((t) => tf.oneHot(tf.cast(t as tf.Tensor, 'int32'), 3), [[1, 2]])).toEqual([null]);
+    expect(gradientsOf((t) => tf.cast(tf.argmin(t as tf.Tensor), 'float32'), [[1, 2]])).toEqual([null]);
   });
 });
 
@@ -1629,7 +1582,7 @@ describe('2Q linear algebra', () => {
     ],
   ];
   it.each(flags)('%s', (_, operands, opts, want) => {
-    const grads = g((x, y) => tf.matmul(x as tf.Tensor, y as tf.Tensor, opts), operands);
+    const grads = gradientsOf((x, y) => tf.matmul(x as tf.Tensor, y as tf.Tensor, opts), operands);
     expect(grads.map(arrayOf)).toEqual(want);
   });
 });
@@ -1644,7 +1597,7 @@ describe('2R losses', () => {
     const loss = tf.nn.sparseSoftmaxCrossEntropyWithLogits(labels, logits);
     // e^1..e^4: label 0 has -log(softmax) 3.4401897.
     expectClose(loss.arraySync(), [1.3862944, 3.4401897]);
-    const dx = g1((x) => tf.nn.sparseSoftmaxCrossEntropyWithLogits(labels, x), logits) as number[][];
+    const dx = gradientOf((x) => tf.nn.sparseSoftmaxCrossEntropyWithLogits(labels, x), logits) as number[][];
     expectClose(dx[1], [-0.9679414, 0.0871443, 0.2368828, 0.6439143]);
   });
 
@@ -1652,16 +1605,16 @@ describe('2R losses', () => {
     const x = [0, 0, 0, -100, 100];
     const z = [0, 1, 0.5, 1, 0];
     expectClose(
-      g1((t) => tf.nn.sigmoidCrossEntropyWithLogits(z, t), x),
+      gradientOf((t) => tf.nn.sigmoidCrossEntropyWithLogits(z, t), x),
       [0.5, -0.5, 0, -1, 1],
     );
   });
 
   it('262: the gradient of a bias sums over all but its channel', () => {
     const x = tf.zeros([2, 3, 4]);
-    const grads = g((t, b) => tf.nn.biasAdd(t as tf.Tensor, b as tf.Tensor), [x, tf.zeros([4])]);
+    const grads = gradientsOf((t, b) => tf.nn.biasAdd(t as tf.Tensor, b as tf.Tensor), [x, tf.zeros([4])]);
     expect(arrayOf(grads[1])).toEqual([6, 6, 6, 6]);
-    const first = g(
+    const first = gradientsOf(
       (t, b) => tf.nn.biasAdd(t as tf.Tensor, b as tf.Tensor, { dataFormat: 'NCHW' }),
       [x, tf.zeros([3])],
     );
@@ -1801,7 +1754,7 @@ describe('errors of the catalogue', () => {
 
   it('a number seeds a float64 target in its own dtype', () => {
     const t = f64(3);
-    const [dx] = g((u) => tf.square(u as tf.Tensor), [t], { dy: 0.1 });
+    const [dx] = gradientsOf((u) => tf.square(u as tf.Tensor), [t], { dy: 0.1 });
     expect(dense(dx).dtype).toBe('float64');
     expect(arrayOf(dx)).toBe(0.1 * 6);
   });
@@ -1843,7 +1796,7 @@ describe('warnings, once each', () => {
 
   it('W1: watching what is not floating', () => {
     const x = tf.constant(1, { dtype: 'int32' });
-    for (let i = 0; i < 2; i++) g((t) => tf.add(t as tf.Tensor, 1), [x]);
+    for (let i = 0; i < 2; i++) gradientsOf((t) => tf.add(t as tf.Tensor, 1), [x]);
     expect(heard('GRADTAPE_WATCH_DTYPE')).toHaveLength(1);
     expect(heard('GRADTAPE_WATCH_DTYPE')[0]).toContain('The dtype of the watched tensor must be floating');
   });

@@ -1,8 +1,8 @@
 // Losses beside Keras' (golden/losses.json): values, gradients, reductions, and what is refused.
-import { readFileSync } from 'node:fs';
 import * as tf from 'gradtape';
 import { gradcheck } from 'gradtape/gradcheck';
 import { describe, expect, it } from 'vitest';
+import { readGolden } from '../support/files.js';
 
 type Nested = number | Nested[];
 interface Case {
@@ -12,7 +12,7 @@ interface Case {
   readonly options: object;
   readonly value: Nested;
 }
-const golden = JSON.parse(readFileSync(new URL('../golden/losses.json', import.meta.url), 'utf8')) as { cases: Case[] };
+const golden = readGolden<{ cases: Case[] }>('losses.json');
 
 const loss = (name: string): ((...args: unknown[]) => tf.Tensor) =>
   (tf.losses as unknown as Record<string, (...args: unknown[]) => tf.Tensor>)[name] as never;

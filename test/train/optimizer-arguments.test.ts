@@ -1,21 +1,12 @@
 // What optimizers take and refuse: options, learning rates, pairs and nests; and that what is refused changes nothing.
 import * as tf from 'gradtape';
 import { describe, expect, it, vi } from 'vitest';
+import { gradtapeErrorOf } from '../support/errors.js';
 
 vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
 
 const { SGD, Adam, AdamW } = tf.optimizers;
 type Optimizer = tf.optimizers.Optimizer;
-
-function errorOf(fn: () => unknown): tf.GradtapeError {
-  try {
-    fn();
-  } catch (error) {
-    expect(error).toBeInstanceOf(tf.GradtapeError);
-    return error as tf.GradtapeError;
-  }
-  throw new Error('expected an error');
-}
 
 /** The value after steps of gradient 1 from 0. */
 function valueAfter(optimizer: Optimizer, steps = 1): number {
@@ -61,7 +52,7 @@ describe('options', () => {
       [() => new SGD({ clipnorm: 1, globalClipnorm: 1 }), 'only one of clipnorm and globalClipnorm'],
     ];
     for (const [make, message] of cases) {
-      const error = errorOf(make);
+      const error = gradtapeErrorOf(make);
       expect([error.code, error.message]).toEqual(['ERR_OPTION', expect.stringContaining(message)]);
     }
   });
@@ -79,21 +70,21 @@ describe('options', () => {
   ];
   it.each(bad)('%o is refused', (opts, name) => {
     for (const Kind of [SGD, Adam, AdamW]) {
-      const error = errorOf(() => new Kind(opts as never));
+      const error = gradtapeErrorOf(() => new Kind(opts as never));
       expect([error.code, error.message]).toEqual(['ERR_OPTION', expect.stringContaining(`${name} must be`)]);
     }
   });
 
   it('so are those of one optimizer', () => {
-    for (const momentum of [-0.1, 1.5, nan, '1', null]) errorOf(() => new SGD({ momentum } as never));
-    for (const nesterov of [1, 'yes', null]) errorOf(() => new SGD({ nesterov } as never));
+    for (const momentum of [-0.1, 1.5, nan, '1', null]) gradtapeErrorOf(() => new SGD({ momentum } as never));
+    for (const nesterov of [1, 'yes', null]) gradtapeErrorOf(() => new SGD({ nesterov } as never));
     for (const beta of [-0.1, 1, 1.5, nan, '1', null]) {
-      errorOf(() => new Adam({ beta1: beta } as never));
-      errorOf(() => new Adam({ beta2: beta } as never));
+      gradtapeErrorOf(() => new Adam({ beta1: beta } as never));
+      gradtapeErrorOf(() => new Adam({ beta2: beta } as never));
     }
-    for (const epsilon of [-1, nan, '1', null]) errorOf(() => new Adam({ epsilon } as never));
+    for (const epsilon of [-1, nan, '1', null]) gradtapeErrorOf(() => new Adam({ epsilon } as never));
     for (const value of [null, '0.1', true, [], 1n, Symbol('s'), new Map(), new Date(), nan, -1, tf.ones([2])]) {
-      expect(errorOf(() => new SGD(value as never)).code, String(value)).toBe('ERR_OPTION');
+      expect(gradtapeErrorOf(() => new SGD(value as never)).code, String(value)).toBe('ERR_OPTION');
     }
   });
 });
@@ -129,14 +120,16 @@ describe('learning rates', () => {
     for (const told of [undefined, Number.NaN, -1, Infinity, '0.1', null, tf.ones([2]), Promise.resolve(1), {}]) {
       const optimizer = make();
       optimizer.learningRate = () => told as never;
-      const error = errorOf(() => optimizer.applyGradients([[tf.constant([1, 1]), v]]));
+      const error = gradtapeErrorOf(() => optimizer.applyGradients([[tf.constant([1, 1]), v]]));
       expect([error.code, error.message]).toEqual(['ERR_OPTION', expect.stringContaining('learningRate(0) returned')]);
       expect([optimizer.iterations, optimizer.variables.length, v.value().arraySync()]).toEqual([0, 1, [1, 2]]);
-      expect(errorOf(() => (optimizer.learningRate = told as never)).code).toBe('ERR_OPTION');
+      expect(gradtapeErrorOf(() => (optimizer.learningRate = told as never)).code).toBe('ERR_OPTION');
     }
     const nan = make();
     nan.learningRate = new tf.Variable(0).div(0) as tf.Tensor;
-    expect(errorOf(() => nan.applyGradients([[tf.constant([1, 1]), v]])).message).toContain('learningRate is NaN');
+    expect(gradtapeErrorOf(() => nan.applyGradients([[tf.constant([1, 1]), v]])).message).toContain(
+      'learningRate is NaN',
+    );
     const thrower = make();
     thrower.learningRate = () => {
       throw new RangeError('mine');
@@ -236,8 +229,8 @@ describe('slots and steps', () => {
     const adam = new Adam();
     adam.minimize(() => tf.reduceSum(b), [a, b]);
     expect(names(adam)).toEqual(want);
-    expect(errorOf(() => adam.build([tf.ones([1])] as never)).code).toBe('ERR_NOT_A_TENSOR');
-    expect(errorOf(() => adam.build([new tf.Variable([1], { dtype: 'int32' })])).code).toBe('ERR_DTYPE');
+    expect(gradtapeErrorOf(() => adam.build([tf.ones([1])] as never)).code).toBe('ERR_NOT_A_TENSOR');
+    expect(gradtapeErrorOf(() => adam.build([new tf.Variable([1], { dtype: 'int32' })])).code).toBe('ERR_DTYPE');
   });
 
   it('iterations is a number, and a variable that a checkpoint may restore', () => {
@@ -264,10 +257,10 @@ describe('slots and steps', () => {
     restored.iterations = 2;
     expect(steps.value().item()).toBe(2);
     for (const bad of [-1, 0.5, Number.NaN, '1', null, undefined]) {
-      expect(errorOf(() => (restored.iterations = bad as never)).code).toBe('ERR_OPTION');
+      expect(gradtapeErrorOf(() => (restored.iterations = bad as never)).code).toBe('ERR_OPTION');
     }
     steps.assign(-1);
-    expect(errorOf(() => restored.applyGradients([[g, w]])).message).toContain("'iterations' is -1");
+    expect(gradtapeErrorOf(() => restored.applyGradients([[g, w]])).message).toContain("'iterations' is -1");
   });
 });
 
@@ -374,7 +367,7 @@ describe('gradients and variables', () => {
         [[cyclic, cyclic], 'ERR_NESTING', 'contain itself'],
       ];
       for (const [args, code, message] of cases) {
-        const error = errorOf(() => apply(...args));
+        const error = gradtapeErrorOf(() => apply(...args));
         expect([error.code, error.message]).toEqual([code, expect.stringContaining(message)]);
         expect(error.message).toMatch(/^(SGD|Adam|AdamW)\.applyGradients: /);
       }
@@ -395,7 +388,7 @@ describe('gradients and variables', () => {
     }
     const optimizer = new Broken();
     const v = new tf.Variable([1, 2]);
-    expect(errorOf(() => optimizer.applyGradients([[tf.ones([2]), v]])).code).toBe('ERR_SHAPE');
+    expect(gradtapeErrorOf(() => optimizer.applyGradients([[tf.ones([2]), v]])).code).toBe('ERR_SHAPE');
     expect([optimizer.iterations, optimizer.variables.length]).toEqual([0, 1]);
   });
 
@@ -413,15 +406,15 @@ describe('gradients and variables', () => {
       [[loss, new Dense()], 'ERR_NOT_A_TENSOR', 'trainableVariables(object)'],
     ];
     for (const [args, code, message] of cases) {
-      const error = errorOf(() => minimize(...args));
+      const error = gradtapeErrorOf(() => minimize(...args));
       expect([error.code, error.message]).toEqual([code, expect.stringContaining(message)]);
       expect(error.message).toMatch(/^Adam\.minimize: /);
     }
     expect(loss).not.toHaveBeenCalled();
-    expect(errorOf(() => minimize(() => 3, [v])).message).toContain('lossFn returned 3');
-    expect(errorOf(() => minimize(() => undefined, v)).code).toBe('ERR_NOT_A_TENSOR');
-    expect(errorOf(() => minimize(async () => tf.square(v), v)).code).toBe('ERR_TAPE_ASYNC');
-    expect(errorOf(() => minimize(() => tf.ones([2]), v)).code).toBe('ERR_UNCONNECTED');
+    expect(gradtapeErrorOf(() => minimize(() => 3, [v])).message).toContain('lossFn returned 3');
+    expect(gradtapeErrorOf(() => minimize(() => undefined, v)).code).toBe('ERR_NOT_A_TENSOR');
+    expect(gradtapeErrorOf(() => minimize(async () => tf.square(v), v)).code).toBe('ERR_TAPE_ASYNC');
+    expect(gradtapeErrorOf(() => minimize(() => tf.ones([2]), v)).code).toBe('ERR_UNCONNECTED');
     expect(optimizer.iterations).toBe(0);
   });
 
@@ -439,12 +432,12 @@ describe('gradients and variables', () => {
     const { applyGradients, minimize, build } = SGD.prototype;
     for (const self of [undefined, null, {}, 3, Object.create(SGD.prototype)]) {
       for (const fn of [applyGradients, minimize, build] as ((...args: unknown[]) => unknown)[]) {
-        expect(errorOf(() => fn.call(self, [])).code).toBe('ERR_RECEIVER');
+        expect(gradtapeErrorOf(() => fn.call(self, [])).code).toBe('ERR_RECEIVER');
       }
       for (const name of ['iterations', 'learningRate', 'variables']) {
         const of = Object.getOwnPropertyDescriptor(tf.optimizers.Optimizer.prototype, name);
-        expect(errorOf(() => of?.get?.call(self)).code).toBe('ERR_RECEIVER');
-        if (of?.set) expect(errorOf(() => of.set?.call(self, 1)).code).toBe('ERR_RECEIVER');
+        expect(gradtapeErrorOf(() => of?.get?.call(self)).code).toBe('ERR_RECEIVER');
+        if (of?.set) expect(gradtapeErrorOf(() => of.set?.call(self, 1)).code).toBe('ERR_RECEIVER');
       }
     }
   });

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { describe, expect, it, vi } from 'vitest';
+import { expectClose } from '../support/close.js';
 
 type Vector = number[];
 
@@ -21,14 +22,6 @@ function run(optimizer: tf.optimizers.Optimizer, steps: number, dtype: tf.DType 
   }
   expect(optimizer.iterations).toBe(steps);
   return [...v.value().dataSync()];
-}
-
-function expectClose(got: Vector, want: Vector, tolerance = 1e-14): void {
-  expect(got).toHaveLength(want.length);
-  got.forEach((g, i) => {
-    const w = want[i] as number;
-    expect(Math.abs(g - w), `${g} for ${w}`).toBeLessThanOrEqual(tolerance * Math.max(1, Math.abs(w)));
-  });
 }
 
 // Keras' update of one number: (w, g, step, state) -> w.
