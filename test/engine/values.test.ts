@@ -1034,6 +1034,26 @@ describe('fill, pad and where', () => {
     }
     expect(tf.where(3).shape).toEqual([1, 0]);
   });
+
+  it('where of a condition alone: the indices of what is true', () => {
+    expect(
+      tf
+        .where([
+          [true, false],
+          [true, true],
+        ])
+        .arraySync(),
+    ).toEqual([
+      [0, 0],
+      [1, 0],
+      [1, 1],
+    ]);
+    expect(tf.where(tf.constant([0, 2, -1])).dataSync()).toEqual(Int32Array.of(1, 2));
+    expect(tf.where([false]).shape).toEqual([0, 1]);
+    expect(tf.where(true).shape).toEqual([1, 0]);
+    expect(tf.where([true]).dtype).toBe('int32');
+    expect(errorOf(() => (tf.where as (c: boolean, x: number) => tf.Tensor)(true, 1)).code).toBe('ERR_OPTION');
+  });
 });
 
 describe('tile', () => {

@@ -1,6 +1,6 @@
 // Reading and adding at indices: which axis an index belongs to, what serves as indices, and sparse gradients as tensors.
 import * as tf from 'gradtape';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { errorOf } from '../support/errors.js';
 import { ints, pending } from '../support/tensors.js';
 
@@ -317,4 +317,15 @@ describe('IndexedSlices', () => {
     expect((outer.gradient([g], x, { outputGradients: [[1, 1, 10]] }) as tf.Tensor).arraySync()).toEqual([6, 0, 360]);
     expect((outer.gradient(squares, x) as tf.Tensor).arraySync()).toEqual([36, 0, 3888]);
   });
+});
+
+it('a large sparse gradient warns before it is made dense', () => {
+  const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+  const slices = new tf.IndexedSlices(tf.ones([1]), tf.constant([0], { dtype: 'int32' }), [1e8]);
+  slices.toTensor();
+  slices.toTensor();
+  expect(warn.mock.calls.map(([text]) => text)).toEqual([
+    'Converting sparse IndexedSlices to a dense Tensor with 100000000 elements. This may consume a large amount of memory.',
+  ]);
+  warn.mockRestore();
 });

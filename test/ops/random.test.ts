@@ -1,7 +1,7 @@
 // Random tensors: the published generator, the same numbers however they are drawn, and their distributions.
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
-import { codeOf } from '../support/errors.js';
+import { codeOf, errorOf } from '../support/errors.js';
 import { restoreSettings } from '../support/settings.js';
 
 restoreSettings();
@@ -472,5 +472,51 @@ describe('errors', () => {
     expect(codeOf(() => tf.random.normal([2], { dtype: 'int32' }))).toBe('ERR_DTYPE');
     expect(codeOf(() => tf.random.shuffle(1))).toBe('ERR_SHAPE');
     expect(codeOf(() => tf.random.categorical([1], 2))).toBe('ERR_SHAPE');
+  });
+
+  it('an interval too wide for its dtype', () => {
+    expect(errorOf(() => tf.random.uniform([2], { minval: -3e38, maxval: 3e38 })).code).toBe('ERR_OPTION');
+  });
+});
+
+describe('bounds and parameters', () => {
+  it.each(['float32', 'float64'] as const)('uniform stays below maxval where the sum rounds up, %s', (dtype) => {
+    const width = dtype === 'float32' ? 2 ** -20 : 2 ** -48;
+    const values = tf.random.uniform([10_000], { dtype, minval: 8, maxval: 8 + width, seed: 1 }).dataSync();
+    expect(Math.max(...values)).toBeLessThan(8 + width);
+    expect(Math.min(...values)).toBe(8);
+  });
+
+  it('uniform integers stay below maxval', () => {
+    // The number 1467 of this seed is 1 - 1.02e-7: added to 2^31 - 2 as a double it would round up to maxval.
+    const values = tf.random.uniform([1500], { dtype: 'int32', minval: 2 ** 31 - 2, maxval: 2 ** 31 - 1, seed: 707 });
+    expect(new Set(values.dataSync())).toEqual(new Set([2 ** 31 - 2]));
+  });
+
+  it('is differentiable with respect to its parameters', () => {
+    const mean = new tf.Variable(1);
+    const stddev = new tf.Variable([2, 3]);
+    const tape = new tf.GradientTape();
+    const x = tape.record(() => tf.random.normal([4, 2], { mean, stddev, seed: 5 }));
+    const z = tf.random.normal([4, 2], { seed: 5 });
+    const [dMean, dStddev] = tape.gradient(x, [mean, stddev]);
+    expect(dMean?.item()).toBe(8);
+    expect(dStddev?.arraySync()).toEqual(tf.reduceSum(z, 0).arraySync());
+
+    const low = new tf.Variable(-1);
+    const again = new tf.GradientTape();
+    const u = again.record(() => tf.random.uniform([8], { minval: low, maxval: 3, seed: 5 }));
+    const unit = tf.random.uniform([8], { seed: 5 });
+    expect(u.arraySync()).toEqual(unit.mul(4).sub(1).arraySync());
+    expect(again.gradient(u, low)?.item()).toBeCloseTo(8 - tf.reduceSum(unit).item(), 5);
+  });
+});
+
+describe('dropout', () => {
+  it('dropout with one fate for each row', () => {
+    const kept = tf.nn.dropout(tf.ones([50, 3]), 0.5, { seed: 2, noiseShape: [null, 1] });
+    const rows = new Set((kept.arraySync() as number[][]).map((r) => r.join()));
+    expect([...rows].sort()).toEqual(['0,0,0', '2,2,2']);
+    expect(errorOf(() => tf.nn.dropout(tf.ones([4, 3]), 0.5, { noiseShape: [2, 1] })).code).toBe('ERR_SHAPE');
   });
 });

@@ -3,7 +3,7 @@ import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises';
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
-import { rejectionOf } from '../support/errors.js';
+import { errorOf, rejectionOf } from '../support/errors.js';
 
 describe('recordAsync', () => {
   it('records across awaits', async () => {
@@ -204,6 +204,22 @@ describe('recordAsync', () => {
     all.forEach((g, k) => {
       expect(g).toEqual([2 * k * k, 4 * k * k, 6 * k * k]);
     });
+  });
+
+  it('stopRecording of an async function', async () => {
+    const x = tf.constant(2);
+    const tape = new tf.GradientTape();
+    const refused = tape.recordAsync(async () => {
+      tape.watch(x);
+      return tape.stopRecording(async () => {
+        await null;
+        return x.mul(x);
+      });
+    });
+    await expect(refused).rejects.toMatchObject({ code: 'ERR_TAPE_ASYNC' });
+    // Pausing is over, and the tape can go on.
+    const y = tape.record(() => x.mul(3));
+    expect(tape.gradient(y, x)?.item()).toBe(3);
   });
 });
 
@@ -446,5 +462,13 @@ describe('a block that is left open across an await', () => {
     await sleep(5);
     process.off('unhandledRejection', listen);
     expect(heard).toEqual([]);
+  });
+
+  it('watch in a block that was left open across an await', async () => {
+    const tape = new tf.GradientTape();
+    const block = tape.enter();
+    await null;
+    expect(errorOf(() => tape.watch(tf.constant(1))).code).toBe('ERR_TAPE_CROSSED_AWAIT');
+    block[Symbol.dispose]();
   });
 });
