@@ -1,25 +1,6 @@
-// Memory that is given back, memory that runs out, workers and copies that end: each in a process of its own, over dist. And what is
-// too large for a word of the program.
+// Memory: what goes back, what runs out, what loops and tapes keep; each in a process of its own, over dist.
 import { describe, expect, it } from 'vitest';
-import * as tf from '../../lib/index.js';
-import { jsonOf, plain, runChild } from '../support/child.js';
-
-const helpers = `
-  const loader = module; // keeps its children; later the name is another's
-  const { readFileSync } = require('node:fs');
-  const MB = 2 ** 20, rss = () => process.memoryUsage().rss / MB;
-  const status = (name) => Number(new RegExp(name + ':\\\\s+(\\\\d+)').exec(readFileSync('/proc/self/status', 'utf8'))[1]);
-  const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-  const codeOf = (f) => { try { f(); return 'computed'; } catch (e) { return e.code ?? e.stack; } };
-  const codeOfAsync = async (f) => { try { await f(); return 'computed'; } catch (e) { return e.code ?? e.stack; } };
-  // What the process may have beside what it has; 0: anything.
-  const limit = (mb) => require('node:child_process').execFileSync('prlimit',
-    ['--pid', String(process.pid), '--as=' + (mb ? status('VmSize') * 1024 + mb * MB : 'unlimited') + ':unlimited']);`;
-
-const child = async <T>(code: string, env: Record<string, string> = {}, flags: string[] = []): Promise<T> =>
-  jsonOf<T>(await runChild(`${helpers}\n(async () => { ${code} })();`, env, flags));
-
-const linux = plain && process.platform === 'linux';
+import { child, jsonOf, linux, plain, runChild } from '../support/child.js';
 
 describe.runIf(linux)('memory goes back', () => {
   it('of one large evaluation, after a rest or for the asking', async () => {
@@ -165,89 +146,180 @@ describe.runIf(linux)('memory that runs out', () => {
   });
 });
 
-describe.runIf(plain)('workers', () => {
-  it('that are ended while they compute, many times, take nobody with them', async () => {
-    const outcome = await child<number[]>(
-      `
-      const { Worker } = require('node:worker_threads');
-      const kinds = [
-        'const a = tf.random.normal([300, 300]); const go = () => { tf.matmul(a, tf.mul(a, Math.random())).data().then(go); }; go(); go(); go();',
-        'for (let i = 0; ; i++) { tf.add(tf.ones([50, 50]), i).dataSync(); if (i % 10 === 0) tf.memory(); if (i % 100 === 0) tf.config.threads = 1 + (i / 100) % 3; }',
-        'const v = new tf.Variable(tf.ones([64, 64])); (async () => { for (let i = 0; ; i++) { const tape = new tf.GradientTape();' +
-          'const loss = tape.record(() => tf.reduceSum(tf.matmul(v, v))); v.assign(tf.mul(tape.gradient(loss, v), 1e-3));' +
-          'i % 2 ? await loss.data() : loss.item(); } })();',
-        'for (;;) { try { tf.gather([1, 2], tf.add(tf.constant([1, 7], { dtype: "int32" }), 0)).dataSync(); } catch {} tf.clearMemory(); }',
-      ];
-      const path = require('node:path').resolve('dist/index.cjs');
-      const one = (kind, wait) => new Promise((resolve, reject) => {
-        const code = 'const { parentPort } = require("node:worker_threads"); const tf = require(' + JSON.stringify(path) + ');' +
-          'parentPort.postMessage(0); setImmediate(() => {' + kinds[kind] + '});';
-        const worker = new Worker(code, { eval: true });
-        worker.on('message', () => setTimeout(() => worker.terminate().then(resolve, reject), wait)).on('error', reject);
-      });
-      for (let i = 0; i < 40; i++) await Promise.all([one(i % 4, i % 7), one((i + 1) % 4, i % 5)]);
-      done(await tf.add([1, 2], 3).array());`,
-    );
-    expect(outcome).toEqual([4, 5]);
-  }, 120_000);
-});
+describe.runIf(plain)('memory of loops and tapes', () => {
+  it('memory is taken again only from tensors that are gone, whatever their size', async () => {
+    const outcome = await runChild(`
+      const kept = [];
+      let wrong = 0;
+      const look = () => { for (const [t, value] of kept) if (!t.dataSync().every((x) => x === value)) wrong++; };
+      for (let i = 0; i < 20000; i++) {
+        const size = 1 + ((i * 7919) % 97) * (i % 5 === 0 ? 257 : 11);
+        const t = tf.add(new Float32Array(size).fill(i), 0.5);
+        tf.evaluate(t);
+        if (i % 50 === 0) kept.push([t, i + 0.5]);
+        if (kept.length > 150) kept.splice(i % 100, 50);
+        if (i % 2000 === 0) look();
+      }
+      look();
+      done([wrong, tf.memory().tensors < 20000]);`);
+    expect(jsonOf(outcome)).toEqual([0, true]);
+  });
 
-describe.runIf(linux)('copies of the library, loaded one after another', () => {
-  const reloads = (count: number, forgetting: string): string => `
-    const one = async () => {
-      for (const path of Object.keys(require.cache)) if (!path.endsWith('.node')) delete require.cache[path];
-      const tf = require('./dist/index.cjs');
-      ${forgetting}
-      const a = tf.ones([300, 300]);
-      tf.matmul(a, a).add(1).dataSync();
-      const v = new tf.Variable(tf.ones([64, 64]));
+  // Steps of ~50 MB of temporaries each, in a loop that never yields; as many as fit the time.
+  const steps = (seconds: number): string => `
+    const MB = 2 ** 20, rss = () => process.memoryUsage().rss / MB;
+    const x = tf.random.normal([512, 512]);
+    const v = new tf.Variable(tf.zeros([512, 512]));
+    function step() {
       const tape = new tf.GradientTape();
-      v.assign(tape.gradient(tape.record(() => tf.reduceSum(tf.matmul(v, v))), v));
-      await tf.reduceSum(v).data();
+      const loss = tape.record(() => {
+        let t = v;
+        for (let i = 0; i < 12; i++) t = tf.transpose(tf.add(tf.reduceSum(tf.concat([t, x], 0), 0, { keepdims: true }), tf.transpose(t)));
+        return tf.reduceMean(tf.tanh(t));
+      });
+      v.assignSub(tf.mul(tape.gradient(loss, v), 0.1));
+      return loss.item();
+    }
+    for (let i = 0; i < 30; i++) step();
+    const before = rss(), was = tf.memory();
+    const end = performance.now() + ${seconds * 1000};
+    let count = 0, most = 0;
+    while (performance.now() < end && count < 10000) {
+      step();
+      if (++count % 50 === 0) most = Math.max(most, rss());
+    }
+    const now = tf.memory();
+    // A loop whose results are numbers writes to nothing but the arena.
+    const look = () => {
+      const t = tf.transpose(tf.add(tf.reduceSum(tf.concat([x, x], 0), 0, { keepdims: true }), tf.transpose(x)));
+      return tf.reduceMean(tf.tanh(tf.matmul(t, tf.transpose(t)))).item();
     };
-    const settle = async () => { for (let i = 0; i < 3; i++) { gc(); await sleep(20); } };
-    for (let k = 0; k < 20; k++) await one();
-    await settle();
-    const before = [status('Threads'), rss()];
-    for (let k = 0; k < ${count}; k++) await one();
-    await settle();
-    done([status('Threads') - before[0], rss() - before[1], tf.memory().arenaBytes / MB]);`;
+    for (let i = 0; i < 20; i++) look();
+    const calm = tf.memory().arenaPageFaults;
+    for (let i = 0; i < 200; i++) look();
+    done({ count, growth: most - before, growths: now.arenaGrowths - was.arenaGrowths, plans: now.plans - was.plans,
+      faults: tf.memory().arenaPageFaults - calm, arena: now.arenaBytes / MB });`;
 
-  it('leave no thread and no memory behind', async () => {
-    const [threads, grown, arena] = await child<number[]>(reloads(120, 'loader.children.length = 0;'), {
-      GRADTAPE_THREADS: '4',
-    });
-    console.log(`120 reloads: ${threads} threads, ${grown?.toFixed(0)} MB`);
-    expect(threads).toBe(0);
-    expect(grown).toBeLessThan(40);
-    expect(arena).toBeLessThan(10);
-  }, 120_000);
+  it('a loop that never yields keeps its size, plans nothing new and faults no page', async () => {
+    const result = jsonOf<Record<'count' | 'growth' | 'growths' | 'plans' | 'faults' | 'arena', number>>(
+      await runChild(steps(8)),
+    );
+    console.log(`steps of ~50 MB: ${JSON.stringify(result)}`);
+    expect(result.count).toBeGreaterThan(50);
+    expect(result.growth).toBeLessThan(100);
+    expect(result.growths).toBe(0);
+    expect(result.plans).toBe(0);
+    expect(result.faults).toBe(0);
+  });
 
-  it('have no threads and no arenas of their own while somebody keeps them', async () => {
-    const [threads, grown, arena] = await child<number[]>(reloads(60, ''), {
-      GRADTAPE_THREADS: '4',
-    });
-    console.log(`60 reloads that are kept: ${threads} threads, ${grown?.toFixed(0)} MB`);
-    expect(threads).toBe(0);
-    expect(grown).toBeLessThan(160); // nearly all of it the JavaScript of 60 copies
-    expect(arena).toBeLessThan(10);
-  }, 120_000);
+  it('100,000 tapes leave nothing behind', async () => {
+    const result = jsonOf<{ heap: number; rss: number; tensors: number }>(
+      await runChild(`
+        const x = tf.constant(3), v = new tf.Variable(2);
+        const loop = (n) => {
+          for (let i = 0; i < n; i++) {
+            const tape = new tf.GradientTape({ persistent: i % 3 === 0 });
+            const y = tape.record(() => { tape.watch(x); return tf.mul(tf.square(x), v); });
+            const [dx, dv] = tape.gradient(y, [x, v]);
+            if (i % 10 === 0 && dx.item() + dv.item() !== 21) throw new Error('wrong');
+          }
+        };
+        loop(5000); gc();
+        const before = process.memoryUsage(), tensors = tf.memory().tensors;
+        loop(100000); gc();
+        const after = process.memoryUsage();
+        done({ heap: after.heapUsed - before.heapUsed, rss: after.rss - before.rss, tensors: tf.memory().tensors - tensors });`),
+    );
+    console.log(`100,000 tapes: ${JSON.stringify(result)}`);
+    expect(result.tensors).toBe(0);
+    expect(result.heap).toBeLessThan(1 << 20);
+    expect(result.rss).toBeLessThan(60 << 20);
+  });
 
-  it('may differ in their settings', async () => {
-    expect(
-      await child(
-        `
-        const other = () => { for (const path of Object.keys(require.cache)) if (!path.endsWith('.node')) delete require.cache[path]; return require('./dist/index.cjs'); };
-        const copies = [tf, other(), other()];
-        const isas = tf.deviceInfo().isas;
-        copies.forEach((tf, i) => { tf.config.threads = 1 + i; tf.config.isa = isas[i % isas.length]; });
-        const sums = copies.map((tf) => { const a = tf.ones([400, 400]); return tf.reduceSum(tf.matmul(a, tf.add(a, 1))).item(); });
-        done([sums, copies.map((tf, i) => tf.config.threads === 1 + i && tf.config.isa === isas[i % isas.length])]);`,
-      ),
-    ).toEqual([
-      [128e6, 128e6, 128e6],
-      [true, true, true],
-    ]);
+  it('memory().tensors returns to where it was once tensors are collected', async () => {
+    const counts = jsonOf<number[]>(
+      await runChild(`
+        const counts = [];
+        const count = () => { gc(); counts.push(tf.memory().tensors); };
+        tf.add([1, 2], 1).dataSync();
+        const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
+        (async () => {
+          await settle();
+          count();
+          await (async () => {
+            const kept = Array.from({ length: 50 }, (_, i) => tf.constant([i, i]));
+            const computed = kept.map((t) => tf.mul(t, 2));
+            tf.evaluate(computed);
+            await tf.add(kept[0], computed[1]).data();
+            count();
+            if (kept.length + computed.length !== 100) throw new Error();
+          })();
+          await settle();
+          count();
+          done(counts);
+        })();`),
+    );
+    const [before, within, after] = counts as [number, number, number];
+    expect(within - before).toBeGreaterThanOrEqual(100);
+    expect(after).toBe(before);
+  });
+
+  it('a consumed or disposed tape frees what it held, a live one keeps it', async () => {
+    const counts = jsonOf<number[]>(
+      await runChild(`
+        const counts = [];
+        const count = () => { gc(); counts.push(tf.memory().tensors); };
+        const x = tf.random.normal([100]);
+        tf.evaluate(x);
+        function recorded(persistent) {
+          const tape = new tf.GradientTape({ persistent });
+          const loss = tape.record(() => {
+            tape.watch(x);
+            let y = x;
+            for (let i = 0; i < 10; i++) y = tf.tanh(y);
+            return tf.reduceSum(y);
+          });
+          loss.item(); // what the rules keep was computed along the way
+          return [tape, loss];
+        }
+        count();
+        const [tape, loss] = recorded(false);
+        count();
+        tape.gradient(loss, x).dataSync();
+        count();
+        const [other] = recorded(true);
+        count();
+        other[Symbol.dispose]();
+        count();
+        done(counts);`),
+    );
+    const [none, held, freed, again, disposed] = counts as [number, number, number, number, number];
+    expect(held).toBeGreaterThanOrEqual(none + 9);
+    expect(freed).toBeLessThanOrEqual(none + 1);
+    expect(again).toBeGreaterThanOrEqual(freed + 9);
+    expect(disposed).toBeLessThanOrEqual(freed);
+  });
+
+  it('what a rule does not need is not kept', async () => {
+    const counts = jsonOf<number[]>(
+      await runChild(`
+        const counts = [];
+        const count = () => { gc(); counts.push(tf.memory().tensors); };
+        const x = tf.random.normal([100]);
+        tf.evaluate(x);
+        count();
+        const tape = new tf.GradientTape();
+        const loss = tape.record(() => {
+          tape.watch(x);
+          let y = x;
+          for (let i = 0; i < 10; i++) y = tf.reverse(tf.add(tf.neg(y), 1), 0);
+          return tf.reduceSum(y);
+        });
+        loss.item();
+        count();
+        done(counts);`),
+    );
+    expect((counts[1] as number) - (counts[0] as number)).toBe(0);
   });
 });
 
@@ -295,73 +367,5 @@ describe.runIf(plain)("V8's flags", () => {
       done(seen);`;
     expect(await child(code, { GRADTAPE_V8_FLAGS: '0' }, ['--no-expose-gc'])).toEqual([]);
     expect(await child(code, {}, ['--no-expose-gc'])).toEqual(['--expose-gc', '--no-expose-gc']);
-  });
-});
-
-describe('what is beyond 32 bits', () => {
-  it.runIf(plain)(
-    'reductions of more than 2^31 elements',
-    () => {
-      const n = 46341;
-      const a = tf.div(tf.cast(tf.range(n), 'float64'), n);
-      const values = a.dataSync();
-      let sum = 0;
-      let squares = 0;
-      for (const x of values) {
-        sum += x;
-        squares += x * x;
-      }
-      const differences = (): tf.Tensor => tf.sub(tf.reshape(a, [n, 1]), a);
-      const expected = 2 * n * squares - 2 * sum * sum;
-      expect(Math.abs(tf.reduceSum(tf.square(differences())).item() / expected - 1)).toBeLessThan(1e-9);
-      expect(tf.reduceMax(differences()).item()).toBe(values[n - 1]);
-      const columns = tf.reduceSum(differences(), 0).dataSync();
-      expect(Math.abs((columns[5] as number) - (sum - n * (values[5] as number)))).toBeLessThan(1e-6);
-    },
-    120_000,
-  );
-
-  it('steps of slices', () => {
-    const x = tf.constant([0, 1, 2, 3, 4]);
-    expect(tf.at(x, '::4294967296').arraySync()).toEqual([0]);
-    expect(tf.at(x, '::-4294967296').arraySync()).toEqual([4]);
-    expect(tf.at(x, '3:1:4294967296').arraySync()).toEqual([]);
-    expect(tf.at(x, '1::100000000000000000000').arraySync()).toEqual([1]);
-    expect(tf.stridedSlice(x, [1], [5], [2 ** 33]).arraySync()).toEqual([1]);
-    const tape = new tf.GradientTape();
-    const y = tape.record(() => {
-      tape.watch(x);
-      return tf.at(tf.mul(x, 2), '1::4294967296');
-    });
-    expect((tape.gradient(y, x) as tf.Tensor).arraySync()).toEqual([0, 2, 0, 0, 0]);
-  });
-
-  it.runIf(plain)('tensors of more than 4 GB, or an error that says whose limit it is', () => {
-    const far = { code: 'ERR_OUT_OF_MEMORY', message: expect.stringContaining(process.version) };
-    const columns = tf.random.uniform([2 ** 17, 1]);
-    for (const t of [tf.zeros([2 ** 17, 2 ** 16]), tf.add(columns, tf.zeros([2 ** 16]))]) {
-      expect(() => t.dataSync()).toThrow(expect.objectContaining(far));
-    }
-  });
-});
-
-describe('a NaN of one element', () => {
-  it('has the same bits by every way', async () => {
-    const bits = (x: tf.TypedArray): string =>
-      Array.from(new Uint32Array(x.buffer as ArrayBuffer), (word) => word.toString(16)).join();
-    for (const dtype of ['float32', 'float64'] as const) {
-      const x = tf.constant([0, 0], { dtype });
-      const ways: (() => tf.Tensor)[] = [
-        () => tf.reduceSum(tf.div(x, x)),
-        () => tf.neg(tf.reduceSum(tf.div(x, x))),
-        () => tf.sqrt(tf.sub(tf.reduceSum(x), 1)),
-        () => tf.neg(tf.sqrt(tf.sub(tf.reduceSum(x), 1))),
-        () => tf.reshape(tf.mul(tf.reduceMax(x), Number.POSITIVE_INFINITY), [1, 1]),
-      ];
-      for (const way of ways) {
-        expect(bits(way().dataSync())).toBe(dtype === 'float32' ? '7fc00000' : '0,7ff80000');
-        expect(bits(await way().data())).toBe(bits(way().dataSync()));
-      }
-    }
   });
 });

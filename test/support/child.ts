@@ -30,5 +30,25 @@ export function jsonOf<T>(outcome: Outcome): T {
   return JSON.parse(outcome.stdout) as T;
 }
 
+// What `child` has beside `tf` and `done`.
+const helpers = `
+  const loader = module; // keeps its children; later the name is another's
+  const { readFileSync } = require('node:fs');
+  const MB = 2 ** 20, rss = () => process.memoryUsage().rss / MB;
+  const status = (name) => Number(new RegExp(name + ':\\\\s+(\\\\d+)').exec(readFileSync('/proc/self/status', 'utf8'))[1]);
+  const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  const codeOf = (f) => { try { f(); return 'computed'; } catch (e) { return e.code ?? e.stack; } };
+  const codeOfAsync = async (f) => { try { await f(); return 'computed'; } catch (e) { return e.code ?? e.stack; } };
+  // What the process may have beside what it has; 0: anything.
+  const limit = (mb) => require('node:child_process').execFileSync('prlimit',
+    ['--pid', String(process.pid), '--as=' + (mb ? status('VmSize') * 1024 + mb * MB : 'unlimited') + ':unlimited']);`;
+
+/** The value that an async body is done with; it has the helpers above. */
+export const child = async <T>(code: string, env: Record<string, string> = {}, flags: string[] = []): Promise<T> =>
+  jsonOf<T>(await runChild(`${helpers}\n(async () => { ${code} })();`, env, flags));
+
 /** Children use dist and the plain addon, which the sanitized run does not test. */
 export const plain = !process.env['GRADTAPE_SANITIZED'];
+
+/** The same on Linux, whose /proc and prlimit the helpers use. */
+export const linux = plain && process.platform === 'linux';
