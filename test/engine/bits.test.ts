@@ -2,9 +2,11 @@
 import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
+import { undrawn } from '../support/ops.js';
 import { build, type Instruction, programs } from '../support/programs.js';
 import { restoreSettings, settings } from '../support/settings.js';
 import { bitsOf, bytesOf, leafValues } from '../support/tensors.js';
+import { repeated } from '../support/thorough.js';
 
 restoreSettings();
 
@@ -14,6 +16,10 @@ const nothing = (): void => {};
 function bits(values: readonly tf.Tensor[]): string[] {
   return values.map(bitsOf);
 }
+
+it('every op of the registry is drawn by random programs', () => {
+  expect(undrawn).toEqual([]);
+});
 
 describe('a value has the same bits however it was grouped', () => {
   it.each(['float32', 'float64'] as const)('%s', (dtype) => {
@@ -44,7 +50,9 @@ describe('a value has the same bits however it was grouped', () => {
       expect(bits(single), 'on one thread').toEqual(want);
       tf.config.threads = settings.threads;
     };
-    fc.assert(fc.property(programs, fc.array(fc.nat(15), { maxLength: 5 }), check), { numRuns: 120 });
+    fc.assert(fc.property(programs, fc.array(fc.nat(15), { maxLength: 5 }), check), {
+      numRuns: repeated(120, 1200),
+    });
   });
 
   it('asynchronously, while other values are computed', async () => {
@@ -58,7 +66,7 @@ describe('a value has the same bits however it was grouped', () => {
       expect(bits(values)).toEqual(want);
       expect(meanwhile).toEqual(want.slice(0, -1));
     };
-    await fc.assert(fc.asyncProperty(programs, check), { numRuns: 60 });
+    await fc.assert(fc.asyncProperty(programs, check), { numRuns: repeated(60, 600) });
   });
 
   it('large values, in parts and at once, on one thread and on all', () => {

@@ -1,6 +1,7 @@
 // Random programs: instructions, the leaves they begin with, and the ops they draw from.
 import fc from 'fast-check';
 import * as tf from 'gradtape';
+import { type Call, type Drawn, drawn } from './ops.js';
 import { leafValues } from './tensors.js';
 
 export interface Instruction {
@@ -10,7 +11,7 @@ export interface Instruction {
   readonly p: number;
 }
 
-export const instruction: fc.Arbitrary<Instruction> = fc.record({
+const instruction: fc.Arbitrary<Instruction> = fc.record({
   op: fc.nat(1000),
   a: fc.nat(1000),
   b: fc.nat(1000),
@@ -30,7 +31,7 @@ export const leafShapes: readonly (readonly number[])[] = [
   [0, 3],
 ];
 
-export const mostElements = 20_000;
+const mostElements = 20_000;
 
 export function broadcasts(a: readonly number[], b: readonly number[]): boolean {
   const rank = Math.max(a.length, b.length);
@@ -44,22 +45,13 @@ export function broadcasts(a: readonly number[], b: readonly number[]): boolean 
   return size <= mostElements;
 }
 
-export type Unary = (x: tf.Tensor, p: number) => tf.Tensor;
-export type Binary = (x: tf.Tensor, y: tf.Tensor) => tf.Tensor;
+type Unary = (x: tf.Tensor, p: number) => tf.Tensor;
 
-export const axisOf = (x: tf.Tensor, p: number): number => (x.rank === 0 ? 0 : p % x.rank);
+const axisOf = (x: tf.Tensor, p: number): number => (x.rank === 0 ? 0 : p % x.rank);
 
-export const unaries: readonly Unary[] = [
-  (x) => tf.neg(x),
-  (x) => tf.abs(x),
-  (x) => tf.square(x),
-  (x) => tf.exp(x),
-  (x) => tf.tanh(x),
-  (x) => tf.sin(x),
+// Beside the ops of the registry, calls with an axis, a number or an operand that varies.
+const parametric: readonly Unary[] = [
   (x) => tf.log(tf.abs(x)),
-  (x) => tf.erf(x),
-  (x) => tf.nn.relu(x),
-  (x) => tf.floor(x),
   (x, p) => tf.mul(x, (p % 7) - 3),
   (x) => tf.add(x, 0.1),
   (x) => tf.div(1, x),
@@ -80,7 +72,6 @@ export const unaries: readonly Unary[] = [
   (x, p) => (x.rank && x.size ? tf.nn.softmax(x, axisOf(x, p)) : x),
   (x, p) => (x.rank && x.size ? tf.cast(tf.argmax(x, axisOf(x, p)), x.dtype) : x),
   (x) => tf.cast(tf.cast(x, x.dtype === 'float32' ? 'float64' : 'float32'), x.dtype),
-  (x) => tf.identity(x),
   (x) => tf.cast(tf.less(x, 0.2), x.dtype),
   (x, p) =>
     x.rank
@@ -90,14 +81,20 @@ export const unaries: readonly Unary[] = [
         )
       : x,
 ];
-export const binaries: readonly Binary[] = [
-  (x, y) => tf.add(x, y),
-  (x, y) => tf.sub(x, y),
-  (x, y) => tf.mul(x, y),
-  (x, y) => tf.maximum(x, y),
-  (x, y) => tf.div(x, y),
+const unary: readonly Unary[] = [
+  ...drawn
+    .filter(({ info }) => info.arity === 1)
+    .map(
+      ({ call }): Unary =>
+        (x) =>
+          call(x, x),
+    ),
+  ...parametric,
+];
+const cases = drawn.filter(({ info }) => info.arity === undefined);
+const binary: readonly Call[] = [
+  ...drawn.filter((op) => op.broadcasts).map(({ call }) => call),
   (x, y) => tf.pow(tf.abs(x), y),
-  (x, y) => tf.squaredDifference(x, y),
   (x, y) => tf.where(tf.less(x, y), x, y),
 ];
 
@@ -115,11 +112,13 @@ export function build(
   program.forEach(({ op, a, b, p }, i) => {
     const x = values[values.length - 1 - (a % values.length)] as tf.Tensor;
     const y = values[values.length - 1 - (b % values.length)] as tf.Tensor;
-    const kind = op % (unaries.length + 3 * binaries.length);
-    const useBinary = kind >= unaries.length && broadcasts(x.shape, y.shape);
-    const t = useBinary
-      ? (binaries[(kind - unaries.length) % binaries.length] as Binary)(x, y)
-      : (unaries[kind % unaries.length] as Unary)(x, p);
+    const choice = p % 5;
+    const t =
+      choice < 2 && broadcasts(x.shape, y.shape)
+        ? (binary[op % binary.length] as Call)(x, y)
+        : choice === 2
+          ? (cases[op % cases.length] as Drawn).call(x, y)
+          : (unary[op % unary.length] as Unary)(x, p);
     values.push(t);
     made(t, i);
   });
