@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
 import { failureOf } from '../support/errors.js';
+import { repeated } from '../support/thorough.js';
 
 setFlagsFromString('--expose-gc');
 const gc = runInNewContext('gc') as () => void;
@@ -186,7 +187,7 @@ describe('random assignments, looks, failures, flights and collections', () => {
         const model = await new Model().play(script);
         await model.check();
       }),
-      { numRuns: 400 },
+      { numRuns: repeated(150, 400) },
     );
   });
 });

@@ -6,6 +6,7 @@ import { sizeOf } from '../../lib/base/shape.js';
 import { broadcasts, type Instruction, leafShapes, programs } from '../support/programs.js';
 import { restoreSettings } from '../support/settings.js';
 import { leafValues } from '../support/tensors.js';
+import { repeated } from '../support/thorough.js';
 
 restoreSettings();
 
@@ -177,7 +178,7 @@ describe('values against plain JavaScript', () => {
 
   it.each(tf.deviceInfo().isas)('random programs in float64, on %s', (isa) => {
     tf.config.isa = isa;
-    fc.assert(fc.property(programs, check), { numRuns: 150 });
+    fc.assert(fc.property(programs, check), { numRuns: repeated(60, 150) });
   });
 
   const lengths = [1, 2, 3, 7, 8, 9, 16, 17, 31, 33, 64, 65, 130];

@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { jsonOf, plain, runChild } from '../support/child.js';
 import { restoreSettings } from '../support/settings.js';
 import { pending } from '../support/tensors.js';
+import { repeated } from '../support/thorough.js';
 
 restoreSettings();
 
@@ -102,7 +103,7 @@ describe('other threads', () => {
       // 0 and -0 are alike here.
       for (const [t, want] of reads) expect([...t.dataSync()].every((n, i) => n === want[i])).toBe(true);
     };
-    await fc.assert(fc.asyncProperty(commands, check), { numRuns: 200 });
+    await fc.assert(fc.asyncProperty(commands, check), { numRuns: repeated(80, 200) });
   });
 
   it.runIf(plain)('a program keeps what it works with, though nobody else does', async () => {

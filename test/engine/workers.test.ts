@@ -1,6 +1,7 @@
 // Workers and copies of the library in one process: each for itself, and their ends.
 import { describe, expect, it } from 'vitest';
 import { child, jsonOf, linux, plain, runChild } from '../support/child.js';
+import { repeated } from '../support/thorough.js';
 
 describe.runIf(plain)('workers', () => {
   it('several workers load and compute at once, each for itself', async () => {
@@ -109,7 +110,7 @@ describe.runIf(plain)('workers', () => {
         const worker = new Worker(code, { eval: true });
         worker.on('message', () => setTimeout(() => worker.terminate().then(resolve, reject), wait)).on('error', reject);
       });
-      for (let i = 0; i < 40; i++) await Promise.all([one(i % 4, i % 7), one((i + 1) % 4, i % 5)]);
+      for (let i = 0; i < ${repeated(12, 40)}; i++) await Promise.all([one(i % 4, i % 7), one((i + 1) % 4, i % 5)]);
       done(await tf.add([1, 2], 3).array());`,
     );
     expect(outcome).toEqual([4, 5]);
@@ -138,22 +139,22 @@ describe.runIf(linux)('copies of the library, loaded one after another', () => {
     done([status('Threads') - before[0], rss() - before[1], tf.memory().arenaBytes / MB]);`;
 
   it('leave no thread and no memory behind', async () => {
-    const [threads, grown, arena] = await child<number[]>(reloads(120, 'loader.children.length = 0;'), {
+    const [threads, grown, arena] = await child<number[]>(reloads(repeated(40, 120), 'loader.children.length = 0;'), {
       GRADTAPE_THREADS: '4',
     });
-    console.log(`120 reloads: ${threads} threads, ${grown?.toFixed(0)} MB`);
+    console.log(`reloads: ${threads} threads, ${grown?.toFixed(0)} MB`);
     expect(threads).toBe(0);
     expect(grown).toBeLessThan(40);
     expect(arena).toBeLessThan(10);
   }, 120_000);
 
   it('have no threads and no arenas of their own while somebody keeps them', async () => {
-    const [threads, grown, arena] = await child<number[]>(reloads(60, ''), {
+    const [threads, grown, arena] = await child<number[]>(reloads(repeated(25, 60), ''), {
       GRADTAPE_THREADS: '4',
     });
-    console.log(`60 reloads that are kept: ${threads} threads, ${grown?.toFixed(0)} MB`);
+    console.log(`reloads that are kept: ${threads} threads, ${grown?.toFixed(0)} MB`);
     expect(threads).toBe(0);
-    expect(grown).toBeLessThan(160); // nearly all of it the JavaScript of 60 copies
+    expect(grown).toBeLessThan(160); // nearly all of it the JavaScript of the copies
     expect(arena).toBeLessThan(10);
   }, 120_000);
 

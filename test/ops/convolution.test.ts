@@ -8,6 +8,7 @@ import { conv2dBackpropFilter, conv2dBackpropInput } from '../../lib/ops/convolu
 import { expectClose } from '../support/close.js';
 import { readGolden } from '../support/files.js';
 import { restoreSettings } from '../support/settings.js';
+import { repeated } from '../support/thorough.js';
 
 const counted = (...shape: number[]): tf.Tensor => tf.reshape(tf.range(1, sizeOf(shape) + 1), shape);
 const list = (t: tf.Tensor | null | undefined): number[] => [...(t as tf.Tensor).dataSync()];
@@ -297,7 +298,7 @@ describe.each(isas)('a plain reference on %s', (isa) => {
         expect(list(conv2dBackpropFilter(x.t, f.t.shape, g.t, opts))).toEqual(df);
         expect(list(tf.nn.conv2dTranspose(g.t, f.t, x.t.shape, opts))).toEqual(dx);
       }),
-      { numRuns: 150 },
+      { numRuns: repeated(50, 150) },
     );
   });
 
@@ -329,7 +330,7 @@ describe.each(isas)('a plain reference on %s', (isa) => {
         expect(list(gx)).toEqual(dx);
         expect(list(gf)).toEqual(df);
       }),
-      { numRuns: 100 },
+      { numRuns: repeated(35, 100) },
     );
   });
 
@@ -385,7 +386,7 @@ describe.each(isas)('a plain reference on %s', (isa) => {
         );
         expectClose(list(gradients((t) => tf.nn.avgPool2d(t, pool), [x.t], g.t)[0]), dmean, 1e-5);
       }),
-      { numRuns: 150 },
+      { numRuns: repeated(50, 150) },
     );
   });
 });

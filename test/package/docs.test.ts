@@ -25,6 +25,8 @@ test('every case, error, warning and section that a test quotes is defined in do
   const quotes = files.flatMap((file) => quotedIn(read(`test/${file}`)).map((number) => ({ file, number })));
   expect(quotes.filter(({ number }) => !defined.has(number))).toEqual([]);
   expect(new Set(quotes.map(({ number }) => number)).size, 'titles are read').toBeGreaterThan(120);
+  const silent = quotes.filter(({ file }) => !read(`test/${file}`).split('\nimport')[0]?.includes('docs/semantics.md'));
+  expect(silent, 'a file that quotes says what at its top').toEqual([]);
 });
 
 test('what counts as a quotation', () => {

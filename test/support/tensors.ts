@@ -10,13 +10,22 @@ export function pending(value: tf.TensorLike): tf.Tensor {
 export const ints = (value: unknown): tf.Tensor => tf.constant(value, { dtype: 'int32' });
 export const f64 = (value: unknown): tf.Tensor => tf.constant(value, { dtype: 'float64' });
 
-/** Numbers in [-2, 2) that depend on the seed alone. */
+const leaves = new Map<string, Float64Array>();
+
+/** Numbers in [-2, 2) that depend on the size and the seed alone. */
 export function leafValues(shape: readonly number[], seed: number): Float64Array {
-  let state = seed * 2654435761 + 12345;
-  return Float64Array.from({ length: shape.reduce((m, n) => m * n, 1) }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return (state / 2 ** 31) * 2;
-  });
+  const size = shape.reduce((m, n) => m * n, 1);
+  const key = `${size} ${seed}`;
+  let values = leaves.get(key);
+  if (!values) {
+    let state = seed * 2654435761 + 12345;
+    values = Float64Array.from({ length: size }, () => {
+      state = (Math.imul(state, 1664525) + 1013904223) | 0;
+      return (state / 2 ** 31) * 2;
+    });
+    leaves.set(key, values);
+  }
+  return values.slice();
 }
 
 /** The memory of the elements. */

@@ -1,4 +1,5 @@
-// What a tape keeps alive: what its rules need, of what can still be asked for, until it is consumed.
+// What a tape keeps alive: what its rules need, of what can still be asked for, until it is consumed (docs/semantics.md 3.2 and 2S;
+// the number in a title is a case there).
 import { describe, expect, it } from 'vitest';
 import { jsonOf, plain, runChild } from '../support/child.js';
 

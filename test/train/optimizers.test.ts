@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { describe, expect, it, vi } from 'vitest';
 import { expectClose } from '../support/close.js';
+import { repeated } from '../support/thorough.js';
 
 type Vector = number[];
 
@@ -401,7 +402,7 @@ describe('slots in the memory of old ones', () => {
         const careful = await run(new Careful({ learningRate: 0.1 }));
         expect(quick).toEqual(careful);
       }),
-      { numRuns: 300 },
+      { numRuns: repeated(100, 300) },
     );
   });
 });
