@@ -4,12 +4,12 @@ import { isFloating } from './base/dtype.js';
 import { DTypeError, GradtapeError, show, ValueError } from './base/errors.js';
 import { allocate } from './engine/memory.js';
 import { bufferTensor, Tensor } from './engine/tensor.js';
-import { asTensor } from './op/op.js';
-import { mul } from './ops/arithmetic.js';
-import { densify } from './ops/indexed-slices.js';
-import * as random from './ops/random.js';
-import { cast, reduceSum } from './ops/structure.js';
-import { type TensorLike, Variable } from './record/variable.js';
+import './methods.js';
+import { asTensor } from './op/operands.js';
+import { type TensorLike, Variable } from './op/variable.js';
+import { cast, mul, reduceSum } from './ops/index.js';
+import * as random from './ops/random/index.js';
+import { densify } from './primitives/gather.js';
 import { GradientTape } from './tape/gradient-tape.js';
 
 export interface GradcheckOptions {

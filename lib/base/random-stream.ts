@@ -29,3 +29,13 @@ export function withStreamAt<T>(place: Readonly<Stream>, fn: () => T): T {
     shared = present;
   }
 }
+
+/** The stream of a seed, from its beginning. */
+export function streamOf(seed: number): Stream {
+  return { low: seed % 2 ** 32, high: Math.floor(seed / 2 ** 32), offset: 0 };
+}
+
+/** The stream to draw from: the shared one, or the seed's own. */
+export function streamFor(seed: number | undefined): Stream {
+  return seed === undefined ? sharedStream() : streamOf(seed);
+}

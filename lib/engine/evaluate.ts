@@ -19,13 +19,14 @@ import {
   toldOfValue,
   type Wish,
 } from './pending.js';
-import { isKnown, settle, type Tensor } from './tensor.js';
+import { type Computation, isKnown, settle, type Tensor } from './tensor.js';
 
 const kReshape = native.opcodeOf('reshape');
 const kBroadcast = native.opcodeOf('broadcast');
 const kGather = native.opcodeOf('gather');
 const kScatterAdd = native.opcodeOf('scatterAdd');
 const { isCheap, isElementwise, takesNumbers } = native; // by opcode
+const noWords: readonly number[] = [];
 let serial = 0;
 const stack: Tensor[] = [];
 // Of the program being written: its tensors in order, those to compute, how often each is read in it.
@@ -61,18 +62,16 @@ function emit(t: Tensor): void {
     return;
   }
   const { x, y, more } = t;
-  if (more) {
-    const operands = more.map((m) => read(m));
-    t.index = native.write(t.opcode, t.dtype, t.shape, operands, t.attributes);
-  } else if (takesNumbers[t.opcode]) {
-    t.index = native.writeWithData(t.opcode, t.dtype, t.shape, t.attributes);
-  } else if (t.attributes.length > 0) {
-    const operands = y ? [read(x as Tensor), read(y)] : [read(x as Tensor)];
-    t.index = native.write(t.opcode, t.dtype, t.shape, operands, t.attributes);
-  } else if (y) {
-    t.index = native.write2(t.opcode, t.dtype, t.shape, read(x as Tensor), read(y));
+  const { opcode, words } = t.op as Computation;
+  if (words === null && more === null) {
+    t.index = y
+      ? native.write2(opcode, t.dtype, t.shape, read(x as Tensor), read(y))
+      : native.write1(opcode, t.dtype, t.shape, read(x as Tensor));
+  } else if (words !== null && takesNumbers[opcode]) {
+    t.index = native.writeWithData(opcode, t.dtype, t.shape, words(t.attributes));
   } else {
-    t.index = native.write1(t.opcode, t.dtype, t.shape, read(x as Tensor));
+    const operands = more ? more.map(read) : y ? [read(x as Tensor), read(y)] : [read(x as Tensor)];
+    t.index = native.write(opcode, t.dtype, t.shape, operands, words === null ? noWords : words(t.attributes));
   }
   if (t.index >= seen.length) {
     const longer = new Int32Array(t.index * 2);
@@ -83,8 +82,13 @@ function emit(t: Tensor): void {
   computed.push(t);
 }
 
+/** The kernel that computes the tensor; -1 if its elements are there. */
+function opcodeIn(t: Tensor): number {
+  return t.op === null ? -1 : t.op.opcode;
+}
+
 function read(t: Tensor): number {
-  if (t.opcode >= 0) seen[t.index] = (seen[t.index] as number) + 1;
+  if (t.op !== null) seen[t.index] = (seen[t.index] as number) + 1;
   return t.index;
 }
 
@@ -137,7 +141,7 @@ function replacements(wishes: readonly Wish[]): Map<Tensor, readonly Tensor[]> |
     const [input] = cell.replaces;
     if (!input?.buffer || input.mark !== serial || readers.get(input.buffer) !== 1) continue;
     const t = viewed(value);
-    if (isElementwise[t.opcode] && t.size > 1) found.set(t, cell.replaces);
+    if (isElementwise[opcodeIn(t)] && t.size > 1) found.set(t, cell.replaces);
   }
   return found;
 }
@@ -209,7 +213,7 @@ function prepare(
 /** What a pending value is a view of, if that is pending too; else the value itself. */
 function viewed(t: Tensor): Tensor {
   let base = t;
-  while (base.opcode === kReshape && base.x && !isKnown(base.x)) base = base.x;
+  while (opcodeIn(base) === kReshape && base.x && !isKnown(base.x)) base = base.x;
   return base;
 }
 
@@ -219,7 +223,7 @@ const wantedMark = -(2 ** 30);
 function mustKeep(t: Tensor, large: boolean): boolean {
   const reads = seen[t.index] as number;
   if (reads < 0 || t.saved > 0) return true;
-  return t.readers > reads && (!isCheap[t.opcode] || (large && t.size === 1));
+  return t.readers > reads && (!isCheap[opcodeIn(t)] || (large && t.size === 1));
 }
 
 function put(job: Job, result: (i: number) => number): void {
@@ -232,7 +236,7 @@ function put(job: Job, result: (i: number) => number): void {
     const number = buffer ? undefined : result(results++);
     // What the value is a mere view of has the same elements.
     for (let s: Tensor | null = t; s && !isKnown(s); ) {
-      const below: Tensor | null = s.opcode === kReshape ? s.x : null;
+      const below: Tensor | null = opcodeIn(s) === kReshape ? s.x : null;
       s.uniform = number;
       s.buffer = buffer ?? null;
       settle(s);
@@ -381,7 +385,8 @@ function withReverted({ error, names }: Told): unknown {
 
 /** What an op failed by: the indices out of range, which the op of its gradient has too, or else the op itself. */
 function blameOf(culprit: Tensor): Tensor {
-  return culprit.y && (culprit.opcode === kGather || culprit.opcode === kScatterAdd) ? viewed(culprit.y) : culprit;
+  const opcode = opcodeIn(culprit);
+  return culprit.y && (opcode === kGather || opcode === kScatterAdd) ? viewed(culprit.y) : culprit;
 }
 
 /** Which of the values it was that failed is not known: each is computed by itself, first what is looked at. */
@@ -457,7 +462,7 @@ function errorOf({ run, error, culprit }: Failure, where: string): unknown {
     if (where === '' || !(error instanceof GradtapeError)) return error;
     return new GradtapeError(error.code, `${error.message}${where}`, error);
   }
-  const name = culprit?.origin || 'program';
+  const name = culprit?.op?.name ?? 'program';
   switch (run.status) {
     case 'index':
       return new ValueError(

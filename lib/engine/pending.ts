@@ -3,7 +3,8 @@
  * that changes a cell's state (drawn in ARCHITECTURE.md). It computes nothing; evaluate.ts does.
  */
 import { dtypeBytes } from '../base/dtype.js';
-import { isKnown, type Tensor } from './tensor.js';
+import { opcodeOf } from './native.js';
+import { aliasOf, Computation, isKnown, type Tensor } from './tensor.js';
 
 /**
  * settled: the value is known. waiting: the next program computes it along with what is looked at. flying: a program on another
@@ -12,7 +13,14 @@ import { isKnown, type Tensor } from './tensor.js';
 export type CellState = 'settled' | 'waiting' | 'flying' | 'failed';
 
 const nothing: readonly Tensor[] = [];
-const labelPrefix = '= ';
+const kReshape = opcodeOf('reshape');
+
+/** Makes the values that were assigned to one variable: views of what was computed. Errors find the variable by it. */
+class Assignment extends Computation<null> {
+  constructor(variable: string) {
+    super(variable, kReshape, null);
+  }
+}
 
 /** What a variable holds. */
 export class Cell {
@@ -25,19 +33,22 @@ export class Cell {
   replaces: readonly Tensor[] = nothing;
   /** The tensor under `current`, if nobody else reads it: the next value may be written over it. */
   sole: Tensor | null = null;
-  /** Marks the values that came by assignment, for errors. */
-  readonly label: string;
+  /** The variable's. */
+  readonly name: string;
+  private readonly assignment: Assignment;
   private listed = false;
   private weak: WeakRef<Cell> | null = null;
 
   constructor(name: string, value: Tensor) {
-    this.label = labelOf(name);
-    this.current = value;
-    this.good = value;
+    this.name = name;
+    this.assignment = new Assignment(name);
+    this.current = aliasOf(value, this.assignment);
+    this.good = this.current;
   }
 
-  /** Replaces the value; `under` is the tensor under it, if nobody else reads that. */
-  assign(value: Tensor, under: Tensor | null): void {
+  /** Replaces the value; `sole`: nobody else reads the tensor. */
+  assign(t: Tensor, sole: boolean): void {
+    const value = aliasOf(t, this.assignment);
     if (isKnown(this.current)) this.good = this.current;
     this.replaces = this.sole ? [this.current, this.sole] : nothing;
     this.current = value;
@@ -46,7 +57,7 @@ export class Cell {
       this.sole = null;
       this.state = 'settled';
     } else {
-      this.sole = under;
+      this.sole = sole ? t : null;
       this.state = 'waiting';
       this.enlist();
     }
@@ -77,7 +88,7 @@ export class Cell {
   revert(): void {
     if (!isKnown(this.current)) {
       this.current = this.good;
-      reverted.push(this.label.slice(labelPrefix.length));
+      reverted.push(this.name);
     }
     this.sole = null;
     this.state = 'settled';
@@ -256,11 +267,7 @@ export function pendingBytes(): number {
   return bytes;
 }
 
-function labelOf(name: string): string {
-  return labelPrefix + name;
-}
-
 /** The name of the variable that a value was assigned to, if it was. */
 export function assignedTo(t: Tensor): string | null {
-  return t.origin.startsWith(labelPrefix) ? t.origin.slice(labelPrefix.length) : null;
+  return t.op instanceof Assignment ? t.op.name : null;
 }

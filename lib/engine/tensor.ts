@@ -29,7 +29,22 @@ export function startCohort(): void {
   cohort = new Cohort();
 }
 
-const nothing: readonly number[] = [];
+/** What computes a pending value: a kernel of the addon, how its attributes are written in a program, and what errors call it. */
+export class Computation<A = unknown> {
+  readonly name: string;
+  /** -1: other ops compute it. */
+  readonly opcode: number;
+  /** null: it has no attributes. */
+  readonly words: Words<A> | null;
+  constructor(name: string, opcode: number, words: Words<A> | null) {
+    this.name = name;
+    this.opcode = opcode;
+    this.words = words;
+  }
+}
+
+/** The attributes as a program has them. (By way of a method type, so that every computation is a Computation<unknown>.) */
+export type Words<A> = { write(attributes: A): readonly number[] }['write'];
 
 /** What only the library has to make tensors with: users' values come in by constant() alone, where they are checked. */
 export const made: unique symbol = Symbol('made by gradtape');
@@ -45,15 +60,14 @@ export class Tensor {
   /** Number of elements. */
   readonly size: number;
 
-  // A value is known by `uniform` (all its elements are that number) or by `buffer`, or else computed by `opcode`.
+  // A value is known by `uniform` (all its elements are that number) or by `buffer`, or else computed by `op` of its operands.
   /** @internal */ uniform: number | undefined;
   /** @internal */ buffer: TensorBuffer | null = null;
-  /** @internal */ opcode: number;
+  /** @internal */ op: Computation | null;
   /** @internal */ x: Tensor | null;
   /** @internal */ y: Tensor | null;
   /** @internal */ more: readonly Tensor[] | null = null;
-  /** @internal */ attributes: readonly number[] = nothing;
-  /** @internal what an error of the running program calls it */ origin = '';
+  /** @internal what the op is told besides its operands */ attributes: unknown = null;
   /** @internal length of the longest pending chain below */ depth = 0;
   /** @internal how many unconsumed tapes saved it */ saved = 0;
   /** @internal ops that read it while it was pending */ readers = 0;
@@ -68,7 +82,7 @@ export class Tensor {
     shape: Shape,
     dtype: DType,
     size: number,
-    opcode: number,
+    op: Computation | null,
     x: Tensor | null,
     y: Tensor | null,
   ) {
@@ -78,7 +92,7 @@ export class Tensor {
     this.dtype = dtype;
     this.size = size;
     this.uniform = undefined;
-    this.opcode = opcode;
+    this.op = op;
     this.x = x;
     this.y = y;
     cohort.room -= size + kTensorWeight;
@@ -108,24 +122,35 @@ export function isKnown(t: Tensor): boolean {
 
 /** @internal A tensor all of whose elements are `number` (already rounded to the dtype). */
 export function uniformTensor(number: number, dtype: DType, shape: Shape): Tensor {
-  const t = new Tensor(made, shape, dtype, sizeOf(shape), -1, null, null);
+  const t = new Tensor(made, shape, dtype, sizeOf(shape), null, null, null);
   t.uniform = number;
   return t;
 }
 
 /** @internal A tensor over elements that are never written again. */
 export function bufferTensor(buffer: TensorBuffer, dtype: DType, shape: Shape): Tensor {
-  const t = new Tensor(made, shape, dtype, buffer.elements.length, -1, null, null);
+  const t = new Tensor(made, shape, dtype, buffer.elements.length, null, null, null);
   t.buffer = buffer;
   return t;
 }
 
 /** @internal Replaces the way to compute a value by the value, so that nothing below is kept. */
 export function settle(t: Tensor): void {
-  t.opcode = -1;
+  t.op = null;
   t.x = null;
   t.y = null;
   t.more = null;
-  t.attributes = nothing;
+  t.attributes = null;
   t.depth = 0;
+}
+
+/** @internal The same elements as a tensor of its own; while they are pending, by `op`, which computes nothing. */
+export function aliasOf(t: Tensor, op: Computation): Tensor {
+  const known = isKnown(t);
+  const alias = new Tensor(made, t.shape, t.dtype, t.size, known ? null : op, known ? null : t, null);
+  alias.uniform = t.uniform;
+  alias.buffer = t.buffer;
+  if (alias.x) alias.depth = t.depth + 1;
+  t.readers++;
+  return alias;
 }

@@ -5,13 +5,15 @@ import type { DType } from '../base/dtype.js';
 import { isFloating } from '../base/dtype.js';
 import { GradtapeError, ValueError } from '../base/errors.js';
 import { Tensor } from '../engine/tensor.js';
-import { asTensor, registry } from '../op/op.js';
-import * as creation from '../ops/creation.js';
-import { convertToTensor } from '../ops/indexing.js';
-import * as random from '../ops/random-namespace.js';
-import { suspended } from '../record/tape.js';
-import type { TensorLike } from '../record/variable.js';
-import { Variable } from '../record/variable.js';
+import { asTensor } from '../op/operands.js';
+import { registry } from '../op/registry.js';
+import type { TensorLike } from '../op/variable.js';
+import { Variable } from '../op/variable.js';
+import * as ops from '../ops/index.js';
+import * as linalg from '../ops/linalg/index.js';
+import * as nn from '../ops/nn/index.js';
+import * as random from '../ops/random/index.js';
+import { below } from '../record/stack.js';
 import type { ExprCall, ExprNode } from './parser.js';
 import { formulaError, parseExpr, pointAt } from './parser.js';
 
@@ -167,46 +169,39 @@ function chosen(values: readonly number[]): number {
 
 /** The op on numbers alone: in double, by the kernels of float64, so that nothing is rounded to the dtype of what comes after it. */
 function doubled(name: string, fn: Fn): OnNumbers | undefined {
-  const op = registry.get(name);
+  const info = registry.get(name.slice(name.indexOf('.') + 1));
   if (name === 'where') return (...values) => (isChoice(values) ? chosen(values) : (fn(...values) as never));
-  const arity = op?.arity;
-  if (!op || !(arity || scalarOps.has(name))) return undefined;
+  const arity = info?.fn === fn ? info.arity : undefined;
+  if (!(arity || scalarOps.has(name))) return undefined;
   return (...numbers) => {
     if (!numbers.every((n) => typeof n === 'number') || (arity && numbers.length !== arity))
       return fn(...numbers) as never;
     const [first, ...more] = numbers;
-    const t = suspended(() => fn(asTensor(name, first as number, 'float64'), ...more)) as Tensor;
+    const t = below(null, () => fn(asTensor(name, first as number, 'float64'), ...more)) as Tensor;
     if (t.dtype === 'bool') return t.item() === 1;
     return t.dtype === 'float64' && t.rank === 0 ? t.item() : (t as never);
   };
 }
 
-/** Every op by its name; creation and random functions too. */
+/** Every op by its name, behind that of its namespace. */
 const functions: ReadonlyMap<string, Fn> = new Map(
-  [
-    ...Object.entries(creation),
-    ...Object.entries(random).map(([name, fn]) => [`random.${name}`, fn] as const),
-    ['convertToTensor', convertToTensor] as const,
-  ].filter((entry): entry is [string, never] => typeof entry[1] === 'function'),
+  Object.entries({ '': ops, 'linalg.': linalg, 'nn.': nn, 'random.': random }).flatMap(([prefix, namespace]) =>
+    Object.entries(namespace).map(([name, fn]) => [prefix + name, fn as Fn] as const),
+  ),
 );
-// Ops of the registry that are no methods, but exported.
-const exported: ReadonlySet<string> = new Set(['concat', 'stack', 'scatterNd']);
-
-function findOp(name: string): Fn | undefined {
-  const op = registry.get(exported.has(name) ? `internal.${name}` : name);
-  return op && (op.namespace !== 'internal' || exported.has(name)) ? (op.fn as Fn) : functions.get(name);
-}
 
 function opNamed(name: string, at: number, strings: readonly string[]): Fn {
-  const fn = findOp(name);
+  const fn = functions.get(name);
   if (fn) return fn;
   const bare = name.replace(/^(tf|math)\./, '').replace(/^(tf|math)\./, '');
   const camel = bare.replace(/_([a-z\d])/g, (_, letter: string) => letter.toUpperCase());
   const near =
-    [camel, `nn.${camel}`, `linalg.${camel}`, `random.${camel}`].find((other) => other !== name && findOp(other)) ??
+    [camel, `nn.${camel}`, `linalg.${camel}`, `random.${camel}`].find(
+      (other) => other !== name && functions.has(other),
+    ) ??
     nearest(
       camel,
-      [...registry.keys(), ...exported, ...functions.keys()].filter((op) => op.length > 2 && findOp(op)),
+      [...functions.keys()].filter((op) => op.length > 2),
     );
   throw formulaError(strings, at, `there is no op '${name}'${near ? `: write '${near}'` : ''}`);
 }

@@ -1,5 +1,14 @@
 /** Tensors from JavaScript's values and from nothing: constants, filled ones, ranges, unit matrices. */
-import { anything, argument, finite, isOptions, options, refuseBehind, refuseSpread } from '../base/arguments.js';
+import {
+  anything,
+  argument,
+  finite,
+  isOptions,
+  options,
+  refuseBehind,
+  refuseExtra,
+  refuseSpread,
+} from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
 import { dtypeKind, numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
@@ -7,9 +16,10 @@ import { checkLength, checkShape, guardShape, type Lengths, showShape, sizeOf } 
 import { type ConstantOptions, fromValue } from '../engine/constant.js';
 import { allocate } from '../engine/memory.js';
 import { bufferTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
-import { asTensor } from '../op/op.js';
-import { isVariable, type TensorLike } from '../record/variable.js';
-import { broadcastTo } from './structure.js';
+import { asTensor } from '../op/operands.js';
+import { isVariable, type TensorLike } from '../op/variable.js';
+import { densify, type IndexedSlices } from '../primitives/gather.js';
+import { same, spread } from '../primitives/movement.js';
 
 export interface DTypeOption {
   dtype?: DType;
@@ -69,7 +79,7 @@ export function fill(shape: number | Lengths, value: TensorLike, opts?: DTypeOpt
   if (dtype !== undefined && t.dtype !== dtype) {
     throw new DTypeError(`fill: the value has dtype ${t.dtype}, not ${dtype}; write cast(value, '${dtype}')`);
   }
-  return broadcastTo(t, target);
+  return target.length === 0 ? same(t) : spread(t, target);
 }
 
 function generate(op: string, shape: readonly number[], dtype: DType, at: (i: number) => number): Tensor {
@@ -131,4 +141,10 @@ export function linspace(start: number, stop: number, num: number, opts?: DTypeO
   if (num < 1) throw new ValueError(`linspace: num must be at least 1, got ${num}`);
   const step = num > 1 ? (to - from) / (num - 1) : 0;
   return generate('linspace', shape, dtype, (i) => (i === num - 1 && num > 1 ? to : from + i * step));
+}
+
+/** A tensor of anything tensor-like, or of a sparse gradient. A tensor is itself; a variable is read, as a tensor of its own. */
+export function convertToTensor(x: TensorLike | IndexedSlices): Tensor {
+  if (arguments.length > 1) refuseExtra('convertToTensor', arguments[1], arguments[2]);
+  return isVariable(x) ? x.value() : densify(asTensor('convertToTensor', x));
 }

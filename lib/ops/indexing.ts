@@ -1,28 +1,18 @@
 /** Reading and adding at indices: gather, its transpose, and what is made of them. */
-import { axisKind, boolean, either, integer, number, options, refuseBehind, refuseExtra } from '../base/arguments.js';
+import { axisKind, boolean, either, integer, number, options, refuseBehind } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
 import { dtypeKind, numberAs } from '../base/dtype.js';
-import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
-import {
-  checkAxis,
-  checkLength,
-  checkShape,
-  guardShape,
-  type Lengths,
-  type Shape,
-  sameShape,
-  scalarShape,
-  showShape,
-  sizeOf,
-} from '../base/shape.js';
-import { isKnown, type Tensor, uniformTensor } from '../engine/tensor.js';
-import { asIndices, asTensor, register } from '../op/op.js';
-import { isVariable, type TensorLike } from '../record/variable.js';
-import { add, equal, mul, where } from './arithmetic.js';
-import { range } from './creation.js';
-import { checkIndices, densify, gatherRows, type IndexedSlices, type Rows, scatterRows } from './indexed-slices.js';
-import { cast, expandDims, reshape } from './structure.js';
-import { unstack } from './windows.js';
+import { DTypeError, ShapeError } from '../base/errors.js';
+import { checkAxis, checkLength, guardShape, sameShape, scalarShape, showShape, sizeOf } from '../base/shape.js';
+import { type Tensor, uniformTensor } from '../engine/tensor.js';
+import { asIndices, asTensor } from '../op/operands.js';
+import type { TensorLike } from '../op/variable.js';
+import { equal } from '../primitives/compare.js';
+import { checkIndices, gatherRows, type Rows } from '../primitives/gather.js';
+import { addressed, rowNumbers } from '../primitives/index-vectors.js';
+import { iota } from '../primitives/iota.js';
+import { reshapeTo } from '../primitives/movement.js';
+import { select } from '../primitives/select.js';
 
 const anyInteger = integer(Number.MIN_SAFE_INTEGER);
 const gatherOptions = { axis: axisKind, batchDims: anyInteger } as const;
@@ -85,44 +75,6 @@ export function gather(params: TensorLike, indices: TensorLike, opts?: GatherOpt
   return gatherRows('gather', p, i, { sizes, sparse: axis === 0 && batchDims === 0 }, shape);
 }
 
-/** What the index vectors in the last axis of the indices address: the leading `lengths` of `shape`. */
-function addressed(op: string, indices: Tensor, shape: Shape): Shape {
-  const depth = indices.shape[indices.rank - 1];
-  if (depth === undefined || depth > shape.length) {
-    throw new ShapeError(`${op}: indices of shape ${showShape(indices.shape)} do not index shape ${showShape(shape)}`);
-  }
-  const lengths = shape.slice(0, depth);
-  const count = sizeOf(lengths);
-  if (count > 2 ** 31 - 1) {
-    throw new ShapeError(`${op}: the indexed axes ${showShape(lengths)} have ${count} rows, more than int32 numbers`);
-  }
-  return lengths;
-}
-
-/** The row number of every index vector, if axes of these lengths are one. Each index is checked against its own axis, now or when computed. */
-function rowNumbers(op: string, indices: Tensor, lengths: Shape): Tensor {
-  if (lengths.length === 0) return uniformTensor(0, 'int32', Object.freeze(indices.shape.slice(0, -1)));
-  if (isKnown(indices)) checkVectors(op, indices, lengths);
-  const columns = unstack(indices, -1).map((column, d) => {
-    if (isKnown(indices) || lengths.length === 1) return column;
-    // The row number alone would not tell: [0, 4] of rows of 4 is the first of the next row. Reading one of as many zeros does.
-    const length = lengths[d] as number;
-    const zeros = uniformTensor(0, 'int32', Object.freeze([length]));
-    const sizes: Rows['sizes'] = [1, 1, length, column.size, 1];
-    return add(column, gatherRows(`${op}: axis ${d}`, zeros, column, { sizes, sparse: false }, column.shape));
-  });
-  return columns.reduce((row, column, d) => add(mul(row, lengths[d] as number), column));
-}
-
-function checkVectors(op: string, indices: Tensor, lengths: Shape): void {
-  const depth = lengths.length;
-  indices.dataSync().forEach((i, k) => {
-    const length = lengths[k % depth] as number;
-    if (i >= 0 && i < length) return;
-    throw new ValueError(`${op}: index ${i} is out of range for axis ${k % depth} of length ${length}`, 'ERR_INDEX');
-  });
-}
-
 const gatherNdOptions = { batchDims: anyInteger } as const;
 
 /** Slices of params at index vectors (the last axis of indices), after `batchDims` leading axes that both share. */
@@ -142,30 +94,11 @@ export function gatherNd(params: TensorLike, indices: TensorLike, opts?: { batch
   const batch = p.shape.slice(0, batchDims);
   const rest = p.shape.slice(batchDims + depth);
   const count = sizeOf(lengths);
-  const flat = depth === 1 ? p : reshape(p, [...batch, count, ...rest]);
+  const flat = depth === 1 ? p : reshapeTo(p, Object.freeze([...batch, count, ...rest]));
   const groups = sizeOf(batch);
   const sizes: Rows['sizes'] = [groups, 1, count, sizeOf(rows.shape.slice(batchDims)), sizeOf(rest)];
   const shape = guardShape('gatherNd', [...i.shape.slice(0, -1), ...rest]);
   return gatherRows('gatherNd', flat, rows, { sizes, sparse: depth === 1 && batchDims === 0 }, shape);
-}
-
-/** Zeros of `shape` with the updates added at index vectors; duplicates add up. */
-export function scatterNd(indices: TensorLike, updates: TensorLike, shape: number | Lengths): Tensor {
-  if (arguments.length > 3) refuseExtra('scatterNd', arguments[3], undefined);
-  const i = asIndices('scatterNd', indices);
-  const u = asTensor('scatterNd', updates, undefined, 'updates');
-  const target = checkShape('scatterNd', shape);
-  const lengths = addressed('scatterNd', i, target);
-  const rest = target.slice(lengths.length);
-  const expected = [...i.shape.slice(0, -1), ...rest];
-  if (!sameShape(u.shape, expected)) {
-    throw new ShapeError(`scatterNd: updates have shape ${showShape(u.shape)}, expected ${showShape(expected)}`);
-  }
-  const rows = rowNumbers('scatterNd', i, lengths);
-  const sizes: Rows['sizes'] = [1, 1, sizeOf(lengths), rows.size, sizeOf(rest)];
-  const place = (t: Tensor): Tensor => scatterRows('scatterNd', t, rows, { sizes, sparse: false }, target);
-  // Small integers add up as int32 and wrap around; booleans are or-ed, as in TensorFlow.
-  return u.dtype === 'uint8' || u.dtype === 'bool' ? cast(place(cast(u, 'int32')), u.dtype) : place(u);
 }
 
 const maskOptions = { axis: axisKind } as const;
@@ -191,7 +124,10 @@ export function booleanMask(x: TensorLike, mask: TensorLike, opts?: { axis?: num
   m.dataSync().forEach((value, i) => {
     if (value !== 0) positions.push(i);
   });
-  const flat = m.rank === 1 ? a : reshape(a, [...a.shape.slice(0, axis), m.size, ...a.shape.slice(axis + m.rank)]);
+  const flat =
+    m.rank === 1
+      ? a
+      : reshapeTo(a, Object.freeze([...a.shape.slice(0, axis), m.size, ...a.shape.slice(axis + m.rank)]));
   return gather(flat, Int32Array.from(positions), { axis });
 }
 
@@ -215,70 +151,9 @@ export function oneHot(indices: TensorLike, depth: number, opts?: OneHotOptions)
   const at = checkAxis('oneHot', axis, i.rank + 1);
   guardShape('oneHot', i.shape.toSpliced(at, 0, length));
   const steps = Array.from({ length: i.rank + 1 }, (_, d) => (d === at ? length : 1));
-  const classes = reshape(range(0, length, 1, { dtype: 'int32' }), steps);
+  const classes = reshapeTo(iota(length), Object.freeze(steps));
   const on = uniformTensor(numberAs('oneHot', dtype, onValue), dtype, scalarShape);
   const off = uniformTensor(numberAs('oneHot', dtype, offValue), dtype, scalarShape);
-  return where(equal(expandDims(i, at), classes), on, off);
+  const spread = reshapeTo(i, Object.freeze(i.shape.toSpliced(at, 0, 1)));
+  return select(equal(spread, classes), on, off);
 }
-
-/** A tensor of anything tensor-like, or of a sparse gradient. A tensor is itself; a variable is read, as a tensor of its own. */
-export function convertToTensor(x: TensorLike | IndexedSlices): Tensor {
-  if (arguments.length > 1) refuseExtra('convertToTensor', arguments[1], arguments[2]);
-  return isVariable(x) ? x.value() : densify(asTensor('convertToTensor', x));
-}
-
-const other = { family: 'other', namespace: '', differentiable: true } as const;
-register({
-  ...other,
-  name: 'gather',
-  fn: gather,
-  cases: [
-    { shapes: [[4, 3]], call: (x) => gather(x, [2, 0, 2]) },
-    { shapes: [[2, 4, 3]], call: (x) => gather(x, [[3], [1]], { axis: 1 }) },
-    {
-      shapes: [[2, 4]],
-      call: (x) =>
-        gather(
-          x,
-          [
-            [3, 3],
-            [1, 0],
-          ],
-          { batchDims: 1 },
-        ),
-    },
-  ],
-});
-register({
-  ...other,
-  name: 'gatherNd',
-  fn: gatherNd,
-  cases: [
-    {
-      shapes: [[3, 4, 2]],
-      call: (x) =>
-        gatherNd(x, [
-          [0, 1],
-          [2, 3],
-          [0, 1],
-        ]),
-    },
-  ],
-});
-register({
-  ...other,
-  name: 'scatterNd',
-  namespace: 'internal',
-  fn: scatterNd,
-  cases: [{ shapes: [[3, 2]], call: (x) => scatterNd([[1], [3], [1]], x, [5, 2]) }],
-});
-register({
-  ...other,
-  name: 'booleanMask',
-  fn: booleanMask,
-  cases: [
-    { shapes: [[3, 2]], call: (x) => booleanMask(x, [true, false, true]) },
-    { shapes: [[2, 3]], call: (x) => booleanMask(x, [true, false, true], { axis: 1 }) },
-  ],
-});
-register({ ...other, name: 'oneHot', differentiable: false, fn: oneHot });

@@ -9,14 +9,15 @@ import { isPlainObject, mapNested, type Nested } from '../base/nested.js';
 import { sharedStream, withStreamAt } from '../base/random-stream.js';
 import { showShape } from '../base/shape.js';
 import type { NumberArray } from '../engine/constant.js';
-import type { Tensor } from '../engine/tensor.js';
-import { asTensor } from '../op/op.js';
-import type { IndexedSlices } from '../ops/indexed-slices.js';
-import { identity } from '../ops/structure.js';
-import type { Cotangent, RecordedOp } from '../record/tape.js';
-import { hiddenFromTapes, recordInstead } from '../record/tape.js';
-import type { TensorLike } from '../record/variable.js';
-import { aliasOf, readingsOf, readVariable, Variable, withReadings } from '../record/variable.js';
+import { aliasOf, type Tensor } from '../engine/tensor.js';
+import { Op } from '../op/op.js';
+import { asTensor } from '../op/operands.js';
+import type { TensorLike } from '../op/variable.js';
+import { readingsOf, readVariable, Variable, withReadings } from '../op/variable.js';
+import type { IndexedSlices } from '../primitives/gather.js';
+import { same } from '../primitives/movement.js';
+import type { Cotangent } from '../record/entry.js';
+import { below, recordInstead } from '../record/stack.js';
 import { GradientTape, isLeaf } from './gradient-tape.js';
 
 /** A gradient; null where there is none. */
@@ -130,6 +131,9 @@ function bodyOf<R>(fn: string, args: readonly unknown[], run: () => R): Body<R> 
   return { variables: [...readings.keys()].filter((v) => v.trainable && !own.has(v)), readings, result };
 }
 
+/** A result of a function with a gradient of its own: what the function returned, as a tensor of its own. */
+const resultOp = new Op('customGradient', { kernel: 'reshape' });
+
 interface Results<V> {
   readonly value: V;
   /** Fresh tensors, in ascending order of id, also where one is an argument itself. */
@@ -144,7 +148,7 @@ function resultsOf<V>(fn: string, values: V): Results<V> {
   const value = mapNested(fn, values, (leaf) => {
     if (!isLeaf(leaf)) throw fail(`${fn}: the value must be made of tensors, got ${show(leaf)}`);
     const t = leaf instanceof Variable ? readVariable(leaf) : leaf;
-    const out = aliasOf(t);
+    const out = aliasOf(t, resultOp);
     under.push(t);
     outs.push(out);
     return out;
@@ -182,9 +186,7 @@ export function customGradient<A extends unknown[], V extends Nested<Tensor | Va
       );
     }
     const all = [...operands, ...variables.map(readVariable)];
-    const op: RecordedOp = {
-      name: f.name || 'customGradient',
-      vjps: [],
+    const op = new Op(f.name || 'customGradient', {
       pullAll: (cts) => {
         const given = variables.length > 0 ? [...cts, { variables }] : cts;
         const grads: unknown = gradFn(...(given as GradFnArgument[]));
@@ -207,7 +209,7 @@ export function customGradient<A extends unknown[], V extends Nested<Tensor | Va
           ),
         ];
       },
-    };
+    });
     recordInstead(op, outs, all, under);
     return value;
   };
@@ -232,15 +234,13 @@ export function recomputeGrad<A extends unknown[], V extends Nested<Tensor | Var
     const leaves = leavesOf('recomputeGrad', args);
     const kept = args.map((arg) => copyOf(arg, (leaf) => leaf)); // the caller may change lists and options before the second run
     const operands = leaves.map((leaf) => asTensor('recomputeGrad', leaf));
-    const { variables, readings, result } = bodyOf('recomputeGrad', args, () => hiddenFromTapes(() => f(...args)));
+    const { variables, readings, result } = bodyOf('recomputeGrad', args, () => below(null, () => f(...args)));
     const { value, outs } = resultsOf('recomputeGrad', result);
     const wereRead = new Map([...readings, ...leaves.map((leaf, i) => [leaf, operands[i]] as const).filter(isReading)]);
-    const op: RecordedOp = {
-      name: f.name || 'recomputeGrad',
-      vjps: [],
+    const op = new Op(f.name || 'recomputeGrad', {
       pullAll: (cts) => {
         // Copies, so that a tensor passed twice gets its gradients apart; outer tapes see them made from the originals.
-        const copies = leaves.map((leaf) => (leaf instanceof Variable ? leaf : identity(leaf)));
+        const copies = leaves.map((leaf) => (leaf instanceof Variable ? leaf : same(leaf)));
         let k = 0;
         const again = kept.map((arg) => copyOf(arg, () => copies[k++] as Tensor | Variable)) as A;
         const tape = new GradientTape();
@@ -257,7 +257,7 @@ export function recomputeGrad<A extends unknown[], V extends Nested<Tensor | Var
           unconnectedGradients: 'zero',
         });
       },
-    };
+    });
     recordInstead(op, outs, [...operands, ...variables.map(readVariable)], []);
     return value;
   };
@@ -284,9 +284,7 @@ export function gradPassThrough<A extends unknown[], V extends Nested<Tensor | V
     const operands = operandsOf('gradPassThrough', args);
     const { variables, result } = bodyOf('gradPassThrough', args, () => f(...args));
     const { value, outs, under } = resultsOf('gradPassThrough', result);
-    const op: RecordedOp = {
-      name: 'gradPassThrough',
-      vjps: [],
+    const op = new Op('gradPassThrough', {
       pullAll: (cts) => {
         if (cts.length !== operands.length) {
           throw fail(
@@ -295,7 +293,7 @@ export function gradPassThrough<A extends unknown[], V extends Nested<Tensor | V
         }
         return cts;
       },
-    };
+    });
     recordInstead(op, outs, [...operands, ...variables.map(readVariable)], under);
     return value;
   };

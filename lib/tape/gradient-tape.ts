@@ -6,12 +6,14 @@ import { keysOf, mapNested, type Nested, partOf } from '../base/nested.js';
 import { sameShape, showShape } from '../base/shape.js';
 import { accompany } from '../engine/pending.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
-import { asTensor } from '../op/op.js';
-import type { Cotangent, Entry } from '../record/tape.js';
-import { bound, crossedBlock, openBlock, pause, pop, push, Recording, resume } from '../record/tape.js';
+import { asTensor } from '../op/operands.js';
+import type { TensorLike } from '../op/variable.js';
+import { isVariable, Variable, variablesOf } from '../op/variable.js';
+import { add } from '../primitives/arithmetic.js';
+import type { Cotangent, Entry } from '../record/entry.js';
+import { Recording } from '../record/recording.js';
+import { bound, crossedBlock, openBlock, pause, pop, push, resume } from '../record/stack.js';
 import type { Opening } from '../record/turn.js';
-import type { TensorLike } from '../record/variable.js';
-import { isVariable, Variable, variablesOf } from '../record/variable.js';
 import type { Seed } from '../transform/backward.js';
 import { backpropagate } from '../transform/backward.js';
 import type { Leaf, Mapped, Sources } from './sources.js';
@@ -211,7 +213,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     }
     if (this.tape?.opening?.crossed) this.consume('dispose');
     if (!this.tape) {
-      this.tape = new Recording(this.persistent, this.watches);
+      this.tape = new Recording(this.watches);
       this.consumed = null;
     }
     return this.tape;
@@ -389,7 +391,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
       else {
         // Not on the tape, but perhaps a source itself: its own derivative.
         from.forEach((source, i) => {
-          if (source === t) direct[i] = direct[i] ? (direct[i] as Tensor).add(ct) : ct;
+          if (source === t) direct[i] = direct[i] ? add(direct[i] as Tensor, ct) : ct;
         });
       }
     });

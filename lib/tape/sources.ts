@@ -1,6 +1,6 @@
 /** The types of sources and of what comes back for them. Types only: what nested values are at run time is nested.ts's. */
 import type { Tensor } from '../engine/tensor.js';
-import type { Variable } from '../record/variable.js';
+import type { Variable } from '../op/variable.js';
 
 /** What can be differentiated with respect to. */
 export type Leaf = Tensor | Variable;

@@ -1,7 +1,7 @@
 /** The trainable variables of anything: instances of classes, arrays, Maps, Sets, nests. */
 import { types } from 'node:util';
 import { Tensor } from '../engine/tensor.js';
-import { Variable } from '../record/variable.js';
+import { Variable } from '../op/variable.js';
 import { GradientTape } from './gradient-tape.js';
 
 /**

@@ -14,7 +14,7 @@ import { type DType, dtypeKind, isFloating, numberAs } from '../base/dtype.js';
 import { DTypeError, ValueError } from '../base/errors.js';
 import { checkShape, type Shape } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
-import { normalOf, truncatedNormalOf, uniformOf } from '../ops/random.js';
+import { normalOf, truncatedNormalOf, uniformOf } from '../primitives/distributions.js';
 
 export interface InitializerOptions {
   seed?: number;

@@ -4,13 +4,30 @@ import { isFloating } from '../base/dtype.js';
 import { DTypeError, ShapeError } from '../base/errors.js';
 import { broadcastShapes, checkAxis, sameShape, showShape } from '../base/shape.js';
 import { isKnown, type Tensor } from '../engine/tensor.js';
-import { asTensor, dtypeOf } from '../op/op.js';
-import { add, clipByValue, div, maximum, mul, neg, notEqual, sub, where } from '../ops/arithmetic.js';
-import { log, square } from '../ops/math.js';
-import { reduceMean } from '../ops/reduce.js';
-import { softmaxCrossEntropyWithLogits, sparseCrossEntropy, wholeLabels } from '../ops/softmax.js';
-import { cast, expandDims, reduceSum, squeeze, transpose } from '../ops/structure.js';
-import type { TensorLike } from '../record/variable.js';
+import { logitsAndClasses, wholeLabels } from '../op/labels.js';
+import { asTensor, dtypeOf } from '../op/operands.js';
+import type { TensorLike } from '../op/variable.js';
+import {
+  add,
+  cast,
+  clipByValue,
+  div,
+  expandDims,
+  log,
+  maximum,
+  mul,
+  neg,
+  notEqual,
+  reduceMean,
+  reduceSum,
+  square,
+  squeeze,
+  sub,
+  transpose,
+  where,
+} from '../ops/index.js';
+import { softmaxCrossEntropyWithLogits } from '../ops/nn/index.js';
+import { sparseCrossEntropyOf } from '../primitives/softmax.js';
 
 export interface LossOptions {
   /** What becomes of the losses of all examples: themselves (default), their sum or their mean. */
@@ -143,12 +160,13 @@ export function sparseCategoricalCrossentropy(
   if (d !== p.rank - 1) p = transpose(p, [...p.shape.keys()].filter((axis) => axis !== d).concat(d)); // classes last
   // TensorFlow's form: what softmax makes of log(p) is p, made to sum to 1.
   const logits = fromLogits ? p : log(clipped(p));
-  if (ignoreClass === undefined) return reduced(sparseCrossEntropy(op, t, logits, 'yTrue', 'yPred'), reduction);
+  if (ignoreClass === undefined)
+    return reduced(sparseCrossEntropyOf(op, ...logitsAndClasses(op, t, logits, 'yTrue', 'yPred')), reduction);
   const whole = wholeLabels(op, t, 'yTrue');
   const counts = notEqual(whole, ignoreClass);
   const classes = where(counts, whole, 0);
   if (isKnown(t)) classes.dataSync(); // so that labels are checked now
-  const losses = where(counts, sparseCrossEntropy(op, classes, logits, 'yTrue', 'yPred'), 0);
+  const losses = where(counts, sparseCrossEntropyOf(op, ...logitsAndClasses(op, classes, logits, 'yTrue', 'yPred')), 0);
   if (reduction !== 'mean') return reduced(losses, reduction);
   return div(reduceSum(losses), maximum(reduceSum(cast(counts, p.dtype)), 1));
 }

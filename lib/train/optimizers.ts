@@ -20,12 +20,10 @@ import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } fro
 import type { Nested } from '../base/nested.js';
 import { sameShape, scalarShape, showShape } from '../base/shape.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
-import { add, div, minimum, mul, sub } from '../ops/arithmetic.js';
-import { densify } from '../ops/indexed-slices.js';
-import { sqrt, square } from '../ops/math.js';
-import { cast, reduceSum } from '../ops/structure.js';
-import { suspended } from '../record/tape.js';
-import { Variable } from '../record/variable.js';
+import { Variable } from '../op/variable.js';
+import { add, cast, div, minimum, mul, reduceSum, sqrt, square, sub } from '../ops/index.js';
+import { densify } from '../primitives/gather.js';
+import { below } from '../record/stack.js';
 import type { GradientTape } from '../tape/gradient-tape.js';
 import { GradientTape as Tape } from '../tape/gradient-tape.js';
 import type { Sources } from '../tape/sources.js';
@@ -276,7 +274,7 @@ export abstract class Optimizer {
     try {
       for (const [, v] of pairs) if (!this.#trained.has(v)) fresh.push(this.#trainedOf(op, v).variable);
       // Not to be differentiated: assignments stop gradients.
-      suspended(() => this.#step(op, applied, rate, done + 1));
+      below(null, () => this.#step(op, applied, rate, done + 1));
     } catch (error) {
       for (const v of fresh) this.#trained.delete(v);
       throw error;

@@ -3,13 +3,12 @@
 import type { Shape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { uniformTensor } from '../engine/tensor.js';
-import { add } from '../ops/arithmetic.js';
-import { range } from '../ops/creation.js';
-import { densify, IndexedSlices } from '../ops/indexed-slices.js';
-import { sumTo } from '../ops/structure.js';
-import { concat } from '../ops/windows.js';
-import type { Cotangent, Entry } from '../record/tape.js';
-import { releaseEntry, ruleOf } from '../record/tape.js';
+import { add } from '../primitives/arithmetic.js';
+import { joined } from '../primitives/box.js';
+import { densify, IndexedSlices } from '../primitives/gather.js';
+import { iota } from '../primitives/iota.js';
+import { sumTo } from '../primitives/movement.js';
+import { type Cotangent, type Entry, ruleOf } from '../record/entry.js';
 
 /** A target's entry and the cotangent that it starts with. */
 export interface Seed {
@@ -19,7 +18,7 @@ export interface Seed {
 
 function slicesOf(ct: Cotangent): IndexedSlices {
   if (ct instanceof IndexedSlices) return ct;
-  return new IndexedSlices(ct, range(0, ct.shape[0] as number, 1, { dtype: 'int32' }), ct.shape);
+  return new IndexedSlices(ct, iota(ct.shape[0] as number), ct.shape);
 }
 
 function sum(a: Cotangent | null | undefined, b: Cotangent): Cotangent {
@@ -27,7 +26,7 @@ function sum(a: Cotangent | null | undefined, b: Cotangent): Cotangent {
   if (a instanceof IndexedSlices || b instanceof IndexedSlices) {
     const p = slicesOf(a);
     const q = slicesOf(b);
-    return new IndexedSlices(concat([p.values, q.values], 0), concat([p.indices, q.indices], 0), p.denseShape);
+    return new IndexedSlices(joined([p.values, q.values], 0), joined([p.indices, q.indices], 0), p.denseShape);
   }
   // Zeros are added like anything else: leaving out those that happen to be known would make the sign of zeros depend on looking.
   return add(a, b);
@@ -125,7 +124,7 @@ class Pass {
       if (signal?.aborted) throw signal.reason;
       const e = order[i] as Entry;
       this.pull(e);
-      if (consume) releaseEntry(e);
+      if (consume) e.release();
     }
     return this.sources.map((source) => this.result(source));
   }

@@ -14,7 +14,7 @@ const named = ({ name, call }: Drawn): Named => [name, call];
 
 // Beside the ops of the registry, calls that meet zeros, and shapes and numbers of other kinds.
 const unary: readonly Named[] = [
-  ...drawn.filter((op) => !op.broadcasts).map(named),
+  ...drawn.filter(({ kind }) => kind !== 'binary').map(named),
   ...[0, 1, 2, 3, 4, -1, 0.5, 2.5].map((n): Named => [`pow ${n}`, (x) => tf.pow(x, n)]),
   ...[0, 1, 2, 3, 4, -1, 0.5].map(
     (n): Named => [`pow of a tensor ${n}`, (x) => tf.pow(x, tf.constant(n, { dtype: x.dtype }))],
@@ -50,7 +50,7 @@ const unary: readonly Named[] = [
   ['broadcast', (x) => (x.size < 4 ? tf.broadcastTo(x, [2, ...x.shape]) : x)],
 ];
 const binary: readonly Named[] = [
-  ...drawn.filter((op) => op.broadcasts).map(named),
+  ...drawn.filter(({ kind }) => kind === 'binary').map(named),
   ['where less', (x, y) => tf.where(tf.less(x, y), x, y)],
   ['where zero', (x, y) => tf.where(tf.greater(x, 0), y, 0)],
 ];

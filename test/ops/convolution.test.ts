@@ -4,7 +4,6 @@ import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
 import { sizeOf } from '../../lib/base/shape.js';
-import { conv2dBackpropFilter, conv2dBackpropInput } from '../../lib/ops/convolution.js';
 import { expectClose } from '../support/close.js';
 import { readGolden } from '../support/files.js';
 import { restoreSettings } from '../support/settings.js';
@@ -294,8 +293,8 @@ describe.each(isas)('a plain reference on %s', (isa) => {
         const out = tf.nn.conv2d(x.t, f.t, opts);
         expect(out.shape).toEqual(g.t.shape);
         expect(list(out)).toEqual(y);
-        expect(list(conv2dBackpropInput(x.t.shape, f.t, g.t, opts))).toEqual(dx);
-        expect(list(conv2dBackpropFilter(x.t, f.t.shape, g.t, opts))).toEqual(df);
+        expect(list(tf.nn.conv2dBackpropInput(x.t.shape, f.t, g.t, opts))).toEqual(dx);
+        expect(list(tf.nn.conv2dBackpropFilter(x.t, f.t.shape, g.t, opts))).toEqual(df);
         expect(list(tf.nn.conv2dTranspose(g.t, f.t, x.t.shape, opts))).toEqual(dx);
       }),
       { numRuns: repeated(50, 150) },
@@ -403,8 +402,8 @@ it('a channel that no vector fills, rows longer than a block, several units: flo
     const f64 = (t: tf.Tensor): tf.Tensor => tf.cast(t, 'float64');
     const y = tf.nn.conv2d(x, f, opts);
     expectClose(list(y), list(tf.nn.conv2d(f64(x), f64(f), opts)), 1e-4);
-    const df = conv2dBackpropFilter(x, f.shape, y, opts);
-    const want = list(conv2dBackpropFilter(f64(x), f.shape, f64(y), opts));
+    const df = tf.nn.conv2dBackpropFilter(x, f.shape, y, opts);
+    const want = list(tf.nn.conv2dBackpropFilter(f64(x), f.shape, f64(y), opts));
     const scale = Math.max(...want.map(Math.abs));
     expectClose(
       list(df).map((v) => v / scale),
@@ -429,7 +428,7 @@ describe('bits', () => {
     });
     return [
       y,
-      conv2dBackpropInput(image.shape, f, y, opts),
+      tf.nn.conv2dBackpropInput(image.shape, f, y, opts),
       deep,
       tf.nn.avgPool2d(image, { ksize: 3, padding: 'SAME' }),
       top,
@@ -444,7 +443,10 @@ describe('bits', () => {
       const few = tf.slice(x, [0, 0, 0, 0], [5, 23, 19, 2]);
       const each = tf.slice(f, [0, 0, 0, 0], [3, 3, 37, 1]);
       const deep = gradients((w) => tf.nn.depthwiseConv2d(x, w as tf.Tensor, opts), [each])[0] as tf.Tensor;
-      const dense = [conv2dBackpropFilter(x, f.shape, y, opts), conv2dBackpropFilter(few, [3, 3, 2, 41], y, opts)];
+      const dense = [
+        tf.nn.conv2dBackpropFilter(x, f.shape, y, opts),
+        tf.nn.conv2dBackpropFilter(few, [3, 3, 2, 41], y, opts),
+      ];
       return [...all(x), deep, ...dense].map(list);
     };
     expect(run(threads)).toEqual(run(1));

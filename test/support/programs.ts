@@ -83,7 +83,7 @@ const parametric: readonly Unary[] = [
 ];
 const unary: readonly Unary[] = [
   ...drawn
-    .filter(({ info }) => info.arity === 1)
+    .filter(({ kind }) => kind === 'unary')
     .map(
       ({ call }): Unary =>
         (x) =>
@@ -91,9 +91,9 @@ const unary: readonly Unary[] = [
     ),
   ...parametric,
 ];
-const cases = drawn.filter(({ info }) => info.arity === undefined);
+const cases = drawn.filter(({ kind }) => kind === 'fitted');
 const binary: readonly Call[] = [
-  ...drawn.filter((op) => op.broadcasts).map(({ call }) => call),
+  ...drawn.filter(({ kind }) => kind === 'binary').map(({ call }) => call),
   (x, y) => tf.pow(tf.abs(x), y),
   (x, y) => tf.where(tf.less(x, y), x, y),
 ];

@@ -1,0 +1,171 @@
+/**
+ * `apply`: the only way to a pending tensor, and the one place where recorders are told of an op. Settings that ask for values at
+ * once (eager, checkNumerics, trackOrigin) act here, too.
+ */
+import type { DType } from '../base/dtype.js';
+import { isFloating } from '../base/dtype.js';
+import { GradtapeError, thisCopy } from '../base/errors.js';
+import type { Shape } from '../base/shape.js';
+import { sizeOf } from '../base/shape.js';
+import { flags } from '../engine/config.js';
+import { evaluateTensors } from '../engine/evaluate.js';
+import { Computation, isKnown, made, Tensor } from '../engine/tensor.js';
+import type { RecordedOp } from '../record/entry.js';
+import { below, isRecording, record1, record2, recordMany } from '../record/stack.js';
+import { Op } from './op.js';
+
+// A chain this long that nobody looked at is computed, so that it neither grows without bound nor takes long at once.
+const kMaxDepth = 1000;
+
+function pending<A>(op: Op<A>, dtype: DType, shape: Shape, x: Tensor | null, y: Tensor | null, attributes: A): Tensor {
+  const size = x && x.shape === shape ? x.size : sizeOf(shape);
+  const t = new Tensor(made, shape, dtype, size, op, x, y);
+  t.attributes = attributes;
+  let depth = 0;
+  if (x) {
+    depth = x.depth;
+    x.readers++;
+  }
+  if (y) {
+    if (y.depth > depth) depth = y.depth;
+    y.readers++;
+  }
+  t.depth = depth + 1;
+  return t;
+}
+
+function pendingMany<A>(op: Op<A>, operands: readonly Tensor[], dtype: DType, shape: Shape, attributes: A): Tensor {
+  const t = new Tensor(made, shape, dtype, sizeOf(shape), op, null, null);
+  t.attributes = attributes;
+  t.more = operands;
+  for (const x of operands) {
+    if (x.depth > t.depth) t.depth = x.depth;
+    x.readers++;
+  }
+  t.depth++;
+  return t;
+}
+
+/** The result of an op without operands. */
+export function apply0<A>(op: Op<A>, dtype: DType, shape: Shape, attributes: A): Tensor {
+  return settledIfAsked(pending(op, dtype, shape, null, null, attributes), op);
+}
+
+/** The result of an op of one operand. */
+export function apply1<A>(op: Op<A>, x: Tensor, dtype: DType, shape: Shape, attributes: A): Tensor {
+  const t = pending(op, dtype, shape, x, null, attributes);
+  if (isRecording()) record1(op, t, x, attributes);
+  return settledIfAsked(t, op);
+}
+
+/** The result of an op of two operands. */
+export function apply2<A>(op: Op<A>, x: Tensor, y: Tensor, dtype: DType, shape: Shape, attributes: A): Tensor {
+  const t = pending(op, dtype, shape, x, y, attributes);
+  if (isRecording()) record2(op, t, x, y, attributes);
+  return settledIfAsked(t, op);
+}
+
+/** The result of an op of any number of operands, of which one is given at least. */
+export function applyMany<A>(
+  op: Op<A>,
+  operands: readonly Tensor[],
+  dtype: DType,
+  shape: Shape,
+  attributes: A,
+): Tensor {
+  const t = pendingMany(op, operands, dtype, shape, attributes);
+  if (isRecording()) recordMany(op, [t], operands, attributes);
+  return settledIfAsked(t, op);
+}
+
+/** The result of an op whose value is there already, or is that of its operand: recorders are told, nothing is computed. */
+export function applied1<A>(op: Op<A>, t: Tensor, x: Tensor, attributes: A): Tensor {
+  if (isRecording()) record1(op, t, x, attributes);
+  return settledIfAsked(t, op);
+}
+export function applied2<A>(op: Op<A>, t: Tensor, x: Tensor, y: Tensor, attributes: A): Tensor {
+  if (isRecording()) record2(op, t, x, y, attributes);
+  return settledIfAsked(t, op);
+}
+
+/** The result of an op that other ops compute, which nobody hears: its own rule replaces theirs. */
+export function applyComposed<A>(op: Op<A>, operands: readonly Tensor[], attributes: A, forward: () => Tensor): Tensor {
+  if (!isRecording()) return forward();
+  const t = below(null, forward);
+  tell(op, t, operands, attributes);
+  return t;
+}
+
+function tell<A>(op: RecordedOp<A>, t: Tensor, operands: readonly Tensor[], attributes: A): void {
+  const [x, y] = operands;
+  const each = op.vjps.length === operands.length; // a rule for each operand
+  if (x && !y && each) record1(op, t, x, attributes);
+  else if (x && y && each && operands.length === 2) record2(op, t, x, y, attributes);
+  else recordMany(op, [t], operands, attributes);
+}
+
+/** One of several results. */
+export interface ResultSpec<A> {
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly attributes: A;
+}
+
+/** The results of an op whose results are computed each by a kernel of its own (`part`) from the operand; recorders hear of `op`. */
+export function applyParts<A, B>(
+  op: Op<A>,
+  x: Tensor,
+  attributes: A,
+  part: Op<B>,
+  specs: readonly ResultSpec<B>[],
+): Tensor[] {
+  const parts = specs.map((spec) => pending(part, spec.dtype, spec.shape, x, null, spec.attributes));
+  if (isRecording()) recordMany(op, parts, [x], attributes);
+  for (const t of parts) settledIfAsked(t, op);
+  return parts;
+}
+
+/** Result k of a value with several: a view of it. */
+const resultOp: Op<number> = new Op('result', { kernel: 'result', words: (k) => [k] });
+
+/** The results of an op whose kernel computes several at once. */
+export function applyResults<A>(
+  op: Op<A>,
+  operands: readonly Tensor[],
+  attributes: A,
+  specs: readonly Omit<ResultSpec<null>, 'attributes'>[],
+): Tensor[] {
+  const first = specs[0] as ResultSpec<null>;
+  const [x = null, y = null] = operands;
+  const t =
+    operands.length > 2
+      ? pendingMany(op, operands, first.dtype, first.shape, attributes)
+      : pending(op, first.dtype, first.shape, x, y, attributes);
+  const results = specs.map((spec, k) => (k === 0 ? t : pending(resultOp, spec.dtype, spec.shape, t, null, k)));
+  if (isRecording()) recordMany(op, results, operands, attributes);
+  for (const result of results) settledIfAsked(result, op);
+  return results;
+}
+
+/** Last step of every op: computes the value now if the settings or the length of the pending chain ask for it. */
+function settledIfAsked(t: Tensor, op: Computation): Tensor {
+  if (t.depth > kMaxDepth || flags.eager || flags.checkNumerics || flags.trackOrigin) evaluateNow(t, op);
+  return t;
+}
+
+function evaluateNow(t: Tensor, op: Computation): void {
+  let { name } = op;
+  if (flags.trackOrigin && t.op && !isKnown(t)) {
+    const line = new Error().stack?.split('\n').find((l) => /^\s+at /.test(l) && !l.includes(thisCopy.folder));
+    if (line) name += ` (${line.trim()})`;
+    t.op = new Computation(name, t.op.opcode, t.op.words);
+  }
+  if (t.depth <= kMaxDepth && !flags.eager && !flags.checkNumerics) return;
+  evaluateTensors([t]);
+  if (!flags.checkNumerics || !isFloating(t.dtype)) return;
+  for (const value of t.dataSync()) {
+    if (!Number.isFinite(value)) {
+      throw new GradtapeError('ERR_NUMERICS', `${name}: the result contains ${value} (config.checkNumerics is on)`);
+    }
+  }
+}

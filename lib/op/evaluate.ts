@@ -1,0 +1,26 @@
+/** Computing values when the user says so, rather than when somebody looks. */
+import { mapNested } from '../base/nested.js';
+import { evaluateTensors, evaluateTensorsAsync } from '../engine/evaluate.js';
+import type { Tensor } from '../engine/tensor.js';
+import { asTensor } from './operands.js';
+import { isVariable } from './variable.js';
+
+function tensorsIn(values: readonly unknown[]): Tensor[] {
+  const tensors: Tensor[] = [];
+  mapNested('evaluate', values, (value, path) => {
+    if (isVariable(value)) tensors.push(value.peek());
+    else if (value !== null && value !== undefined)
+      tensors.push(asTensor('evaluate', value as never, undefined, `values${path}`));
+  });
+  return tensors;
+}
+
+/** Computes tensors and variables (also nested in arrays and objects) in one go. */
+export function evaluate(...values: readonly unknown[]): void {
+  evaluateTensors(tensorsIn(values));
+}
+
+/** The same on another thread. */
+export async function evaluateAsync(...values: readonly unknown[]): Promise<void> {
+  await evaluateTensorsAsync(tensorsIn(values));
+}

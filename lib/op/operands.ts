@@ -1,0 +1,98 @@
+/** Operands: tensors of what users pass, each of the right dtype. */
+
+import type { DType } from '../base/dtype.js';
+import { isFloating } from '../base/dtype.js';
+import { DTypeError } from '../base/errors.js';
+import { scalarShape } from '../base/shape.js';
+import { boolIndices, fromValue, indicesFrom, naturalDType, wholeNumber, wholeNumbers } from '../engine/constant.js';
+import { allocate } from '../engine/memory.js';
+import { bufferTensor, isTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
+import { apply1 } from './apply.js';
+import { Op } from './op.js';
+import './read.js';
+import type { TensorLike } from './variable.js';
+import { isVariable, readVariable } from './variable.js';
+
+/** The dtype that numbers beside this operand take. */
+export function dtypeOf(x: unknown): DType | undefined {
+  return isTensor(x) || isVariable(x) ? x.dtype : undefined;
+}
+
+/** The dtype that numbers beside a tensor, a variable or a typed array take. */
+export function likeOf(x: unknown): DType | undefined {
+  return dtypeOf(x) ?? (ArrayBuffer.isView(x) ? (naturalDType(x) ?? undefined) : undefined);
+}
+
+/** The tensor of an operand; a variable is read. */
+export function asTensor(op: string, x: TensorLike, like?: DType, name = 'x'): Tensor {
+  if (typeof x === 'number') {
+    if (like === undefined || like === 'float32') return uniformTensor(Math.fround(x), 'float32', scalarShape);
+    if (like === 'float64') return uniformTensor(x, 'float64', scalarShape);
+  }
+  if (isTensor(x)) return x;
+  if (isVariable(x)) return readVariable(x);
+  return fromValue(op, x, undefined, undefined, like, name);
+}
+
+// Whole numbers that formulas and rules are full of, made once. Nobody but an op and its rule sees them: no tape ever watches one.
+const kLiterals = 16;
+const literals = {
+  float32: Array.from({ length: kLiterals + 1 }, (_, n) => uniformTensor(n, 'float32', scalarShape)),
+  float64: Array.from({ length: kLiterals + 1 }, (_, n) => uniformTensor(n, 'float64', scalarShape)),
+};
+
+/** The operand that stands beside one of this dtype. */
+export function beside(op: string, x: TensorLike, like: DType, name = 'y'): Tensor {
+  if (typeof x === 'number' && x >= 1 && x <= kLiterals && Math.trunc(x) === x) {
+    if (like === 'float32') return literals.float32[x] as Tensor;
+    if (like === 'float64') return literals.float64[x] as Tensor;
+  }
+  return asTensor(op, x, like, name);
+}
+
+/** Operands of one dtype: numbers and nested arrays take that of the first tensor among them. `names`: the arguments', for errors. */
+export function asTensors(op: string, values: readonly TensorLike[], names?: readonly string[]): Tensor[] {
+  let like: DType | undefined;
+  for (const value of values) like ??= likeOf(value);
+  const tensors = Array.from(values, (value, i) => asTensor(op, value, like, names?.[i] ?? `values[${i}]`));
+  const odd = tensors.findIndex((t) => t.dtype !== tensors[0]?.dtype);
+  if (odd > 0) {
+    const [first, other] = names ? [names[0], names[odd]] : ['values[0]', `values[${odd}]`];
+    throw mixed(op, tensors[0] as Tensor, tensors[odd] as Tensor, first, other);
+  }
+  return tensors;
+}
+
+const toIndices = new Op('cast', { kernel: 'cast' });
+
+/**
+ * Indices as int32: int32 and uint8 tensors, numbers and nested arrays of whole numbers, and float tensors whose elements are known
+ * and whole. Pending floats are not computed for it: they are refused.
+ */
+export function asIndices(op: string, x: TensorLike, name = 'indices'): Tensor {
+  const known = isTensor(x) || isVariable(x);
+  const t = known ? asTensor(op, x, 'int32', name) : indicesFrom(op, x, name);
+  if (t.dtype === 'int32') return t;
+  if (t.dtype === 'bool') throw boolIndices(op, name);
+  if (t.dtype === 'uint8') return apply1(toIndices, t, 'int32', t.shape, null);
+  if (t.uniform !== undefined) return uniformTensor(wholeNumber(op, name, t.uniform), 'int32', t.shape);
+  if (t.buffer) {
+    const buffer = allocate('int32', t.size);
+    buffer.elements.set(wholeNumbers(op, name, t.buffer.elements));
+    return bufferTensor(buffer, 'int32', t.shape);
+  }
+  throw new DTypeError(`${op}: ${name} must be int32, got ${t.dtype}; write cast(${name}, 'int32')`);
+}
+
+/** @param first and `second`: the arguments' names */
+export function mixed(op: string, x: Tensor, y: Tensor, first = 'x', second = 'y'): DTypeError {
+  return new DTypeError(
+    `${op}: operands have dtypes ${x.dtype} and ${y.dtype}; nothing is converted silently: write cast(${first}, '${y.dtype}') or cast(${second}, '${x.dtype}')`,
+  );
+}
+
+/** The tensor, if its dtype is floating. */
+export function floating(op: string, t: Tensor): Tensor {
+  if (isFloating(t.dtype)) return t;
+  throw new DTypeError(`${op}: expected dtype float32 or float64, got ${t.dtype}; write cast(x, 'float32')`);
+}

@@ -1,0 +1,183 @@
+/** Variable: a named, assignable value whose readings the tapes see. */
+
+import { boolean, options, refuseExtra, string } from '../base/arguments.js';
+import type { DType } from '../base/dtype.js';
+import { dtypeKind } from '../base/dtype.js';
+import { DTypeError, GradtapeError, ShapeError, show } from '../base/errors.js';
+import type { Shape } from '../base/shape.js';
+import { sameShape, showShape } from '../base/shape.js';
+import type { AnyTypedArray, NumberArray } from '../engine/constant.js';
+import { fromValue } from '../engine/constant.js';
+import { evaluateCell, evaluateTensors } from '../engine/evaluate.js';
+import { Cell, isCrowded } from '../engine/pending.js';
+import { aliasOf, isKnown, type Tensor } from '../engine/tensor.js';
+import { isRecording, type Readable, recordReading } from '../record/stack.js';
+import { applied1 } from './apply.js';
+import { Op } from './op.js';
+import { linear } from './rules.js';
+
+export type TensorLike = Tensor | Variable | number | boolean | AnyTypedArray | NumberArray;
+
+export interface VariableOptions {
+  dtype?: DType;
+  /** Watched by tapes on its own (default). */
+  trainable?: boolean;
+  name?: string;
+}
+
+const readOp = new Op('read', { kernel: 'reshape', vjps: [linear((ct) => ct)] });
+
+const variableOptions = { dtype: dtypeKind, trainable: boolean, name: string } as const;
+let unnamed = 0;
+
+/** A value that assign() replaces. Every use as an operand is a reading, which active tapes see if it is trainable. */
+export class Variable {
+  /** Also its place in the order of construction. */
+  readonly id: number;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly trainable: boolean;
+  readonly name: string;
+  private readonly cell: Cell;
+
+  /** @throws GradtapeError ERR_NOT_A_TENSOR, ShapeError, DTypeError for an initial value that is no tensor; ValueError ERR_OPTION */
+  constructor(initialValue: TensorLike, opts?: VariableOptions) {
+    if (arguments.length > 2) refuseExtra('Variable', arguments[2], undefined);
+    const { dtype, trainable = true, name } = options('Variable', variableOptions, opts);
+    const value = isVariable(initialValue) ? initialValue.peek() : initialValue;
+    const t = fromValue('Variable', value, dtype, undefined, undefined, 'initialValue');
+    if (!isKnown(t)) evaluateTensors([t]);
+    this.cell = new Cell(name ?? `Variable_${unnamed++}`, t);
+    this.id = this.cell.current.id;
+    this.shape = t.shape;
+    this.dtype = t.dtype;
+    this.trainable = trainable;
+    this.name = this.cell.name;
+  }
+
+  /** Number of axes. */
+  get rank(): number {
+    return this.shape.length;
+  }
+  /** Number of elements. */
+  get size(): number {
+    return this.cell.current.size;
+  }
+
+  /** The value as it is now; later assignments do not change it. */
+  value(): Tensor {
+    if (!isVariable(this)) throw notAVariable('value', this);
+    if (arguments.length > 0) refuseExtra('value', arguments[0], arguments[1]);
+    const source = readVariable(this);
+    return applied1(readOp, aliasOf(source, readOp), source, null);
+  }
+
+  /** Replaces the value. Not differentiable: gradients do not flow through an assignment. */
+  assign(x: TensorLike): this {
+    if (arguments.length > 1) refuseExtra('assign', arguments[1], arguments[2]);
+    if (!isVariable(this)) throw notAVariable('assign', this);
+    return this.replace('assign', this.checked('assign', x));
+  }
+
+  /** @internal */
+  checked(op: string, x: TensorLike): Tensor {
+    const value = isVariable(x) ? x.peek() : x;
+    const t = fromValue(op, value, undefined, undefined, this.dtype);
+    if (t.dtype !== this.dtype) {
+      throw new DTypeError(
+        `${op}: variable ${this.name} has dtype ${this.dtype}, the value has ${t.dtype}; write cast(x, '${this.dtype}')`,
+      );
+    }
+    return t;
+  }
+
+  /** @internal Takes a tensor of this shape and dtype for its value; `sole`: nobody else keeps it. */
+  replace(op: string, t: Tensor, sole = false): this {
+    if (!sameShape(t.shape, this.shape)) {
+      throw new ShapeError(
+        `${op}: variable ${this.name} has shape ${showShape(this.shape)}, the value has ${showShape(t.shape)}`,
+      );
+    }
+    const { cell } = this;
+    replaying?.delete(this);
+    // A value still waiting is computed first, so that a loop that never looks at anything keeps one step pending, not all.
+    if (cell.state !== 'settled' && !isKnown(cell.current)) evaluateCell(cell);
+    cell.assign(t, sole);
+    if (isCrowded()) evaluateTensors([]);
+    return this;
+  }
+
+  /** @internal The present value, unseen by tapes. */
+  peek(): Tensor {
+    this.cell.sole = null;
+    return this.cell.current;
+  }
+
+  /** @internal The same, of which nothing is kept but what replaces it. */
+  borrow(): Tensor {
+    return this.cell.current;
+  }
+}
+
+/** Whether the value is a variable; `instanceof` alone throws at a revoked proxy. */
+export function isVariable(x: unknown): x is Variable {
+  try {
+    return x instanceof Variable;
+  } catch {
+    return false;
+  }
+}
+
+/** The error of a method that was called on something else. */
+export function notAVariable(method: string, receiver: unknown): GradtapeError {
+  return new GradtapeError('ERR_RECEIVER', `${method}: called on ${show(receiver)}, which is no Variable`);
+}
+
+/** Variables, and what each was when it was first read. */
+export type Readings = Map<Variable, Tensor>;
+
+let listener: Readings | null = null;
+let replaying: Readings | null = null;
+
+/** Runs fn and returns what it read of variables, in the order of their first reading. */
+export function readingsOf<T>(fn: () => T): [T, Readings] {
+  const read: Readings = new Map();
+  const outer = listener;
+  listener = read;
+  try {
+    return [fn(), read];
+  } finally {
+    listener = outer;
+    if (outer) for (const [v, t] of read) if (!outer.has(v)) outer.set(v, t);
+  }
+}
+
+/** Runs fn while variables read as what they were, until fn assigns them. */
+export function withReadings<T>(readings: Readings, fn: () => T): T {
+  const outer = replaying;
+  replaying = new Map([...(outer ?? []), ...readings]);
+  try {
+    return fn();
+  } finally {
+    replaying = outer;
+  }
+}
+
+/** The present value, and a note on every tape that watches the variable. */
+export function readVariable(v: Variable): Tensor {
+  const t = replaying?.get(v) ?? v.peek();
+  if (listener && !listener.has(v)) listener.set(v, t);
+  if (isRecording()) recordReading(t, v);
+  return t;
+}
+
+/** Watched variables in the order of their construction. */
+export function variablesOf(watched: readonly Readable[]): Variable[] {
+  return ([...new Set(watched)] as Variable[]).sort((a, b) => a.id - b.id);
+}
+
+/** The same as `new Variable(...)`. */
+export function variable(initialValue: TensorLike, opts?: VariableOptions): Variable {
+  if (arguments.length > 2) refuseExtra('variable', arguments[2], undefined);
+  return new Variable(initialValue, opts);
+}

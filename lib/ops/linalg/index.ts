@@ -1,0 +1,2 @@
+/** What `tf.linalg` has. */
+export {};

@@ -1,0 +1,10 @@
+/** The ops of `tf` whose first argument is a tensor: each is a method of tensors and variables too. */
+export * from '../primitives/arithmetic.js';
+export * from '../primitives/compare.js';
+export * from '../primitives/math.js';
+export * from './indexing.js';
+export * from './movement.js';
+export * from './product.js';
+export * from './reduce.js';
+export * from './select.js';
+export * from './slicing.js';

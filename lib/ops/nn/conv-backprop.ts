@@ -1,0 +1,34 @@
+/** The gradients of conv2d as ops of their own. Their operands do not all come first, so they are no methods. */
+import { options } from '../../base/arguments.js';
+import { checkShape } from '../../base/shape.js';
+import type { Tensor } from '../../engine/tensor.js';
+import type { TensorLike } from '../../op/variable.js';
+import { type Conv2dOptions, conv2dSpec } from '../../op/windows.js';
+import { dense, ofFilter } from '../../primitives/conv.js';
+import { denseWindow, imageOf, operandsFor, resultFits } from '../../primitives/conv-window.js';
+
+/** The gradient of conv2d with respect to its input, of shape inputSizes; linear in both operands. */
+export function conv2dBackpropInput(
+  inputSizes: readonly number[],
+  filters: TensorLike,
+  outBackprop: TensorLike,
+  opts?: Conv2dOptions,
+): Tensor {
+  const op = 'conv2dBackpropInput';
+  return imageOf(op, 'outBackprop', inputSizes, filters, outBackprop, options(op, conv2dSpec, opts));
+}
+
+/** The gradient of conv2d with respect to its filters, of shape filterSizes; linear in both operands. */
+export function conv2dBackpropFilter(
+  input: TensorLike,
+  filterSizes: readonly number[],
+  outBackprop: TensorLike,
+  opts?: Conv2dOptions,
+): Tensor {
+  const op = 'conv2dBackpropFilter';
+  const read = options(op, conv2dSpec, opts);
+  const [x, g] = operandsFor(op, ['input', 'outBackprop'], [input, outBackprop]);
+  const window = denseWindow(op, x.shape, checkShape(op, filterSizes), read);
+  resultFits(op, 'outBackprop', g.shape, window);
+  return dense(ofFilter, x, g, window);
+}

@@ -1,0 +1,37 @@
+/** Cross entropies of logits: the checks around primitives/softmax.ts. */
+import { refuseExtra } from '../../base/arguments.js';
+import type { Tensor } from '../../engine/tensor.js';
+import { oneAxis } from '../../op/axes.js';
+import { labelled, logitsAndClasses } from '../../op/labels.js';
+import type { TensorLike } from '../../op/variable.js';
+import { crossEntropyAlong, sigmoidCrossEntropyOf, sparseCrossEntropyOf } from '../../primitives/softmax.js';
+
+/**
+ * -sum(labels * logSoftmax(logits)) along the axis (default the last); labels are probabilities of the logits' shape.
+ * @throws DTypeError, ShapeError for labels and logits that differ in dtype or shape
+ */
+export function softmaxCrossEntropyWithLogits(labels: TensorLike, logits: TensorLike, axis = -1): Tensor {
+  const op = 'softmaxCrossEntropyWithLogits';
+  if (arguments.length > 3) refuseExtra(op, arguments[3], arguments[3]);
+  const [y, x] = labelled(op, labels, logits);
+  const d = oneAxis(op, axis, x.rank);
+  return crossEntropyAlong(y, x, d);
+}
+
+/**
+ * -logSoftmax(logits)[label]; labels are whole numbers of shape logits.shape without the last axis.
+ * @throws ValueError ERR_INDEX for a label that is no class; DTypeError, ShapeError for labels that do not fit the logits
+ */
+export function sparseSoftmaxCrossEntropyWithLogits(labels: TensorLike, logits: TensorLike): Tensor {
+  const op = 'sparseSoftmaxCrossEntropyWithLogits';
+  if (arguments.length > 2) refuseExtra(op, arguments[2], arguments[2]);
+  return sparseCrossEntropyOf(op, ...logitsAndClasses(op, labels, logits, 'labels', 'logits'));
+}
+
+/** max(x, 0) - x z + log(1 + exp(-|x|)): cross entropy of sigmoid(logits) without overflow. */
+export function sigmoidCrossEntropyWithLogits(labels: TensorLike, logits: TensorLike): Tensor {
+  const op = 'sigmoidCrossEntropyWithLogits';
+  if (arguments.length > 2) refuseExtra(op, arguments[2], arguments[2]);
+  const [z, x] = labelled(op, labels, logits);
+  return sigmoidCrossEntropyOf(z, x);
+}

@@ -1,0 +1,57 @@
+/** Dropout. */
+import { anything, integer, number, options, refused, showDeep } from '../../base/arguments.js';
+import { ShapeError, ValueError } from '../../base/errors.js';
+import { streamFor } from '../../base/random-stream.js';
+import { checkShape, type Shape, showShape } from '../../base/shape.js';
+import type { Tensor } from '../../engine/tensor.js';
+import { asTensor, floating } from '../../op/operands.js';
+import type { TensorLike } from '../../op/variable.js';
+import { mul } from '../../primitives/arithmetic.js';
+import { less } from '../../primitives/compare.js';
+import { draw, uniformOp } from '../../primitives/random.js';
+import { select } from '../../primitives/select.js';
+
+export interface DropoutOptions {
+  seed?: number;
+  /** A shape that broadcasts to x's (null: as x): along an axis of 1, and along missing ones, all elements share their fate. */
+  noiseShape?: readonly (number | null)[];
+}
+const rateKind = number('a number >= 0 and < 1', 0, 1 - 2 ** -53);
+const dropoutSpec = { seed: integer(0), noiseShape: anything } as const;
+
+function noiseShapeOf(given: unknown, shape: Shape): Shape {
+  if (given === undefined) return shape;
+  const noise = isList(given)
+    ? Array.from(given, (length, d) => length ?? shape[d - given.length + shape.length])
+    : null;
+  const fits = noise?.every((length, d) => length === 1 || length === shape[d - noise.length + shape.length]);
+  if (fits && (noise as unknown[]).length <= shape.length) return checkShape('dropout', noise);
+  throw new ShapeError(
+    `dropout: noiseShape must be a shape that broadcasts to ${showShape(shape)}, got ${showDeep(given)}`,
+  );
+}
+
+function isList(value: unknown): value is ArrayLike<unknown> {
+  try {
+    return Array.isArray(value) || (ArrayBuffer.isView(value) && 'length' in value);
+  } catch {
+    return false; // a revoked proxy
+  }
+}
+
+/**
+ * Zeroes a fraction `rate` of the elements at random and scales the rest by 1 / (1 - rate).
+ * @throws ValueError ERR_OPTION for a rate outside [0, 1); ShapeError for a noiseShape that does not broadcast to x's
+ */
+export function dropout(x: TensorLike, rate: number, opts?: DropoutOptions): Tensor {
+  const { seed, noiseShape } = options('dropout', dropoutSpec, opts);
+  const share = rateKind.read(rate);
+  if (share === refused) {
+    throw new ValueError(`dropout: rate must be ${rateKind.expected}, got ${showDeep(rate)}`, 'ERR_OPTION');
+  }
+  const a = floating('dropout', asTensor('dropout', x));
+  const noise = noiseShapeOf(noiseShape, a.shape);
+  if (share === 0) return mul(a, 1);
+  const fate = draw('dropout', uniformOp, a.dtype, noise, streamFor(seed));
+  return select(less(fate, share), 0, mul(a, 1 / (1 - share)));
+}

@@ -1,0 +1,3 @@
+/** What `tf.nn` has. */
+export * from './conv-backprop.js';
+export * from './methods.js';

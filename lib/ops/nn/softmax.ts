@@ -1,0 +1,23 @@
+/** Softmax and its logarithm: the checks around primitives/softmax.ts. */
+import { refuseExtra } from '../../base/arguments.js';
+import type { Tensor } from '../../engine/tensor.js';
+import { oneAxis } from '../../op/axes.js';
+import { asTensor, floating } from '../../op/operands.js';
+import type { TensorLike } from '../../op/variable.js';
+import { logSoftmaxAlong, softmaxAlong } from '../../primitives/softmax.js';
+
+/** exp(x) / sum(exp(x)) along the axis (default the last). */
+export function softmax(x: TensorLike, axis = -1): Tensor {
+  if (arguments.length > 2) refuseExtra('softmax', arguments[2], arguments[2]);
+  const a = floating('softmax', asTensor('softmax', x));
+  const d = oneAxis('softmax', axis, a.rank);
+  return softmaxAlong(a, d);
+}
+
+/** log(softmax(x)), without overflow. */
+export function logSoftmax(x: TensorLike, axis = -1): Tensor {
+  if (arguments.length > 2) refuseExtra('logSoftmax', arguments[2], arguments[2]);
+  const a = floating('logSoftmax', asTensor('logSoftmax', x));
+  const d = oneAxis('logSoftmax', axis, a.rank);
+  return logSoftmaxAlong(a, d);
+}

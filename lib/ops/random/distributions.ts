@@ -1,0 +1,133 @@
+/** Random tensors from counters (Philox): the same seed gives the same numbers on any machine and number of threads. */
+import { anything, argument, integer, type Kind, options, positional, refused } from '../../base/arguments.js';
+import type { DType } from '../../base/dtype.js';
+import { isFloating } from '../../base/dtype.js';
+import { DTypeError, ShapeError } from '../../base/errors.js';
+import { streamFor } from '../../base/random-stream.js';
+import { checkShape, showShape, sizeOf } from '../../base/shape.js';
+import { type Tensor, uniformTensor } from '../../engine/tensor.js';
+import { asTensor } from '../../op/operands.js';
+import type { TensorLike } from '../../op/variable.js';
+import { add, neg, sub } from '../../primitives/arithmetic.js';
+import { normalOf, truncatedNormalOf, uniformOf } from '../../primitives/distributions.js';
+import { gatherRows, type Rows } from '../../primitives/gather.js';
+import { log } from '../../primitives/math.js';
+import { castTo, reshapeTo } from '../../primitives/movement.js';
+import { draw, permutationOp, uniformOp } from '../../primitives/random.js';
+import { argmaxOp, positionOf } from '../../primitives/reduce.js';
+
+const seedKind = integer(0);
+const seedOptions = { seed: seedKind } as const;
+
+export interface RandomOptions {
+  dtype?: DType;
+  /** A stream of its own for this call; without it the shared stream of setSeed goes on. */
+  seed?: number;
+}
+
+const floatingKind: Kind<DType> = {
+  expected: 'float32 or float64',
+  code: 'ERR_DTYPE',
+  read: (value) => (value === 'float32' || value === 'float64' ? value : refused),
+};
+
+export interface UniformOptions extends RandomOptions {
+  /** The least value (0); with respect to it and to maxval the result is differentiable. */
+  minval?: TensorLike;
+  /** What every value is below (1). */
+  maxval?: TensorLike;
+}
+
+const uniformDType: Kind<DType> = {
+  expected: 'float32, float64 or int32',
+  code: 'ERR_DTYPE',
+  read: (value) => (value === 'int32' ? value : floatingKind.read(value)),
+};
+const uniformOptions = { minval: anything, maxval: anything, dtype: uniformDType, seed: seedKind } as const;
+
+/**
+ * Uniform in [minval, maxval); integers too. The bounds may come by position, as in TensorFlow: `uniform([2], 10, 20)`.
+ * @throws ValueError ERR_OPTION for bounds that are no interval; ShapeError, DTypeError for those that do not fit the result
+ */
+export function uniform(
+  shape: readonly number[],
+  minval?: TensorLike | UniformOptions,
+  maxval?: TensorLike | UniformOptions,
+  opts?: UniformOptions,
+): Tensor {
+  const op = 'random.uniform';
+  const s = checkShape(op, shape);
+  const read = positional(op, uniformOptions, ['minval', 'maxval'], [minval, maxval, opts]);
+  return uniformOf(op, s, read);
+}
+
+export interface NormalOptions extends RandomOptions {
+  /** Default 0; with respect to it and to stddev the result is differentiable. */
+  mean?: TensorLike;
+  /** Default 1. */
+  stddev?: TensorLike;
+}
+const normalOptions = { mean: anything, stddev: anything, dtype: floatingKind, seed: seedKind } as const;
+/**
+ * Normal with the given mean (0) and standard deviation (1), which may come by position.
+ * @throws ValueError ERR_OPTION for a stddev below 0; ShapeError, DTypeError for parameters that do not fit the result
+ */
+export function normal(
+  shape: readonly number[],
+  mean?: TensorLike | NormalOptions,
+  stddev?: TensorLike | NormalOptions,
+  opts?: NormalOptions,
+): Tensor {
+  const op = 'random.normal';
+  const s = checkShape(op, shape);
+  return normalOf(op, s, positional(op, normalOptions, ['mean', 'stddev'], [mean, stddev, opts]));
+}
+
+/** Normal, drawn again beyond two standard deviations. Arguments as `normal`. */
+export function truncatedNormal(
+  shape: readonly number[],
+  mean?: TensorLike | NormalOptions,
+  stddev?: TensorLike | NormalOptions,
+  opts?: NormalOptions,
+): Tensor {
+  const op = 'random.truncatedNormal';
+  const s = checkShape(op, shape);
+  return truncatedNormalOf(op, s, positional(op, normalOptions, ['mean', 'stddev'], [mean, stddev, opts]));
+}
+
+/** Rows of x (along axis 0) in random order. */
+export function shuffle(x: TensorLike, opts?: { seed?: number }): Tensor {
+  const op = 'random.shuffle';
+  const { seed } = options(op, seedOptions, opts);
+  const a = asTensor(op, x);
+  if (a.rank === 0) throw new ShapeError(`${op}: a scalar has no rows to shuffle`);
+  const order = draw(op, permutationOp, 'int32', Object.freeze([a.shape[0] as number]), streamFor(seed));
+  const [length = 0] = a.shape;
+  const sizes: Rows['sizes'] = [1, 1, length, length, sizeOf(a.shape.slice(1))];
+  return gatherRows(op, a, order, { sizes, sparse: true }, a.shape);
+}
+
+/**
+ * int32 classes drawn with the given unnormalised log-probabilities: [batch, classes] -> [batch, numSamples] (Gumbel-max).
+ * @throws ShapeError for other logits, and for no classes to draw from
+ */
+export function categorical(logits: TensorLike, numSamples: number, opts?: { seed?: number }): Tensor {
+  const op = 'random.categorical';
+  const { seed } = options(op, seedOptions, opts);
+  const l = asTensor(op, logits, undefined, 'logits');
+  if (!isFloating(l.dtype)) {
+    throw new DTypeError(`${op}: expected logits of dtype float32 or float64, got ${l.dtype}`);
+  }
+  if (l.rank !== 2) throw new ShapeError(`${op}: expected logits [batch, classes], got shape ${showShape(l.shape)}`);
+  const [batch, classes] = l.shape as [number, number];
+  const samples = argument(op, 'numSamples', integer(0, 2 ** 31 - 1), numSamples);
+  if (classes === 0 && batch * samples > 0) {
+    throw new ShapeError(`${op}: logits ${showShape(l.shape)} have no classes to draw from`);
+  }
+  const shape = checkShape(op, [batch, samples, classes]);
+  const u = draw(op, uniformOp, 'float64', shape, streamFor(seed));
+  if (sizeOf(shape) === 0) return uniformTensor(0, 'int32', Object.freeze([batch, samples]));
+  // -log(1 - u) is exponential and finite, since u < 1; where it is 0 the Gumbel value is +inf and wins, with probability 2^-53.
+  const gumbel = neg(log(neg(log(sub(1, u)))));
+  return positionOf(argmaxOp, add(reshapeTo(castTo(l, 'float64'), Object.freeze([batch, 1, classes])), gumbel), 2);
+}

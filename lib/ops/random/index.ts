@@ -1,0 +1,3 @@
+/** What `tf.random` has. */
+export * from './distributions.js';
+export * from './state.js';

@@ -1,0 +1,29 @@
+/** Tensors made of parts at indices. Their first argument is no operand, so they are no methods. */
+import { refuseExtra } from '../base/arguments.js';
+import { ShapeError } from '../base/errors.js';
+import { checkShape, type Lengths, sameShape, showShape, sizeOf } from '../base/shape.js';
+import type { Tensor } from '../engine/tensor.js';
+import { asIndices, asTensor } from '../op/operands.js';
+import type { TensorLike } from '../op/variable.js';
+import { type Rows, scatterRows } from '../primitives/gather.js';
+import { addressed, rowNumbers } from '../primitives/index-vectors.js';
+import { castTo } from '../primitives/movement.js';
+
+/** Zeros of `shape` with the updates added at index vectors; duplicates add up. */
+export function scatterNd(indices: TensorLike, updates: TensorLike, shape: number | Lengths): Tensor {
+  if (arguments.length > 3) refuseExtra('scatterNd', arguments[3], undefined);
+  const i = asIndices('scatterNd', indices);
+  const u = asTensor('scatterNd', updates, undefined, 'updates');
+  const target = checkShape('scatterNd', shape);
+  const lengths = addressed('scatterNd', i, target);
+  const rest = target.slice(lengths.length);
+  const expected = [...i.shape.slice(0, -1), ...rest];
+  if (!sameShape(u.shape, expected)) {
+    throw new ShapeError(`scatterNd: updates have shape ${showShape(u.shape)}, expected ${showShape(expected)}`);
+  }
+  const rows = rowNumbers('scatterNd', i, lengths);
+  const sizes: Rows['sizes'] = [1, 1, sizeOf(lengths), rows.size, sizeOf(rest)];
+  const place = (t: Tensor): Tensor => scatterRows('scatterNd', t, rows, { sizes, sparse: false }, target);
+  // Small integers add up as int32 and wrap around; booleans are or-ed, as in TensorFlow.
+  return u.dtype === 'uint8' || u.dtype === 'bool' ? castTo(place(castTo(u, 'int32')), u.dtype) : place(u);
+}

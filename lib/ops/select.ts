@@ -1,0 +1,54 @@
+/** Choosing and limiting elements by conditions. */
+import { refuseExtra } from '../base/arguments.js';
+import { DTypeError, ValueError } from '../base/errors.js';
+import { broadcastShapes } from '../base/shape.js';
+import { isTensor, type Tensor } from '../engine/tensor.js';
+import { asTensor, asTensors } from '../op/operands.js';
+import type { TensorLike } from '../op/variable.js';
+import { maximum, minimum } from '../primitives/arithmetic.js';
+import { reshapeTo } from '../primitives/movement.js';
+import { select } from '../primitives/select.js';
+
+/** Index vectors of the elements that are true, or not 0 (of any dtype), in row-major order: int32 [count, rank]. Evaluates them. */
+export function where(condition: TensorLike): Tensor;
+/** x where the condition holds, else y; all three broadcast. The branch not taken gets a gradient of 0. */
+export function where(condition: TensorLike, x: TensorLike, y: TensorLike): Tensor;
+export function where(condition: TensorLike, x?: TensorLike, y?: TensorLike): Tensor {
+  if (arguments.length > 3) refuseExtra('where', arguments[3], undefined);
+  if (x === undefined && y === undefined) return indicesOf(asTensor('where', condition, undefined, 'condition'));
+  const c = asTensor('where', condition, 'bool', 'condition');
+  if (x === undefined || y === undefined) {
+    throw new ValueError('where: expected both x and y, or neither, for the indices of what is true', 'ERR_OPTION');
+  }
+  if (c.dtype !== 'bool')
+    throw new DTypeError(`where: the condition must be bool, got ${c.dtype}; compare it with something`);
+  const [a, b] = (
+    isTensor(x) && isTensor(y) && x.dtype === y.dtype ? [x, y] : asTensors('where', [x, y], ['x', 'y'])
+  ) as [Tensor, Tensor];
+  return select(c, a, b);
+}
+
+function indicesOf(c: Tensor): Tensor {
+  const indices: number[] = [];
+  c.dataSync().forEach((value, at) => {
+    if (value === 0) return;
+    let rest = at;
+    const index = c.shape.toReversed().map((length) => {
+      const i = rest % length;
+      rest = (rest - i) / length;
+      return i;
+    });
+    for (const i of index.reverse()) indices.push(i);
+  });
+  const count = c.rank === 0 ? Number(c.item() !== 0) : indices.length / c.rank;
+  return reshapeTo(asTensor('where', Int32Array.from(indices)), Object.freeze([count, c.rank]));
+}
+
+/** Limits x to [low, high]; the bounds pass the gradient. Where low > high it is low, as in TensorFlow. */
+export function clipByValue(x: TensorLike, low: TensorLike, high: TensorLike): Tensor {
+  if (arguments.length > 3) refuseExtra('clipByValue', arguments[3], undefined);
+  const [a, l, h] = asTensors('clipByValue', [x, low, high], ['x', 'low', 'high']) as [Tensor, Tensor, Tensor];
+  if (a.dtype === 'bool') throw new DTypeError('clipByValue: expected numbers, got bool');
+  broadcastShapes('clipByValue', broadcastShapes('clipByValue', a.shape, h.shape), l.shape);
+  return maximum(minimum(a, h), l);
+}

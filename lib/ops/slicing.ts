@@ -1,0 +1,375 @@
+/** Boxes of tensors: slices, padding, reversing, dividing, repeating. The checks around primitives/box.ts. */
+import {
+  type Kind,
+  listOf,
+  oneOf,
+  options,
+  refuseBehind,
+  refused,
+  refuseExtra,
+  refuseSpread,
+  showDeep,
+} from '../base/arguments.js';
+import { numberAs } from '../base/dtype.js';
+import { DTypeError, ShapeError, show, ValueError } from '../base/errors.js';
+import type { Lengths, Shape } from '../base/shape.js';
+import { checkAxes, checkAxis, checkIntegers, guardShape, sameShape, showShape, sizeOf } from '../base/shape.js';
+import type { Tensor } from '../engine/tensor.js';
+import { uniformTensor } from '../engine/tensor.js';
+import { asTensor, dtypeOf } from '../op/operands.js';
+import type { TensorLike, Variable } from '../op/variable.js';
+import { box, divided, flipped, joined, place } from '../primitives/box.js';
+import { reshapeTo, same, spread, stopped } from '../primitives/movement.js';
+
+/** The box of `size` (-1: to the end) that begins at `begin`. */
+export function slice(x: TensorLike, begin: number | Lengths, size: number | Lengths): Tensor {
+  if (arguments.length > 3) refuseExtra('slice', arguments[3], undefined);
+  const a = asTensor('slice', x);
+  const from = checkIntegers('slice', 'begin', 'a list of integers, one an axis', begin, 'ERR_INDEX');
+  const counts = checkIntegers('slice', 'size', 'a list of integers, one an axis (-1: to the end)', size, 'ERR_INDEX');
+  if (from.length !== a.rank || counts.length !== a.rank) {
+    throw new ShapeError(
+      `slice: begin and size need ${a.rank} entries for shape ${showShape(a.shape)}, got ${from.length} and ${counts.length}`,
+    );
+  }
+  const lengths = a.shape.map((length, d) => {
+    const b = from[d] as number;
+    const s = counts[d] === -1 ? length - b : (counts[d] as number);
+    if (b < 0 || s < 0 || b + s > length) {
+      throw new ShapeError(`slice: [${b}, ${b + s}) leaves axis ${d} of length ${length}`, 'ERR_INDEX');
+    }
+    return s;
+  });
+  return box(a, Object.freeze(lengths), { begin: from, step: a.shape.map(() => 1) });
+}
+
+/** Where along an axis: its first element, the step to the next, and how many. */
+interface Run {
+  readonly from: number;
+  readonly by: number;
+  readonly count: number;
+}
+
+/** Python's resolution of start:stop:step against a length. */
+function resolveRange(start: number | null, stop: number | null, step: number, length: number): Run {
+  const clamp = (i: number): number => {
+    const j = i < 0 ? i + length : i;
+    return step > 0 ? Math.min(Math.max(j, 0), length) : Math.min(Math.max(j, -1), length - 1);
+  };
+  const from = start === null ? (step > 0 ? 0 : length - 1) : clamp(start);
+  const to = stop === null ? (step > 0 ? length : -1) : clamp(stop);
+  const count = Math.max(0, Math.ceil((to - from) / step));
+  // A step beyond the axis meets one element, as the axis' length does: the program holds int32.
+  return { from, by: Math.min(Math.max(step, -Math.max(length, 1)), Math.max(length, 1)), count };
+}
+
+const strideList = 'a list of integers, at most one an axis';
+
+/** NumPy's x[begin:end:strides] an axis; missing axes are whole. */
+export function stridedSlice(
+  x: TensorLike,
+  begin: number | Lengths,
+  end: number | Lengths,
+  strides?: number | Lengths,
+): Tensor {
+  if (arguments.length > 4) refuseExtra('stridedSlice', arguments[4], undefined);
+  const a = asTensor('stridedSlice', x);
+  const from = checkIntegers('stridedSlice', 'begin', strideList, begin, 'ERR_INDEX');
+  const to = checkIntegers('stridedSlice', 'end', strideList, end, 'ERR_INDEX');
+  const by =
+    strides === undefined
+      ? from.map(() => 1)
+      : checkIntegers('stridedSlice', 'strides', strideList, strides, 'ERR_INDEX');
+  if (from.length > a.rank || from.length !== to.length || by.length !== from.length) {
+    throw new ShapeError(
+      `stridedSlice: begin, end and strides need equal lengths of at most ${a.rank}, got ${from.length}, ${to.length} and ${by.length}`,
+    );
+  }
+  if (by.includes(0)) throw new ValueError('stridedSlice: strides must not be 0', 'ERR_INDEX');
+  const runs = a.shape.map((length, d) =>
+    d < from.length
+      ? resolveRange(from[d] as number, to[d] as number, by[d] as number, length)
+      : { from: 0, by: 1, count: length },
+  );
+  return boxOf(a, runs);
+}
+
+/** The elements at runs along every axis. */
+function boxOf(a: Tensor, runs: readonly Run[]): Tensor {
+  if (runs.every(({ by, count }, d) => count === a.shape[d] && by === 1)) return same(a);
+  return box(a, Object.freeze(runs.map((run) => run.count)), {
+    begin: runs.map((run) => (run.count === 0 ? 0 : run.from)),
+    step: runs.map((run) => run.by),
+  });
+}
+
+function parseRange(text: string): [number | null, number | null, number] {
+  const parts = text.split(':').map((part) => part.trim());
+  if (parts.length < 2 || parts.length > 3 || parts.some((part) => !/^([+-]?\d+)?$/.test(part))) {
+    throw new ValueError(`at: ${show(text)} is no slice; expected 'start:stop' or 'start:stop:step'`, 'ERR_INDEX');
+  }
+  const [start, stop, step] = parts.map((part) => (part === '' ? null : Number(part)));
+  if (step === 0) throw new ValueError(`at: the step of ${show(text)} is 0`, 'ERR_INDEX');
+  return [start ?? null, stop ?? null, step ?? 1];
+}
+
+/** NumPy's basic indexing: integers, 'start:stop:step', '...' and null (a new axis). */
+export function at(x: TensorLike, ...index: (number | string | null)[]): Tensor {
+  const a = asTensor('at', x);
+  const used = index.filter((i) => i !== null && i !== '...').length;
+  const ellipses = index.filter((i) => i === '...').length;
+  if (ellipses > 1) throw new ValueError("at: only one '...' may stand in an index", 'ERR_INDEX');
+  const runs: Run[] = [];
+  const result: number[] = [];
+  const whole = (count: number): void => {
+    for (let k = 0; k < count; k++) {
+      const length = a.shape[runs.length] as number;
+      runs.push({ from: 0, by: 1, count: length });
+      result.push(length);
+    }
+  };
+  for (const i of index) {
+    if (i !== null && typeof i !== 'string' && !Number.isInteger(i)) {
+      throw new ValueError(
+        `at: ${showDeep(i)} is no index; expected an integer, 'start:stop:step', '...' or null`,
+        'ERR_INDEX',
+      );
+    }
+    if (used > a.rank)
+      throw new ShapeError(`at: ${used} indices for shape ${showShape(a.shape)} of rank ${a.rank}`, 'ERR_INDEX');
+    const axis = runs.length;
+    if (i === null) {
+      result.push(1);
+    } else if (i === '...') {
+      whole(a.rank - used);
+    } else if (typeof i === 'number') {
+      const length = a.shape[axis] as number;
+      if (i < -length || i >= length) {
+        throw new ShapeError(`at: index ${i} is out of range for axis ${axis} of length ${length}`, 'ERR_INDEX');
+      }
+      runs.push({ from: i < 0 ? i + length : i + 0, by: 1, count: 1 });
+    } else {
+      const run = resolveRange(...parseRange(i), a.shape[axis] as number);
+      runs.push(run);
+      result.push(run.count);
+    }
+  }
+  whole(a.rank - runs.length);
+  const shape = guardShape('at', result);
+  const t = boxOf(a, runs);
+  return sameShape(t.shape, shape) ? t : reshapeTo(t, shape);
+}
+
+type PadMode = 'CONSTANT' | 'REFLECT' | 'SYMMETRIC';
+
+export interface PadOptions {
+  /** What the new elements are: constants, or the tensor mirrored without ('REFLECT') or with ('SYMMETRIC') its border. */
+  mode?: PadMode | Lowercase<PadMode>;
+  /** The constant, a number or a scalar tensor (to which no gradient flows, as in TensorFlow); default 0. */
+  constantValues?: number | boolean | Tensor | Variable;
+}
+
+/** A number, a boolean, or something to be made a scalar tensor of. */
+const scalarKind: Kind<number | boolean | Tensor | Variable> = {
+  expected: 'a number or a scalar tensor',
+  read: (value) => {
+    if (typeof value === 'number' || typeof value === 'boolean') return value;
+    return dtypeOf(value) === undefined ? refused : (value as Tensor | Variable);
+  },
+};
+const padOptions = { mode: oneOf(['CONSTANT', 'REFLECT', 'SYMMETRIC'], true), constantValues: scalarKind } as const;
+
+/**
+ * More elements before and after along each axis: paddings[d] = [before, after].
+ * @throws ShapeError for paddings that do not fit the shape; a mirror holds no more than the axis does
+ */
+export function pad(
+  x: TensorLike,
+  paddings: readonly (readonly [number, number] | Lengths)[],
+  opts?: PadOptions,
+): Tensor {
+  const a = asTensor('pad', x);
+  const { mode = 'CONSTANT', constantValues: value = 0 } = options('pad', padOptions, opts);
+  if (arguments.length > 3) refuseBehind('pad', arguments[3]);
+  const pairs = checkPaddings(a, paddings);
+  const shape = guardShape(
+    'pad',
+    a.shape.map((length, d) => length + (pairs[d]?.[0] ?? 0) + (pairs[d]?.[1] ?? 0)),
+  );
+  if (mode !== 'CONSTANT') return mirrored(a, pairs, mode === 'REFLECT' ? 1 : 0);
+  const edges = typeof value === 'number' || typeof value === 'boolean' ? numberAs('pad', a.dtype, value) : value;
+  return Object.is(edges, 0)
+    ? place(a, shape, { begin: pairs.map((p) => p[0]), step: a.shape.map(() => 1) })
+    : framed(a, pairs, edgeOf(a, edges));
+}
+
+type Pair = readonly [before: number, after: number];
+
+function checkPaddings(a: Tensor, paddings: unknown): Pair[] {
+  const expected = `${a.rank} pairs [before, after] of integers >= 0 for shape ${showShape(a.shape)}`;
+  const list = listOf(paddings);
+  if (list?.length !== a.rank) {
+    throw new ShapeError(`pad: paddings must be ${expected}, got ${list ? showDeep(list) : show(paddings)}`);
+  }
+  return list.map((given, d) => {
+    const pair = listOf(given);
+    if (pair?.length !== 2 || !pair.every((n) => Number.isInteger(n) && (n as number) >= 0)) {
+      throw new ShapeError(`pad: paddings must be ${expected}, got ${showDeep(given)} at paddings[${d}]`);
+    }
+    return [(pair[0] as number) + 0, (pair[1] as number) + 0];
+  });
+}
+
+/** What makes edges: of a number, or of a scalar tensor of a's dtype. */
+function edgeOf(a: Tensor, value: number | Tensor | Variable): (shape: Shape) => Tensor {
+  if (typeof value === 'number') return (shape) => uniformTensor(value, a.dtype, shape);
+  const t = stopped(asTensor('pad', value));
+  if (t.rank !== 0) {
+    throw new ShapeError(`pad: option constantValues must be a scalar, got shape ${showShape(t.shape)}`);
+  }
+  if (t.dtype !== a.dtype) {
+    throw new DTypeError(
+      `pad: option constantValues has dtype ${t.dtype}, x has ${a.dtype}; write cast(value, '${a.dtype}')`,
+    );
+  }
+  return (shape) => spread(t, shape);
+}
+
+/** Each axis between edges. */
+function framed(a: Tensor, pairs: readonly Pair[], edge: (shape: Shape) => Tensor): Tensor {
+  let t = a;
+  pairs.forEach(([before, after], d) => {
+    const side = (n: number): Tensor => edge(Object.freeze(t.shape.map((length, k) => (k === d ? n : length))));
+    if (before + after > 0) t = joined([side(before), t, side(after)], d);
+  });
+  return t === a ? same(a) : t;
+}
+
+/** Each axis between its mirror images, which leave out `border` elements at the mirror. */
+function mirrored(a: Tensor, paddings: readonly Pair[], border: number): Tensor {
+  return paddings.reduce((t, [before, after], d) => {
+    const length = t.shape[d] as number;
+    if (Math.max(before, after) > Math.max(length - border, 0)) {
+      throw new ShapeError(
+        `pad: axis ${d} of length ${length} mirrors at most ${Math.max(length - border, 0)} elements, got ${showShape([before, after])}`,
+      );
+    }
+    const image = (begin: number, count: number): Tensor[] => {
+      if (count === 0) return [];
+      const at = {
+        begin: t.shape.map((_, k) => (k === d ? begin : 0)),
+        step: t.shape.map((_, k) => (k === d ? -1 : 1)),
+      };
+      return [box(t, Object.freeze(t.shape.map((n, k) => (k === d ? count : n))), at)];
+    };
+    const parts = [...image(before - 1 + border, before), t, ...image(length - 1 - border, after)];
+    return parts.length === 1 ? t : joined(parts, d);
+  }, same(a));
+}
+
+/** Elements in reverse order along the axes. */
+export function reverse(x: TensorLike, axis: number | Lengths): Tensor {
+  if (arguments.length > 2) {
+    refuseSpread('reverse', 'x, ', [...arguments].slice(1));
+    refuseExtra('reverse', arguments[2], undefined);
+  }
+  const a = asTensor('reverse', x);
+  if (axis === undefined || axis === null) {
+    throw new ShapeError(`reverse: axis must be a whole number or a list of them, got ${show(axis)}`, 'ERR_AXIS');
+  }
+  const axes = checkAxes('reverse', axis, a.rank);
+  return flipped(a, ...axes);
+}
+
+/** The slices along an axis, without it. */
+export function unstack(x: TensorLike, axis = 0): Tensor[] {
+  if (arguments.length > 2) refuseExtra('unstack', arguments[2], undefined);
+  const a = asTensor('unstack', x);
+  const d = checkAxis('unstack', axis, a.rank);
+  const count = a.shape[d] as number;
+  const shape = Object.freeze(a.shape.toSpliced(d, 1));
+  return divided(a, new Array<number>(count).fill(1), d).map((t) => reshapeTo(t, shape));
+}
+
+/** Parts along an axis: a number of equal ones, or the list of their lengths, of which one may be -1: the rest. */
+export function split(x: TensorLike, parts: number | Lengths, axis = 0): Tensor[] {
+  if (arguments.length > 3) refuseExtra('split', arguments[3], undefined);
+  const a = asTensor('split', x);
+  const d = checkAxis('split', axis, a.rank);
+  const length = a.shape[d] as number;
+  return divided(a, partLengths(parts, d, length), d);
+}
+
+/** The most parts of nothing: an empty axis divides into any number of them. */
+const kMostEmptyParts = 2 ** 16;
+
+/** The lengths of the parts of an axis. */
+function partLengths(parts: unknown, axis: number, length: number): number[] {
+  if (typeof parts === 'number') {
+    const divides =
+      Number.isInteger(parts) &&
+      (parts > 0 ? length % parts === 0 && parts <= Math.max(length, kMostEmptyParts) : parts === 0 && length === 0);
+    if (divides) return Array.from({ length: parts }, () => length / parts);
+    throw new ShapeError(`split: axis ${axis} of length ${length} does not divide into ${parts} equal parts`);
+  }
+  const lengths = checkIntegers('split', 'parts', 'a number of parts or a list of their lengths', parts);
+  const given = showDeep(lengths);
+  const open = lengths.indexOf(-1);
+  if (open >= 0) lengths[open] = length - lengths.reduce((s, n) => s + n, 1);
+  if (lengths.some((n) => n < 0) || lengths.reduce((s, n) => s + n, 0) !== length) {
+    throw new ShapeError(`split: parts ${given} do not add up to axis ${axis} of length ${length}`);
+  }
+  return lengths;
+}
+
+/** The tensor repeated `multiples[d]` times along each axis. */
+export function tile(x: TensorLike, multiples: number | Lengths): Tensor {
+  if (arguments.length > 2) {
+    refuseSpread('tile', 'x, ', [...arguments].slice(1));
+    refuseExtra('tile', arguments[2], undefined);
+  }
+  const a = asTensor('tile', x);
+  const times = checkIntegers('tile', 'multiples', 'a list of integers >= 0', multiples);
+  if (times.length !== a.rank || times.some((n) => n < 0)) {
+    throw new ShapeError(
+      `tile: multiples must be ${a.rank} integers >= 0 for shape ${showShape(a.shape)}, got ${showDeep(times)}`,
+    );
+  }
+  const shape = guardShape(
+    'tile',
+    a.shape.map((n, d) => n * (times[d] as number)),
+  );
+  return reshapeTo(repeated(a, times), shape);
+}
+
+const kMostRepeated = 5; // axes at once: each takes two of the 16, and one more may lie on either side of it
+
+/** The elements of a tiled tensor: each repeated axis after an axis of its repetitions, those between taken as one. */
+function repeated(a: Tensor, times: readonly number[]): Tensor {
+  const axes = [...times.keys()].filter((d) => times[d] !== 1);
+  if (axes.length > kMostRepeated) {
+    const later = new Set(axes.slice(kMostRepeated));
+    const first = times.map((n, d) => (later.has(d) ? 1 : n));
+    const half = reshapeTo(repeated(a, first), Object.freeze(a.shape.map((n, d) => n * (first[d] as number))));
+    return repeated(
+      half,
+      times.map((n, d) => (later.has(d) ? n : 1)),
+    );
+  }
+  const from: number[] = [];
+  const to: number[] = [];
+  let start = 0;
+  for (const d of [...axes, a.rank]) {
+    const between = sizeOf(a.shape.slice(start, d));
+    if (between !== 1) {
+      from.push(between);
+      to.push(between);
+    }
+    if (d < a.rank) {
+      from.push(1, a.shape[d] as number);
+      to.push(times[d] as number, a.shape[d] as number);
+    }
+    start = d + 1;
+  }
+  return spread(reshapeTo(a, Object.freeze(from)), Object.freeze(to));
+}

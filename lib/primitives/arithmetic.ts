@@ -1,0 +1,82 @@
+/** Arithmetic with broadcasting: elementwise ops of numbers, public as they are. */
+import { refuseExtra } from '../base/arguments.js';
+import type { Tensor } from '../engine/tensor.js';
+import { asTensors, dtypeOf, likeOf } from '../op/operands.js';
+import { fromX, fromXY, fromY, linear } from '../op/rules.js';
+import type { TensorLike } from '../op/variable.js';
+import { greaterEqual, lessEqual } from './compare.js';
+import { binary, type Fn1, type Fn2, unary } from './family.js';
+import { castTo } from './movement.js';
+import { select } from './select.js';
+
+export const neg: Fn1 = unary({ name: 'neg', vjp: linear((ct) => neg(ct)), fold: (x) => -x });
+
+export const add: Fn2 = binary({ name: 'add', x: linear((ct) => ct), y: linear((ct) => ct), fold: (x, y) => x + y });
+export const sub: Fn2 = binary({
+  name: 'sub',
+  x: linear((ct) => ct),
+  y: linear((ct) => neg(ct)),
+  fold: (x, y) => x - y,
+});
+export const mul: Fn2 = binary({
+  name: 'mul',
+  x: fromY((ct, y) => mul(ct, y)),
+  y: fromX((ct, x) => mul(ct, x)),
+  fold: (x, y) => x * y,
+});
+
+const realDiv: Fn2 = binary({
+  name: 'div',
+  x: fromY((ct, y) => realDiv(ct, y)),
+  y: fromXY((ct, x, y) => mul(ct, realDiv(realDiv(neg(x), y), y))),
+  fn: div,
+  fold: (x, y) => x / y,
+  domain: [
+    [-2, 2],
+    [0.5, 2],
+  ],
+});
+
+/** x / y. Integers divide as floats, as in TensorFlow: int32 as float64, uint8 as float32. */
+export function div(x: TensorLike, y: TensorLike): Tensor {
+  if (arguments.length > 2) refuseExtra('div', arguments[2], arguments[3]);
+  const dtype = dtypeOf(x) ?? dtypeOf(y) ?? likeOf(x) ?? likeOf(y);
+  if (dtype !== 'int32' && dtype !== 'uint8') return realDiv(x, y);
+  const [a, b] = asTensors('div', [x, y], ['x', 'y']) as [Tensor, Tensor];
+  const wide = dtype === 'int32' ? 'float64' : 'float32';
+  return realDiv(castTo(a, wide), castTo(b, wide));
+}
+
+/** Rounded towards minus infinity; no gradient. */
+export const floordiv: Fn2 = binary({ name: 'floordiv', bytes: true });
+
+/** x - floor(x / y) * y, with the sign of y. */
+export const floormod: Fn2 = binary({
+  // Kinks lie where x / y is an integer; these intervals keep clear of them.
+  name: 'floormod',
+  x: linear((ct) => ct),
+  y: fromXY((ct, x, y) => mul(ct, neg(floordiv(x, y)))),
+  bytes: true,
+  domain: [
+    [0.1, 0.9],
+    [1, 2],
+  ],
+});
+
+export const squaredDifference: Fn2 = binary({
+  name: 'squaredDifference',
+  x: fromXY((ct, x, y) => mul(mul(ct, 2), sub(x, y))),
+  y: fromXY((ct, x, y) => mul(mul(ct, -2), sub(x, y))),
+});
+
+/** Where operands are equal, the whole gradient goes to the first. */
+export const maximum: Fn2 = binary({
+  name: 'maximum',
+  x: fromXY((ct, x, y) => select(greaterEqual(x, y), ct, 0)),
+  y: fromXY((ct, x, y) => select(greaterEqual(x, y), 0, ct)),
+});
+export const minimum: Fn2 = binary({
+  name: 'minimum',
+  x: fromXY((ct, x, y) => select(lessEqual(x, y), ct, 0)),
+  y: fromXY((ct, x, y) => select(lessEqual(x, y), 0, ct)),
+});

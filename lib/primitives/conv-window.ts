@@ -1,0 +1,48 @@
+/** The operands of a convolution, checked: which window goes over which image. */
+import { ShapeError } from '../base/errors.js';
+import { checkShape, guardShape, type Shape, sameShape, showShape } from '../base/shape.js';
+import type { Tensor } from '../engine/tensor.js';
+import { asTensors, floating } from '../op/operands.js';
+import type { TensorLike } from '../op/variable.js';
+import { channelsFit, imageAxes, rankIs, type Shown, type Slide, slide } from '../op/windows.js';
+import { dense, ofImage, type Window } from './conv.js';
+
+/** Two operands of one floating dtype. */
+export function operandsFor(op: string, names: readonly string[], values: readonly TensorLike[]): [Tensor, Tensor] {
+  const [x, y] = asTensors(op, values, names) as [Tensor, Tensor];
+  floating(op, x);
+  return [x, y];
+}
+
+/** The window of a dense filter [rows, columns, channels, results]. */
+export function denseWindow(op: string, image: Shape, filter: Shape, opts: Slide, shown?: Shown): Window {
+  rankIs(op, 'an input', { shape: image }, imageAxes);
+  rankIs(op, 'filters', { shape: filter }, ['rows', 'columns', 'channels', 'results']);
+  channelsFit(op, image, filter);
+  const { words, lengths } = slide(op, image, filter, opts, shown);
+  const result = guardShape(op, [image[0] as number, ...lengths, filter[3] as number]);
+  return { words, shapes: [image, filter, result] };
+}
+
+export function resultFits(op: string, what: string, got: Shape, window: Window): void {
+  const [image, filter, result] = window.shapes;
+  if (sameShape(got, result)) return;
+  throw new ShapeError(
+    `${op}: the ${what} has shape ${showShape(got)}, but an image ${showShape(image)} under filters ${showShape(filter)} gives ${showShape(result)}`,
+  );
+}
+
+export function imageOf(
+  op: string,
+  what: string,
+  sizes: readonly number[],
+  filters: TensorLike,
+  result: TensorLike,
+  read: Slide,
+): Tensor {
+  const [g, f] = operandsFor(op, [what, 'filters'], [result, filters]);
+  rankIs(op, what === 'outBackprop' ? what : 'an input', g, imageAxes);
+  const window = denseWindow(op, checkShape(op, sizes), f.shape, read);
+  resultFits(op, what, g.shape, window);
+  return dense(ofImage, g, f, window);
+}

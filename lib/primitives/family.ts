@@ -1,0 +1,154 @@
+/**
+ * The two families of elementwise ops: kernel, dtypes, broadcasting, gradient rule and batch rule in one place. They check what users
+ * pass, so that what they make is public as it is.
+ */
+import { refuseExtra } from '../base/arguments.js';
+import type { DType } from '../base/dtype.js';
+import { isFloating } from '../base/dtype.js';
+import { DTypeError, GradtapeError } from '../base/errors.js';
+import type { Shape } from '../base/shape.js';
+import { broadcastShapes } from '../base/shape.js';
+import { elementwiseKernels } from '../engine/native.js';
+import { Tensor, uniformTensor } from '../engine/tensor.js';
+import { applied1, applied2, apply1, apply2 } from '../op/apply.js';
+import { type BatchedCall, Op } from '../op/op.js';
+import { asTensor, beside, likeOf, mixed } from '../op/operands.js';
+import { register, type Sampling } from '../op/registry.js';
+import type { TensorLike } from '../op/variable.js';
+import type { Vjp } from '../record/entry.js';
+import { castTo, raised, same } from './movement.js';
+
+export type Fn1 = (x: TensorLike) => Tensor;
+export type Fn2 = (x: TensorLike, y: TensorLike) => Tensor;
+
+interface Placement extends Sampling {
+  /** As errors and the kernel have it. */
+  readonly name: string;
+  /**
+   * The op on two numbers (or one), if IEEE 754 says what it gives to the last bit: then known single values are computed at once, in
+   * double and rounded, which for these ops is the same as computing in float32 (Figueroa 1995).
+   */
+  readonly fold?: (x: number, y: number) => number;
+  /** Takes uint8 too, which has no kernel of its own: computed as int32. */
+  readonly bytes?: boolean;
+  /** Integers are their own result. */
+  readonly sameIntegers?: boolean;
+}
+
+export interface Unary extends Placement {
+  /** Without it the result has no gradient. */
+  readonly vjp?: Vjp<null>;
+}
+
+export interface Binary extends Placement {
+  /** The rules of the operands; without them there is no gradient. They return cotangents of the result's shape: backward sums them. */
+  readonly x?: Vjp<null> | null;
+  readonly y?: Vjp<null> | null;
+  /** What users call, where it does more than the kernel. */
+  readonly fn?: Fn2;
+}
+
+function kernelOf(name: string, arity: number): { dtypes: readonly DType[]; toBool: boolean } {
+  const kernel = elementwiseKernels.get(name);
+  if (!kernel || kernel.arity !== arity) {
+    throw new GradtapeError('ERR_ADDON', `gradtape: the addon has no kernel ${name} of ${arity} operands`);
+  }
+  return kernel;
+}
+
+function unsupported(op: string, dtype: DType, dtypes: readonly DType[]): DTypeError {
+  const suggestion = isFloating(dtypes[0] as DType) ? "; write cast(x, 'float32')" : '';
+  return new DTypeError(`${op}: expected dtype ${dtypes.join(', ')}, got ${dtype}${suggestion}`);
+}
+
+/** The result of an op on values all of whose elements are alike, of which the kernel would make the same bits. */
+function folded(fold: (x: number, y: number) => number, x: Tensor, y: number, shape: Shape): Tensor {
+  const number = fold(x.uniform as number, y);
+  return uniformTensor(x.dtype === 'float32' ? Math.fround(number) : number, x.dtype, shape);
+}
+
+/** An op on a dtype for which it has no kernel: uint8 by that of int32 (what leaves uint8 wraps around), integers that stay as they are. */
+function besides(op: Op, dtypes: readonly DType[], place: Placement, x: Tensor, y: Tensor | null): Tensor {
+  if (place.sameIntegers && (x.dtype === 'int32' || x.dtype === 'uint8')) return same(x);
+  if (!place.bytes || x.dtype !== 'uint8') throw unsupported(op.name, x.dtype, dtypes);
+  const shape = y ? broadcastShapes(op.name, x.shape, y.shape) : x.shape;
+  const wide = castTo(x, 'int32');
+  const t = y ? apply2(op, wide, castTo(y, 'int32'), 'int32', shape, null) : apply1(op, wide, 'int32', shape, null);
+  return castTo(t, 'uint8');
+}
+
+/** The op for a batch: what has the batch axis gets as many axes behind it as the result has. */
+function batched({ op, operands, batched: has, count, shape, dtype }: BatchedCall<null>): Tensor {
+  const [x, y] = operands.map((t, k) => (has[k] ? raised(t, shape.length) : t)) as [Tensor, Tensor?];
+  const whole = Object.freeze([count, ...shape]);
+  return y ? apply2(op, x, y, dtype, whole, null) : apply1(op, x, dtype, whole, null);
+}
+
+/** The error as users get it: a revoked proxy throws wherever it is touched, also at `instanceof`. */
+function said(op: string, error: unknown): unknown {
+  if (!(error instanceof TypeError) || !error.message.includes('revoked')) return error;
+  return new GradtapeError('ERR_NOT_A_TENSOR', `${op}: an operand is a proxy that has been revoked`, error);
+}
+
+/** An elementwise op of one operand. */
+export function unary(place: Unary): Fn1 {
+  const { name, vjp = null, fold } = place;
+  const { dtypes, toBool } = kernelOf(name, 1);
+  const takesFloat32 = dtypes.includes('float32'); // asked first: a search of a list costs 20 ns
+  const op = new Op(name, { kernel: name, vjps: [vjp], batch: batched });
+  const fn = function (value: TensorLike): Tensor {
+    if (arguments.length > 1) refuseExtra(name, arguments[1], arguments[2]);
+    try {
+      const x = value instanceof Tensor ? value : asTensor(name, value, takesFloat32 ? undefined : dtypes[0]);
+      if (!(takesFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) {
+        return besides(op, dtypes, place, x, null);
+      }
+      if (fold && x.uniform !== undefined && isFloating(x.dtype)) {
+        return applied1(op, folded(fold, x, 0, x.shape), x, null);
+      }
+      return apply1(op, x, toBool ? 'bool' : x.dtype, x.shape, null);
+    } catch (error) {
+      throw said(name, error);
+    }
+  };
+  const { domain, avoid } = place;
+  const family = toBool ? 'predicate' : 'unary';
+  register({ name, arity: 1, family, differentiable: vjp !== null, fn, ...sampling(domain, avoid) });
+  return fn;
+}
+
+/** An elementwise op of two operands that broadcast. */
+export function binary(place: Binary): Fn2 {
+  const { name, x: ofX = null, y: ofY = null, fold } = place;
+  const { dtypes, toBool } = kernelOf(name, 2);
+  const takesFloat32 = dtypes.includes('float32');
+  const op = new Op(name, { kernel: name, vjps: [ofX, ofY], batch: batched });
+  const only = dtypes.length === 1 ? dtypes[0] : undefined;
+  const fn = function (left: TensorLike, right: TensorLike): Tensor {
+    if (arguments.length > 2) refuseExtra(name, arguments[2], arguments[3]);
+    try {
+      const x = left instanceof Tensor ? left : asTensor(name, left, likeOf(right) ?? only);
+      const y = right instanceof Tensor ? right : beside(name, right, x.dtype);
+      if (x.dtype !== y.dtype) throw mixed(name, x, y);
+      if (!(takesFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) {
+        return besides(op, dtypes, place, x, y);
+      }
+      const shape = x.shape === y.shape ? x.shape : broadcastShapes(name, x.shape, y.shape);
+      if (fold && x.uniform !== undefined && y.uniform !== undefined && isFloating(x.dtype)) {
+        return applied2(op, folded(fold, x, y.uniform, shape), x, y, null);
+      }
+      return apply2(op, x, y, toBool ? 'bool' : x.dtype, shape, null);
+    } catch (error) {
+      throw said(name, error);
+    }
+  };
+  const { domain, avoid } = place;
+  const family = toBool ? 'predicate' : 'binary';
+  const differentiable = ofX !== null || ofY !== null;
+  register({ name, arity: 2, family, differentiable, fn: place.fn ?? fn, ...sampling(domain, avoid) });
+  return fn;
+}
+
+function sampling(domain: Sampling['domain'], avoid: Sampling['avoid']): Sampling {
+  return { ...(domain && { domain }), ...(avoid && { avoid }) };
+}

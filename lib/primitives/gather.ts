@@ -1,0 +1,152 @@
+/** Rows read and rows added: gather and scatterAdd, each the other's transpose; and IndexedSlices, the scatterAdd that waits. */
+import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
+import { checkShape, type Lengths, type Shape, showShape, sizeOf } from '../base/shape.js';
+import { isKnown, isTensor, made, Tensor } from '../engine/tensor.js';
+import { apply2 } from '../op/apply.js';
+import { Op } from '../op/op.js';
+import { asIndices, asTensor } from '../op/operands.js';
+import { fromY } from '../op/rules.js';
+import type { TensorLike } from '../op/variable.js';
+import { isRecording, record2 } from '../record/stack.js';
+import { reshapeTo } from './movement.js';
+
+/** Sizes of a gather: params [batch, outer, length, inner], indices [batch, count], result [batch, outer, count, inner]. */
+export interface Rows {
+  readonly sizes: readonly [batch: number, outer: number, length: number, count: number, inner: number];
+  /** Whether only whole rows of axis 0 are read, so that the gradient can be IndexedSlices. */
+  readonly sparse: boolean;
+}
+
+function sizeWords({ sizes }: Rows): readonly number[] {
+  return sizes;
+}
+
+const gatherOp = new Op<Rows>('gather', {
+  kernel: 'gather',
+  words: sizeWords,
+  vjps: [
+    fromY((ct, indices, e) => {
+      const shape = e.shape(0);
+      if (!e.attributes.sparse) return scatterRows('scatterAdd', ct, indices, e.attributes, shape);
+      const count = indices.size;
+      return new IndexedSlices(
+        reshapeTo(ct, Object.freeze([count, ...shape.slice(1)])),
+        reshapeTo(indices, Object.freeze([count])),
+        shape,
+      );
+    }),
+    null,
+  ],
+});
+const scatterOp = new Op<Rows>('scatterAdd', {
+  kernel: 'scatterAdd',
+  words: sizeWords,
+  vjps: [
+    fromY((ct, indices, e) => gatherRows('gather', ct, indices, { ...e.attributes, sparse: false }, e.shape(0))),
+    null,
+  ],
+});
+const slicesOp = scatterOp.as('IndexedSlices');
+
+/** gather with its sizes worked out; errors call it `name`. */
+export function gatherRows(name: string, params: Tensor, indices: Tensor, rows: Rows, shape: Shape): Tensor {
+  return apply2(gatherOp.as(name), params, indices, params.dtype, shape, rows);
+}
+
+/** Zeros of `shape` with the updates added at the indices. */
+export function scatterRows(name: string, updates: Tensor, indices: Tensor, rows: Rows, shape: Shape): Tensor {
+  return apply2(scatterOp.as(name), updates, indices, updates.dtype, shape, rows);
+}
+
+/** Refuses indices out of range, if they are known; else the kernel finds them. */
+export function checkIndices(op: string, indices: Tensor, length: number, of = ''): void {
+  if (!isKnown(indices)) return;
+  const { uniform, buffer } = indices;
+  const bad = (i: number): ValueError =>
+    new ValueError(`${op}: index ${i} is out of range for ${of || 'an axis'} of length ${length}`, 'ERR_INDEX');
+  if (uniform !== undefined) {
+    if (indices.size > 0 && (uniform < 0 || uniform >= length)) throw bad(uniform);
+    return;
+  }
+  for (const i of buffer?.elements ?? []) if (i < 0 || i >= length) throw bad(i);
+}
+
+function rowsOf(denseShape: Shape, indices: Tensor): Rows {
+  const [length = 0, ...rest] = denseShape;
+  return { sizes: [1, 1, length, indices.size, sizeOf(rest)], sparse: true };
+}
+
+/**
+ * A tensor of shape `denseShape` that is zero but in some rows of axis 0: `values[k]` at `indices[k]`, duplicates added up. Every op
+ * takes it; its dense elements are computed only if somebody looks.
+ */
+export class IndexedSlices extends Tensor {
+  readonly values: Tensor;
+  /** int32, of rank 1. */
+  readonly indices: Tensor;
+
+  /** @throws ShapeError for parts that do not fit, ValueError ERR_INDEX for a known index out of range */
+  constructor(values: TensorLike, indices: TensorLike, denseShape: number | Lengths) {
+    const v = asTensor('IndexedSlices', values, undefined, 'values');
+    const i = asIndices('IndexedSlices', indices);
+    const shape = checkParts(v, i, checkShape('IndexedSlices', denseShape, 'denseShape'));
+    const rows = rowsOf(shape, i);
+    super(made, shape, v.dtype, sizeOf(shape), slicesOp, v, i);
+    this.attributes = rows;
+    this.depth = Math.max(v.depth, i.depth) + 1;
+    this.values = v;
+    this.indices = i;
+    // Recorders hear of it, but no setting makes its dense elements at once.
+    if (isRecording()) record2(slicesOp, this, v, i, rows);
+  }
+
+  /** The same as `shape`. */
+  get denseShape(): Shape {
+    return this.shape;
+  }
+
+  /** The dense tensor: zeros with the values added at the indices. */
+  toTensor(): Tensor {
+    checkReceiver('toTensor', this);
+    if (this.size >= 1e8) {
+      warnOnce(
+        'GRADTAPE_DENSE_SLICES',
+        `Converting sparse IndexedSlices to a dense Tensor with ${this.size} elements. This may consume a large amount of memory.`,
+      );
+    }
+    return scatterRows('IndexedSlices', this.values, this.indices, rowsOf(this.shape, this.indices), this.shape);
+  }
+
+  override toString(): string {
+    checkReceiver('toString', this);
+    return `IndexedSlices(values=${this.values}, indices=${this.indices}, denseShape=${showShape(this.shape)})`;
+  }
+}
+
+function checkParts(values: Tensor, indices: Tensor, shape: Shape): Shape {
+  if (values.dtype === 'uint8' || values.dtype === 'bool') {
+    throw new DTypeError(`IndexedSlices: values must be float32, float64 or int32, got ${values.dtype}`);
+  }
+  if (indices.rank !== 1 || values.rank === 0 || values.shape[0] !== indices.size) {
+    throw new ShapeError(
+      `IndexedSlices: expected values of shape [n, ...] and indices of shape [n], got ${showShape(values.shape)} and ${showShape(indices.shape)}`,
+    );
+  }
+  if (shape.length !== values.rank || shape.some((length, d) => d > 0 && length !== values.shape[d])) {
+    throw new ShapeError(
+      `IndexedSlices: denseShape must be that of values but for axis 0, got ${showShape(shape)} for values of shape ${showShape(values.shape)}`,
+    );
+  }
+  checkIndices('IndexedSlices', indices, shape[0] as number, 'axis 0');
+  return shape;
+}
+
+function checkReceiver(method: string, receiver: unknown): void {
+  if (isTensor(receiver) && receiver instanceof IndexedSlices) return;
+  throw new GradtapeError('ERR_RECEIVER', `${method}: not an IndexedSlices: ${show(receiver)}`);
+}
+
+/** The dense tensor of a gradient. */
+export function densify(g: Tensor): Tensor {
+  return g instanceof IndexedSlices ? g.toTensor() : g;
+}

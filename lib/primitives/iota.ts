@@ -1,0 +1,10 @@
+/** The whole numbers from 0: positions, classes. */
+import { allocate } from '../engine/memory.js';
+import { bufferTensor, type Tensor } from '../engine/tensor.js';
+
+/** 0, 1, ... length - 1 as int32. */
+export function iota(length: number): Tensor {
+  const buffer = allocate('int32', length);
+  for (let i = 0; i < length; i++) buffer.elements[i] = i;
+  return bufferTensor(buffer, 'int32', Object.freeze([length]));
+}

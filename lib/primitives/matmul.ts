@@ -1,0 +1,53 @@
+/** The product of matrices. */
+import { ShapeError } from '../base/errors.js';
+import { broadcastShapes, guardShape, showShape } from '../base/shape.js';
+import type { Tensor } from '../engine/tensor.js';
+import { apply2 } from '../op/apply.js';
+import { Op } from '../op/op.js';
+import { fromX, fromY } from '../op/rules.js';
+import { raised } from './movement.js';
+
+/** Which operands are transposed in their last two axes. */
+interface Transposed {
+  readonly a: boolean;
+  readonly b: boolean;
+}
+
+// Objects made once: every call has one of these for its attributes.
+const transposed: readonly Transposed[] = [0, 1, 2, 3].map((bits) => ({ a: bits >= 2, b: bits % 2 === 1 }));
+
+// With C = A B: dA = ct B^T and dB = A^T ct; the flags move the transposes. Batch axes that broadcast are summed by backward.
+const matmulOp = new Op<Transposed>('matmul', {
+  kernel: 'matmul',
+  words: ({ a, b }) => [Number(a), Number(b)],
+  vjps: [
+    fromY((ct, y, { attributes: { a, b } }) => (a ? product(y, ct, b, true) : product(ct, y, false, !b))),
+    fromX((ct, x, { attributes: { a, b } }) => (b ? product(ct, x, true, a) : product(x, ct, !a, false))),
+  ],
+  batch: ({ operands, batched, shape, attributes }) => {
+    const [x, y] = operands.map((t, k) => (batched[k] ? raised(t, shape.length) : t)) as [Tensor, Tensor];
+    return product(x, y, attributes.a, attributes.b);
+  },
+});
+
+/**
+ * [.., m, k] x [.., k, n] -> [.., m, n] over the last two axes (`ta`, `tb`: transposed); leading axes broadcast.
+ * @throws ShapeError for inner lengths that differ
+ */
+export function product(x: Tensor, y: Tensor, ta: boolean, tb: boolean): Tensor {
+  const p = x.shape.length;
+  const q = y.shape.length;
+  const m = x.shape[p - (ta ? 1 : 2)] as number;
+  const k = x.shape[p - (ta ? 2 : 1)] as number;
+  const l = y.shape[q - (tb ? 1 : 2)] as number;
+  const n = y.shape[q - (tb ? 2 : 1)] as number;
+  if (k !== l) {
+    const show = (t: Tensor, flag: boolean): string => `${showShape(t.shape)}${flag ? ' (transposed)' : ''}`;
+    throw new ShapeError(
+      `matmul: shapes ${show(x, ta)} and ${show(y, tb)} do not fit: inner lengths ${k} and ${l} differ`,
+    );
+  }
+  const batch = p === 2 && q === 2 ? [] : broadcastShapes('matmul', x.shape.slice(0, -2), y.shape.slice(0, -2));
+  const shape = guardShape('matmul', [...batch, m, n]);
+  return apply2(matmulOp, x, y, x.dtype, shape, transposed[(ta ? 2 : 0) + (tb ? 1 : 0)] as Transposed);
+}

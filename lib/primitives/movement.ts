@@ -1,0 +1,243 @@
+/** Linear maps that move, copy or add elements and compute nothing else; each is beside its transpose. */
+import type { DType } from '../base/dtype.js';
+import { isFloating } from '../base/dtype.js';
+import type { Shape } from '../base/shape.js';
+import { sameShape } from '../base/shape.js';
+import { aliasOf, type Tensor, uniformTensor } from '../engine/tensor.js';
+import { applied1, apply1, applyComposed } from '../op/apply.js';
+import { type BatchedCall, Op } from '../op/op.js';
+import { fromX, fromY, linear } from '../op/rules.js';
+import type { Cotangent, Entry } from '../record/entry.js';
+import { isOnTape, isRecording } from '../record/stack.js';
+
+/** Of an op of one operand: the operand with the batch axis, and the result's shape with it. */
+function batchedOne<A>({ operands, count, shape }: BatchedCall<A>): [Tensor, Shape] {
+  return [operands[0] as Tensor, Object.freeze([count, ...shape])];
+}
+
+// ---- views ----
+
+const reshapeOp = new Op('reshape', {
+  kernel: 'reshape',
+  vjps: [linear((ct, e) => reshapeTo(ct, e.shape(0)))],
+  batch: (call) => reshapeTo(...batchedOne(call)),
+});
+
+/** The same elements in another shape of as many. */
+export function reshapeTo(x: Tensor, shape: Shape): Tensor {
+  if (x.uniform !== undefined && !isRecording()) return uniformTensor(x.uniform, x.dtype, shape);
+  return apply1(reshapeOp, x, x.dtype, shape, null);
+}
+
+// ---- broadcast and its transpose, the sum ----
+
+const broadcastOp = new Op('broadcastTo', {
+  kernel: 'broadcast',
+  vjps: [linear((ct, e) => sumTo(ct, e.shape(0)))],
+  batch: (call) => {
+    const [x, shape] = batchedOne(call);
+    return spread(raised(x, shape.length - 1), shape);
+  },
+});
+
+/** The tensor spread over a shape that it broadcasts to. */
+export function spread(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x;
+  if (x.uniform !== undefined && !isRecording()) return uniformTensor(x.uniform, x.dtype, shape);
+  return apply1(broadcastOp, x, x.dtype, shape, null);
+}
+
+/** A tensor with a batch axis, with axes of length 1 behind that: the others are `rank` then, as those that it broadcasts to. */
+export function raised(x: Tensor, rank: number): Tensor {
+  const missing = rank - (x.rank - 1);
+  if (missing <= 0) return x;
+  const [count, ...rest] = x.shape as [number, ...number[]];
+  return reshapeTo(x, Object.freeze([count, ...new Array<number>(missing).fill(1), ...rest]));
+}
+
+/** What a reduction is told: which axes, what it gives of nothing, and its kernel's sizes around those axes. */
+export interface Reduction {
+  /** Ascending. */
+  readonly axes: readonly number[];
+  readonly empty: number;
+  /** Outer, reduced, inner: products of lengths. Of axes that are no neighbours, which take a kernel a run, empty. */
+  readonly words: readonly number[];
+}
+
+/** What a reduction over `axes` leaves. */
+export function reducedShape(shape: Shape, axes: readonly number[], keepdims: boolean): Shape {
+  if (axes.length === shape.length && !keepdims) return Object.freeze([]) as Shape;
+  const kept = keepdims ? shape.map((d, i) => (axes.includes(i) ? 1 : d)) : shape.filter((_, i) => !axes.includes(i));
+  return Object.freeze(kept);
+}
+
+/** The shape of an entry's operand with its reduced axes kept. */
+export function keptShape(e: Entry<Reduction>): Shape {
+  return reducedShape(e.shape(0), e.attributes.axes, true);
+}
+
+/** A reduction over one axis or more: one kernel a run of neighbouring axes, from the last to the first. `empty`: of no elements. */
+export function reduceOver(
+  op: Op<Reduction>,
+  x: Tensor,
+  axes: readonly number[],
+  keepdims: boolean,
+  empty: number,
+): Tensor {
+  const shape = reducedShape(x.shape, axes, keepdims);
+  if (x.size === 0) return applied1(op, uniformTensor(empty, x.dtype, shape), x, { axes, empty, words: none });
+  const first = axes[0] as number;
+  const last = axes[axes.length - 1] as number;
+  if (last - first === axes.length - 1) return reduceRun(op, x, axes, shape, empty);
+  return applyComposed(op, [x], { axes, empty, words: none }, () => {
+    let t = x;
+    let rest = axes;
+    while (rest.length > 0) {
+      let start = rest.length - 1;
+      while (start > 0 && rest[start - 1] === (rest[start] as number) - 1) start--;
+      const run = rest.slice(start);
+      rest = rest.slice(0, start);
+      t = reduceRun(op, t, run, rest.length === 0 ? shape : reducedShape(t.shape, run, false), empty);
+    }
+    return t;
+  });
+}
+
+const none: readonly number[] = [];
+
+function reduceRun(op: Op<Reduction>, x: Tensor, axes: readonly number[], shape: Shape, empty: number): Tensor {
+  const first = axes[0] as number;
+  const end = first + axes.length;
+  let outer = 1;
+  let length = 1;
+  let inner = 1;
+  x.shape.forEach((n, d) => {
+    if (d < first) outer *= n;
+    else if (d < end) length *= n;
+    else inner *= n;
+  });
+  return apply1(op, x, x.dtype, shape, { axes, empty, words: [outer, length, inner] });
+}
+
+export const reductionWords = (a: Reduction): readonly number[] => a.words;
+
+/** The batch rule of every reduction. */
+export function batchedReduction({ op, operands, shape, attributes }: BatchedCall<Reduction>): Tensor {
+  const x = operands[0] as Tensor;
+  const { axes, empty } = attributes;
+  const keepdims = shape.length === x.rank - 1;
+  return reduceOver(
+    op,
+    x,
+    axes.map((d) => d + 1),
+    keepdims,
+    empty,
+  );
+}
+
+const sumOp = new Op<Reduction>('reduceSum', {
+  kernel: 'reduceSum',
+  words: reductionWords,
+  vjps: [linear((ct, e) => spread(reshapeTo(ct, keptShape(e)), e.shape(0)))],
+  batch: batchedReduction,
+});
+
+/** Sum over ascending axes; the tensor itself, as one of its own, over none. */
+export function sumOver(x: Tensor, axes: readonly number[], keepdims: boolean): Tensor {
+  return axes.length === 0 ? same(x) : reduceOver(sumOp, x, axes, keepdims, 0);
+}
+
+/** Sums a cotangent down to the shape that was broadcast. */
+export function sumTo(ct: Tensor, shape: Shape): Tensor {
+  if (sameShape(ct.shape, shape)) return ct;
+  const missing = ct.rank - shape.length;
+  const axes: number[] = [];
+  for (let d = 0; d < ct.rank; d++) {
+    if (d < missing || (shape[d - missing] === 1 && ct.shape[d] !== 1)) axes.push(d);
+  }
+  const t = axes.length > 0 ? sumOver(ct, axes, false) : ct;
+  return sameShape(t.shape, shape) ? t : reshapeTo(t, shape);
+}
+
+// ---- transpose ----
+
+const transposeOp = new Op<readonly number[]>('transpose', {
+  kernel: 'transpose',
+  words: (perm) => perm,
+  vjps: [
+    linear((ct, e) => {
+      const perm = e.attributes;
+      const inverse = new Array<number>(perm.length);
+      perm.forEach((axis, i) => {
+        inverse[axis] = i;
+      });
+      return transposeBy(ct, inverse);
+    }),
+  ],
+  batch: ({ operands, attributes }) => transposeBy(operands[0] as Tensor, [0, ...attributes.map((axis) => axis + 1)]),
+});
+
+/** Axes in another order: axis i of the result is axis perm[i]. */
+export function transposeBy(x: Tensor, perm: readonly number[]): Tensor {
+  if (perm.every((axis, i) => axis === i)) return same(x);
+  const shape = Object.freeze(perm.map((axis) => x.shape[axis] as number));
+  return apply1(transposeOp, x, x.dtype, shape, perm);
+}
+
+// ---- dtype, and values as they are ----
+
+/** Attributes: the operand's dtype. */
+const castOp = new Op<DType>('cast', {
+  kernel: 'cast',
+  vjps: [linear((ct, e) => castTo(ct, e.attributes))],
+  batch: ({ operands, dtype }) => castTo(operands[0] as Tensor, dtype),
+});
+const roundingCastOp = new Op<DType>('cast', {
+  kernel: 'cast',
+  batch: ({ operands, dtype }) => castTo(operands[0] as Tensor, dtype),
+});
+
+/** Elements as another dtype. Gradients flow between float dtypes only. */
+export function castTo(x: Tensor, dtype: DType): Tensor {
+  if (x.dtype === dtype) return same(x);
+  return apply1(isFloating(dtype) ? castOp : roundingCastOp, x, dtype, x.shape, x.dtype);
+}
+
+const identityOp = new Op('identity', {
+  kernel: 'reshape',
+  vjps: [linear((ct) => ct)],
+  batch: ({ operands }) => same(operands[0] as Tensor),
+});
+
+/** The same value as a tensor of its own. */
+export function same(x: Tensor): Tensor {
+  return applied1(identityOp, aliasOf(x, identityOp), x, null);
+}
+
+const stopOp = new Op('stopGradient', { kernel: 'reshape', batch: ({ operands }) => stopped(operands[0] as Tensor) });
+
+/** The same value, a constant to every tape. */
+export function stopped(x: Tensor): Tensor {
+  return applied1(stopOp, aliasOf(x, stopOp), x, null);
+}
+
+// ---- zeros that are connected ----
+
+/** The zero cotangent of an operand that has one. */
+export function zeroOf(e: Entry, operand: number): Cotangent {
+  return uniformTensor(0, e.outDType, e.shape(operand));
+}
+
+const connectOp = new Op('connect', { vjps: [linear((ct) => ct), fromY((_, x, e) => connect(zeroOf(e, 1), x))] });
+
+/** t, with a gradient of zeros with respect to x: connected, as TensorFlow's is, at every order. */
+export function connect(t: Tensor, x: Tensor): Tensor {
+  return isOnTape(x) ? applyComposed(connectOp, [t, x], null, () => same(t)) : t;
+}
+
+const linkedOp = new Op('linked', { vjps: [fromX((ct, x) => connect(ct, x))] });
+
+/** x, whose derivative stays connected to it. */
+export function linked(x: Tensor): Tensor {
+  return isOnTape(x) ? applyComposed(linkedOp, [x], null, () => same(x)) : x;
+}

@@ -1,0 +1,182 @@
+/** Reductions beside the sum: extremes, products, the logarithm of a sum of exponentials; and positions of extremes. */
+import type { DType } from '../base/dtype.js';
+import { sizeOf } from '../base/shape.js';
+import { type Tensor, uniformTensor } from '../engine/tensor.js';
+import { apply1, applyComposed } from '../op/apply.js';
+import { type BatchedCall, Op } from '../op/op.js';
+import { fromX, fromXOut } from '../op/rules.js';
+import type { Entry } from '../record/entry.js';
+import { below } from '../record/stack.js';
+import { add, div, mul, sub } from './arithmetic.js';
+import { box, flipped, joined } from './box.js';
+import { equal } from './compare.js';
+import { exp, isFinite as finite, log, sqrt } from './math.js';
+import {
+  batchedReduction,
+  castTo,
+  connect,
+  keptShape,
+  type Reduction,
+  reducedShape,
+  reduceOver,
+  reductionWords,
+  reshapeTo,
+  same,
+  sumOver,
+  transposeBy,
+} from './movement.js';
+import { select } from './select.js';
+
+const parts = { words: reductionWords, batch: batchedReduction } as const;
+
+// The gradient of an extreme: shared equally by all elements that attain it.
+function shareExtreme(ct: Tensor, x: Tensor, out: Tensor, e: Entry<Reduction>): Tensor {
+  const kept = keptShape(e);
+  const attains = castTo(equal(x, reshapeTo(out, kept)), x.dtype);
+  const count = sumOver(attains, e.attributes.axes, true);
+  return mul(div(attains, count), reshapeTo(ct, kept));
+}
+
+const extreme = fromXOut(shareExtreme);
+const maxOp = new Op<Reduction>('reduceMax', { kernel: 'reduceMax', ...parts, vjps: [extreme] });
+const minOp = new Op<Reduction>('reduceMin', { kernel: 'reduceMin', ...parts, vjps: [extreme] });
+const anyOp = new Op<Reduction>('reduceAny', { kernel: 'reduceMax', ...parts });
+const allOp = new Op<Reduction>('reduceAll', { kernel: 'reduceMin', ...parts });
+
+/** A reduction over ascending axes. */
+type Reducer = (x: Tensor, axes: readonly number[], keepdims: boolean) => Tensor;
+
+/** `empty`: what it gives of no elements. */
+function reducer(op: Op<Reduction>, empty: (dtype: DType) => number): Reducer {
+  return (x, axes, keepdims) => (axes.length === 0 ? same(x) : reduceOver(op, x, axes, keepdims, empty(x.dtype)));
+}
+
+// Of no elements: the identity of the operation in the dtype.
+const lowest: Record<DType, number> = {
+  float32: Number.NEGATIVE_INFINITY,
+  float64: Number.NEGATIVE_INFINITY,
+  int32: -(2 ** 31),
+  uint8: 0,
+  bool: 0,
+};
+const highest: Record<DType, number> = {
+  float32: Number.POSITIVE_INFINITY,
+  float64: Number.POSITIVE_INFINITY,
+  int32: 2 ** 31 - 1,
+  uint8: 255,
+  bool: 1,
+};
+
+/** The largest element; ties share the gradient. */
+export const maxOver: Reducer = reducer(maxOp, (dtype) => lowest[dtype]);
+/** The smallest element; ties share the gradient. */
+export const minOver: Reducer = reducer(minOp, (dtype) => highest[dtype]);
+/** Whether any element (bool) is true. */
+export const anyOver: Reducer = reducer(anyOp, () => 0);
+/** Whether all elements (bool) are true. */
+export const allOver: Reducer = reducer(allOp, () => 1);
+
+/** Products of all elements before (or after) each one along the last axis, by doubling: no division, so zeros are no trouble. */
+function othersBefore(a: Tensor): Tensor {
+  const n = a.shape[a.rank - 1] as number;
+  const head = a.shape.slice(0, -1);
+  const shifted = (t: Tensor, by: number): Tensor => {
+    const front = uniformTensor(1, t.dtype, Object.freeze([...head, Math.min(by, n)]));
+    if (by >= n) return front;
+    const begin = t.shape.map(() => 0);
+    const step = t.shape.map(() => 1);
+    return joined([front, box(t, Object.freeze([...head, n - by]), { begin, step })], t.rank - 1);
+  };
+  let t = shifted(a, 1);
+  for (let by = 1; by < n; by *= 2) t = mul(t, shifted(t, by));
+  return t;
+}
+
+// Reduced axes last and flat; each element's cotangent is the product of all the others.
+function productOfOthers(ct: Tensor, x: Tensor, e: Entry<Reduction>): Tensor {
+  const { axes } = e.attributes;
+  const rest = x.shape.map((_, d) => d).filter((d) => !axes.includes(d));
+  const perm = [...rest, ...axes];
+  const moved = transposeBy(x, perm);
+  const count = sizeOf(axes.map((d) => x.shape[d] as number));
+  const flat = reshapeTo(moved, Object.freeze([...rest.map((d) => x.shape[d] as number), count]));
+  const last = flat.rank - 1;
+  const before = othersBefore(flat);
+  const after = count === 0 ? before : flipped(othersBefore(flipped(flat, last)), last);
+  // Of one element the others' product is 1 whatever it is; its derivative is connected all the same.
+  const product = mul(before, after);
+  const others = reshapeTo(count === 1 ? connect(product, flat) : product, moved.shape);
+  const inverse = perm.map((_, d) => perm.indexOf(d));
+  return mul(transposeBy(others, inverse), reshapeTo(ct, keptShape(e)));
+}
+
+const prodOp = new Op<Reduction>('reduceProd', { kernel: 'reduceProd', ...parts, vjps: [fromX(productOfOthers)] });
+
+/** The product; of integers it wraps around. */
+export const prodOver: Reducer = reducer(prodOp, () => 1);
+
+/** Attributes: the axes. */
+const lseOp = new Op<readonly number[]>('reduceLogsumexp', {
+  vjps: [
+    // softmax(x), from x alone: exp(x - out) would be off by the rounding of out, which is large where x is.
+    fromX((ct, x, e) => {
+      const axes = e.attributes;
+      const t = exp(
+        sub(
+          x,
+          below(null, () => largestFinite(x, axes)),
+        ),
+      );
+      return mul(div(t, sumOver(t, axes, true)), reshapeTo(ct, reducedShape(x.shape, axes, true)));
+    }),
+  ],
+  batch: ({ operands, attributes, shape }) => {
+    const x = operands[0] as Tensor;
+    const axes = attributes.map((d) => d + 1);
+    return logSumExpOver(x, axes, shape.length === x.rank - 1);
+  },
+});
+const lseRowsOp = new Op('reduceLogsumexp', { kernel: 'logSumExp' });
+
+/** The maximum along the axes, or 0 where that is infinite or NaN: what exp's operand is reduced by. */
+function largestFinite(x: Tensor, axes: readonly number[]): Tensor {
+  const top = maxOver(x, axes, true);
+  return select(finite(top), top, 0);
+}
+
+/** log(sum(exp(x))), without overflow. */
+export const logSumExpOver: Reducer = (x, axes, keepdims) => {
+  const shape = reducedShape(x.shape, axes, keepdims);
+  return applyComposed(lseOp, [x], axes, () => {
+    const count = sizeOf(axes.map((d) => x.shape[d] as number));
+    if (axes.length > 0 && axes[0] === x.rank - axes.length && x.size > 0) {
+      const rows = reshapeTo(x, Object.freeze([x.size / count, count]));
+      return reshapeTo(apply1(lseRowsOp, rows, x.dtype, Object.freeze([x.size / count]), null), shape);
+    }
+    const shift = largestFinite(x, axes);
+    const t = add(log(sumOver(exp(sub(x, shift)), axes, true)), shift);
+    return reshapeTo(t, shape);
+  });
+};
+
+/** sqrt whose gradient at 0 is 0. */
+export function rootAtZero(t: Tensor): Tensor {
+  const zero = equal(t, 0);
+  return select(zero, 0, sqrt(select(zero, 1, t)));
+}
+
+// ---- positions of extremes ----
+
+const positionParts = {
+  words: (axis: number) => [axis],
+  batch: ({ op, operands, attributes, count, shape }: BatchedCall<number>) =>
+    apply1(op, operands[0] as Tensor, 'int32', Object.freeze([count, ...shape]), attributes + 1),
+} as const;
+/** Attributes: the axis. */
+export const argmaxOp: Op<number> = new Op('argmax', { kernel: 'argmax', ...positionParts });
+export const argminOp: Op<number> = new Op('argmin', { kernel: 'argmin', ...positionParts });
+
+/** Position of an extreme along the axis, which is not empty: the first of equals; int32. */
+export function positionOf(op: Op<number>, x: Tensor, axis: number): Tensor {
+  return apply1(op, x, 'int32', Object.freeze(x.shape.filter((_, d) => d !== axis)), axis);
+}

@@ -1,0 +1,106 @@
+/** Softmax and its logarithm, along an axis; the cross entropy of rows. */
+import type { Tensor } from '../engine/tensor.js';
+import { apply1, apply2, applyComposed } from '../op/apply.js';
+import { Op } from '../op/op.js';
+import { fromOut, fromXY, fromY } from '../op/rules.js';
+import { relu } from './activation.js';
+import { add, mul, neg, sub } from './arithmetic.js';
+import { equal } from './compare.js';
+import { iota } from './iota.js';
+import { abs, exp, log1p, sigmoid } from './math.js';
+import { castTo, reshapeTo, sumOver, transposeBy } from './movement.js';
+
+/** An axis of length 1 before axis d. */
+function widened(t: Tensor, d: number): Tensor {
+  return reshapeTo(t, Object.freeze(t.shape.toSpliced(d, 0, 1)));
+}
+
+// The kernels take rows, along the last axis; another axis goes there and back by a transpose.
+const softmaxRows = new Op('softmax', { kernel: 'softmax' });
+const logSoftmaxRows = new Op('logSoftmax', { kernel: 'logSoftmax' });
+
+function alongAxis(rows: Op, x: Tensor, axis: number): Tensor {
+  const last = x.rank - 1;
+  if (axis === last) return apply1(rows, x, x.dtype, x.shape, null);
+  const swapped = x.shape.map((_, d) => (d === axis ? last : d === last ? axis : d));
+  const t = transposeBy(x, swapped);
+  return transposeBy(apply1(rows, t, t.dtype, t.shape, null), swapped);
+}
+
+/** Attributes: the axis. */
+const softmaxOp = new Op<number>('softmax', {
+  vjps: [fromOut((ct, out, e) => mul(sub(ct, sumOver(mul(ct, out), [e.attributes], true)), out))],
+  batch: ({ operands, attributes }) => softmaxAlong(operands[0] as Tensor, attributes + 1),
+});
+
+/** exp(x) / sum(exp(x)) along the axis. */
+export function softmaxAlong(x: Tensor, axis: number): Tensor {
+  return applyComposed(softmaxOp, [x], axis, () => alongAxis(softmaxRows, x, axis));
+}
+
+const logSoftmaxOp = new Op<number>('logSoftmax', {
+  vjps: [fromOut((ct, out, e) => sub(ct, mul(exp(out), sumOver(ct, [e.attributes], true))))],
+  batch: ({ operands, attributes }) => logSoftmaxAlong(operands[0] as Tensor, attributes + 1),
+});
+
+/** log(softmax(x)), without overflow. */
+export function logSoftmaxAlong(x: Tensor, axis: number): Tensor {
+  return applyComposed(logSoftmaxOp, [x], axis, () => alongAxis(logSoftmaxRows, x, axis));
+}
+
+// TensorFlow's rules: labels get -logSoftmax; logits get softmax - labels, whether or not the labels sum to 1.
+const crossEntropyOp = new Op<number>('softmaxCrossEntropyWithLogits', {
+  vjps: [
+    fromY((ct, logits, e) => mul(widened(neg(ct), e.attributes), logSoftmaxAlong(logits, e.attributes))),
+    fromXY((ct, labels, logits, e) => mul(widened(ct, e.attributes), sub(softmaxAlong(logits, e.attributes), labels))),
+  ],
+});
+
+/** -sum(labels * logSoftmax(logits)) along the axis. */
+export function crossEntropyAlong(labels: Tensor, logits: Tensor, axis: number): Tensor {
+  return applyComposed(crossEntropyOp, [labels, logits], axis, () =>
+    sub(0, sumOver(mul(labels, logSoftmaxAlong(logits, axis)), [axis], false)),
+  );
+}
+
+const sparseCrossEntropyOp = new Op('sparseSoftmaxCrossEntropyWithLogits', {
+  vjps: [
+    null,
+    fromXY((ct, labels, logits) => {
+      const last = logits.rank - 1;
+      const classes = iota(logits.shape[last] as number);
+      const hit = castTo(equal(widened(labels, last), classes), logits.dtype);
+      return mul(sub(softmaxAlong(logits, last), hit), widened(ct, last));
+    }),
+  ],
+});
+/** Attributes: the sizes that a gather of one element a row has. */
+const pickOp = new Op<readonly number[]>('sparseSoftmaxCrossEntropyWithLogits', {
+  kernel: 'gather',
+  words: (sizes) => sizes,
+});
+
+/** -logSoftmax(logits)[label] along the last axis; errors call it `name`. */
+export function sparseCrossEntropyOf(name: string, labels: Tensor, logits: Tensor): Tensor {
+  return applyComposed(sparseCrossEntropyOp, [labels, logits], null, () => {
+    const last = logits.rank - 1;
+    const sizes = [labels.size, 1, logits.shape[last] as number, 1, 1];
+    const table = logSoftmaxAlong(logits, last);
+    const picked = apply2(pickOp.as(name), table, labels, logits.dtype, labels.shape, sizes);
+    return sub(0, picked); // not its negative: a loss of 0 is not -0
+  });
+}
+
+const sigmoidCrossEntropyOp = new Op('sigmoidCrossEntropyWithLogits', {
+  vjps: [
+    fromY((ct, logits) => neg(mul(ct, logits))),
+    fromXY((ct, labels, logits) => mul(ct, sub(sigmoid(logits), labels))),
+  ],
+});
+
+/** max(x, 0) - x z + log(1 + exp(-|x|)) of labels z and logits x: cross entropy of sigmoid(x) without overflow. */
+export function sigmoidCrossEntropyOf(labels: Tensor, logits: Tensor): Tensor {
+  return applyComposed(sigmoidCrossEntropyOp, [labels, logits], null, () =>
+    add(sub(relu(logits), mul(logits, labels)), log1p(exp(neg(abs(logits))))),
+  );
+}

@@ -1,0 +1,71 @@
+/** Activations that are made of other ops and have rules of their own. */
+import type { Tensor } from '../engine/tensor.js';
+import { applyComposed } from '../op/apply.js';
+import { Op } from '../op/op.js';
+import { fromOut, fromX, fromY, linear } from '../op/rules.js';
+import { add, minimum, mul, sub } from './arithmetic.js';
+import { greater, less } from './compare.js';
+import { expm1, sigmoid } from './math.js';
+import { zeroOf } from './movement.js';
+import { select } from './select.js';
+
+// A gradient that is connected to x, by zeros, at order 2, as relu's is. Attributes: alpha.
+const leakyReluGradOp = new Op<number>('leakyReluGrad', {
+  vjps: [fromY((ct, x, e) => leakyReluGrad(ct, x, e.attributes)), linear((_, e) => zeroOf(e, 1))],
+});
+const leakyReluOp = new Op<number>('leakyRelu', {
+  vjps: [fromX((ct, x, e) => leakyReluGrad(ct, x, e.attributes))],
+});
+
+function leakyReluGrad(ct: Tensor, x: Tensor, alpha: number): Tensor {
+  return applyComposed(leakyReluGradOp, [ct, x], alpha, () => select(greater(x, 0), ct, mul(ct, alpha)));
+}
+
+/** x where x > 0, else alpha x. */
+export function leakyReluOf(x: Tensor, alpha: number): Tensor {
+  return applyComposed(leakyReluOp, [x], alpha, () => select(greater(x, 0), x, mul(x, alpha)));
+}
+
+// From the output, which is exp(x) - 1 below 0: no operand is kept.
+const eluOp = new Op('elu', {
+  vjps: [fromOut((ct, out) => select(less(out, 0), mul(ct, add(minimum(out, 0), 1)), ct))],
+});
+
+/** x where x > 0, else exp(x) - 1. */
+export function eluOf(x: Tensor): Tensor {
+  return applyComposed(eluOp, [x], null, () => select(less(x, 0), expm1(minimum(x, 0)), x));
+}
+
+// Klambauer et al. 2017, Self-Normalizing Neural Networks.
+const seluScale = 1.0507009873554805;
+const seluAlpha = 1.6732632423543772;
+
+const seluOp = new Op('selu', {
+  vjps: [
+    // At 0 its derivative is the scale, as in TensorFlow.
+    fromOut((ct, out) =>
+      select(less(out, 0), mul(ct, add(minimum(out, 0), seluScale * seluAlpha)), mul(ct, seluScale)),
+    ),
+  ],
+});
+
+/** seluScale times x where x > 0, else times seluAlpha (exp(x) - 1). */
+export function seluOf(x: Tensor): Tensor {
+  return applyComposed(seluOp, [x], null, () =>
+    select(less(x, 0), mul(expm1(minimum(x, 0)), seluScale * seluAlpha), mul(x, seluScale)),
+  );
+}
+
+const siluOp = new Op('silu', {
+  vjps: [
+    fromX((ct, x) => {
+      const s = sigmoid(x);
+      return mul(ct, mul(s, add(mul(x, sub(1, s)), 1)));
+    }),
+  ],
+});
+
+/** x sigmoid(x). */
+export function siluOf(x: Tensor): Tensor {
+  return applyComposed(siluOp, [x], null, () => mul(x, sigmoid(x)));
+}

@@ -1,0 +1,45 @@
+import { nn } from 'gradtape';
+import { casesOf } from '../op-cases.js';
+
+const image = [2, 5, 4, 2];
+const uneven = [
+  [0, 0],
+  [2, 1],
+  [0, 3],
+  [0, 0],
+] as const;
+const shapes = (...list: (readonly number[])[]) => list;
+
+casesOf(nn.conv2d, [
+  { shapes: [image, [3, 2, 2, 3]], call: (x, f) => nn.conv2d(x, f, { padding: 'SAME' }) },
+  { shapes: [image, [2, 2, 2, 1]], call: (x, f) => nn.conv2d(x, f, { strides: [2, 1], dilations: [1, 3] }) },
+  { shapes: [image, [3, 3, 2, 2]], call: (x, f) => nn.conv2d(x, f, { strides: 3, dilations: 2, padding: uneven }) },
+]);
+casesOf(nn.conv2dTranspose, [
+  {
+    shapes: shapes([1, 3, 2, 2], [3, 2, 3, 2]),
+    call: (x, f) => nn.conv2dTranspose(x, f, [1, 5, 4, 3], { strides: 2 }),
+  },
+]);
+casesOf(nn.conv2dBackpropInput, [
+  {
+    shapes: shapes([2, 2, 1, 2], [2, 3, 2, 2]),
+    call: (g, f) => nn.conv2dBackpropInput(image, f, g, { strides: 2 }),
+  },
+]);
+casesOf(nn.conv2dBackpropFilter, [
+  { shapes: [image, [2, 2, 1, 2]], call: (x, g) => nn.conv2dBackpropFilter(x, [2, 3, 2, 2], g, { strides: 2 }) },
+]);
+casesOf(nn.depthwiseConv2d, [
+  { shapes: [image, [3, 2, 2, 1]], call: (x, f) => nn.depthwiseConv2d(x, f, { padding: 'SAME' }) },
+  { shapes: [image, [2, 2, 2, 3]], call: (x, f) => nn.depthwiseConv2d(x, f, { strides: [2, 1], dilations: [1, 2] }) },
+]);
+casesOf(nn.conv1d, [
+  { shapes: shapes([2, 6, 2], [3, 2, 2]), call: (x, f) => nn.conv1d(x, f, { stride: 2, padding: 'SAME' }) },
+]);
+for (const pool of [nn.maxPool2d, nn.avgPool2d]) {
+  casesOf(pool, [
+    { shapes: [image], call: (x) => pool(x, { ksize: 2, strides: 1 }) },
+    { shapes: [image], call: (x) => pool(x, { ksize: [3, 2], strides: 2, padding: 'SAME' }) },
+  ]);
+}
