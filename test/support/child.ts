@@ -37,8 +37,6 @@ const helpers = `
   const MB = 2 ** 20, rss = () => process.memoryUsage().rss / MB;
   const status = (name) => Number(new RegExp(name + ':\\\\s+(\\\\d+)').exec(readFileSync('/proc/self/status', 'utf8'))[1]);
   const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-  // Waits until f() holds, or for ten seconds.
-  const until = async (f) => { for (let i = 0; i < 400 && !f(); i++) await sleep(25); };
   const codeOf = (f) => { try { f(); return 'computed'; } catch (e) { return e.code ?? e.stack; } };
   const codeOfAsync = async (f) => { try { await f(); return 'computed'; } catch (e) { return e.code ?? e.stack; } };
   // What the process may have beside what it has; 0: anything.
