@@ -33,12 +33,29 @@ function chooseIsa(isa: unknown, name: string): void {
 
 if (env['GRADTAPE_ISA']) chooseIsa(env['GRADTAPE_ISA'], 'GRADTAPE_ISA');
 
-/** Flags that ops read on every call. */
-export const flags: { eager: boolean; checkNumerics: boolean; trackOrigin: boolean } = {
+/** A chain of pending values this long that nobody looked at is computed, so that it neither grows without bound nor takes long at once. */
+export const kMaxDepth = 1000;
+
+interface Flags {
+  eager: boolean;
+  checkNumerics: boolean;
+  trackOrigin: boolean;
+  /** Every op's value that is deeper gets attention at once: kMaxDepth, or -1 while one of the flags is on. The one that ops read. */
+  depth: number;
+}
+
+export const flags: Flags = {
   eager: flag('GRADTAPE_EAGER'),
   checkNumerics: flag('GRADTAPE_CHECK_NUMERICS'),
   trackOrigin: flag('GRADTAPE_TRACK_ORIGIN'),
+  depth: kMaxDepth,
 };
+
+function setFlag(name: 'eager' | 'checkNumerics' | 'trackOrigin', value: unknown): void {
+  flags[name] = checkFlag(name, value);
+  flags.depth = flags.eager || flags.checkNumerics || flags.trackOrigin ? -1 : kMaxDepth;
+}
+setFlag('eager', flags.eager);
 
 let threads = 0;
 function setThreads(value: unknown, name: string): void {
@@ -100,19 +117,19 @@ const settings: Config = {
     return flags.eager;
   },
   set eager(value: boolean) {
-    flags.eager = checkFlag('eager', value);
+    setFlag('eager', value);
   },
   get checkNumerics(): boolean {
     return flags.checkNumerics;
   },
   set checkNumerics(value: boolean) {
-    flags.checkNumerics = checkFlag('checkNumerics', value);
+    setFlag('checkNumerics', value);
   },
   get trackOrigin(): boolean {
     return flags.trackOrigin;
   },
   set trackOrigin(value: boolean) {
-    flags.trackOrigin = checkFlag('trackOrigin', value);
+    setFlag('trackOrigin', value);
   },
   get deterministic(): boolean {
     return true;

@@ -7,15 +7,12 @@ import { isFloating } from '../base/dtype.js';
 import { GradtapeError, thisCopy } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
 import { sizeOf } from '../base/shape.js';
-import { flags } from '../engine/config.js';
-import { evaluateTensors } from '../engine/evaluate.js';
+import { flags, kMaxDepth } from '../engine/config.js';
+import { evaluateTensors, linkResults } from '../engine/evaluate.js';
 import { Computation, isKnown, made, Tensor } from '../engine/tensor.js';
 import type { RecordedOp } from '../record/entry.js';
 import { below, isRecording, record1, record2, recordMany } from '../record/stack.js';
 import { Op } from './op.js';
-
-// A chain this long that nobody looked at is computed, so that it neither grows without bound nor takes long at once.
-const kMaxDepth = 1000;
 
 function pending<A>(op: Op<A>, dtype: DType, shape: Shape, x: Tensor | null, y: Tensor | null, attributes: A): Tensor {
   const size = x && x.shape === shape ? x.size : sizeOf(shape);
@@ -136,12 +133,9 @@ export function applyResults<A>(
   specs: readonly Omit<ResultSpec<null>, 'attributes'>[],
 ): Tensor[] {
   const first = specs[0] as ResultSpec<null>;
-  const [x = null, y = null] = operands;
-  const t =
-    operands.length > 2
-      ? pendingMany(op, operands, first.dtype, first.shape, attributes)
-      : pending(op, first.dtype, first.shape, x, y, attributes);
+  const t = pendingMany(op, operands, first.dtype, first.shape, attributes);
   const results = specs.map((spec, k) => (k === 0 ? t : pending(resultOp, spec.dtype, spec.shape, t, null, k)));
+  linkResults(t, results.slice(1));
   if (isRecording()) recordMany(op, results, operands, attributes);
   for (const result of results) settledIfAsked(result, op);
   return results;
@@ -149,7 +143,7 @@ export function applyResults<A>(
 
 /** Last step of every op: computes the value now if the settings or the length of the pending chain ask for it. */
 function settledIfAsked(t: Tensor, op: Computation): Tensor {
-  if (t.depth > kMaxDepth || flags.eager || flags.checkNumerics || flags.trackOrigin) evaluateNow(t, op);
+  if (t.depth > flags.depth) evaluateNow(t, op);
   return t;
 }
 

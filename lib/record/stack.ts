@@ -27,6 +27,8 @@ export abstract class Recorder {
 
   /** Whether the tensor is more to it than a constant. */
   abstract knows(t: Tensor): boolean;
+  // Each of these is called whether or not the recorder takes what happens: it asks `takes` itself, after what is cheaper to ask.
+
   /** An op of one operand was applied. */
   abstract note1(op: RecordedOp, out: Tensor, x: Tensor, attributes: unknown): void;
   /** An op of two operands was applied. */
@@ -222,8 +224,7 @@ export function below<T>(recorder: Recorder | null, fn: () => T): T {
 export function record1(op: RecordedOp, out: Tensor, x: Tensor, attributes: unknown): void {
   const all = asyncRecordings === 0 ? active : listening();
   for (let i = 0; i < all.length; i++) {
-    const r = all[i] as Recorder;
-    if (r.hidden === 0) r.note1(op, out, x, attributes);
+    (all[i] as Recorder).note1(op, out, x, attributes);
   }
 }
 
@@ -231,8 +232,7 @@ export function record1(op: RecordedOp, out: Tensor, x: Tensor, attributes: unkn
 export function record2(op: RecordedOp, out: Tensor, x: Tensor, y: Tensor, attributes: unknown): void {
   const all = asyncRecordings === 0 ? active : listening();
   for (let i = 0; i < all.length; i++) {
-    const r = all[i] as Recorder;
-    if (r.hidden === 0) r.note2(op, out, x, y, attributes);
+    (all[i] as Recorder).note2(op, out, x, y, attributes);
   }
 }
 
@@ -244,7 +244,7 @@ export function recordMany(
   attributes: unknown,
 ): void {
   if (outs.length === 0) return;
-  for (const r of listening()) if (r.hidden === 0) r.noteMany(op, outs, operands, attributes);
+  for (const r of listening()) r.noteMany(op, outs, operands, attributes);
 }
 
 /** Tells of results that take the place of others. */
@@ -255,7 +255,7 @@ export function recordInstead(
   under: readonly Tensor[],
 ): void {
   if (outs.length === 0) return;
-  for (const r of listening()) if (r.hidden === 0) r.noteInstead(op, outs, operands, under);
+  for (const r of listening()) r.noteInstead(op, outs, operands, under);
 }
 
 /** Tells that a tensor is what a variable was read as. */
