@@ -3,13 +3,12 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { plain } from '../support/child.js';
+import { root } from '../support/files.js';
 
-const root = join(import.meta.dirname, '../..');
 const build = join(root, 'build');
 
 // The sanitized run has its own binaries, which .ci/run calls; these would be the plain ones once more.
-const plain = !process.env['GRADTAPE_SANITIZED'];
-
 describe.runIf(plain)('native test binaries', () => {
   const names = readdirSync(join(root, 'native', 'test'))
     .filter((name) => name.endsWith('-test.cc'))

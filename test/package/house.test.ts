@@ -1,23 +1,12 @@
 // The floors of the house that are rules about the source text: who may include or load what, one manifest, file sizes.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { filesBelow, read, root } from '../support/files.js';
 
-const root = join(import.meta.dirname, '../..');
 const MAX_LINES = 700;
-
-function read(path: string): string {
-  return readFileSync(join(root, path), 'utf8');
-}
-
-function filesBelow(folder: string, extension: RegExp): string[] {
-  return readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
-    .map((name) => `${folder}/${name}`)
-    .filter((name) => extension.test(name))
-    .sort();
-}
 
 // Which of these files contain the pattern, as "file:line: text".
 function linesWith(files: readonly string[], pattern: RegExp): string[] {
