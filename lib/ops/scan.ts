@@ -1,11 +1,10 @@
 /** Scans along an axis: the checks around primitives/scan.ts. */
 import { boolean, isOptions, options, refuseBehind } from '../base/arguments.js';
-import { DTypeError } from '../base/errors.js';
 import { checkAxis } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
-import { asTensor } from '../op/operands.js';
+import { asTensor, ofKind } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { castTo } from '../primitives/movement.js';
+import { accumulated } from '../primitives/movement.js';
 import { runningSum } from '../primitives/scan.js';
 
 export interface ScanOptions {
@@ -26,11 +25,7 @@ export function cumsum(x: TensorLike, axis?: number | ScanOptions, opts?: ScanOp
   const shifted = opts === undefined && isOptions(axis);
   const { exclusive = false, reverse = false } = options('cumsum', scanOptions, shifted ? axis : opts);
   if (arguments.length > 3) refuseBehind('cumsum', arguments[3]);
-  const a = asTensor('cumsum', x);
+  const a = ofKind('cumsum', asTensor('cumsum', x), 'floating', 'integer');
   const scan = { axis: checkAxis('cumsum', shifted ? 0 : (axis ?? 0), a.rank), exclusive, reverse };
-  if (a.dtype === 'uint8') return castTo(runningSum(castTo(a, 'int32'), scan), 'uint8');
-  if (a.dtype === 'bool') {
-    throw new DTypeError("cumsum: expected dtype float32, float64, int32 or uint8, got bool; write cast(x, 'int32')");
-  }
-  return runningSum(a, scan);
+  return accumulated(a, (t) => runningSum(t, scan));
 }
