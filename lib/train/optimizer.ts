@@ -1,20 +1,5 @@
-/** Optimizers with Keras' defaults. A step only assigns pending values; they are computed with whatever is looked at next. */
-import {
-  argument,
-  boolean,
-  callback,
-  isA,
-  isPlainObject,
-  type Kind,
-  number,
-  options,
-  type Read,
-  refused,
-  type Spec,
-  showDeep,
-  string,
-  thrownBy,
-} from '../base/arguments.js';
+/** What all optimizers do. A step only assigns pending values; they are computed with whatever is looked at next. */
+import { argument, callback, isA, isPlainObject, options, refused, string, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
 import type { Nested } from '../base/nested.js';
@@ -24,64 +9,13 @@ import { Variable } from '../op/variable.js';
 import { add, cast, div, minimum, mul, reduceSum, sqrt, square, sub } from '../ops/index.js';
 import { densify } from '../primitives/gather.js';
 import { below } from '../record/stack.js';
-import type { GradientTape } from '../tape/gradient-tape.js';
-import { GradientTape as Tape } from '../tape/gradient-tape.js';
+import { GradientTape } from '../tape/gradient-tape.js';
 import type { Sources } from '../tape/sources.js';
+import { type Gradient, type GradientPair, matched, pairsOf, variablesIn } from './gradient-pairs.js';
+import { common, isRate, type LearningRate, type OptimizerOptions, rateKind } from './optimizer-options.js';
 
-export type Gradient = Tensor | null;
-/** [gradient, variable]: also one whose type a list of pairs has forgotten. */
-export type GradientPair = readonly [Gradient, Variable] | readonly (Gradient | Variable | undefined)[];
-/** A number; or one that is asked for at each step: a scalar variable or tensor, or a function of the number of steps made so far. */
-export type LearningRate = number | Variable | Tensor | ((step: number) => number | Variable | Tensor);
-
-export interface OptimizerOptions {
-  learningRate?: LearningRate;
-  /** Each gradient is scaled down to this norm. */
-  clipnorm?: number;
-  /** All gradients together are scaled down to this norm. */
-  globalClipnorm?: number;
-  /** Decoupled decay: variable -= learningRate * weightDecay * variable. */
-  weightDecay?: number;
-}
-
-const rateKind: Kind<LearningRate> = {
-  expected: 'a finite number >= 0, a function of the step, or a variable or tensor of one number',
-  read: (value) => {
-    if (typeof value === 'function') return value as LearningRate;
-    if (isA(value, Variable) || isA(value, Tensor)) return value.size === 1 && value.dtype !== 'bool' ? value : refused;
-    return isRate(value) ? value : refused;
-  },
-};
-const amount = number('a finite number >= 0', 0, Number.MAX_VALUE);
-const limit = number('a finite number > 0', Number.MIN_VALUE, Number.MAX_VALUE);
-const share = number('a number from 0 to 1', 0, 1);
-const belowOne = number('a number >= 0 and < 1', 0, 1 - 2 ** -53);
-
-const common = {
-  learningRate: rateKind,
-  clipnorm: limit,
-  globalClipnorm: limit,
-  weightDecay: amount,
-} as const;
-
-function isRate(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value < Infinity;
-}
-
-/** What a constructor was given: the learning rate by itself (and options behind it), or options. */
-function given<S extends Spec & typeof common>(name: string, spec: S, first: unknown, second: unknown): Read<S> {
-  if (first === undefined) return options(name, spec, second);
-  if (rateKind.read(first) === refused) {
-    if (second !== undefined && isPlainObject(first)) {
-      throw new ValueError(`${name}: takes nothing behind its options, got ${show(second)}`, 'ERR_OPTION');
-    }
-    if (typeof first !== 'number') return options(name, spec, first);
-    throw new ValueError(`${name}: learningRate must be ${rateKind.expected}, got ${show(first)}`, 'ERR_OPTION');
-  }
-  const more = options(name, spec, second);
-  if (more.learningRate === undefined) return { ...more, learningRate: first as LearningRate };
-  throw new ValueError(`${name}: learningRate is given twice, ${show(first)} and in the options`, 'ERR_OPTION');
-}
+export type { Gradient, GradientPair } from './gradient-pairs.js';
+export type { LearningRate, OptimizerOptions } from './optimizer-options.js';
 
 /** A variable, its slots and, during a step, what they will be. */
 interface Trained {
@@ -201,7 +135,7 @@ export abstract class Optimizer {
   build<V>(variables: V & NoInfer<Sources<V, Variable>>): this;
   build(variables: unknown): this {
     const op = Optimizer.#called(this, 'build');
-    for (const v of leavesOf(op, variables)) this.#trainedOf(op, v);
+    for (const v of variablesIn(op, variables)) this.#trainedOf(op, v);
     return this;
   }
 
@@ -232,8 +166,8 @@ export abstract class Optimizer {
   minimize(lossFn: (tape: GradientTape) => Tensor | Variable, variables: unknown): Tensor {
     const op = Optimizer.#called(this, 'minimize');
     argument(op, 'lossFn', callback, lossFn);
-    const list = leavesOf(op, variables);
-    const tape = new Tape();
+    const list = variablesIn(op, variables);
+    const tape = new GradientTape();
     const loss = tape.record((): unknown => {
       const value = called(op, lossFn as (tape: GradientTape) => unknown, tape);
       if (isA(value, Variable)) return value.value();
@@ -394,203 +328,8 @@ function checkNext(op: string, v: Variable, value: Tensor): void {
   }
 }
 
-/** A variable's present value stands for it where a gradient is expected. */
-function gradientIn(g: unknown): Gradient {
-  return (isA(g, Variable) ? g.peek() : g) as Gradient;
-}
-
-const pairsExpected =
-  'expected [gradient, variable] pairs (an iterable of them), or applyGradients(gradients, variables)';
-
-function pairsOf(op: string, pairs: unknown): (readonly [Gradient, Variable])[] {
-  if (!isIterable(pairs)) {
-    throw new ValueError(`${op}: ${pairsExpected}, got ${show(pairs)}`, 'ERR_NOT_A_TENSOR');
-  }
-  return Array.from(pairs, (pair) => {
-    if (!isList(pair) || pair.length !== 2) {
-      throw new ValueError(`${op}: ${pairsExpected}, got ${showDeep(pair)} for a pair`, 'ERR_NOT_A_TENSOR');
-    }
-    const [g, v] = pair;
-    if (isA(v, Variable)) return [gradientIn(g), v] as const;
-    const swapped = isA(g, Variable) ? '; the gradient comes first' : '';
-    throw new ValueError(
-      `${op}: expected [gradient, variable] pairs, got ${show(g)} and ${show(v)}${swapped}`,
-      'ERR_NOT_A_TENSOR',
-    );
-  });
-}
-
-/** How deep nests may be: beyond it they are taken to be cyclic. */
-const deepest = 1000;
-
-function noVariable(op: string, value: unknown, path: string): ValueError {
-  const place = path === '' ? '' : `variables${path}: `;
-  const isInstance = typeof value === 'object' && value !== null && !isA(value, Tensor);
-  const hint = isInstance ? '; of other objects pass trainableVariables(object)' : '';
-  return new ValueError(
-    `${op}: ${place}expected a variable, or arrays and plain objects of variables, got ${show(value)}${hint}`,
-    'ERR_NOT_A_TENSOR',
-  );
-}
-
-/** Calls `leaf` for every variable of a nest, with what stands in its place in another nest of its structure, if there is one. */
-function walk(
-  op: string,
-  variables: unknown,
-  beside: unknown,
-  both: boolean,
-  leaf: (v: Variable, beside: unknown) => void,
-  path = '',
-  depth = 0,
-): void {
-  if (depth > deepest) {
-    throw new GradtapeError(
-      'ERR_NESTING',
-      `${op}: variables are nested more than ${deepest} deep; does one nest contain itself?`,
-    );
-  }
-  if (isA(variables, Variable)) {
-    leaf(variables, beside);
-  } else if (isList(variables)) {
-    if (both && !(isList(beside) && beside.length === variables.length)) {
-      throw unlike(op, path, beside, `an array of ${variables.length}`);
-    }
-    for (let i = 0; i < variables.length; i++) {
-      walk(op, variables[i], both ? (beside as unknown[])[i] : undefined, both, leaf, `${path}[${i}]`, depth + 1);
-    }
-  } else if (isPlainObject(variables)) {
-    const keys = Object.keys(variables);
-    const others = both && isPlainObject(beside) ? beside : {};
-    if (both && !(isPlainObject(beside) && sameNames(keys, Object.keys(beside)))) {
-      throw unlike(op, path, beside, `an object { ${keys.join(', ')} }`);
-    }
-    for (const key of keys) walk(op, variables[key], others[key], both, leaf, `${path}.${key}`, depth + 1);
-  } else {
-    throw noVariable(op, variables, path);
-  }
-}
-
-function isIterable(value: unknown): value is Iterable<unknown> {
-  if (ArrayBuffer.isView(value)) return false; // of numbers; one that is detached cannot even be looped over
-  try {
-    return typeof (value as Iterable<unknown> | null | undefined)?.[Symbol.iterator] === 'function';
-  } catch {
-    return false; // a revoked proxy
-  }
-}
-
-function isList(value: unknown): value is readonly unknown[] {
-  try {
-    return Array.isArray(value);
-  } catch {
-    return false; // a revoked proxy
-  }
-}
-
-function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name) => b.includes(name));
-}
-
-function unlike(op: string, path: string, got: unknown, expected: string): ValueError {
-  const shown = isPlainObject(got) ? `an object { ${Object.keys(got).join(', ')} }` : show(got);
-  return new ValueError(
-    `${op}: gradients and variables must be nested alike; gradients${path} is ${shown}, the variables have ${expected} there`,
-    'ERR_STRUCTURE',
-  );
-}
-
-function leavesOf(op: string, variables: unknown): Variable[] {
-  const leaves: Variable[] = [];
-  walk(op, variables, undefined, false, (v) => leaves.push(v));
-  if (leaves.length === 0) throw new ValueError(`${op}: no variable was given`, 'ERR_NOT_A_TENSOR');
-  return leaves;
-}
-
-function matched(op: string, gradients: unknown, variables: unknown): (readonly [Gradient, Variable])[] {
-  const pairs: (readonly [Gradient, Variable])[] = [];
-  walk(op, variables, gradients, true, (v, g) => pairs.push([gradientIn(g), v]));
-  return pairs;
-}
-
 function clipFactor(total: Tensor, like: Tensor, most: number): Tensor {
   // min(1, limit / norm); at norm 0 the quotient is infinite and the minimum 1.
   const factor = minimum(div(uniformTensor(most, total.dtype, scalarShape), sqrt(total)), 1);
   return total.dtype === like.dtype ? factor : cast(factor, like.dtype);
-}
-
-export interface SGDOptions extends OptimizerOptions {
-  momentum?: number;
-  nesterov?: boolean;
-}
-const sgdSpec = { ...common, momentum: share, nesterov: boolean } as const;
-
-/** Stochastic gradient descent, with momentum (Polyak) or Nesterov's. */
-export class SGD extends Optimizer {
-  protected override readonly keepsNothing: boolean = true;
-  protected readonly slotNames: readonly string[];
-  readonly #momentum: number;
-  readonly #nesterov: boolean;
-  constructor(learningRate?: LearningRate | SGDOptions, opts?: SGDOptions) {
-    const read = given('SGD', sgdSpec, learningRate, opts);
-    super('SGD', read, 0.01);
-    this.#momentum = read.momentum ?? 0;
-    this.#nesterov = read.nesterov ?? false;
-    this.slotNames = this.#momentum > 0 ? ['momentum'] : [];
-  }
-  protected update(x: Tensor, g: Tensor, slots: readonly Tensor[], rate: number): Tensor[] {
-    const move = mul(g, rate);
-    const [velocity] = slots;
-    if (!velocity) return [sub(x, move)];
-    const v = sub(mul(velocity, this.#momentum), move);
-    return [this.#nesterov ? add(x, sub(mul(v, this.#momentum), move)) : add(x, v), v];
-  }
-}
-
-export interface AdamOptions extends OptimizerOptions {
-  beta1?: number;
-  beta2?: number;
-  epsilon?: number;
-}
-const adamSpec = { ...common, beta1: belowOne, beta2: belowOne, epsilon: amount } as const;
-
-/** What differs between Adam and AdamW. */
-interface AdamKind {
-  readonly name: string;
-  readonly weightDecay: number;
-}
-const adam: AdamKind = { name: 'Adam', weightDecay: 0 };
-const adamW: AdamKind = { name: 'AdamW', weightDecay: 0.004 };
-
-/** Adam (Kingma and Ba 2015), in the form of its section 2's last paragraph, as Keras does. */
-export class Adam extends Optimizer {
-  protected override readonly keepsNothing: boolean = true;
-  protected readonly slotNames: readonly string[] = ['momentum', 'velocity'];
-  readonly #beta1: number;
-  readonly #beta2: number;
-  readonly #epsilon: number;
-  /** @param kind is AdamW's own */
-  constructor(learningRate?: LearningRate | AdamOptions, opts?: AdamOptions, kind: AdamKind = adam) {
-    if (kind !== adam && kind !== adamW) {
-      throw new ValueError(`Adam: takes nothing behind its options, got ${show(kind)}`, 'ERR_OPTION');
-    }
-    const read = given(kind.name, adamSpec, learningRate, opts);
-    super(kind.name, { ...read, weightDecay: read.weightDecay ?? kind.weightDecay }, 0.001);
-    this.#beta1 = read.beta1 ?? 0.9;
-    this.#beta2 = read.beta2 ?? 0.999;
-    this.#epsilon = read.epsilon ?? 1e-7;
-  }
-  protected update(x: Tensor, g: Tensor, slots: readonly Tensor[], rate: number, step: number): Tensor[] {
-    const [m0, v0] = slots as [Tensor, Tensor];
-    const alpha = (rate * Math.sqrt(1 - this.#beta2 ** step)) / (1 - this.#beta1 ** step);
-    const m = add(m0, mul(sub(g, m0), 1 - this.#beta1));
-    const v = add(v0, mul(sub(square(g), v0), 1 - this.#beta2));
-    return [sub(x, div(mul(m, alpha), add(sqrt(v), this.#epsilon))), m, v];
-  }
-}
-
-/** Adam with decoupled weight decay (Loshchilov and Hutter 2019). */
-export class AdamW extends Adam {
-  constructor(learningRate?: LearningRate | AdamOptions, opts?: AdamOptions) {
-    super(learningRate, opts, adamW);
-  }
 }
