@@ -92,13 +92,14 @@ function wrapped(text, width) {
 }
 
 function drawn(folder, entries) {
-  const column = Math.max(...entries.map(({ name }) => name.length)) + 2;
-  return [
-    `${folder}/`,
-    ...entries.flatMap(({ name, sentence }) =>
-      wrapped(sentence, kWidth - 2 - column).map((line, i) => `  ${(i === 0 ? name : '').padEnd(column)}${line}`),
-    ),
-  ];
+  const speaking = entries.filter(({ sentence }) => sentence !== '');
+  const silent = entries.filter(({ sentence }) => sentence === '').map(({ name }) => name);
+  const column = Math.max(0, ...speaking.map(({ name }) => name.length)) + 2;
+  const lines = speaking.flatMap(({ name, sentence }) =>
+    wrapped(sentence, kWidth - 2 - column).map((line, i) => `${(i === 0 ? name : '').padEnd(column)}${line}`),
+  );
+  if (silent.length > 0) lines.push(...wrapped(silent.join(' '), kWidth - 2));
+  return [`${folder}/`, ...lines.map((line) => `  ${line}`)];
 }
 
 /** Files by their folders, in the order of the rungs; folders within a folder after it. */
@@ -191,6 +192,11 @@ export function sections() {
   const onLadder = nativeFiles.filter((file) => nativeRung(file) >= 0);
   const native = tree(nativeFiles, (file) => (nativeRung(file) < 0 ? ladder.length : nativeRung(file)));
 
+  const test = tree(
+    below('test').filter((file) => /\.(ts|py)$/.test(file)),
+    () => 0,
+  );
+
   const entries = libFiles.filter((file) => libRung(file) === names.indexOf('top'));
   const libLabels = new Map(
     names.map((name) => [name, name === 'top' ? entries.map((file) => basename(file, '.ts')).join(', ') : `${name}/`]),
@@ -201,6 +207,7 @@ export function sections() {
     texts: {
       'lib-tree': lib.text,
       'native-tree': native.text,
+      'test-tree': test.text,
       'lib-graph': mermaid(libGraph, libLabels),
       'native-graph': mermaid(nativeGraph, new Map(ladder.map((name) => [name, `${name}/`]))),
     },

@@ -34,10 +34,12 @@ test('ARCHITECTURE.md is as the code is', () => {
 });
 
 describe('what the check sees', () => {
-  const page = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8');
+  const page = mended(readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8'), found);
   const files = allFiles();
   const sources = textOf(files);
-  const wrong = (text: string, what = found): string[] => problems(text, what, files, sources);
+  const before = problems(page, found, files, sources);
+  const wrong = (text: string, what = found): string[] =>
+    problems(text, what, files, sources).filter((line) => !before.includes(line));
 
   it('a file that was added, moved or described anew, and mends it', () => {
     const line = /^ {2}turn\.ts .*$/m.exec(page)?.[0] as string;
