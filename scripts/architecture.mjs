@@ -235,7 +235,7 @@ export function mended(page, { texts }) {
 // What the prose says in code: neither what is generated nor blocks of code.
 function spansOf(page) {
   const prose = page.replace(/<!-- ([\w-]+):begin -->[\s\S]*?<!-- \1:end -->/g, '').replace(/^```[\s\S]*?^```/gm, '');
-  return [...prose.matchAll(/`([^`\n]+)`/g)].map(([, span]) => span);
+  return [...new Set([...prose.matchAll(/`([^`\n]+)`/g)].map(([, span]) => span))];
 }
 
 const made = /^(build|dist|prebuilds|node_modules)\b/; // by commands
