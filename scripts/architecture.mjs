@@ -192,10 +192,8 @@ export function sections() {
   const onLadder = nativeFiles.filter((file) => nativeRung(file) >= 0);
   const native = tree(nativeFiles, (file) => (nativeRung(file) < 0 ? ladder.length : nativeRung(file)));
 
-  const test = tree(
-    below('test').filter((file) => /\.(ts|py)$/.test(file)),
-    () => 0,
-  );
+  const testFiles = below('test').filter((file) => /\.(ts|py)$/.test(file));
+  const test = tree(testFiles, () => 0);
 
   const entries = libFiles.filter((file) => libRung(file) === names.indexOf('top'));
   const libLabels = new Map(
@@ -214,6 +212,7 @@ export function sections() {
     silent: [...lib.silent, ...native.silent],
     rungs: names,
     ladder,
+    rooms: [...new Set(testFiles.flatMap((file) => /^test\/(\w+)\//.exec(file)?.[1] ?? []))].sort(),
   };
 }
 
@@ -290,11 +289,14 @@ export function problems(page, found, files, sources) {
   for (const [part, names] of [
     ['lib', found.rungs],
     ['native', found.ladder],
+    ['test', found.rooms],
   ]) {
     const described = describedIn(page, `The folders of ${part}/`);
     const expected = names.map((name) => (name === 'top' ? 'lib/*.ts' : name));
     if (described.join() === expected.join()) continue;
-    wrong.push(`${pageName}: the table of ${part}/ has ${described.join(', ')}; the ladder is ${expected.join(', ')}`);
+    wrong.push(
+      `${pageName}: the table of ${part}/ has ${described.join(', ')}; its folders are ${expected.join(', ')}`,
+    );
   }
   wrong.push(...deadPaths(page, files, sources).map((span) => `${pageName}: names ${span}, which is no file`));
   wrong.push(...deadNames(page, sources).map((span) => `${pageName}: names ${span}, which is in no source`));
