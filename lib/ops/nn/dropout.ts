@@ -22,7 +22,7 @@ const dropoutSpec = { seed: integer(0), noiseShape: anything } as const;
 function noiseShapeOf(given: unknown, shape: Shape): Shape {
   if (given === undefined) return shape;
   const lengths = listOf(given);
-  const noise = lengths && lengths.map((length, d) => length ?? shape[d - lengths.length + shape.length]);
+  const noise = lengths?.map((length, d) => length ?? shape[d - lengths.length + shape.length]);
   const fits = noise?.every((length, d) => length === 1 || length === shape[d - noise.length + shape.length]);
   if (fits && (noise as unknown[]).length <= shape.length) return checkShape('dropout', noise);
   throw new ShapeError(
