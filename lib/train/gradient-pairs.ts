@@ -1,5 +1,5 @@
 /** Gradients and variables as users pair them: an iterable of pairs, or two nests of one structure. */
-import { isA, isPlainObject, showDeep } from '../base/arguments.js';
+import { isA, isArray, isPlainObject, showDeep } from '../base/arguments.js';
 import { show, ValueError } from '../base/errors.js';
 import { mapNested, zipNested } from '../base/nested.js';
 import { Tensor } from '../engine/tensor.js';
@@ -21,7 +21,7 @@ export function pairsOf(op: string, pairs: unknown): (readonly [Gradient, Variab
     throw new ValueError(`${op}: ${pairsExpected}, got ${show(pairs)}`, 'ERR_NOT_A_TENSOR');
   }
   return Array.from(pairs, (pair) => {
-    if (!isList(pair) || pair.length !== 2) {
+    if (!isArray(pair) || pair.length !== 2) {
       throw new ValueError(`${op}: ${pairsExpected}, got ${showDeep(pair)} for a pair`, 'ERR_NOT_A_TENSOR');
     }
     const [g, v] = pair;
@@ -48,14 +48,6 @@ function isIterable(value: unknown): value is Iterable<unknown> {
   if (ArrayBuffer.isView(value)) return false; // of numbers; one that is detached cannot even be looped over
   try {
     return typeof (value as Iterable<unknown> | null | undefined)?.[Symbol.iterator] === 'function';
-  } catch {
-    return false; // a revoked proxy
-  }
-}
-
-function isList(value: unknown): value is readonly unknown[] {
-  try {
-    return Array.isArray(value);
   } catch {
     return false; // a revoked proxy
   }

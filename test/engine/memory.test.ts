@@ -12,7 +12,7 @@ describe.runIf(linux)('memory goes back', { concurrent: true }, () => {
       const big = () => tf.reduceSum(tf.transpose(tf.concat([tf.transpose(x), tf.transpose(tf.add(x, 1))], 0))).item();
       big();
       const all = [tf.memory().arenaBytes / MB];
-      await sleep(2500);
+      await until(() => tf.memory().arenaBytes / MB < 10);
       all.push(tf.memory().arenaBytes / MB);
       big();
       all.push(tf.memory().idleBytes / MB);
@@ -80,7 +80,7 @@ describe.runIf(linux)('memory goes back', { concurrent: true }, () => {
       kept = null;
       gc();
       const held = tf.memory().idleBytes / MB;
-      await sleep(2500);
+      await until(() => tf.memory().idleBytes / MB < 65);
       const rested = tf.memory().idleBytes / MB;
       tf.clearMemory();
       done([held, rested, tf.memory().idleBytes / MB]);`);

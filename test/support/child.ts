@@ -37,6 +37,7 @@ const helpers = `
   const MB = 2 ** 20, rss = () => process.memoryUsage().rss / MB;
   const status = (name) => Number(new RegExp(name + ':\\\\s+(\\\\d+)').exec(readFileSync('/proc/self/status', 'utf8'))[1]);
   const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+  const until = async (holds) => { for (let k = 0; !holds() && k < 100; k++) await sleep(100); };
   const codeOf = (f) => { try { f(); return 'computed'; } catch (e) { return e.code ?? e.stack; } };
   const codeOfAsync = async (f) => { try { await f(); return 'computed'; } catch (e) { return e.code ?? e.stack; } };
   // What the process may have beside what it has; 0: anything.
