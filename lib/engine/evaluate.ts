@@ -1,9 +1,8 @@
 /** Computing values: from pending tensors to one program, one native call, and the values in place. */
 import { GradtapeError, ValueError } from '../base/errors.js';
+import { isCheap, isElementwise, opcodeOf, takesNumbers } from './addon.js';
 import type { TensorBuffer } from './memory.js';
 import { allocate } from './memory.js';
-import type { RunFailure } from './native.js';
-import * as native from './native.js';
 import {
   assignedTo,
   type Cell,
@@ -19,13 +18,14 @@ import {
   toldOfValue,
   type Wish,
 } from './pending.js';
+import type { RunFailure } from './program.js';
+import * as native from './program.js';
 import { type Computation, isKnown, settle, type Tensor } from './tensor.js';
 
-const kReshape = native.opcodeOf('reshape');
-const kBroadcast = native.opcodeOf('broadcast');
-const kGather = native.opcodeOf('gather');
-const kScatterAdd = native.opcodeOf('scatterAdd');
-const { isCheap, isElementwise, takesNumbers } = native; // by opcode
+const kReshape = opcodeOf('reshape');
+const kBroadcast = opcodeOf('broadcast');
+const kGather = opcodeOf('gather');
+const kScatterAdd = opcodeOf('scatterAdd');
 const noWords: readonly number[] = [];
 let serial = 0;
 const stack: Tensor[] = [];
@@ -480,27 +480,8 @@ function errorOf({ run, error, culprit }: Failure, where: string): unknown {
     if (where === '' || !(error instanceof GradtapeError)) return error;
     return new GradtapeError(error.code, `${error.message}${where}`, error);
   }
-  const name = culprit?.op?.name ?? 'program';
-  switch (run.status) {
-    case 'index':
-      return new ValueError(
-        `${name}: index ${run.index} is out of range for an axis of length ${run.length}${where}`,
-        'ERR_INDEX',
-      );
-    case 'division':
-      return new ValueError(`${name}: integer division by zero${where}`, 'ERR_DIVISION_BY_ZERO');
-    case 'notPositiveDefinite':
-      return new ValueError(
-        `${name}: matrix ${run.index} is not positive definite: its leading minor of order ${run.length} is not positive${where}`,
-      );
-    case 'memory':
-      return new GradtapeError(
-        'ERR_OUT_OF_MEMORY',
-        `gradtape: no memory for ${run.length} bytes of temporaries; compute less at once${where}`,
-      );
-    default:
-      return new GradtapeError('ERR_INTERNAL', `${name}: failed: ${run.status}${where}`);
-  }
+  if (run.value < 0) return new GradtapeError(run.code, `gradtape: ${run.message}${where}`);
+  return new ValueError(`${culprit?.op?.name ?? 'program'}: ${run.message}${where}`, run.code);
 }
 
 /** Computes the given tensors, and every assigned value that waits. */
