@@ -179,6 +179,16 @@ const tolerances: Readonly<Record<string, readonly [Tolerance, Tolerance]>> = {
   'nn.sparseSoftmaxCrossEntropyWithLogits': [{ ulp: 3 }, { ulp: 3, one: 1 }],
   'nn.sigmoidCrossEntropyWithLogits': [{ ulp: 3 }, { ulp: 3, one: 2 }],
   'nn.biasAdd': [exact, summed],
+  fill: [exact, summed],
+  range: [{ ulp: 3 }, exact],
+  linspace: [{ ulp: 3 }, exact],
+  'nn.conv2d': [summed, summed],
+  'nn.conv2dBackpropInput': [summed, summed],
+  'nn.conv2dBackpropFilter': [summed, summed],
+  'nn.conv2dTranspose': [summed, summed],
+  'nn.depthwiseConv2d': [summed, summed],
+  'nn.conv1d': [summed, summed],
+  'nn.avgPool2d': [{ ulp: 1, sum: 1 }, summed],
 };
 
 // ---- differences ----

@@ -74,7 +74,6 @@ for name, fn in {"logicalAnd": tf.logical_and, "logicalOr": tf.logical_or, "logi
          dtypes=["float32"])
 case("logicalNot", "bools", tf.logical_not, BOOLS[:1], dtypes=["float32"])
 
-MASK = fixed([[True, False, True], [False, True, False]], "bool")
 case("where", "2x3", tf.where, [MASK, uniform([2, 3]), uniform([2, 3])])
 case("where", "broadcast x", tf.where, [MASK, uniform([3]), uniform([2, 1])])
 case("where", "broadcast mask", tf.where, [fixed([True, False, True], "bool"), uniform([2, 3]), uniform([])])

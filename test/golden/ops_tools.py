@@ -181,6 +181,9 @@ SPECIAL64 = [1e-200, -1e-200, 1e200, -1e200, 1.7e308, -1.7e308, 4503599627370497
 INTS = [0, 1, -1, 2, -2, 3, -3, 7, -7, 100, -100, 46341, -46341, 2147483647, -2147483647, -2147483648]
 
 
+MASK = fixed([[True, False, True], [False, True, False]], "bool")
+
+
 def unary(op, fn, low=-INF, high=INF, ints=False, args=None, largest=1e8, prefix="", dtypes=(*FLOATS, "int32")):
     def one(label, x, of=FLOATS):
         kinds = [dtype for dtype in of if dtype in dtypes]
