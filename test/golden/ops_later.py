@@ -132,6 +132,9 @@ for name, fn in {"add": tf.add, "sub": tf.subtract, "mul": tf.multiply, "maximum
 for name, fn in {"floordiv": tf.math.floordiv, "floormod": tf.math.floormod}.items():
     bytes_of(name, fn, every_pair([x for x in BYTES if x])[:2])
     bytes_of(name, fn, [[0, 0, 0], [1, 128, 255]], label="bytes zero")
+# TensorFlow has no bytes for this one, so it is composed of what it has.
+bytes_of("squaredDifference", lambda x, y: tf.multiply(tf.subtract(x, y), tf.subtract(x, y)), every_pair(BYTES), label="bytes composed")
+bytes_of("square", tf.square, [BYTES])
 case("round", "ints", tf.round, [np.array(INTS)], dtypes=["int32"])
 bytes_of("round", tf.round, [BYTES])
 case("nn.relu", "ends", tf.nn.relu, [[[3e38, -3e38], [1e-30, -1e-30]]])
@@ -141,6 +144,7 @@ ROWS = [[0, 1, 2, 3], [255, 255, 1, 0], [7, 3, 255, 9]]
 for name, fn in {"reduceSum": tf.reduce_sum, "reduceProd": tf.reduce_prod, "reduceMax": tf.reduce_max, "reduceMin": tf.reduce_min}.items():
     bytes_of(name, lambda x, f=fn: f(x, 1), [ROWS], ["$0", 1])
     bytes_of(name, lambda x, f=fn: f(x), [ROWS], ["$0"], "bytes all")
+bytes_of("reduceMean", lambda x: tf.reduce_mean(x, 1), [[[1, 2, 4], [7, 7, 9]]], ["$0", 1])
 for name, fn in {"argmax": tf.argmax, "argmin": tf.argmin}.items():
     bytes_of(name, lambda x, f=fn: f(x, 1, output_type=tf.int32), [ROWS], ["$0", 1])
 bytes_of("nn.biasAdd", tf.nn.bias_add, [ROWS, [1, 2, 3, 250]])
