@@ -212,3 +212,23 @@ for name, fn in {"nn.maxPool2d": tf.nn.max_pool2d, "nn.avgPool2d": tf.nn.avg_poo
              ["$0", ksize, {"strides": strides, "padding": padding}])
 case("nn.maxPool2d", "special", lambda x: tf.nn.max_pool2d(x, 2, 2, "VALID"),
      [np.array([[1, INF, -INF, -1], [2, 3, -2, -INF], [-INF, -INF, 3e38, 0], [-INF, -INF, INF, INF]]).reshape(1, 4, 4, 1)], ["$0", 2])
+GRID = np.array([[1, 2, -1, 3], [0.0, -0.0, 2, INF], [-2, 1, 1, 2], [NAN, 1, -INF, 3]]).reshape(1, 4, 4, 1)
+TAPS = np.array([[1, -2], [2, 3]]).reshape(2, 2, 1, 1)
+PULLED = np.array([[1, -1, INF], [2, 0.0, -0.0], [NAN, 1, 3]]).reshape(1, 3, 3, 1)
+valid = {"strides": [1, 1, 1, 1], "padding": "VALID"}
+case("nn.conv2d", "awkward", lambda x, f: tf.nn.conv2d(x, f, 1, "VALID"), [GRID, TAPS])
+case("nn.depthwiseConv2d", "awkward", lambda x, f: tf.nn.depthwise_conv2d(x, f, [1, 1, 1, 1], "VALID"), [GRID, TAPS])
+case("nn.conv1d", "awkward", lambda x, f: tf.nn.conv1d(x, f, 1, "VALID"), [GRID[0], TAPS[0]])
+case("nn.conv2dTranspose", "awkward", lambda x, f: tf.nn.conv2d_transpose(x, f, [1, 4, 4, 1], 1, "VALID"), [PULLED, TAPS],
+     ["$0", "$1", [1, 4, 4, 1], {"padding": "VALID"}])
+case("nn.conv2dBackpropInput", "awkward", lambda f, g: tf.raw_ops.Conv2DBackpropInput(input_sizes=[1, 4, 4, 1], filter=f, out_backprop=g, **valid),
+     [TAPS, PULLED], [[1, 4, 4, 1], "$0", "$1"])
+case("nn.conv2dBackpropFilter", "awkward", lambda x, g: tf.raw_ops.Conv2DBackpropFilter(input=x, filter_sizes=[2, 2, 1, 1], out_backprop=g, **valid),
+     [GRID, np.where(np.isfinite(PULLED), PULLED, 2)], ["$0", [2, 2, 1, 1], "$1"])
+case("nn.avgPool2d", "awkward", lambda x: tf.nn.avg_pool2d(x, 2, 1, "VALID"), [GRID], ["$0", 2, {"strides": 1}])
+case("nn.maxPool2d", "awkward", lambda x: tf.nn.max_pool2d(x, 2, 1, "VALID"), [np.where(np.isnan(GRID), 0.0, GRID)], ["$0", 2, {"strides": 1}])
+case("nn.maxPool2d", "of nan", lambda x: tf.nn.max_pool2d(x, 2, 2, "VALID"), [GRID], ["$0", 2])
+case("nn.biasAdd", "special", tf.nn.bias_add, [[[1, INF, -INF, NAN, 0.0, -0.0]], [INF, INF, INF, 1, -0.0, -0.0]])
+case("nn.biasAdd", "ints ends", tf.nn.bias_add, [np.array([[2147483647, -2147483648]]), np.array([1, -1])], dtypes=["int32"])
+case("where", "ints ends", tf.where, [fixed([True, False], "bool"), np.array([2147483647, 1]), np.array([2, -2147483648])], dtypes=["int32"])
+case("fill", "of zero", lambda x: tf.fill([2, 2], x), [0.0], [[2, 2], "$0"])
