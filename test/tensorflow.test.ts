@@ -179,6 +179,7 @@ const tolerances: Readonly<Record<string, readonly [Tolerance, Tolerance]>> = {
   'nn.sparseSoftmaxCrossEntropyWithLogits': [{ ulp: 3 }, { ulp: 3, one: 1 }],
   'nn.sigmoidCrossEntropyWithLogits': [{ ulp: 3 }, { ulp: 3, one: 2 }],
   'nn.biasAdd': [exact, summed],
+  cumsum: [summed, summed],
   fill: [exact, summed],
   range: [{ ulp: 3 }, exact],
   linspace: [{ ulp: 3 }, exact],

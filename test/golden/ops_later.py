@@ -232,3 +232,29 @@ case("nn.biasAdd", "special", tf.nn.bias_add, [[[1, INF, -INF, NAN, 0.0, -0.0]],
 case("nn.biasAdd", "ints ends", tf.nn.bias_add, [np.array([[2147483647, -2147483648]]), np.array([1, -1])], dtypes=["int32"])
 case("where", "ints ends", tf.where, [fixed([True, False], "bool"), np.array([2147483647, 1]), np.array([2, -2147483648])], dtypes=["int32"])
 case("fill", "of zero", lambda x: tf.fill([2, 2], x), [0.0], [[2, 2], "$0"])
+
+# ---- running sums ----
+
+for shape in [[4], [2, 3], [2, 3, 4]]:
+    for axis in [*range(len(shape)), -1]:
+        for options in [{}, {"exclusive": True}, {"reverse": True}, {"exclusive": True, "reverse": True}]:
+            label = " ".join([f"{show(shape)} axis {axis}", *options])
+            fn = lambda x, a=axis, o=options: tf.cumsum(x, a, **o)  # noqa: E731
+            args = ["$0", axis, *([options] if options else [])]
+            case("cumsum", label, fn, [uniform(shape)], args)
+            case("cumsum", f"{label} ints", fn, [random.randint(-9, 10, shape)], args, ["int32"])
+for options in [{}, {"exclusive": True}, {"reverse": True}, {"exclusive": True, "reverse": True}]:
+    label = " ".join(options) or "plain"
+    fn = lambda x, o=options: tf.cumsum(x, 0, **o)  # noqa: E731
+    args = ["$0", 0, options]
+    case("cumsum", f"awkward {label}", fn, [[[1, INF, NAN, 0.0, -0.0, INF], [INF, -INF, 1, -0.0, -0.0, 2], [2, 1, 2, 0.0, -0.0, INF]]], args)
+    case("cumsum", f"long {label}", fn, [uniform([70])], args)
+    case("cumsum", f"tall {label}", fn, [uniform([37, 2])], args)
+    case("cumsum", f"one {label}", fn, [uniform([1, 3])], args)
+    for shape in [[0, 3], [0]]:
+        case("cumsum", f"empty {show(shape)} {label}", fn, [np.zeros(shape)], args)
+    case("cumsum", f"ints ends {label}", fn, [np.array(INTS)], args, ["int32"])
+case("cumsum", "no axis", tf.cumsum, [uniform([3, 2])])
+case("cumsum", "empty 2x0", lambda x: tf.cumsum(x, 1), [np.zeros([2, 0])], ["$0", 1])
+case("cumsum", "ints empty", lambda x: tf.cumsum(x, 1), [np.zeros([2, 0])], ["$0", 1], ["int32"])
+case("cumsum", "axis -3", lambda x: tf.cumsum(x, -3), [uniform([2, 3, 2])], ["$0", -3])
