@@ -36,7 +36,7 @@ export type { Leaf, Mapped, MustBeATensorOrVariable, Sources } from './tape/sour
 export { trainableVariables } from './tape/trainable-variables.js';
 export * as initializers from './train/initializers.js';
 export * as losses from './train/losses.js';
-export * as optimizers from './train/optimizers.js';
+export * as optimizers from './train/optimizers/index.js';
 
 export type Tensor = Node;
 /** The class of tensors. `constant()` and ops make them; `new` does not. */

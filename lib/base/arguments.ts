@@ -74,6 +74,15 @@ export function argument<T>(fn: string, name: string, of: Kind<T>, value: unknow
   throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(value)}`, code);
 }
 
+/** Whether it is an array; a revoked proxy is none. */
+export function isArray(value: unknown): value is readonly unknown[] {
+  try {
+    return Array.isArray(value);
+  } catch {
+    return false; // a revoked proxy
+  }
+}
+
 /**
  * The elements of a list, in an array of their own; `null` for what is neither an array nor a typed array, or cannot be read (a
  * revoked proxy, a detached view). What a sparse array leaves out is `undefined`.

@@ -33,8 +33,43 @@ export function mapNested<R>(fn: string, value: unknown, leaf: (value: unknown, 
   return map(value, '', 0);
 }
 
+/**
+ * Calls `leaf` on every leaf, with what stands in its place in another nest. `unlike` makes the error where the other is nested
+ * otherwise; what `stands` accepts of it stands for all leaves below.
+ */
+export function zipNested(
+  fn: string,
+  value: unknown,
+  other: unknown,
+  leaf: (value: unknown, other: unknown, path: string) => void,
+  unlike: (path: string, expected: number | readonly string[], got: unknown) => Error,
+  stands: (other: unknown) => boolean = () => false,
+): void {
+  mapNested(fn, value, () => null); // throws for what contains itself
+  const zip = (v: unknown, o: unknown, path: string): void => {
+    const keys = keysOf(fn, v, path);
+    if (keys === null) {
+      leaf(v, o, path);
+      return;
+    }
+    const all = stands(o);
+    if (!all && !sameKeys(keys, keysOf(fn, o, path))) throw unlike(path, keys, o);
+    const names = typeof keys === 'number' ? Array.from({ length: keys }, (_, i) => i) : keys;
+    for (const key of names) {
+      const inner = typeof key === 'number' ? `${path}[${key}]` : `${path}.${key}`;
+      zip(partOf(fn, v, key, path), all ? o : partOf(fn, o, key, path), inner);
+    }
+  };
+  zip(value, other, '');
+}
+
+function sameKeys(expected: number | readonly string[], found: number | readonly string[] | null): boolean {
+  if (found === null || typeof expected === 'number' || typeof found === 'number') return expected === found;
+  return found.length === expected.length && expected.every((key) => found.includes(key));
+}
+
 /** The structure of one level: the length of an array, the keys of a plain object, null for a leaf. */
-export function keysOf(fn: string, value: unknown, path: string): number | readonly string[] | null {
+function keysOf(fn: string, value: unknown, path: string): number | readonly string[] | null {
   if (typeof value !== 'object' || value === null) return null;
   return readable(fn, path, () => {
     if (Array.isArray(value)) return value.length;
@@ -43,7 +78,7 @@ export function keysOf(fn: string, value: unknown, path: string): number | reado
 }
 
 /** What stands under a key of `keysOf`. */
-export function partOf(fn: string, value: unknown, key: string | number, path: string): unknown {
+function partOf(fn: string, value: unknown, key: string | number, path: string): unknown {
   return readable(fn, path, () => (value as Record<string | number, unknown>)[key]);
 }
 

@@ -34,6 +34,15 @@ const none: Tensor[] = [];
 let order = none;
 let computed = none;
 let seen = new Int32Array(1024);
+let divided: Tensor[] = [];
+
+// The further results of a value that has several: a program that computes the value computes all of them.
+const furtherResults = new WeakMap<Tensor, readonly Tensor[]>();
+
+/** Says that these are the further results of the kernel that computes the tensor. */
+export function linkResults(t: Tensor, further: readonly Tensor[]): void {
+  furtherResults.set(t, further);
+}
 
 function visit(t: Tensor): void {
   if (t.mark !== serial) {
@@ -70,6 +79,7 @@ function emit(t: Tensor): void {
   } else if (words !== null && takesNumbers[opcode]) {
     t.index = native.writeWithData(opcode, t.dtype, t.shape, words(t.attributes));
   } else {
+    if (more && furtherResults.has(t)) divided.push(t);
     const operands = more ? more.map(read) : y ? [read(x as Tensor), read(y)] : [read(x as Tensor)];
     t.index = native.write(opcode, t.dtype, t.shape, operands, words === null ? noWords : words(t.attributes));
   }
@@ -175,7 +185,15 @@ function prepare(
   order = [];
   computed = [];
   native.begin();
+  if (divided.length > 0) divided = [];
   for (const t of wanted) visitAll(t);
+  for (const t of divided) {
+    for (const result of furtherResults.get(t) ?? none) {
+      if (isKnown(result)) continue;
+      visitAll(result);
+      wanted.push(result);
+    }
+  }
   for (const t of wanted) seen[t.index] = wantedMark;
   let large = false;
   for (const t of computed) large ||= t.size > 1;

@@ -29,7 +29,7 @@ function workSoFar(): number {
 export function expectRest(): void {
   if (timer) return;
   before = workSoFar();
-  timer = setTimeout(call, restTime, self);
+  timer = setTimeout(call, restTime, new WeakRef(look));
   timer.unref();
 }
 
@@ -41,4 +41,3 @@ function look(): void {
 
 // The timer does not keep this copy of the library alive: a function that is born here would.
 const call = runInThisContext('(ref) => ref.deref()?.()') as (ref: WeakRef<() => void>) => void;
-const self = new WeakRef(look);

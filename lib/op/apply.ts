@@ -8,7 +8,7 @@ import { GradtapeError, thisCopy } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
 import { sizeOf } from '../base/shape.js';
 import { flags, kMaxDepth } from '../engine/config.js';
-import { evaluateTensors } from '../engine/evaluate.js';
+import { evaluateTensors, linkResults } from '../engine/evaluate.js';
 import { Computation, isKnown, made, Tensor } from '../engine/tensor.js';
 import type { RecordedOp } from '../record/entry.js';
 import { below, isRecording, record1, record2, recordMany } from '../record/stack.js';
@@ -133,12 +133,9 @@ export function applyResults<A>(
   specs: readonly Omit<ResultSpec<null>, 'attributes'>[],
 ): Tensor[] {
   const first = specs[0] as ResultSpec<null>;
-  const [x = null, y = null] = operands;
-  const t =
-    operands.length > 2
-      ? pendingMany(op, operands, first.dtype, first.shape, attributes)
-      : pending(op, first.dtype, first.shape, x, y, attributes);
+  const t = pendingMany(op, operands, first.dtype, first.shape, attributes);
   const results = specs.map((spec, k) => (k === 0 ? t : pending(resultOp, spec.dtype, spec.shape, t, null, k)));
+  linkResults(t, results.slice(1));
   if (isRecording()) recordMany(op, results, operands, attributes);
   for (const result of results) settledIfAsked(result, op);
   return results;

@@ -1,7 +1,7 @@
 /** Operands: tensors of what users pass, each of the right dtype. */
 
-import type { DType } from '../base/dtype.js';
-import { isFloating } from '../base/dtype.js';
+import type { DType, DTypeKind } from '../base/dtype.js';
+import { dtypesOf, kindOf } from '../base/dtype.js';
 import { DTypeError } from '../base/errors.js';
 import { scalarShape } from '../base/shape.js';
 import { boolIndices, fromValue, indicesFrom, naturalDType, wholeNumber, wholeNumbers } from '../engine/constant.js';
@@ -73,8 +73,8 @@ export function asIndices(op: string, x: TensorLike, name = 'indices'): Tensor {
   const known = isTensor(x) || isVariable(x);
   const t = known ? asTensor(op, x, 'int32', name) : indicesFrom(op, x, name);
   if (t.dtype === 'int32') return t;
-  if (t.dtype === 'bool') throw boolIndices(op, name);
-  if (t.dtype === 'uint8') return apply1(toIndices, t, 'int32', t.shape, null);
+  if (kindOf[t.dtype] === 'boolean') throw boolIndices(op, name);
+  if (kindOf[t.dtype] === 'integer') return apply1(toIndices, t, 'int32', t.shape, null);
   if (t.uniform !== undefined) return uniformTensor(wholeNumber(op, name, t.uniform), 'int32', t.shape);
   if (t.buffer) {
     const buffer = allocate('int32', t.size);
@@ -91,8 +91,22 @@ export function mixed(op: string, x: Tensor, y: Tensor, first = 'x', second = 'y
   );
 }
 
+/** The tensor, if its dtype is one of these kinds. */
+export function ofKind(op: string, t: Tensor, ...kinds: readonly DTypeKind[]): Tensor {
+  if (kinds.includes(kindOf[t.dtype])) return t;
+  throw unsupported(op, t.dtype, dtypesOf(...kinds));
+}
+
 /** The tensor, if its dtype is floating. */
 export function floating(op: string, t: Tensor): Tensor {
-  if (isFloating(t.dtype)) return t;
-  throw new DTypeError(`${op}: expected dtype float32 or float64, got ${t.dtype}; write cast(x, 'float32')`);
+  return ofKind(op, t, 'floating');
+}
+
+/** The error of an op that has no kernel for the dtype, with a dtype to cast to. */
+export function unsupported(op: string, dtype: DType, dtypes: readonly DType[]): DTypeError {
+  const last = dtypes.length - 1;
+  const list = last > 0 ? `${dtypes.slice(0, last).join(', ')} or ${dtypes[last]}` : dtypes[0];
+  const better = kindOf[dtype] === 'boolean' && dtypes.includes('int32') ? 'int32' : 'float32';
+  const hint = dtypes.includes(better) ? `; write cast(x, '${better}')` : '';
+  return new DTypeError(`${op}: expected dtype ${list}, got ${dtype}${hint}`);
 }

@@ -6,5 +6,6 @@ export * from './indexing.js';
 export * from './movement.js';
 export * from './product.js';
 export * from './reduce.js';
+export * from './scan.js';
 export * from './select.js';
 export * from './slicing.js';

@@ -1,11 +1,11 @@
 /** Products and norms of matrices: the checks around primitives/matmul.ts. */
 import { boolean, isOptions, listOf, options, refuseBehind, showDeep } from '../base/arguments.js';
-import { isFloating } from '../base/dtype.js';
-import { DTypeError, ShapeError, show, ValueError } from '../base/errors.js';
+import { accumulatorOf, dtypesOf } from '../base/dtype.js';
+import { ShapeError, show, ValueError } from '../base/errors.js';
 import { checkAxes, checkAxis, showShape } from '../base/shape.js';
 import { isTensor, type Tensor } from '../engine/tensor.js';
 import { type Axis, type ReduceOptions, reduceArguments } from '../op/axes.js';
-import { asTensor, asTensors, mixed } from '../op/operands.js';
+import { asTensor, asTensors, floating, mixed, unsupported } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { mul } from '../primitives/arithmetic.js';
 import { equal } from '../primitives/compare.js';
@@ -20,6 +20,8 @@ export interface MatmulOptions {
   transposeB?: boolean;
 }
 
+// Those that are their own accumulator have a kernel.
+const matmulDTypes = dtypesOf('floating', 'integer').filter((dtype) => accumulatorOf[dtype] === dtype);
 const matmulOptions = { transposeA: boolean, transposeB: boolean } as const;
 
 /**
@@ -31,9 +33,7 @@ export function matmul(a: TensorLike, b: TensorLike, opts?: MatmulOptions): Tens
   if (arguments.length > 3) refuseBehind('matmul', arguments[3]);
   const [x, y] = (isTensor(a) && isTensor(b) ? [a, b] : asTensors('matmul', [a, b], ['a', 'b'])) as [Tensor, Tensor];
   if (x.dtype !== y.dtype) throw mixed('matmul', x, y);
-  if (x.dtype === 'bool' || x.dtype === 'uint8') {
-    throw new DTypeError(`matmul: expected dtype float32, float64 or int32, got ${x.dtype}`);
-  }
+  if (!matmulDTypes.includes(x.dtype)) throw unsupported('matmul', x.dtype, matmulDTypes);
   if (x.shape.length < 2 || y.shape.length < 2) {
     throw new ShapeError(
       `matmul: expected matrices (rank >= 2), got shapes ${showShape(x.shape)} and ${showShape(y.shape)}`,
@@ -64,9 +64,7 @@ export function norm(
   const [over, keepdims] = reduceArguments('norm', early ? (ord as ReduceOptions) : axis, opts);
   if (arguments.length > 4) refuseBehind('norm', arguments[4]);
   const order: unknown = early || ord === undefined ? 'euclidean' : ord;
-  if (!isFloating(a.dtype)) {
-    throw new DTypeError(`norm: expected dtype float32, float64, got ${a.dtype}; write cast(x, 'float32')`);
-  }
+  floating('norm', a);
   const named = typeof over === 'number' ? null : listOf(over);
   const pair = named && named.length > 1 ? named.map((d) => checkAxis('norm', d, a.rank)) : null;
   if (pair && (pair.length !== 2 || pair[0] === pair[1])) {

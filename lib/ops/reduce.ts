@@ -1,17 +1,17 @@
 /** Reductions: the checks around primitives/reduce.ts, and those that are made of others. */
 import { isOptions, options, refuseBehind, refuseExtra } from '../base/arguments.js';
-import type { DType } from '../base/dtype.js';
-import { isFloating } from '../base/dtype.js';
-import { DTypeError, ShapeError } from '../base/errors.js';
+import type { DTypeKind } from '../base/dtype.js';
+import { isFloating, kindOf } from '../base/dtype.js';
+import { ShapeError } from '../base/errors.js';
 import { checkAxes, checkAxis, showShape, sizeOf } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Axis, type ReduceOptions, reduceArguments } from '../op/axes.js';
 import type { Op } from '../op/op.js';
-import { asTensor } from '../op/operands.js';
+import { asTensor, ofKind } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { div, sub } from '../primitives/arithmetic.js';
 import { square } from '../primitives/math.js';
-import { castTo, linked, same, sumOver } from '../primitives/movement.js';
+import { accumulated, castTo, linked, same, sumOver } from '../primitives/movement.js';
 import {
   allOver,
   anyOver,
@@ -39,39 +39,27 @@ interface Prepared {
 /** The arguments of a reduction, checked. */
 function prepare(
   op: string,
-  dtypes: readonly DType[],
+  kinds: readonly DTypeKind[],
   x: TensorLike,
   axisOrOptions: Axis | ReduceOptions | undefined,
   opts: ReduceOptions | undefined,
 ): Prepared {
   const a = asTensor(op, x);
   const [axis, keepdims] = reduceArguments(op, axisOrOptions, opts);
-  if (!dtypes.includes(a.dtype)) {
-    const hint = dtypes.includes('float32') ? "; write cast(x, 'float32')" : '';
-    throw new DTypeError(`${op}: expected dtype ${dtypes.join(', ')}, got ${a.dtype}${hint}`);
-  }
+  ofKind(op, a, ...kinds);
   return { a, axes: checkAxes(op, axis, a.rank), keepdims };
 }
 
-const floats: readonly DType[] = ['float32', 'float64'];
-const numeric: readonly DType[] = ['float32', 'float64', 'int32', 'uint8'];
+const numeric = ['floating', 'integer'] as const;
 
 /**
  * Sum over the given axes, or all. Float sums are pairwise; integers wrap around.
  * The options may stand in the place of the axis.
  */
 export function reduceSum(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
-  const a = asTensor('reduceSum', x);
-  const [over, keepdims] = reduceArguments('reduceSum', axis, opts);
+  const { a, axes, keepdims } = prepare('reduceSum', numeric, x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceSum', arguments[3]);
-  const axes = checkAxes('reduceSum', over, a.rank);
-  if (a.dtype === 'uint8') return castTo(sumOver(castTo(a, 'int32'), axes, keepdims), 'uint8');
-  if (a.dtype === 'bool') {
-    throw new DTypeError(
-      `reduceSum: expected dtype float32, float64, int32 or uint8, got bool; write cast(x, 'int32')`,
-    );
-  }
-  return sumOver(a, axes, keepdims);
+  return accumulated(a, (t) => sumOver(t, axes, keepdims));
 }
 
 function extreme(name: string, over: typeof maxOver): Reduce {
@@ -105,13 +93,12 @@ export function reduceProd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: Re
   const { a, axes, keepdims } = prepare('reduceProd', numeric, x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceProd', arguments[3]);
   if (axes.length === 0) return same(linked(a));
-  if (a.dtype === 'uint8') return castTo(prodOver(castTo(a, 'int32'), axes, keepdims), 'uint8');
-  return prodOver(a, axes, keepdims);
+  return accumulated(a, (t) => prodOver(t, axes, keepdims));
 }
 
 /** log(sum(exp(x))), without overflow. */
 export function reduceLogsumexp(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
-  const { a, axes, keepdims } = prepare('reduceLogsumexp', floats, x, axis, opts);
+  const { a, axes, keepdims } = prepare('reduceLogsumexp', ['floating'], x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceLogsumexp', arguments[3]);
   return logSumExpOver(a, axes, keepdims);
 }
@@ -122,21 +109,21 @@ function varianceOf(a: Tensor, axes: readonly number[], keepdims: boolean): Tens
 
 /** The mean squared deviation from the mean. */
 export function reduceVariance(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
-  const { a, axes, keepdims } = prepare('reduceVariance', floats, x, axis, opts);
+  const { a, axes, keepdims } = prepare('reduceVariance', ['floating'], x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceVariance', arguments[3]);
   return varianceOf(a, axes, keepdims);
 }
 
 /** The square root of the variance; its gradient is 0 where the variance is. */
 export function reduceStd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
-  const { a, axes, keepdims } = prepare('reduceStd', floats, x, axis, opts);
+  const { a, axes, keepdims } = prepare('reduceStd', ['floating'], x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceStd', arguments[3]);
   return rootAtZero(varianceOf(a, axes, keepdims));
 }
 
 function boolReduction(name: string, over: typeof anyOver): Reduce {
   return function (x, axis, opts) {
-    const { a, axes, keepdims } = prepare(name, ['bool'], x, axis, opts);
+    const { a, axes, keepdims } = prepare(name, ['boolean'], x, axis, opts);
     if (arguments.length > 3) refuseBehind(name, arguments[3]);
     return over(a, axes, keepdims);
   };
@@ -153,7 +140,7 @@ function position(op: Op<number>): (x: TensorLike, axis?: number) => Tensor {
     if (arguments.length > 2) refuseExtra(name, arguments[2], undefined);
     if (isOptions(axis)) options(name, {}, axis);
     const given = asTensor(name, x);
-    const a = given.dtype === 'bool' ? castTo(given, 'uint8') : given;
+    const a = kindOf[given.dtype] === 'boolean' ? castTo(given, 'uint8') : given;
     const d = checkAxis(name, axis, a.rank);
     if (a.shape[d] === 0) throw new ShapeError(`${name}: axis ${d} of shape ${showShape(a.shape)} is empty`);
     return positionOf(op, a, d);

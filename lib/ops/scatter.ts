@@ -7,7 +7,7 @@ import { asIndices, asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { type Rows, scatterRows } from '../primitives/gather.js';
 import { addressed, rowNumbers } from '../primitives/index-vectors.js';
-import { castTo } from '../primitives/movement.js';
+import { accumulated } from '../primitives/movement.js';
 
 /** Zeros of `shape` with the updates added at index vectors; duplicates add up. */
 export function scatterNd(indices: TensorLike, updates: TensorLike, shape: number | Lengths): Tensor {
@@ -25,5 +25,5 @@ export function scatterNd(indices: TensorLike, updates: TensorLike, shape: numbe
   const sizes: Rows['sizes'] = [1, 1, sizeOf(lengths), rows.size, sizeOf(rest)];
   const place = (t: Tensor): Tensor => scatterRows('scatterNd', t, rows, { sizes, sparse: false }, target);
   // Small integers add up as int32 and wrap around; booleans are or-ed, as in TensorFlow.
-  return u.dtype === 'uint8' || u.dtype === 'bool' ? castTo(place(castTo(u, 'int32')), u.dtype) : place(u);
+  return accumulated(u, place);
 }

@@ -3,7 +3,7 @@ import { refuseExtra } from '../base/arguments.js';
 import { DTypeError, ValueError } from '../base/errors.js';
 import { broadcastShapes } from '../base/shape.js';
 import { isTensor, type Tensor } from '../engine/tensor.js';
-import { asTensor, asTensors } from '../op/operands.js';
+import { asTensor, asTensors, ofKind } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { maximum, minimum } from '../primitives/arithmetic.js';
 import { reshapeTo } from '../primitives/movement.js';
@@ -48,7 +48,7 @@ function indicesOf(c: Tensor): Tensor {
 export function clipByValue(x: TensorLike, low: TensorLike, high: TensorLike): Tensor {
   if (arguments.length > 3) refuseExtra('clipByValue', arguments[3], undefined);
   const [a, l, h] = asTensors('clipByValue', [x, low, high], ['x', 'low', 'high']) as [Tensor, Tensor, Tensor];
-  if (a.dtype === 'bool') throw new DTypeError('clipByValue: expected numbers, got bool');
+  ofKind('clipByValue', a, 'floating', 'integer');
   broadcastShapes('clipByValue', broadcastShapes('clipByValue', a.shape, h.shape), l.shape);
   return maximum(minimum(a, h), l);
 }

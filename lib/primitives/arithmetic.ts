@@ -1,5 +1,6 @@
 /** Arithmetic with broadcasting: elementwise ops of numbers, public as they are. */
 import { refuseExtra } from '../base/arguments.js';
+import { dtypeBytes, kindOf } from '../base/dtype.js';
 import type { Tensor } from '../engine/tensor.js';
 import { asTensors, dtypeOf, likeOf } from '../op/operands.js';
 import { fromX, fromXY, fromY, linear } from '../op/rules.js';
@@ -41,9 +42,9 @@ const realDiv: Fn2 = binary({
 export function div(x: TensorLike, y: TensorLike): Tensor {
   if (arguments.length > 2) refuseExtra('div', arguments[2], arguments[3]);
   const dtype = dtypeOf(x) ?? dtypeOf(y) ?? likeOf(x) ?? likeOf(y);
-  if (dtype !== 'int32' && dtype !== 'uint8') return realDiv(x, y);
+  if (dtype === undefined || kindOf[dtype] !== 'integer') return realDiv(x, y);
   const [a, b] = asTensors('div', [x, y], ['x', 'y']) as [Tensor, Tensor];
-  const wide = dtype === 'int32' ? 'float64' : 'float32';
+  const wide = dtypeBytes[dtype] < 4 ? 'float32' : 'float64'; // which holds every such integer
   return realDiv(castTo(a, wide), castTo(b, wide));
 }
 

@@ -4,15 +4,15 @@
  */
 import { refuseExtra } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
-import { isFloating } from '../base/dtype.js';
-import { DTypeError, GradtapeError } from '../base/errors.js';
+import { accumulatorOf, isFloating, kindOf } from '../base/dtype.js';
+import { GradtapeError } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
 import { broadcastShapes } from '../base/shape.js';
 import { elementwiseKernels } from '../engine/native.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
 import { applied1, applied2, apply1, apply2 } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
-import { asTensor, beside, likeOf, mixed } from '../op/operands.js';
+import { asTensor, beside, likeOf, mixed, unsupported } from '../op/operands.js';
 import { register, type Sampling } from '../op/registry.js';
 import type { TensorLike } from '../op/variable.js';
 import type { Vjp } from '../record/entry.js';
@@ -56,11 +56,6 @@ function kernelOf(name: string, arity: number): { dtypes: readonly DType[]; toBo
   return kernel;
 }
 
-function unsupported(op: string, dtype: DType, dtypes: readonly DType[]): DTypeError {
-  const suggestion = isFloating(dtypes[0] as DType) ? "; write cast(x, 'float32')" : '';
-  return new DTypeError(`${op}: expected dtype ${dtypes.join(', ')}, got ${dtype}${suggestion}`);
-}
-
 /** The result of an op on values all of whose elements are alike, of which the kernel would make the same bits. */
 function folded(fold: (x: number, y: number) => number, x: Tensor, y: number, shape: Shape): Tensor {
   const number = fold(x.uniform as number, y);
@@ -69,12 +64,13 @@ function folded(fold: (x: number, y: number) => number, x: Tensor, y: number, sh
 
 /** An op on a dtype for which it has no kernel: uint8 by that of int32 (what leaves uint8 wraps around), integers that stay as they are. */
 function besides(op: Op, dtypes: readonly DType[], place: Placement, x: Tensor, y: Tensor | null): Tensor {
-  if (place.sameIntegers && (x.dtype === 'int32' || x.dtype === 'uint8')) return same(x);
-  if (!place.bytes || x.dtype !== 'uint8') throw unsupported(op.name, x.dtype, dtypes);
+  if (place.sameIntegers && kindOf[x.dtype] === 'integer') return same(x);
+  const wide = accumulatorOf[x.dtype];
+  if (!place.bytes || kindOf[x.dtype] !== 'integer' || !dtypes.includes(wide))
+    throw unsupported(op.name, x.dtype, dtypes);
   const shape = y ? broadcastShapes(op.name, x.shape, y.shape) : x.shape;
-  const wide = castTo(x, 'int32');
-  const t = y ? apply2(op, wide, castTo(y, 'int32'), 'int32', shape, null) : apply1(op, wide, 'int32', shape, null);
-  return castTo(t, 'uint8');
+  const a = castTo(x, wide);
+  return castTo(y ? apply2(op, a, castTo(y, wide), wide, shape, null) : apply1(op, a, wide, shape, null), x.dtype);
 }
 
 /** The op for a batch: what has the batch axis gets as many axes behind it as the result has. */

@@ -1,4 +1,5 @@
 /** Rows read and rows added: gather and scatterAdd, each the other's transpose; and IndexedSlices, the scatterAdd that waits. */
+import { accumulatorOf, kindOf } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
 import { checkShape, type Lengths, type Shape, showShape, sizeOf } from '../base/shape.js';
 import { isKnown, isTensor, made, Tensor } from '../engine/tensor.js';
@@ -124,7 +125,7 @@ export class IndexedSlices extends Tensor {
 }
 
 function checkParts(values: Tensor, indices: Tensor, shape: Shape): Shape {
-  if (values.dtype === 'uint8' || values.dtype === 'bool') {
+  if (kindOf[values.dtype] === 'boolean' || accumulatorOf[values.dtype] !== values.dtype) {
     throw new DTypeError(`IndexedSlices: values must be float32, float64 or int32, got ${values.dtype}`);
   }
   if (indices.rank !== 1 || values.rank === 0 || values.shape[0] !== indices.size) {

@@ -1,6 +1,6 @@
 /** Linear maps that move, copy or add elements and compute nothing else; each is beside its transpose. */
 import type { DType } from '../base/dtype.js';
-import { isFloating } from '../base/dtype.js';
+import { accumulatorOf, isFloating } from '../base/dtype.js';
 import type { Shape } from '../base/shape.js';
 import { sameShape } from '../base/shape.js';
 import { aliasOf, type Tensor, uniformTensor } from '../engine/tensor.js';
@@ -201,6 +201,12 @@ const roundingCastOp = new Op<DType>('cast', {
 export function castTo(x: Tensor, dtype: DType): Tensor {
   if (x.dtype === dtype) return same(x);
   return apply1(isFloating(dtype) ? castOp : roundingCastOp, x, dtype, x.shape, x.dtype);
+}
+
+/** f of x, computed in the dtype in which sums and products of x's dtype are; the result has x's dtype (what leaves it wraps around). */
+export function accumulated(x: Tensor, f: (x: Tensor) => Tensor): Tensor {
+  const wide = accumulatorOf[x.dtype];
+  return wide === x.dtype ? f(x) : castTo(f(castTo(x, wide)), x.dtype);
 }
 
 const identityOp = new Op('identity', {

@@ -1,5 +1,6 @@
 /** Reductions beside the sum: extremes, products, the logarithm of a sum of exponentials; and positions of extremes. */
 import type { DType } from '../base/dtype.js';
+import { highestOf, lowestOf } from '../base/dtype.js';
 import { sizeOf } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { apply1, applyComposed } from '../op/apply.js';
@@ -51,26 +52,10 @@ function reducer(op: Op<Reduction>, empty: (dtype: DType) => number): Reducer {
   return (x, axes, keepdims) => (axes.length === 0 ? same(x) : reduceOver(op, x, axes, keepdims, empty(x.dtype)));
 }
 
-// Of no elements: the identity of the operation in the dtype.
-const lowest: Record<DType, number> = {
-  float32: Number.NEGATIVE_INFINITY,
-  float64: Number.NEGATIVE_INFINITY,
-  int32: -(2 ** 31),
-  uint8: 0,
-  bool: 0,
-};
-const highest: Record<DType, number> = {
-  float32: Number.POSITIVE_INFINITY,
-  float64: Number.POSITIVE_INFINITY,
-  int32: 2 ** 31 - 1,
-  uint8: 255,
-  bool: 1,
-};
-
 /** The largest element; ties share the gradient. */
-export const maxOver: Reducer = reducer(maxOp, (dtype) => lowest[dtype]);
+export const maxOver: Reducer = reducer(maxOp, (dtype) => lowestOf[dtype]);
 /** The smallest element; ties share the gradient. */
-export const minOver: Reducer = reducer(minOp, (dtype) => highest[dtype]);
+export const minOver: Reducer = reducer(minOp, (dtype) => highestOf[dtype]);
 /** Whether any element (bool) is true. */
 export const anyOver: Reducer = reducer(anyOp, () => 0);
 /** Whether all elements (bool) are true. */

@@ -2,7 +2,7 @@
 import { boolean, isA, type Kind, oneOf, options, refused, refuseExtra, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from '../base/errors.js';
-import { keysOf, mapNested, type Nested, partOf } from '../base/nested.js';
+import { mapNested, type Nested, zipNested } from '../base/nested.js';
 import { sameShape, showShape } from '../base/shape.js';
 import { accompany } from '../engine/pending.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
@@ -534,35 +534,20 @@ function entryOf(tape: Recording, leaf: Leaf): Entry | null {
 function seedsFor(targets: readonly Leaf[], target: unknown, given: unknown): (Tensor | null)[] {
   if (given === undefined || given === null) return targets.map(() => null);
   const seeds: (Tensor | null)[] = [];
-  const walk = (t: unknown, g: unknown, path: string): void => {
-    if (isLeaf(t)) {
-      seeds.push(g === null || g === undefined ? null : seedFor(t, g as TensorLike, path));
-      return;
-    }
-    if (g === null) {
-      mapNested('gradient', t, () => seeds.push(null));
-      return;
-    }
-    const keys = keysOf('gradient', t, path) ?? [];
-    const found = keysOf('gradient: outputGradients', g, path);
-    if (!sameKeys(keys, found)) {
-      throw new ValueError(
+  zipNested(
+    'gradient: outputGradients',
+    target,
+    given,
+    (t, g, path) => seeds.push(g === null || g === undefined ? null : seedFor(t as Leaf, g as TensorLike, path)),
+    (path, expected, got) =>
+      new ValueError(
         `gradient: outputGradients must have the structure of the target; at ${path || 'the top'} expected ` +
-          `${typeof keys === 'number' ? `an array of ${keys}` : `keys ${keys.join(', ')}`}, got ${show(g)}`,
+          `${typeof expected === 'number' ? `an array of ${expected}` : `keys ${expected.join(', ')}`}, got ${show(got)}`,
         'ERR_STRUCTURE',
-      );
-    }
-    for (const k of typeof keys === 'number' ? Array.from({ length: keys }, (_, i) => i) : keys) {
-      walk(partOf('gradient', t, k, path), partOf('gradient: outputGradients', g, k, path), `${path}[${String(k)}]`);
-    }
-  };
-  walk(target, given, '');
+      ),
+    (g) => g === null,
+  );
   return seeds;
-}
-
-function sameKeys(expected: number | readonly string[], found: number | readonly string[] | null): boolean {
-  if (found === null || typeof expected === 'number' || typeof found === 'number') return expected === found;
-  return found.length === expected.length && expected.every((key) => found.includes(key));
 }
 
 function seedFor(t: Leaf, value: TensorLike, path: string): Tensor {

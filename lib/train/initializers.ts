@@ -5,6 +5,7 @@ import {
   either,
   finite,
   integer,
+  isArray,
   number,
   options,
   type Read,
@@ -48,11 +49,7 @@ function read<S extends Spec>(name: string, spec: S, given: unknown): Read<S> {
 }
 
 function isShape(value: unknown): value is readonly number[] {
-  try {
-    return Array.isArray(value) && value.every((n) => typeof n === 'number');
-  } catch {
-    return false; // a revoked proxy
-  }
+  return isArray(value) && value.every((n) => typeof n === 'number');
 }
 
 interface Made {

@@ -1,4 +1,4 @@
-"""Writes convolution.json: TensorFlow's convolutions and pools with their gradients, for test/convolution.test.ts (needs tensorflow).
+"""Writes convolution.json: TensorFlow's convolutions and pools with their gradients, for test/ops/convolution.test.ts (needs tensorflow).
 
 Made with TensorFlow 2.21 on an x86-64 CPU. Elements are small integers, so results are exact in float32 (means of windows
 but for the last digit). A case:

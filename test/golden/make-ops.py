@@ -1,4 +1,4 @@
-"""Writes ops.json: values and gradients of TensorFlow's ops, which test/tensorflow.test.ts compares (needs tensorflow).
+"""Writes ops.json: values and gradients of TensorFlow's ops, which test/ops/tensorflow.test.ts compares (needs tensorflow).
 
 Made with TensorFlow 2.21, Keras 3.15, NumPy 2.4 on an x86-64 CPU. Floats are the shortest decimals that read back as
 the same number of their dtype; nan, inf and -inf are strings. A case holds its operands once, with results per dtype:

@@ -4,13 +4,7 @@ import { gradcheck } from 'gradtape/gradcheck';
 import { describe, expect, it } from 'vitest';
 import { registry } from '../../lib/op/registry.js';
 import { numbers } from '../support/numbers.js';
-import { hiddenCases, type Interval, type OpCases, opCases } from './op-cases.js';
-
-function domainOf(op: OpCases, operand: number): Interval {
-  const domain = op.domain ?? [-2, 2];
-  if (typeof domain[0] === 'number') return domain as Interval;
-  return (domain as readonly Interval[])[operand] ?? [-2, 2];
-}
+import { domainOf, hiddenCases, type OpCases, opCases } from './op-cases.js';
 
 const clearance = 0.02; // far more than the step of the central differences
 

@@ -1,15 +1,15 @@
 // Elementwise kernels against plain JavaScript, on every ISA that this machine has.
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import * as tf from 'gradtape';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { elementwiseKernels } from '../../lib/engine/native.js';
 import { registry } from '../../lib/op/registry.js';
+import { read } from '../support/files.js';
 import { numbers } from '../support/numbers.js';
+import { restoreSettings } from '../support/settings.js';
 import { binaryReference, float32Reference, int32Reference, referenceError, unaryReference } from './references.js';
 
 // Kernels that are not exactly rounded have a line in accuracy.def. Here quotients count as such: they are compared with other roundings.
-const accuracy = readFileSync(join(import.meta.dirname, '../../native/kernels/accuracy.def'), 'utf8');
+const accuracy = read('native/kernels/accuracy.def');
 const approximate = new Set([...accuracy.matchAll(/^ACCURACY\((\w+)/gm)].map(([, name]) => name as string));
 for (const name of ['reciprocal', 'div', 'floormod']) approximate.add(name);
 approximate.delete('sqrt');
@@ -79,11 +79,8 @@ function opOf(name: string): (...xs: tf.Tensor[]) => tf.Tensor {
 }
 
 const isas = tf.deviceInfo().isas;
-const chosen = tf.config.isa;
 
-afterEach(() => {
-  tf.config.isa = chosen;
-});
+restoreSettings();
 
 describe.each(isas)('kernels against plain JavaScript on %s', (isa) => {
   const kernels = [...elementwiseKernels].map(([name, kernel]) => ({ name, ...kernel }));

@@ -86,3 +86,10 @@ export const hiddenCases: ReadonlyMap<string, OpCases> = new Map(
     .filter((info) => info.differentiable && !opCases.has(info.name) && !opCases.has(`nn.${info.name}`))
     .map((info) => [info.name, elementwise(info)]),
 );
+
+/** The interval of an operand in which an op's gradient is checked. */
+export function domainOf(op: OpCases, operand: number): Interval {
+  const domain = op.domain ?? [-2, 2];
+  if (typeof domain[0] === 'number') return domain as Interval;
+  return (domain as readonly Interval[])[operand] ?? [-2, 2];
+}

@@ -1,9 +1,9 @@
 /** A bias added along an axis. */
 import { oneOf, options } from '../../base/arguments.js';
-import { DTypeError, ShapeError } from '../../base/errors.js';
+import { ShapeError } from '../../base/errors.js';
 import { showShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
-import { asTensors } from '../../op/operands.js';
+import { asTensors, ofKind } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
 import { add } from '../../primitives/arithmetic.js';
 import { reshapeTo } from '../../primitives/movement.js';
@@ -18,9 +18,8 @@ export function biasAdd(x: TensorLike, bias: TensorLike, opts?: { dataFormat?: '
   if (a.rank < 2 || b.rank !== 1 || b.shape[0] !== a.shape[axis]) {
     throw new ShapeError(`biasAdd: bias ${showShape(b.shape)} does not fit axis ${axis} of ${showShape(a.shape)}`);
   }
-  if (a.dtype === 'bool') throw new DTypeError('biasAdd: expected numbers, got bool');
   return add(
-    a,
+    ofKind('biasAdd', a, 'floating', 'integer'),
     axis === a.rank - 1 ? b : reshapeTo(b, Object.freeze(a.shape.slice(1).map((n, d) => (d === 0 ? n : 1)))),
   );
 }

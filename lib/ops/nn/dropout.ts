@@ -1,5 +1,5 @@
 /** Dropout. */
-import { anything, integer, number, options, refused, showDeep } from '../../base/arguments.js';
+import { anything, integer, listOf, number, options, refused, showDeep } from '../../base/arguments.js';
 import { ShapeError, ValueError } from '../../base/errors.js';
 import { streamFor } from '../../base/random-stream.js';
 import { checkShape, type Shape, showShape } from '../../base/shape.js';
@@ -21,22 +21,13 @@ const dropoutSpec = { seed: integer(0), noiseShape: anything } as const;
 
 function noiseShapeOf(given: unknown, shape: Shape): Shape {
   if (given === undefined) return shape;
-  const noise = isList(given)
-    ? Array.from(given, (length, d) => length ?? shape[d - given.length + shape.length])
-    : null;
+  const lengths = listOf(given);
+  const noise = lengths?.map((length, d) => length ?? shape[d - lengths.length + shape.length]);
   const fits = noise?.every((length, d) => length === 1 || length === shape[d - noise.length + shape.length]);
   if (fits && (noise as unknown[]).length <= shape.length) return checkShape('dropout', noise);
   throw new ShapeError(
     `dropout: noiseShape must be a shape that broadcasts to ${showShape(shape)}, got ${showDeep(given)}`,
   );
-}
-
-function isList(value: unknown): value is ArrayLike<unknown> {
-  try {
-    return Array.isArray(value) || (ArrayBuffer.isView(value) && 'length' in value);
-  } catch {
-    return false; // a revoked proxy
-  }
 }
 
 /**

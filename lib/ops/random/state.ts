@@ -1,5 +1,5 @@
 /** The shared stream of random numbers: seeding it, and going back to where it was. */
-import { argument, integer, type Kind, listOf, options, refused } from '../../base/arguments.js';
+import { argument, integer, isArray, type Kind, listOf, options, refused } from '../../base/arguments.js';
 import { ValueError } from '../../base/errors.js';
 import { setSharedStream, sharedStream, streamOf } from '../../base/random-stream.js';
 
@@ -28,7 +28,7 @@ const stateParts = {
   key: {
     expected: 'two whole numbers below 2^32',
     read: (value) => {
-      const words = Array.isArray(value) ? listOf(value) : null;
+      const words = isArray(value) ? listOf(value) : null;
       const fits = words?.every(
         (word) => Number.isInteger(word) && (word as number) >= 0 && (word as number) < 2 ** 32,
       );

@@ -1,0 +1,90 @@
+/** Gradients and variables as users pair them: an iterable of pairs, or two nests of one structure. */
+import { isA, isArray, isPlainObject, showDeep } from '../base/arguments.js';
+import { show, ValueError } from '../base/errors.js';
+import { mapNested, zipNested } from '../base/nested.js';
+import { Tensor } from '../engine/tensor.js';
+import { Variable } from '../op/variable.js';
+
+export type Gradient = Tensor | null;
+/** [gradient, variable]: also one whose type a list of pairs has forgotten. */
+export type GradientPair = readonly [Gradient, Variable] | readonly (Gradient | Variable | undefined)[];
+/** A variable's present value stands for it where a gradient is expected. */
+function gradientIn(g: unknown): Gradient {
+  return (isA(g, Variable) ? g.peek() : g) as Gradient;
+}
+
+const pairsExpected =
+  'expected [gradient, variable] pairs (an iterable of them), or applyGradients(gradients, variables)';
+
+export function pairsOf(op: string, pairs: unknown): (readonly [Gradient, Variable])[] {
+  if (!isIterable(pairs)) {
+    throw new ValueError(`${op}: ${pairsExpected}, got ${show(pairs)}`, 'ERR_NOT_A_TENSOR');
+  }
+  return Array.from(pairs, (pair) => {
+    if (!isArray(pair) || pair.length !== 2) {
+      throw new ValueError(`${op}: ${pairsExpected}, got ${showDeep(pair)} for a pair`, 'ERR_NOT_A_TENSOR');
+    }
+    const [g, v] = pair;
+    if (isA(v, Variable)) return [gradientIn(g), v] as const;
+    const swapped = isA(g, Variable) ? '; the gradient comes first' : '';
+    throw new ValueError(
+      `${op}: expected [gradient, variable] pairs, got ${show(g)} and ${show(v)}${swapped}`,
+      'ERR_NOT_A_TENSOR',
+    );
+  });
+}
+
+function noVariable(op: string, value: unknown, path: string): ValueError {
+  const place = path === '' ? '' : `variables${path}: `;
+  const isInstance = typeof value === 'object' && value !== null && !isA(value, Tensor);
+  const hint = isInstance ? '; of other objects pass trainableVariables(object)' : '';
+  return new ValueError(
+    `${op}: ${place}expected a variable, or arrays and plain objects of variables, got ${show(value)}${hint}`,
+    'ERR_NOT_A_TENSOR',
+  );
+}
+
+function isIterable(value: unknown): value is Iterable<unknown> {
+  if (ArrayBuffer.isView(value)) return false; // of numbers; one that is detached cannot even be looped over
+  try {
+    return typeof (value as Iterable<unknown> | null | undefined)?.[Symbol.iterator] === 'function';
+  } catch {
+    return false; // a revoked proxy
+  }
+}
+
+function unlike(op: string, path: string, got: unknown, expected: number | readonly string[]): ValueError {
+  const there = typeof expected === 'number' ? `an array of ${expected}` : `an object { ${expected.join(', ')} }`;
+  const shown = isPlainObject(got) ? `an object { ${Object.keys(got).join(', ')} }` : show(got);
+  return new ValueError(
+    `${op}: gradients and variables must be nested alike; gradients${path} is ${shown}, the variables have ${there} there`,
+    'ERR_STRUCTURE',
+  );
+}
+
+/** The variables of a nest, in order. */
+export function variablesIn(op: string, variables: unknown): Variable[] {
+  const leaves: Variable[] = [];
+  mapNested(op, variables, (v, path) => {
+    if (!isA(v, Variable)) throw noVariable(op, v, path);
+    leaves.push(v);
+  });
+  if (leaves.length === 0) throw new ValueError(`${op}: no variable was given`, 'ERR_NOT_A_TENSOR');
+  return leaves;
+}
+
+/** The pairs of two nests of one structure. */
+export function matched(op: string, gradients: unknown, variables: unknown): (readonly [Gradient, Variable])[] {
+  const pairs: (readonly [Gradient, Variable])[] = [];
+  zipNested(
+    op,
+    variables,
+    gradients,
+    (v, g, path) => {
+      if (!isA(v, Variable)) throw noVariable(op, v, path);
+      pairs.push([gradientIn(g), v]);
+    },
+    (path, expected, got) => unlike(op, path, got, expected),
+  );
+  return pairs;
+}

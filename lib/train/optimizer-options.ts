@@ -1,0 +1,64 @@
+/** What every optimizer may be told, and how its constructor reads it. */
+import { isA, isPlainObject, type Kind, number, options, type Read, refused, type Spec } from '../base/arguments.js';
+import { kindOf } from '../base/dtype.js';
+import { show, ValueError } from '../base/errors.js';
+import { Tensor } from '../engine/tensor.js';
+import { Variable } from '../op/variable.js';
+
+/** A number; or one that is asked for at each step: a scalar variable or tensor, or a function of the number of steps made so far. */
+export type LearningRate = number | Variable | Tensor | ((step: number) => number | Variable | Tensor);
+
+export interface OptimizerOptions {
+  learningRate?: LearningRate;
+  /** Each gradient is scaled down to this norm. */
+  clipnorm?: number;
+  /** All gradients together are scaled down to this norm. */
+  globalClipnorm?: number;
+  /** Decoupled decay: variable -= learningRate * weightDecay * variable. */
+  weightDecay?: number;
+}
+
+export const rateKind: Kind<LearningRate> = {
+  expected: 'a finite number >= 0, a function of the step, or a variable or tensor of one number',
+  read: (value) => {
+    if (typeof value === 'function') return value as LearningRate;
+    if (isA(value, Variable) || isA(value, Tensor))
+      return value.size === 1 && kindOf[value.dtype] !== 'boolean' ? value : refused;
+    return isRate(value) ? value : refused;
+  },
+};
+export const amount: Kind<number> = number('a finite number >= 0', 0, Number.MAX_VALUE);
+const limit = number('a finite number > 0', Number.MIN_VALUE, Number.MAX_VALUE);
+export const share: Kind<number> = number('a number from 0 to 1', 0, 1);
+export const belowOne: Kind<number> = number('a number >= 0 and < 1', 0, 1 - 2 ** -53);
+
+export const common: {
+  readonly learningRate: Kind<LearningRate>;
+  readonly clipnorm: Kind<number>;
+  readonly globalClipnorm: Kind<number>;
+  readonly weightDecay: Kind<number>;
+} = {
+  learningRate: rateKind,
+  clipnorm: limit,
+  globalClipnorm: limit,
+  weightDecay: amount,
+};
+
+export function isRate(value: unknown): value is number {
+  return typeof value === 'number' && value >= 0 && value < Infinity;
+}
+
+/** What a constructor was given: the learning rate by itself (and options behind it), or options. */
+export function given<S extends Spec & typeof common>(name: string, spec: S, first: unknown, second: unknown): Read<S> {
+  if (first === undefined) return options(name, spec, second);
+  if (rateKind.read(first) === refused) {
+    if (second !== undefined && isPlainObject(first)) {
+      throw new ValueError(`${name}: takes nothing behind its options, got ${show(second)}`, 'ERR_OPTION');
+    }
+    if (typeof first !== 'number') return options(name, spec, first);
+    throw new ValueError(`${name}: learningRate must be ${rateKind.expected}, got ${show(first)}`, 'ERR_OPTION');
+  }
+  const more = options(name, spec, second);
+  if (more.learningRate === undefined) return { ...more, learningRate: first as LearningRate };
+  throw new ValueError(`${name}: learningRate is given twice, ${show(first)} and in the options`, 'ERR_OPTION');
+}

@@ -1,0 +1,55 @@
+/** Adam, and Adam with decoupled weight decay. */
+import { show, ValueError } from '../../base/errors.js';
+import type { Tensor } from '../../engine/tensor.js';
+import { add, div, mul, sqrt, square, sub } from '../../ops/index.js';
+import { Optimizer } from '../optimizer.js';
+import { amount, belowOne, common, given, type LearningRate, type OptimizerOptions } from '../optimizer-options.js';
+
+export interface AdamOptions extends OptimizerOptions {
+  beta1?: number;
+  beta2?: number;
+  epsilon?: number;
+}
+const adamSpec = { ...common, beta1: belowOne, beta2: belowOne, epsilon: amount } as const;
+
+/** What differs between Adam and AdamW. */
+interface AdamKind {
+  readonly name: string;
+  readonly weightDecay: number;
+}
+const adam: AdamKind = { name: 'Adam', weightDecay: 0 };
+const adamW: AdamKind = { name: 'AdamW', weightDecay: 0.004 };
+
+/** Adam (Kingma and Ba 2015), in the form of its section 2's last paragraph, as Keras does. */
+export class Adam extends Optimizer {
+  protected override readonly keepsNothing: boolean = true;
+  protected readonly slotNames: readonly string[] = ['momentum', 'velocity'];
+  readonly #beta1: number;
+  readonly #beta2: number;
+  readonly #epsilon: number;
+  /** @param kind is AdamW's own */
+  constructor(learningRate?: LearningRate | AdamOptions, opts?: AdamOptions, kind: AdamKind = adam) {
+    if (kind !== adam && kind !== adamW) {
+      throw new ValueError(`Adam: takes nothing behind its options, got ${show(kind)}`, 'ERR_OPTION');
+    }
+    const read = given(kind.name, adamSpec, learningRate, opts);
+    super(kind.name, { ...read, weightDecay: read.weightDecay ?? kind.weightDecay }, 0.001);
+    this.#beta1 = read.beta1 ?? 0.9;
+    this.#beta2 = read.beta2 ?? 0.999;
+    this.#epsilon = read.epsilon ?? 1e-7;
+  }
+  protected update(x: Tensor, g: Tensor, slots: readonly Tensor[], rate: number, step: number): Tensor[] {
+    const [m0, v0] = slots as [Tensor, Tensor];
+    const alpha = (rate * Math.sqrt(1 - this.#beta2 ** step)) / (1 - this.#beta1 ** step);
+    const m = add(m0, mul(sub(g, m0), 1 - this.#beta1));
+    const v = add(v0, mul(sub(square(g), v0), 1 - this.#beta2));
+    return [sub(x, div(mul(m, alpha), add(sqrt(v), this.#epsilon))), m, v];
+  }
+}
+
+/** Adam with decoupled weight decay (Loshchilov and Hutter 2019). */
+export class AdamW extends Adam {
+  constructor(learningRate?: LearningRate | AdamOptions, opts?: AdamOptions) {
+    super(learningRate, opts, adamW);
+  }
+}

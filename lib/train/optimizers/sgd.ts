@@ -1,0 +1,34 @@
+/** Stochastic gradient descent. */
+import { boolean } from '../../base/arguments.js';
+import type { Tensor } from '../../engine/tensor.js';
+import { add, mul, sub } from '../../ops/index.js';
+import { Optimizer } from '../optimizer.js';
+import { common, given, type LearningRate, type OptimizerOptions, share } from '../optimizer-options.js';
+
+export interface SGDOptions extends OptimizerOptions {
+  momentum?: number;
+  nesterov?: boolean;
+}
+const sgdSpec = { ...common, momentum: share, nesterov: boolean } as const;
+
+/** Stochastic gradient descent, with momentum (Polyak) or Nesterov's. */
+export class SGD extends Optimizer {
+  protected override readonly keepsNothing: boolean = true;
+  protected readonly slotNames: readonly string[];
+  readonly #momentum: number;
+  readonly #nesterov: boolean;
+  constructor(learningRate?: LearningRate | SGDOptions, opts?: SGDOptions) {
+    const read = given('SGD', sgdSpec, learningRate, opts);
+    super('SGD', read, 0.01);
+    this.#momentum = read.momentum ?? 0;
+    this.#nesterov = read.nesterov ?? false;
+    this.slotNames = this.#momentum > 0 ? ['momentum'] : [];
+  }
+  protected update(x: Tensor, g: Tensor, slots: readonly Tensor[], rate: number): Tensor[] {
+    const move = mul(g, rate);
+    const [velocity] = slots;
+    if (!velocity) return [sub(x, move)];
+    const v = sub(mul(velocity, this.#momentum), move);
+    return [this.#nesterov ? add(x, sub(mul(v, this.#momentum), move)) : add(x, v), v];
+  }
+}

@@ -1,0 +1,74 @@
+// Runs every example and the tour as a user does: `node FILE`, over the built library.
+import { execFile, spawn } from 'node:child_process';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { plain } from '../support/child.js';
+import { root } from '../support/files.js';
+
+const examples = join(root, 'examples');
+const tour = join(examples, 'tour', 'main.mjs');
+const curve = join(root, 'out', 'loss-curve.svg');
+
+const node = async (...args: string[]): Promise<string> =>
+  (await promisify(execFile)(process.execPath, args, { cwd: root })).stdout;
+
+// What each small example must print in its last line.
+const LAST_LINES: Record<string, RegExp> = {
+  'linear-regression.mjs': /^y = (2\.9|3\.0)\d x \+ (1\.9|2\.0)\d$/,
+  'second-derivative.mjs': /^f'\(x\) = -?\d\.\de[+-]\d+, f''\(x\) = 20\.250000: a minimum at x = 9\/4$/,
+  'training-loop.mjs': /^accuracy on 200 points kept aside: (0\.9[5-9]\d|1\.000)$/,
+};
+
+describe.runIf(plain)('examples', () => {
+  it('are all listed here', () => {
+    const files = readdirSync(examples).filter((name) => name.endsWith('.mjs'));
+    expect(files.sort()).toEqual(Object.keys(LAST_LINES).sort());
+  });
+
+  it.each(Object.entries(LAST_LINES))('%s', async (name, last) => {
+    const lines = (await node(join(examples, name))).trimEnd().split('\n');
+    expect(lines.at(-1)).toMatch(last);
+  });
+});
+
+describe.runIf(plain)('the tour', () => {
+  beforeAll(() => rmSync(curve, { force: true }));
+
+  it('shows the first gradients, and trains, in plain lines without a terminal', async () => {
+    const text = await node(tour, '--epochs', '1', '--samples', '6400');
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
+    expect(text).not.toMatch(/[\x1b\r]/);
+    expect(text).toContain('  tf.Tensor(\n  [[12. 12. 12.]\n   [12. 12. 12.]], shape=(2, 3), dtype=float32)\n');
+    for (const value of ['47.0', '34.0', '296352.0']) {
+      expect(text).toContain(`  tf.Tensor(${value}, shape=(), dtype=float32)\n`);
+    }
+    expect(text).toMatch(/Uncaught TapeError: A non-persistent GradientTape can only be used to compute one set of/);
+    expect(text).toMatch(/^epoch 1\/1 100% · loss 0\.\d{4} · +[\d,]+ samples\/s$/m);
+    expect(text).toMatch(/^a \d, read as \d/m);
+    const accuracy = Number(/^Test accuracy: ([\d.]+) %$/m.exec(text)?.[1]);
+    // 50 steps; chance would be 10.
+    expect(accuracy).toBeGreaterThan(80);
+    expect(text).toMatch(/^Loss curve: +out\/loss-curve\.svg$/m);
+    expect(existsSync(curve)).toBe(true);
+  });
+
+  it.skipIf(process.platform === 'win32')('ends cleanly at Ctrl-C', async () => {
+    const child = spawn(process.execPath, [tour], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    let text = '';
+    let errors = '';
+    child.stderr.on('data', (data) => {
+      errors += data;
+    });
+    child.stdout.on('data', (data) => {
+      text += data;
+      if (!child.killed && /^epoch 1/m.test(text)) child.kill('SIGINT');
+    });
+    const [code, signal] = await new Promise<[number | null, string | null]>((resolve) => {
+      child.on('close', (...ended) => resolve(ended));
+    });
+    expect({ code, signal, errors }).toEqual({ code: 130, signal: null, errors: '' });
+    expect(text).toMatch(/Stopped by Ctrl-C after \d+ training steps/);
+  });
+});
