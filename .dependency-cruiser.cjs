@@ -25,9 +25,9 @@ module.exports = {
       to: { pathNot: '^lib/|^node_modules/node-gyp-build/', dependencyTypesNot: ['core'] },
     },
     {
-      name: 'addon-only-in-native',
+      name: 'packages-only-in-addon',
       severity: 'error',
-      from: { path: '^lib/', pathNot: '^lib/engine/native\\.ts$' },
+      from: { path: '^lib/', pathNot: '^lib/engine/addon\\.ts$' },
       to: { path: '^node_modules/' },
     },
     ...rungs,

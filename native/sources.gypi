@@ -1,7 +1,12 @@
 {
   "variables": {
     "common_sources": [
-      "native/addon/addon.cc",
+      "native/addon/entries.cc",
+      "native/addon/instance.cc",
+      "native/addon/home.cc",
+      "native/addon/buffers.cc",
+      "native/addon/async-run.cc",
+      "native/addon/reflect.cc",
       "native/steps/failure.cc",
       "native/steps/steps.cc",
       "native/steps/layout.cc",

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { isMainThread } from 'node:worker_threads';
-import { common } from './native.js';
+import { common } from './addon.js';
 
 type Collect = (options?: { type: 'minor' | 'major' }) => void;
 

@@ -2,7 +2,7 @@
 import { availableParallelism, cpus } from 'node:os';
 import { nearest } from '../base/arguments.js';
 import { GradtapeError, show, ValueError, warnOnce } from '../base/errors.js';
-import * as native from './native.js';
+import * as addon from './addon.js';
 
 const env = process.env;
 
@@ -20,14 +20,14 @@ function checkThreads(threads: unknown, name: string): number {
 }
 
 function chooseIsa(isa: unknown, name: string): void {
-  const available = native.isas.map((one) => `'${one}'`).join(', ');
+  const available = addon.isas.map((one) => `'${one}'`).join(', ');
   if (typeof isa !== 'string') {
     throw new ValueError(`gradtape: ${name} must be one of ${available}, got ${show(isa)}`, 'ERR_OPTION');
   }
-  if (isa !== '' && native.setIsa(isa)) return;
+  if (isa !== '' && addon.setIsa(isa)) return;
   throw new GradtapeError(
     'ERR_ISA',
-    `gradtape: ${name} asks for ${show(isa)}, which this CPU or this build does not have; available: ${native.isas.join(', ')}`,
+    `gradtape: ${name} asks for ${show(isa)}, which this CPU or this build does not have; available: ${addon.isas.join(', ')}`,
   );
 }
 
@@ -60,7 +60,7 @@ setFlag('eager', flags.eager);
 let threads = 0;
 function setThreads(value: unknown, name: string): void {
   threads = checkThreads(value, name);
-  native.setThreads(threads);
+  addon.setThreads(threads);
 }
 const given = env['GRADTAPE_THREADS'];
 if (given) setThreads(/^\d+$/.test(given) ? Number(given) : given, 'GRADTAPE_THREADS');
@@ -108,7 +108,7 @@ const settings: Config = {
     setThreads(value, 'config.threads');
   },
   get isa(): string {
-    return native.currentIsa();
+    return addon.currentIsa();
   },
   set isa(value: string) {
     chooseIsa(value, 'config.isa');
@@ -184,8 +184,8 @@ export function deviceInfo(): DeviceInfo {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
     platform: `${process.platform}-${process.arch}`,
-    isas: native.isas,
-    isa: native.currentIsa(),
+    isas: addon.isas,
+    isa: addon.currentIsa(),
     threads,
   };
 }

@@ -3,10 +3,10 @@ import { constants } from 'node:buffer';
 import type { DType, TypedArray } from '../base/dtype.js';
 import { dtypeBytes, newArray, viewOf } from '../base/dtype.js';
 import { GradtapeError } from '../base/errors.js';
+import type { MemoryInfo } from './addon.js';
+import * as addon from './addon.js';
+import { addressOf, common, released, track } from './addon.js';
 import { collectAll, collectYoung } from './collector.js';
-import type { MemoryInfo } from './native.js';
-import * as native from './native.js';
-import { addressOf, common, released, track } from './native.js';
 import { atRest, expectRest } from './rest.js';
 
 /** Elements in memory, 64-byte aligned, never handed out: whoever reads or writes them holds this object meanwhile. */
@@ -122,7 +122,7 @@ function dropOne(): void {
       if (list !== asked) idle.delete(bytes);
       continue;
     }
-    native.free((blocks[place] as Block).memory);
+    addon.free((blocks[place] as Block).memory);
     blocks[place] = null;
     heldBytes -= bytes;
     vacant.push(place);
@@ -220,14 +220,14 @@ export function unzeroed(dtype: DType, size: number): TypedArray {
 
 /** Frees the blocks that nobody has. */
 function clearIdle(): void {
-  native.memory(); // looks at every block, however few are new
+  addon.memory(); // looks at every block, however few are new
   reclaim();
   while (idleBytes > 0) dropOne();
 }
 
 /** Counts of what is alive and of what the library keeps. */
 export function memory(): MemoryInfo {
-  const info = native.memory();
+  const info = addon.memory();
   reclaim();
   info.idleBytes += idleBytes;
   return info;
@@ -237,5 +237,5 @@ export function memory(): MemoryInfo {
 export function clearKept(): void {
   collectAll(); // so that the blocks of the latest dead are known
   clearIdle();
-  native.clear();
+  addon.clear();
 }

@@ -3,7 +3,7 @@
  * that changes a cell's state (drawn in ARCHITECTURE.md). It computes nothing; evaluate.ts does.
  */
 import { dtypeBytes } from '../base/dtype.js';
-import { opcodeOf } from './native.js';
+import { opcodeOf } from './addon.js';
 import { aliasOf, Computation, isKnown, type Tensor } from './tensor.js';
 
 /**

@@ -1,7 +1,7 @@
 /** How much memory is in use, for what, and giving back what is kept for later. */
 import { refuseExtra } from '../base/arguments.js';
+import type { MemoryInfo as MemoryInUse } from './addon.js';
 import { clearKept, memory as memoryInUse } from './memory.js';
-import type { MemoryInfo as MemoryInUse } from './native.js';
 import { pendingBytes } from './pending.js';
 
 /** What `memory()` tells. */

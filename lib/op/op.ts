@@ -1,7 +1,7 @@
 /** An op as a value: what the addon computes for it, how it is differentiated, how it is computed for a batch. */
 import type { DType } from '../base/dtype.js';
 import type { Shape } from '../base/shape.js';
-import { opcodeOf } from '../engine/native.js';
+import { opcodeOf } from '../engine/addon.js';
 import { Computation, type Tensor, type Words } from '../engine/tensor.js';
 import type { PullAll, RecordedOp, Vjp } from '../record/entry.js';
 

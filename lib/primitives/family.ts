@@ -8,7 +8,7 @@ import { accumulatorOf, isFloating, kindOf } from '../base/dtype.js';
 import { GradtapeError } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
 import { broadcastShapes } from '../base/shape.js';
-import { elementwiseKernels } from '../engine/native.js';
+import { elementwiseKernels } from '../engine/addon.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
 import { applied1, applied2, apply1, apply2 } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';

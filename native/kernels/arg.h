@@ -42,6 +42,7 @@ struct Arg {
       best = j == 0 ? v : select(take, v, best);
       at = j == 0 ? I{} : select(take, splat<I>(Lane<I>(j)), at);
     });
+    static_assert(sizeof(T) == 4 || sizeof(T) == 8, "indices are as wide as elements, or half as wide");
     if constexpr (sizeof(T) == 4)
       store(to, at);
     else
@@ -50,7 +51,7 @@ struct Arg {
 
   // The best of each block is compared, then looked for in its block. n >= L.
   static GRADTAPE_INLINE size_t long_row(const T* p, size_t n) {
-    using Best = Reduce<std::conditional_t<largest, MaxOf, MinOf>, T>;
+    using Best = Reduce<ExtremeOf<largest>, T>;
     T best = p[0];
     size_t block = 0, length = 0;
     for (size_t i = 0; i < n; i += length) {
@@ -69,8 +70,8 @@ struct Arg {
     return i;
   }
 
-  // The same without looking again: every lane has a best of its own. Out of luck with NaN (or both infinities).
-  // 2 * L <= n.
+  // The same in one pass, for 2 * L <= n: every lane keeps its own best and where it was. A sum of all elements tells
+  // whether there is NaN (or both infinities); such a row is searched by long_row.
   static GRADTAPE_INLINE size_t middle_row(const T* p, size_t n) {
     using I = IntVec<V>;
     V best[2] = {load(p), load(p + L)}, sum = best[0] + best[1];
@@ -90,7 +91,7 @@ struct Arg {
     if (i + L <= n) visit(0, load(p + i), iota<I>() + Lane<I>(i));
     visit(1, load(p + n - L), iota<I>() + Lane<I>(n - L));
     if (any(sum != sum)) return long_row(p, n);
-    const T top = Reduce<std::conditional_t<largest, MaxOf, MinOf>, T>::across(best_of(best[0], best[1]));
+    const T top = Reduce<ExtremeOf<largest>, T>::across(best_of(best[0], best[1]));
     const I none = splat<I>(Lane<I>(n));
     return size_t(
         least(lesser(select(best[0] == splat<V>(top), at[0], none), select(best[1] == splat<V>(top), at[1], none))));
@@ -139,7 +140,7 @@ struct Arg {
     }
   };
 
-  // Eight rows a pass. False if there may be NaN after the first row; then only a careful pass is right.
+  // Eight rows a pass. False if there may be NaN after the first row: the caller repeats it with careful.
   template <bool careful>
   static GRADTAPE_INLINE bool all_rows(Strip& s, const T* p, size_t stride, size_t rows, size_t n) {
     for (size_t j = 0; j < n; ++j) s.best[j] = p[j], s.at[j] = 0;
@@ -187,7 +188,7 @@ struct Arg {
   static void columns(const void* x, size_t stride, int32_t* out, size_t rows, size_t n) {
     const T* p = static_cast<const T*>(x);
     Strip s;
-    // Many short rows are a few long ones, and what is left.
+    // Many short rows count as a few long ones; what is left is compared afterwards.
     size_t fold = n < kStrip / 4 && stride == n ? kStrip / n : 1;
     if (fold > rows / 16) fold = rows / 16;
     if (fold > 1) {

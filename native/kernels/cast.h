@@ -41,11 +41,11 @@ struct Cast {
   static constexpr bool kFromFloat = floating >> from & 1, kToFloat = floating >> to & 1;
   // Bytes are made a vector at a time, and 4 bytes from 8; the rest goes by vectors of the wider type.
   static constexpr size_t kWidest = sizeof(From) > sizeof(To) ? sizeof(From) : sizeof(To);
-  static constexpr size_t N = sizeof(To) < sizeof(From) || to == kBool ? kLanes<To> : kVectorBytes / kWidest;
+  static constexpr size_t N = sizeof(To) < sizeof(From) || is_boolean(to) ? kLanes<To> : kVectorBytes / kWidest;
 
   template <class X>
   static GRADTAPE_INLINE auto apply(X x, int, int) {
-    if constexpr (to == kBool) {
+    if constexpr (is_boolean(to)) {
       return to_bool<From>([&](size_t k) GRADTAPE_LAMBDA { return part(x, k) != 0; });
     } else if constexpr (to == kUint8 && sizeof(From) == 8) {
       Vec<int32_t> v[4];

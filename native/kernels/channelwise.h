@@ -13,7 +13,7 @@ template <class T>
 GRADTAPE_INLINE Vec<T> load_lanes(const T* p, int64_t n) {
   if (n == int64_t(kLanes<T>)) return load<T>(p);
   T lanes[kLanes<T>] = {};
-  for (int64_t i = 0; i < n; i++) lanes[i] = p[i];
+  for (int64_t i = 0; i < n; ++i) lanes[i] = p[i];
   return load<T>(lanes);
 }
 template <class T>
@@ -21,7 +21,7 @@ GRADTAPE_INLINE void store_lanes(T* p, Vec<T> v, int64_t n) {
   if (n == int64_t(kLanes<T>)) return store(p, v);
   T lanes[kLanes<T>];
   store(lanes, v);
-  for (int64_t i = 0; i < n; i++) p[i] = lanes[i];
+  for (int64_t i = 0; i < n; ++i) p[i] = lanes[i];
 }
 
 // Calls f(channel, vectors as a constant, lanes of each) for channels from .. to - 1: `most` vectors at a time, then
@@ -40,11 +40,11 @@ template <class T, size_t R, size_t N>
 GRADTAPE_INLINE void add_products(const T* rows, int64_t apart, const T* row, int64_t lanes, Vec<T> (*acc)[N]) {
   Vec<T> factor[N];
 #pragma GCC unroll 4
-  for (size_t v = 0; v < N; v++) factor[v] = load_lanes(row + v * kLanes<T>, lanes);
+  for (size_t v = 0; v < N; ++v) factor[v] = load_lanes(row + v * kLanes<T>, lanes);
 #pragma GCC unroll 4
-  for (size_t i = 0; i < R; i++) {
+  for (size_t i = 0; i < R; ++i) {
 #pragma GCC unroll 4
-    for (size_t v = 0; v < N; v++)
+    for (size_t v = 0; v < N; ++v)
       acc[i][v] = fma(load_lanes(rows + int64_t(i) * apart + v * kLanes<T>, lanes), factor[v], acc[i][v]);
   }
 }
@@ -72,28 +72,28 @@ struct DepthwiseGather : Unprepared {
   static GRADTAPE_INLINE void tile(const Pixels& p, int64_t q, int64_t c, int64_t lanes) {
     V acc[P][N];
 #pragma GCC unroll 4
-    for (size_t i = 0; i < P; i++) {
+    for (size_t i = 0; i < P; ++i) {
 #pragma GCC unroll 4
-      for (size_t v = 0; v < N; v++) acc[i][v] = V{};
+      for (size_t v = 0; v < N; ++v) acc[i][v] = V{};
     }
     const T *x_row = p.x + q * p.x_next + c, *filter_row = p.filter + c;
     T* out = p.out + q * p.out_next + c;
 #pragma GCC unroll 4
-    for (size_t i = 0; i < P; i++) {
+    for (size_t i = 0; i < P; ++i) {
 #pragma GCC unroll 4
       for (size_t v = 0; v < N; v += 64 / kVectorBytes)
         __builtin_prefetch(out + int64_t(P + i) * p.out_next + v * L, 1);
     }
-    for (int64_t j = p.row_taps; j > 0; j--, x_row += p.x_row, filter_row += p.filter_row) {
+    for (int64_t j = p.row_taps; j > 0; --j, x_row += p.x_row, filter_row += p.filter_row) {
       const T *x = x_row, *filter = filter_row;
-      for (int64_t k = p.column_taps; k > 0; k--, x += p.x_column, filter += p.filter_column) {
+      for (int64_t k = p.column_taps; k > 0; --k, x += p.x_column, filter += p.filter_column) {
         add_products<T, P, N>(x, p.x_next, filter, lanes, acc);
       }
     }
 #pragma GCC unroll 4
-    for (size_t i = 0; i < P; i++) {
+    for (size_t i = 0; i < P; ++i) {
 #pragma GCC unroll 4
-      for (size_t v = 0; v < N; v++) store_lanes(out + int64_t(i) * p.out_next + v * L, acc[i][v], lanes);
+      for (size_t v = 0; v < N; ++v) store_lanes(out + int64_t(i) * p.out_next + v * L, acc[i][v], lanes);
     }
   }
 
@@ -103,7 +103,7 @@ struct DepthwiseGather : Unprepared {
       each_channel<T, kVectors>(0, channels, [&](int64_t c, auto vectors, int64_t lanes) GRADTAPE_LAMBDA {
         tile<kPixels, decltype(vectors)::value>(p, q, c, lanes);
       });
-    for (; q < count; q++)
+    for (; q < count; ++q)
       each_channel<T, kVectors>(0, channels, [&](int64_t c, auto vectors, int64_t lanes) GRADTAPE_LAMBDA {
         tile<1, decltype(vectors)::value>(p, q, c, lanes);
       });
@@ -116,14 +116,14 @@ struct DepthwiseGather : Unprepared {
                   width = back ? w.columns.image : w.columns.result;
     const int64_t from_rows = back ? w.rows.result : w.rows.image,
                   from_row = (back ? w.columns.result : w.columns.image) * channels;
-    for (int64_t unit = from; unit < to; unit++) {
+    for (int64_t unit = from; unit < to; ++unit) {
       const int64_t n = unit / height, row = unit % height;
       const T* x = static_cast<const T*>(x_) + n * from_rows * from_row;
       T* out = static_cast<T*>(out_) + unit * width * channels;
       const Lattice rows = back ? image_lattice(w.rows, row % w.rows.stride) : result_lattice(w.rows, 0);
       const int64_t t = (row - rows.first) / rows.step;
       const Lattice::Range row_taps = rows.taps_at(t);
-      for (int64_t i = 0; i < (back ? image_lattices(w.columns) : 1); i++) {
+      for (int64_t i = 0; i < (back ? image_lattices(w.columns) : 1); ++i) {
         const Lattice columns = back ? image_lattice(w.columns, i) : result_lattice(w.columns, 0);
         for (int64_t q = 0, end; q < columns.count; q = end) {
           const Lattice::Range column_taps = columns.taps_at(q);
@@ -163,12 +163,12 @@ struct DepthwiseFilter : Unprepared {
     T* out = static_cast<T*>(out_);
     const int64_t image_row = w.columns.image * w.channels, result_row = w.columns.result * w.channels;
     const Lattice rows = result_lattice(w.rows, 0);
-    for (int64_t unit = from; unit < to; unit++) zeros(w, taps_of(w, unit), out);
-    for (int64_t n = 0; n < w.batch; n++) {
-      for (int64_t t = 0; t < w.rows.result; t++) {
+    for (int64_t unit = from; unit < to; ++unit) zeros(w, taps_of(w, unit), out);
+    for (int64_t n = 0; n < w.batch; ++n) {
+      for (int64_t t = 0; t < w.rows.result; ++t) {
         const Lattice::Range down = rows.taps_at(t);
         const T* g = y + (n * w.rows.result + t) * result_row;
-        for (int64_t unit = from; unit < to; unit++) {
+        for (int64_t unit = from; unit < to; ++unit) {
           const Taps taps = taps_of(w, unit);
           if (taps.j < down.lo || taps.j >= down.hi) continue;
           add_row(w, taps, x + (n * w.rows.image + rows.source(t, taps.j)) * image_row, g, out);
@@ -190,7 +190,7 @@ struct DepthwiseFilter : Unprepared {
   }
 
   static void zeros(const Window& w, const Taps& taps, T* out) {
-    for (int64_t k = taps.k0; k < taps.k1; k++)
+    for (int64_t k = taps.k0; k < taps.k1; ++k)
       __builtin_memset(out + (taps.j * w.columns.taps + k) * w.channels + taps.from, 0,
                        size_t(taps.to - taps.from) * sizeof(T));
   }
@@ -200,7 +200,7 @@ struct DepthwiseFilter : Unprepared {
     const Lattice columns = result_lattice(w.columns, 0);
     T* filter = out + (taps.j * w.columns.taps + taps.k0) * w.channels;
     Lattice::Range q[kTaps];
-    for (int64_t k = taps.k0; k < taps.k1; k++) q[k - taps.k0] = columns.positions_at(k);
+    for (int64_t k = taps.k0; k < taps.k1; ++k) q[k - taps.k0] = columns.positions_at(k);
     const int64_t column = columns.source(0, taps.k0);
     each_channel<T>(taps.from, taps.to, [&](int64_t c, auto vectors, int64_t lanes) GRADTAPE_LAMBDA {
       constexpr size_t N = decltype(vectors)::value;
@@ -221,29 +221,29 @@ struct DepthwiseFilter : Unprepared {
     const int64_t first = column * channels;
     int64_t lo = q[0].lo, hi = q[0].hi;
 #pragma GCC unroll 4
-    for (size_t k = 1; k < K; k++) {
+    for (size_t k = 1; k < K; ++k) {
       lo = q[k].lo > lo ? q[k].lo : lo;
       hi = q[k].hi < hi ? q[k].hi : hi;
     }
     if (hi < lo) hi = lo;
     V acc[K][N];
     const auto alone = [&](size_t k, int64_t from, int64_t to) GRADTAPE_LAMBDA {
-      for (int64_t i = from; i < to; i++)
+      for (int64_t i = from; i < to; ++i)
         add_products<T, 1, N>(x + (first + i * next + int64_t(k) * tap), 0, g + i * channels, lanes, acc + k);
     };
 #pragma GCC unroll 4
-    for (size_t k = 0; k < K; k++) {
+    for (size_t k = 0; k < K; ++k) {
 #pragma GCC unroll 4
-      for (size_t v = 0; v < N; v++) acc[k][v] = V{};
+      for (size_t v = 0; v < N; ++v) acc[k][v] = V{};
       alone(k, q[k].lo, lo < q[k].hi ? lo : q[k].hi);
     }
-    for (int64_t i = lo; i < hi; i++) add_products<T, K, N>(x + (first + i * next), tap, g + i * channels, lanes, acc);
+    for (int64_t i = lo; i < hi; ++i) add_products<T, K, N>(x + (first + i * next), tap, g + i * channels, lanes, acc);
 #pragma GCC unroll 4
-    for (size_t k = 0; k < K; k++) {
+    for (size_t k = 0; k < K; ++k) {
       alone(k, hi, q[k].hi);
       T* to = filter + int64_t(k) * channels;
 #pragma GCC unroll 4
-      for (size_t v = 0; v < N; v++) store_lanes(to + v * L, load_lanes<T>(to + v * L, lanes) + acc[k][v], lanes);
+      for (size_t v = 0; v < N; ++v) store_lanes(to + v * L, load_lanes<T>(to + v * L, lanes) + acc[k][v], lanes);
     }
   }
 };
@@ -265,25 +265,25 @@ struct MaxPool : Unprepared {
                   void*) {
     const Lattice rows = result_lattice(w.rows, 0), columns = result_lattice(w.columns, 0);
     const int64_t channels = w.channels, line = w.columns.image * channels;
-    for (int64_t unit = from; unit < to; unit++) {
+    for (int64_t unit = from; unit < to; ++unit) {
       const int64_t t = unit % w.rows.result, image = unit / w.rows.result * w.rows.image * line;
       const T *x = static_cast<const T*>(x_) + image, *keys = static_cast<const T*>(y_) + image;
       T* out = static_cast<T*>(out_) + unit * w.columns.result * channels;
       const Lattice::Range row_taps = rows.taps_at(t);
-      for (int64_t q = 0; q < columns.count; q++, out += channels) {
+      for (int64_t q = 0; q < columns.count; ++q, out += channels) {
         const Lattice::Range column_taps = columns.taps_at(q);
         each_channel<T>(0, channels, [&](int64_t c, auto vectors, int64_t lanes) GRADTAPE_LAMBDA {
           constexpr size_t N = decltype(vectors)::value;
           constexpr int64_t L = int64_t(kLanes<T>);
           V best[N], picked[N];
 #pragma GCC unroll 4
-          for (size_t v = 0; v < N; v++) best[v] = picked[v] = V{};
+          for (size_t v = 0; v < N; ++v) best[v] = picked[v] = V{};
           bool first = true;
-          for (int64_t j = row_taps.lo; j < row_taps.hi; j++) {
-            for (int64_t k = column_taps.lo; k < column_taps.hi; k++, first = false) {
+          for (int64_t j = row_taps.lo; j < row_taps.hi; ++j) {
+            for (int64_t k = column_taps.lo; k < column_taps.hi; ++k, first = false) {
               const int64_t at = rows.source(t, j) * line + columns.source(q, k) * channels + c;
 #pragma GCC unroll 4
-              for (size_t v = 0; v < N; v++) {
+              for (size_t v = 0; v < N; ++v) {
                 const V key = load_lanes(keys + at + int64_t(v) * L, lanes),
                         value = load_lanes(x + at + int64_t(v) * L, lanes);
                 const auto take = is_larger(key, best[v]);
@@ -293,7 +293,7 @@ struct MaxPool : Unprepared {
             }
           }
 #pragma GCC unroll 4
-          for (size_t v = 0; v < N; v++) store_lanes(out + c + int64_t(v) * L, picked[v], lanes);
+          for (size_t v = 0; v < N; ++v) store_lanes(out + c + int64_t(v) * L, picked[v], lanes);
         });
       }
     }
@@ -315,17 +315,17 @@ struct MaxPoolImage : Unprepared {
                   void*) {
     const Lattice rows = result_lattice(w.rows, 0), columns = result_lattice(w.columns, 0);
     const int64_t line = w.columns.image * w.channels;
-    for (int64_t unit = from; unit < to; unit++) {
+    for (int64_t unit = from; unit < to; ++unit) {
       const int64_t n = unit / across(w), first = unit % across(w) * kChannels;
       const int64_t channels = w.channels - first < kChannels ? w.channels - first : kChannels;
       const T* g = static_cast<const T*>(x_) + n * w.rows.result * w.columns.result * w.channels + first;
       const T* keys = static_cast<const T*>(y_) + n * w.rows.image * line + first;
       T* out = static_cast<T*>(out_) + n * w.rows.image * line + first;
-      for (int64_t i = 0; i < w.rows.image * w.columns.image; i++)
+      for (int64_t i = 0; i < w.rows.image * w.columns.image; ++i)
         __builtin_memset(out + i * w.channels, 0, size_t(channels) * sizeof(T));
-      for (int64_t t = 0; t < rows.count; t++) {
+      for (int64_t t = 0; t < rows.count; ++t) {
         const Lattice::Range row_taps = rows.taps_at(t);
-        for (int64_t q = 0; q < columns.count; q++, g += w.channels) {
+        for (int64_t q = 0; q < columns.count; ++q, g += w.channels) {
           const Lattice::Range column_taps = columns.taps_at(q);
           for (int64_t c = 0; c < channels; c += L)
             window(rows, columns, row_taps, column_taps, t, q, line, w.channels, g + c, keys + c, out + c,
@@ -342,9 +342,9 @@ struct MaxPoolImage : Unprepared {
     V best = V{};
     I where = I{};
     int64_t tap = 0;
-    for (int64_t j = row_taps.lo; j < row_taps.hi; j++) {
+    for (int64_t j = row_taps.lo; j < row_taps.hi; ++j) {
       const T* p = keys + rows.source(t, j) * line;
-      for (int64_t k = column_taps.lo; k < column_taps.hi; k++, tap++) {
+      for (int64_t k = column_taps.lo; k < column_taps.hi; ++k, ++tap) {
         const V key = load_lanes(p + columns.source(q, k) * channels, lanes);
         const auto take = is_larger(key, best);
         best = tap == 0 ? key : select(take, key, best);
@@ -353,9 +353,9 @@ struct MaxPoolImage : Unprepared {
     }
     const V ct = load_lanes(g, lanes);
     tap = 0;
-    for (int64_t j = row_taps.lo; j < row_taps.hi; j++) {
+    for (int64_t j = row_taps.lo; j < row_taps.hi; ++j) {
       T* p = out + rows.source(t, j) * line;
-      for (int64_t k = column_taps.lo; k < column_taps.hi; k++, tap++) {
+      for (int64_t k = column_taps.lo; k < column_taps.hi; ++k, ++tap) {
         T* at = p + columns.source(q, k) * channels;
         store_lanes(at, load_lanes<T>(at, lanes) + select(where == splat<I>(Lane<I>(tap)), ct, V{}), lanes);
       }

@@ -46,19 +46,19 @@ struct ConvTile {
     const ptrdiff_t a_row = s.a_row * kSize, a_depth = s.a_depth * kSize;
     V acc[R][N];
 #pragma GCC unroll 16
-    for (size_t i = 0; i < R; i++) {
+    for (size_t i = 0; i < R; ++i) {
 #pragma GCC unroll 4
       for (size_t j = 0; j < N * L; j += 64 / sizeof(T))
         __builtin_prefetch(s.c + int64_t(R + i) * s.c_row + j, 1);  // of the next tile
 #pragma GCC unroll 4
-      for (size_t j = 0; j < N; j++) acc[i][j] = V{};
+      for (size_t j = 0; j < N; ++j) acc[i][j] = V{};
     }
     const char *a_outer = reinterpret_cast<const char*>(s.a), *b_outer = reinterpret_cast<const char*>(s.b);
-    for (int64_t o = s.outer; o > 0; o--, a_outer += s.a_outer * kSize, b_outer += s.b_outer * kSize) {
+    for (int64_t o = s.outer; o > 0; --o, a_outer += s.a_outer * kSize, b_outer += s.b_outer * kSize) {
       const char *a_middle = a_outer, *b_middle = b_outer;
-      for (int64_t m = s.middle; m > 0; m--, a_middle += s.a_middle * kSize, b_middle += s.b_middle * kSize) {
+      for (int64_t m = s.middle; m > 0; --m, a_middle += s.a_middle * kSize, b_middle += s.b_middle * kSize) {
         const char *a = a_middle, *b = b_middle;
-        for (int64_t p = s.depth; p > 0; p--, a += a_depth, b += N * L * sizeof(T))
+        for (int64_t p = s.depth; p > 0; --p, a += a_depth, b += N * L * sizeof(T))
           G::template step<R, N>(a, a_row, b, kLast, acc);
       }
     }
@@ -68,32 +68,32 @@ struct ConvTile {
       const size_t few = s.columns - (N - 1) * L;
       T lanes[R * L];
 #pragma GCC unroll 16
-      for (size_t i = 0; i < R; i++) store(lanes + i * L, acc[i][N - 1]);
+      for (size_t i = 0; i < R; ++i) store(lanes + i * L, acc[i][N - 1]);
 #pragma GCC unroll 16
-      for (size_t i = 0; i < R; i++) {
+      for (size_t i = 0; i < R; ++i) {
         T* at = c + int64_t(i) * s.c_row;
 #pragma GCC unroll 4
-        for (size_t j = 0; j + 1 < N; j++) store(at + j * L, add ? load<T>(at + j * L) + acc[i][j] : acc[i][j]);
+        for (size_t j = 0; j + 1 < N; ++j) store(at + j * L, add ? load<T>(at + j * L) + acc[i][j] : acc[i][j]);
       }
       put_few(R, few, lanes, c + (N - 1) * L, s.c_row, add);
     } else if (add) {
 #pragma GCC unroll 16
-      for (size_t i = 0; i < R; i++, c += s.c_row) {
+      for (size_t i = 0; i < R; ++i, c += s.c_row) {
 #pragma GCC unroll 4
-        for (size_t j = 0; j < N; j++) store(c + j * L, load<T>(c + j * L) + acc[i][j]);
+        for (size_t j = 0; j < N; ++j) store(c + j * L, load<T>(c + j * L) + acc[i][j]);
       }
     } else {
 #pragma GCC unroll 16
-      for (size_t i = 0; i < R; i++, c += s.c_row) {
+      for (size_t i = 0; i < R; ++i, c += s.c_row) {
 #pragma GCC unroll 4
-        for (size_t j = 0; j < N; j++) store(c + j * L, acc[i][j]);
+        for (size_t j = 0; j < N; ++j) store(c + j * L, acc[i][j]);
       }
     }
   }
 
   [[gnu::noinline]] static void put_few(size_t rows, size_t columns, const T* lanes, T* c, int64_t c_row, bool add) {
-    for (size_t i = 0; i < rows; i++, lanes += L, c += c_row) {
-      for (size_t j = 0; j < columns; j++) c[j] = add ? c[j] + lanes[j] : lanes[j];
+    for (size_t i = 0; i < rows; ++i, lanes += L, c += c_row) {
+      for (size_t j = 0; j < columns; ++j) c[j] = add ? c[j] + lanes[j] : lanes[j];
     }
   }
 
@@ -117,7 +117,7 @@ struct ConvTile {
     const EvenParts parts(rows, int64_t(max_rows(vectors)));
     const T* a = s.a;
     T* c = s.c;
-    for (int64_t part = 0; part < parts.parts; part++) {
+    for (int64_t part = 0; part < parts.parts; ++part) {
       const int64_t i = parts[part];
       s.a = a + i * s.a_row;
       s.c = c + i * s.c_row;
@@ -182,29 +182,29 @@ struct ConvGather {
   }
 
   // The filter by panels of columns; in a panel by row taps, column taps, channels that are summed over.
-  static size_t shared_bytes(const Window& w) {
+  static size_t prepared_bytes(const Window& w) {
     const Shape s(w);
     return size_t(w.rows.taps * w.columns.taps * s.from_channels * panels_of(w, s).padded()) * sizeof(T);
   }
-  static void prepare(const Window& w, const void*, const void* y, void* shared) {
+  static void prepare(const Window& w, const void*, const void* y, void* prepared) {
     const Shape s(w);
     const Panels panels = panels_of(w, s);
     const T* filter = static_cast<const T*>(y);
-    T* to = static_cast<T*>(shared);
+    T* to = static_cast<T*>(prepared);
     const int64_t taps = w.rows.taps * w.columns.taps, depth = s.from_channels;
-    for (int64_t panel = 0; panel < panels.count; panel++) {
+    for (int64_t panel = 0; panel < panels.count; ++panel) {
       const int64_t j0 = panel * panels.width, here = panels.here(panel);
       const int64_t padded = int64_t(panels.vectors(panel) * Tile::L);
       const T* from = filter + (back ? j0 * w.results : j0);
-      for (int64_t tap = 0; tap < taps; tap++, from += w.channels * w.results, to += depth * padded) {
+      for (int64_t tap = 0; tap < taps; ++tap, from += w.channels * w.results, to += depth * padded) {
         if (back) {
           using Bits = typename IntOfSize<sizeof(T)>::Unsigned;
           Transpose<Bits>::run(from, size_t(depth), to, size_t(padded), size_t(here), size_t(depth));
         } else {
-          for (int64_t p = 0; p < depth; p++)
+          for (int64_t p = 0; p < depth; ++p)
             __builtin_memcpy(to + p * padded, from + p * w.results, size_t(here) * sizeof(T));
         }
-        for (int64_t p = 0; p < depth && here < padded; p++)
+        for (int64_t p = 0; p < depth && here < padded; ++p)
           __builtin_memset(to + p * padded + here, 0, size_t(padded - here) * sizeof(T));
       }
     }
@@ -247,24 +247,24 @@ struct ConvGather {
                         r.column_taps.lo * r.columns.tap_step;
     T* const corner =
         out + ((r.rows.first + r.t0 * r.rows.step) * s.columns + r.columns.first + r.q0 * r.columns.step) * s.channels;
-    for (int64_t panel = 0; panel < panels.count; panel++) {
+    for (int64_t panel = 0; panel < panels.count; ++panel) {
       const size_t vectors = panels.vectors(panel);
       const int64_t padded = int64_t(vectors * Tile::L);
       sum.columns = size_t(panels.here(panel));
       sum.b_outer = r.rows.tap_step * column_taps * depth * padded;
       sum.b_middle = r.columns.tap_step * depth * padded;
       const T* b = filter + panel * panels.width * taps * depth + tap * depth * padded;
-      for (int64_t block = 0; block < (depth == 0 ? 1 : blocks.parts); block++) {
+      for (int64_t block = 0; block < (depth == 0 ? 1 : blocks.parts); ++block) {
         const int64_t p = depth == 0 ? 0 : blocks[block];
         sum.middle = middle;
         sum.depth = depth == 0 ? 0 : blocks[block + 1] - p;
         // Neighbouring taps whose channels are contiguous are one longer loop.
         if (sum.a_middle == sum.depth && sum.b_middle == sum.depth * padded) sum.depth *= middle, sum.middle = 1;
         sum.add = block > 0;
-        for (int64_t n = 0; n < images; n++) {
+        for (int64_t n = 0; n < images; ++n) {
           const T* a = sum.outer == 0 ? x : x + n * s.from_rows * row + first + p;
           T* c = corner + n * s.rows * s.columns * s.channels + panel * panels.width;
-          for (int64_t i = 0; i < (across ? height : width); i++) {
+          for (int64_t i = 0; i < (across ? height : width); ++i) {
             sum.a = sum.outer == 0 ? x : a + (across ? i * r.rows.stride * row : i * r.columns.stride * depth);
             sum.b = b + p * padded;
             sum.c = c + (across ? i * r.rows.step * s.columns : i * r.columns.step) * s.channels;
@@ -276,20 +276,20 @@ struct ConvGather {
   }
 
   static void run(const Window& w, const void* x_, const void*, void* out_, int64_t from, int64_t to,
-                  const void* shared, void*) {
+                  const void* prepared, void*) {
     const Shape s(w);
-    const T* filter = static_cast<const T*>(shared);
-    for (int64_t unit = from; unit < to; unit++) {
+    const T* filter = static_cast<const T*>(prepared);
+    for (int64_t unit = from; unit < to; ++unit) {
       const int64_t n = unit / s.blocks * s.images, images = s.images < w.batch - n ? s.images : w.batch - n;
       const int64_t top = unit % s.blocks * s.height, bottom = top + s.height < s.rows ? top + s.height : s.rows;
       const T* x = static_cast<const T*>(x_) + n * s.from_rows * s.from_columns * s.from_channels;
       T* out = static_cast<T*>(out_) + n * s.rows * s.columns * s.channels;
-      for (int64_t i = 0; i < lattices(w.rows); i++) {
+      for (int64_t i = 0; i < lattices(w.rows); ++i) {
         const Lattice rows = lattice(w.rows, i);
         for (int64_t t = rows.from(top), t_end = rows.from(bottom), t1; t < t_end; t = t1) {
           const Lattice::Range row_taps = rows.taps_at(t);
           t1 = rows.run_end(t, t_end, row_taps);
-          for (int64_t j = 0; j < lattices(w.columns); j++) {
+          for (int64_t j = 0; j < lattices(w.columns); ++j) {
             const Lattice columns = lattice(w.columns, j);
             for (int64_t q = 0, q1; q < columns.count; q = q1) {
               const Lattice::Range column_taps = columns.taps_at(q);
@@ -332,35 +332,35 @@ struct ConvFilter : Unprepared {
     const WindowAxis &rows = w.rows, &columns = w.columns;
     const Panels panels = panels_of(w);
     const int64_t taps_size = columns.taps * w.channels;
-    for (int64_t unit = from; unit < to; unit++) {
+    for (int64_t unit = from; unit < to; ++unit) {
       const int64_t panel = unit / rows.taps;
       T* at = out + unit % rows.taps * taps_size * w.results + panel * panels.width;
-      for (int64_t i = 0; i < taps_size; i++, at += w.results)
+      for (int64_t i = 0; i < taps_size; ++i, at += w.results)
         __builtin_memset(at, 0, size_t(panels.here(panel)) * sizeof(T));
     }
     const EvenParts across(columns.result, kPixels);
     const int64_t most = columns.result > 0 && columns.result < kPixels ? kPixels / columns.result : 1;
     const EvenParts down(rows.result, most);
-    for (int64_t n = 0; n < w.batch; n++) {
-      for (int64_t block = 0; block < down.parts * across.parts; block++) {
+    for (int64_t n = 0; n < w.batch; ++n) {
+      for (int64_t block = 0; block < down.parts * across.parts; ++block) {
         const int64_t top = down[block / across.parts], left = across[block % across.parts];
-        const Block b{n, top, down[block / across.parts + 1], left, across[block % across.parts + 1]};
+        const Area b{n, top, down[block / across.parts + 1], left, across[block % across.parts + 1]};
         for (int64_t unit = from, end; unit < to; unit = end) {
           const int64_t panel = unit / rows.taps;
           end = (panel + 1) * rows.taps < to ? (panel + 1) * rows.taps : to;
-          add_block(w, x, y, panel, unit - panel * rows.taps, end - panel * rows.taps, b, out, packed);
+          add_area(w, x, y, panel, unit - panel * rows.taps, end - panel * rows.taps, b, out, packed);
         }
       }
     }
   }
 
   // Of an image's result.
-  struct Block {
+  struct Area {
     int64_t n, top, bottom, left, right;
   };
 
-  static void add_block(const Window& w, const T* x, const T* y, int64_t panel, int64_t first_tap, int64_t end_tap,
-                        const Block& b, T* out, T* packed) {
+  static void add_area(const Window& w, const T* x, const T* y, int64_t panel, int64_t first_tap, int64_t end_tap,
+                       const Area& b, T* out, T* packed) {
     const WindowAxis &rows = w.rows, &columns = w.columns;
     const Lattice row_lattice = result_lattice(rows, 0), column_lattice = result_lattice(columns, 0);
     const Panels panels = panels_of(w);
@@ -385,7 +385,7 @@ struct ConvFilter : Unprepared {
     sum.add = true;
     // Neighbouring taps of few channels fill a tile, where the same ones meet the image. Decides bits
     const bool together = columns.dilation == 1 && w.channels < int64_t(Tile::max_rows(vectors));
-    for (int64_t j = first_tap; j < end_tap; j++) {
+    for (int64_t j = first_tap; j < end_tap; ++j) {
       const Lattice::Range t = row_lattice.positions_at(j).within(b.top, b.bottom);
       if (t.lo >= t.hi) continue;
       const T* image = x + (b.n * rows.image + row_lattice.source(t.lo, j)) * image_row;
@@ -402,20 +402,20 @@ struct ConvFilter : Unprepared {
         end = column_lattice.run_end(q, b.right, taps);
         add({q, end}, taps);
       }
-      for (int64_t k = 0; !together && k < columns.taps; k++)
+      for (int64_t k = 0; !together && k < columns.taps; ++k)
         add(column_lattice.positions_at(k).within(b.left, b.right), {k, k + 1});
     }
   }
 
   static void pack(const T* from, int64_t row, int64_t pixel, int64_t rows, int64_t columns, int64_t here,
                    int64_t padded, T* to) {
-    for (int64_t r = 0; r < rows; r++) {
-      for (int64_t q = 0; q < columns; q++, to += padded) {
+    for (int64_t r = 0; r < rows; ++r) {
+      for (int64_t q = 0; q < columns; ++q, to += padded) {
         const T* p = from + r * row + q * pixel;
         if (here == padded) {
           for (int64_t j = 0; j < padded; j += int64_t(Tile::L)) store(to + j, load<T>(p + j));
         } else {
-          for (int64_t j = 0; j < padded; j++) to[j] = j < here ? p[j] : T(0);
+          for (int64_t j = 0; j < padded; ++j) to[j] = j < here ? p[j] : T(0);
         }
       }
     }

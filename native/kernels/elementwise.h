@@ -15,47 +15,40 @@ namespace {
 
 template <DType>
 struct TypeOf;
-template <>
-struct TypeOf<kFloat32> {
-  using type = float;
-};
-template <>
-struct TypeOf<kFloat64> {
-  using type = double;
-};
-template <>
-struct TypeOf<kInt32> {
-  using type = int32_t;
-};
-template <>
-struct TypeOf<kUint8> {
-  using type = uint8_t;
-};
-template <>
-struct TypeOf<kBool> {
-  using type = uint8_t;
-};
+#define DTYPE(id, name, lane, kind, bytes, sums) \
+  template <>                                    \
+  struct TypeOf<k##id> {                         \
+    using type = lane;                           \
+  };
+#include "dtype.def"
+#undef DTYPE
 template <DType d>
 using Type = typename TypeOf<d>::type;
 
 // Domains of the lists: sets of dtypes.
-constexpr unsigned floating = 1u << kFloat32 | 1u << kFloat64;
-constexpr unsigned number = floating | 1u << kInt32;
-constexpr unsigned arithmetic = number | 1u << kUint8;
-constexpr unsigned boolean = 1u << kBool;
+template <class Holds>
+constexpr unsigned dtypes_where(Holds holds) {
+  unsigned set = 0;
+  for (int d = 0; d < kDTypes; ++d) set |= unsigned(holds(DType(d))) << d;
+  return set;
+}
+constexpr unsigned floating = dtypes_where(is_floating);
+constexpr unsigned number = dtypes_where(has_sums);
+constexpr unsigned boolean = dtypes_where(is_boolean);
+constexpr unsigned arithmetic = floating | dtypes_where(is_integer);
 constexpr unsigned everything = arithmetic | boolean;
 
-// N elements that one step of a loop computes: a vector, or several.
+// N elements, which a loop computes at once: a vector, or several.
 template <class T, size_t N>
 struct Wide {
   static constexpr size_t kVectors = N * sizeof(T) / kVectorBytes;
   Vec<T> v[kVectors];
 };
 template <class T, size_t N>
-using Step = std::conditional_t<(N * sizeof(T) > kVectorBytes), Wide<T, N>, Vec<T, N>>;
+using Vectors = std::conditional_t<(N * sizeof(T) > kVectorBytes), Wide<T, N>, Vec<T, N>>;
 
 template <class T, size_t N>
-GRADTAPE_INLINE Step<T, N> load_step(const T* p) {
+GRADTAPE_INLINE Vectors<T, N> load_vectors(const T* p) {
   if constexpr (N * sizeof(T) > kVectorBytes) {
     Wide<T, N> w;
 #pragma GCC unroll 8
@@ -66,7 +59,7 @@ GRADTAPE_INLINE Step<T, N> load_step(const T* p) {
   }
 }
 template <class T, size_t N>
-GRADTAPE_INLINE Step<T, N> splat_step(T x) {
+GRADTAPE_INLINE Vectors<T, N> splat_vectors(T x) {
   if constexpr (N * sizeof(T) > kVectorBytes) {
     Wide<T, N> w;
 #pragma GCC unroll 8
@@ -77,7 +70,8 @@ GRADTAPE_INLINE Step<T, N> splat_step(T x) {
   }
 }
 
-// n elements; out of line, as it is needed by every loop and is nobody's common case. By size, to share the code.
+// Copies n elements. Out of line, because every loop has this rare case; by size of the element, so that dtypes share
+// it.
 template <class T>
 __attribute__((noinline)) void copy_lanes(T* to, const T* from, size_t n) {
   for (size_t i = 0; i < n; ++i) to[i] = from[i];
@@ -99,30 +93,31 @@ GRADTAPE_INLINE void store_few(Lane<V>* out, V r, size_t n) {
   }
 }
 
-// The operands of a loop of N elements a step: an array, one element for all, or none.
+// The operands of a loop of N elements at once: an array, one element for all, or none.
 template <class T, size_t N>
 struct Array {
   const T* p;
   explicit Array(const void* x) : p(static_cast<const T*>(x)) {}
-  GRADTAPE_INLINE Step<T, N> at(size_t i) const { return load_step<T, N>(p + i); }
-  // n < N elements, the others filled with the first. One element goes without memory, for the sake of scalars.
-  GRADTAPE_INLINE Step<T, N> padded(size_t n) const {
-    if (n == 1) return splat_step<T, N>(p[0]);
+  GRADTAPE_INLINE Vectors<T, N> at(size_t i) const { return load_vectors<T, N>(p + i); }
+  // n < N elements, the others filled with the first. One element is not copied through memory: scalars
+  // come this way.
+  GRADTAPE_INLINE Vectors<T, N> padded(size_t n) const {
+    if (n == 1) return splat_vectors<T, N>(p[0]);
     alignas(kVectorBytes) T lanes[N];
     using First = Vec<T, (N < kLanes<T> ? N : kLanes<T>)>;
     const First first = splat<First>(p[0]);
 #pragma GCC unroll 8
     for (size_t i = 0; i < N; i += kLanesOf<First>) store(lanes + i, first);
     copy_few(lanes, p, n);
-    return load_step<T, N>(lanes);
+    return load_vectors<T, N>(lanes);
   }
 };
 template <class T, size_t N>
 struct Uniform {
-  Step<T, N> v;
-  explicit Uniform(const void* x) : v(splat_step<T, N>(*static_cast<const T*>(x))) {}
-  GRADTAPE_INLINE Step<T, N> at(size_t) const { return v; }
-  GRADTAPE_INLINE Step<T, N> padded(size_t) const { return v; }
+  Vectors<T, N> v;
+  explicit Uniform(const void* x) : v(splat_vectors<T, N>(*static_cast<const T*>(x))) {}
+  GRADTAPE_INLINE Vectors<T, N> at(size_t) const { return v; }
+  GRADTAPE_INLINE Vectors<T, N> padded(size_t) const { return v; }
 };
 struct None {
   explicit None(const void*) {}
@@ -171,9 +166,9 @@ GRADTAPE_INLINE void long_loop(A a, Out* out, size_t n) {
 }
 
 template <class T, size_t N, bool uniform>
-using Operand = std::conditional_t<uniform, Uniform<T, N>, Array<T, N>>;
+using Reader = std::conditional_t<uniform, Uniform<T, N>, Array<T, N>>;
 
-// Masks as bools, 0 or 1: f(k) is the mask of the k-th vector of a step.
+// Masks as bools, 0 or 1: f(k) is the mask of the k-th of these vectors.
 template <class T, class F>
 GRADTAPE_INLINE Vec<uint8_t> to_bool(F f) {
   MaskOf<Vec<T>> masks[sizeof(T)];
@@ -244,9 +239,9 @@ GRADTAPE_INLINE V part(V x, size_t) {
 #undef BINARY_TO_BOOL
 #undef TERNARY
 
-// From the struct of a line to the function of a dtype and a variant. A step with a bool result is one vector of bools.
+// From the struct of a line to the function of a dtype and a variant, so many elements at once: a vector of the result.
 template <class Op, class T>
-constexpr size_t kStep = Op::to_bool ? kLanes<uint8_t> : kLanes<T>;
+constexpr size_t kAtOnce = Op::to_bool ? kLanes<uint8_t> : kLanes<T>;
 
 template <class Op, class T>
 struct UnaryLoop {
@@ -259,7 +254,7 @@ struct UnaryLoop {
   }
   static void run(const void* a, const void*, const void*, void* out, size_t n) {
     using Out = std::conditional_t<Op::to_bool, uint8_t, T>;
-    constexpr size_t N = kStep<Op, T>;
+    constexpr size_t N = kAtOnce<Op, T>;
     if constexpr (Op::domain == floating && !Op::to_bool)
       long_loop<UnaryLoop, N>(Array<T, N>(a), static_cast<Out*>(out), n);
     else
@@ -278,8 +273,8 @@ struct BinaryLoop {
   }
   static void run(const void* a, const void* b, const void*, void* out, size_t n) {
     using Out = std::conditional_t<Op::to_bool, uint8_t, T>;
-    constexpr size_t N = kStep<Op, T>;
-    loop<BinaryLoop, N>(Operand<T, N, variant & 1>(a), Operand<T, N, (variant & 2) != 0>(b), None(nullptr),
+    constexpr size_t N = kAtOnce<Op, T>;
+    loop<BinaryLoop, N>(Reader<T, N, variant & 1>(a), Reader<T, N, (variant & 2) != 0>(b), None(nullptr),
                         static_cast<Out*>(out), n);
   }
 };
@@ -292,8 +287,8 @@ struct TernaryLoop {
   }
   static void run(const void* a, const void* b, const void* c, void* out, size_t n) {
     constexpr size_t N = kLanes<T>;
-    loop<TernaryLoop, N>(Operand<uint8_t, N, variant & 1>(a), Operand<T, N, (variant & 2) != 0>(b),
-                         Operand<T, N, (variant & 4) != 0>(c), static_cast<T*>(out), n);
+    loop<TernaryLoop, N>(Reader<uint8_t, N, variant & 1>(a), Reader<T, N, (variant & 2) != 0>(b),
+                         Reader<T, N, (variant & 4) != 0>(c), static_cast<T*>(out), n);
   }
 };
 

@@ -48,13 +48,13 @@ struct Gemm : Gemv<T> {
   static constexpr size_t kTold = 32768 / sizeof(T);  // so much of c is finished before it is told of
   static constexpr double kSmall = 64.0 * 64 * 80;    // products this small are computed without packing
 
-  struct Plan {
+  struct Tiling {
     size_t vectors, rows;        // the tile
     size_t block_rows, columns;  // a block of a, a block of b
   };
 
-  static Plan plan(size_t m, size_t n, size_t k) {
-    Plan p;
+  static Tiling tiling(size_t m, size_t n, size_t k) {
+    Tiling p;
     p.vectors = n <= L ? 1 : n <= 2 * L || m <= 42 ? 2 : kVectors;
     p.rows = max_rows(p.vectors);
     p.block_rows = m <= kRows ? m : (Cut(m, kRows).longest() + p.rows - 1) / p.rows * p.rows;
@@ -69,7 +69,7 @@ struct Gemm : Gemv<T> {
 
   static size_t workspace(size_t m, size_t n, size_t k) {
     if (m == 0 || n == 0 || k == 0) return 0;
-    const Plan p = plan(m, n, k);
+    const Tiling p = tiling(m, n, k);
     const size_t depth = Cut(k, kDepth).longest();
     const size_t packed = aligned(p.columns * depth) + aligned(p.block_rows * depth + 2 * L);
     const size_t strip = m == 1 || n == 1 ? kStrip + L : 0;
@@ -83,8 +83,7 @@ struct Gemm : Gemv<T> {
     const T *a = static_cast<const T*>(a_), *b = static_cast<const T*>(b_);
     T *c = static_cast<T*>(c_), *room = static_cast<T*>(workspace);
     if (k == 0) {
-      for (size_t i = 0; i < m && !accumulate; i++)
-        __builtin_memset(c + static_cast<ptrdiff_t>(i) * rsc, 0, n * sizeof(T));
+      for (size_t i = 0; i < m && !accumulate; ++i) __builtin_memset(c + ptrdiff_t(i) * rsc, 0, n * sizeof(T));
     }
     if (k == 0 || (n == 1 && matrix_vector(m, k, a, rsa, csa, b, rsb, c, rsc, accumulate, room)) ||
         (m == 1 && matrix_vector(n, k, b, csb, rsb, a, csa, c, 1, accumulate, room))) {
@@ -92,10 +91,10 @@ struct Gemm : Gemv<T> {
       return;
     }
 
-    const Plan p = plan(m, n, k);
+    const Tiling p = tiling(m, n, k);
     const Cut blocks(k, kDepth);
-    const double a_size = static_cast<double>(m) * static_cast<double>(k);
-    const bool small = a_size * static_cast<double>(n) <= kSmall;
+    const double a_size = double(m) * double(k);
+    const bool small = a_size * double(n) <= kSmall;
     const bool pack_b = n < L || csb != 1 || !(small || m <= p.rows);
     const bool pack_a = !small && (csa != 1 ? n > p.vectors * L : n >= 256);
     T* packed_a = room + aligned(p.columns * blocks.longest());
@@ -110,7 +109,7 @@ struct Gemm : Gemv<T> {
     part.rsb = rsb;
     part.csb = csb;
     part.rsc = rsc;
-    for (size_t block = 0; block < blocks.parts; block++) {
+    for (size_t block = 0; block < blocks.parts; ++block) {
       const size_t depth = blocks[block];
       const bool by_rows = !small && depth <= kShallow;
       part.depth = depth;
@@ -122,8 +121,8 @@ struct Gemm : Gemv<T> {
         part.columns = n - j0 < p.columns ? n - j0 : p.columns;
         for (size_t i0 = 0; i0 < m; i0 += p.block_rows) {
           part.rows = m - i0 < p.block_rows ? m - i0 : p.block_rows;
-          part.a = a + static_cast<ptrdiff_t>(i0) * rsa;
-          part.c = c + static_cast<ptrdiff_t>(i0) * rsc;
+          part.a = a + ptrdiff_t(i0) * rsa;
+          part.c = c + ptrdiff_t(i0) * rsc;
           part.first_use = i0 == 0;
           if (pack_a && m != p.block_rows) pack_rows(part.rows, m - i0, depth, part.a, rsa, csa, p.rows, packed_a);
           const Finished finished{block + 1 == blocks.parts ? done : nullptr, i0};
@@ -134,8 +133,8 @@ struct Gemm : Gemv<T> {
           }
         }
       }
-      a += static_cast<ptrdiff_t>(depth) * csa;
-      part.b += static_cast<ptrdiff_t>(depth) * rsb;
+      a += ptrdiff_t(depth) * csa;
+      part.b += ptrdiff_t(depth) * rsb;
     }
   }
 
@@ -146,20 +145,19 @@ struct Gemm : Gemv<T> {
                                    T* keep = nullptr) {
     V row[N];
 #pragma GCC unroll 4
-    for (size_t j = 0; j < N; j++) {
-      row[j] =
-          load<T>(reinterpret_cast<const T*>(b + (j + 1 < N ? static_cast<ptrdiff_t>(j * L * sizeof(T)) : last_b)));
+    for (size_t j = 0; j < N; ++j) {
+      row[j] = load<T>(reinterpret_cast<const T*>(b + (j + 1 < N ? ptrdiff_t(j * L * sizeof(T)) : last_b)));
       if constexpr (kKeeps) store(keep + j * L, row[j]);
     }
 #pragma GCC unroll 16
-    for (size_t i = 0; i < R; i++) {
-      const V x = splat<V>(*reinterpret_cast<const T*>(a + static_cast<ptrdiff_t>(i) * rsa));
+    for (size_t i = 0; i < R; ++i) {
+      const V x = splat<V>(*reinterpret_cast<const T*>(a + ptrdiff_t(i) * rsa));
 #pragma GCC unroll 4
-      for (size_t j = 0; j < N; j++) acc[i][j] = mul_add(x, row[j], acc[i][j]);
+      for (size_t j = 0; j < N; ++j) acc[i][j] = mul_add(x, row[j], acc[i][j]);
       hold(x);
     }
 #pragma GCC unroll 4
-    for (size_t j = 0; j < N; j++) hold(row[j]);
+    for (size_t j = 0; j < N; ++j) hold(row[j]);
   }
 
  private:
@@ -187,7 +185,7 @@ struct Gemm : Gemv<T> {
   struct LaneMasks {
     Lane<MaskOf<V>> mask[2 * L];
     constexpr LaneMasks() : mask() {
-      for (size_t i = L; i < 2 * L; i++) mask[i] = -1;
+      for (size_t i = L; i < 2 * L; ++i) mask[i] = -1;
     }
   };
   static constexpr LaneMasks kLaneMasks{};
@@ -200,16 +198,16 @@ struct Gemm : Gemv<T> {
     const ptrdiff_t last_b = panel.last_b * kSize;
     V acc[R][N];
 #pragma GCC unroll 16
-    for (size_t i = 0; i < R; i++) {
-      __builtin_prefetch(panel.c + static_cast<ptrdiff_t>(i) * panel.rsc, 1);
+    for (size_t i = 0; i < R; ++i) {
+      __builtin_prefetch(panel.c + ptrdiff_t(i) * panel.rsc, 1);
 #pragma GCC unroll 4
-      for (size_t j = 0; j < N; j++) acc[i][j] = V{};
+      for (size_t j = 0; j < N; ++j) acc[i][j] = V{};
     }
     [[maybe_unused]] T* keep = panel.keep;
     for (size_t p = panel.depth; p > 0;) {
       if (panel.fetches > 0) {
         const char* line = panel.fetch;
-        for (size_t i = panel.fetches; i > 0; i--, line += panel.fetch_apart) __builtin_prefetch(line, 0, 2);
+        for (size_t i = panel.fetches; i > 0; --i, line += panel.fetch_apart) __builtin_prefetch(line, 0, 2);
         panel.fetch += panel.fetch_step;  // in memory: registers are short here
       }
       size_t steps = p < kLine || panel.fetches == 0 ? p : kLine;
@@ -217,13 +215,13 @@ struct Gemm : Gemv<T> {
       // Constant strides, 21 instructions a step for 25: they count when another thread shares the core.
       for (; !kPacks && panel.packed && steps >= kSteps; steps -= kSteps) {
 #pragma GCC unroll 4
-        for (size_t q = 0; q < kSteps; q++)
+        for (size_t q = 0; q < kSteps; ++q)
           step<R, N>(a + q * R * kSize, kSize, b + q * N * L * kSize, (N - 1) * L * kSize, acc);
         a += kSteps * R * kSize;
         b += kSteps * N * L * kSize;
         asm("" : "+r"(a), "+r"(b));
       }
-      for (; steps > 0; steps--, a += csa, b += rsb) {
+      for (; steps > 0; --steps, a += csa, b += rsb) {
         if constexpr (kPacks) {
           step<R, N, true>(a, rsa, b, last_b, acc, keep);
           keep += N * L;
@@ -241,35 +239,35 @@ struct Gemm : Gemv<T> {
     if (panel.narrow > 0) {
       T lanes[R * L];
 #pragma GCC unroll 16
-      for (size_t i = 0; i < R; i++) store(lanes + i * L, acc[i][0]);
+      for (size_t i = 0; i < R; ++i) store(lanes + i * L, acc[i][0]);
       put_narrow(R, panel.narrow, lanes, c, rsc, add);
     } else if (panel.shift > 0) {
       const MaskOf<V> mine = load<Lane<MaskOf<V>>>(kLaneMasks.mask + L - panel.shift);
 #pragma GCC unroll 16
-      for (size_t i = 0; i < R; i++, c += rsc) {
+      for (size_t i = 0; i < R; ++i, c += rsc) {
 #pragma GCC unroll 4
-        for (size_t j = 0; j + 1 < N; j++) store(c + j * L, add ? load<T>(c + j * L) + acc[i][j] : acc[i][j]);
+        for (size_t j = 0; j + 1 < N; ++j) store(c + j * L, add ? load<T>(c + j * L) + acc[i][j] : acc[i][j]);
         const V old = load<T>(c + last_c);
         store(c + last_c, select(mine, add ? old + acc[i][N - 1] : acc[i][N - 1], old));
       }
     } else if (add) {
 #pragma GCC unroll 16
-      for (size_t i = 0; i < R; i++, c += rsc) {
+      for (size_t i = 0; i < R; ++i, c += rsc) {
 #pragma GCC unroll 4
-        for (size_t j = 0; j < N; j++) store(c + j * L, load<T>(c + j * L) + acc[i][j]);
+        for (size_t j = 0; j < N; ++j) store(c + j * L, load<T>(c + j * L) + acc[i][j]);
       }
     } else {
 #pragma GCC unroll 16
-      for (size_t i = 0; i < R; i++, c += rsc) {
+      for (size_t i = 0; i < R; ++i, c += rsc) {
 #pragma GCC unroll 4
-        for (size_t j = 0; j < N; j++) store(c + j * L, acc[i][j]);
+        for (size_t j = 0; j < N; ++j) store(c + j * L, acc[i][j]);
       }
     }
   }
 
   [[gnu::noinline]] static void put_narrow(size_t rows, size_t columns, const T* lanes, T* c, ptrdiff_t rsc, bool add) {
-    for (size_t i = 0; i < rows; i++, lanes += L, c += rsc) {
-      for (size_t j = 0; j < columns; j++) c[j] = add ? c[j] + lanes[j] : lanes[j];
+    for (size_t i = 0; i < rows; ++i, lanes += L, c += rsc) {
+      for (size_t j = 0; j < columns; ++j) c[j] = add ? c[j] + lanes[j] : lanes[j];
     }
   }
 
@@ -337,16 +335,16 @@ struct Gemm : Gemv<T> {
     if (block.packed_a) {
       panel.a = block.packed_a + i * block.depth;
       panel.rsa = 1;
-      panel.csa = static_cast<ptrdiff_t>(r);
+      panel.csa = ptrdiff_t(r);
       return;
     }
-    panel.a = block.a + static_cast<ptrdiff_t>(i) * block.rsa;
+    panel.a = block.a + ptrdiff_t(i) * block.rsa;
     panel.rsa = block.rsa;
     panel.csa = block.csa;
     if (block.csa != 1 || !block.a_from_memory) return;
-    panel.fetch = reinterpret_cast<const char*>(panel.a + static_cast<ptrdiff_t>(r) * block.rsa);
+    panel.fetch = reinterpret_cast<const char*>(panel.a + ptrdiff_t(r) * block.rsa);
     panel.fetches = r;
-    panel.fetch_apart = block.rsa * static_cast<ptrdiff_t>(sizeof(T));
+    panel.fetch_apart = block.rsa * ptrdiff_t(sizeof(T));
     panel.fetch_step = 64;
   }
 
@@ -354,11 +352,11 @@ struct Gemm : Gemv<T> {
   static size_t set_columns(const Block& block, size_t width, size_t j, Panel& panel) {
     const size_t here = block.columns - j < width ? block.columns - j : width, vectors = (here - 1) / L + 1;
     panel.shift = block.n < L ? 0 : vectors * L - here;
-    panel.last_c = static_cast<ptrdiff_t>((vectors - 1) * L) - static_cast<ptrdiff_t>(panel.shift);
+    panel.last_c = ptrdiff_t((vectors - 1) * L) - ptrdiff_t(panel.shift);
     if (block.packed_b) {
       panel.b = block.packed_b + (block.only_use ? 0 : j * block.depth);
-      panel.rsb = static_cast<ptrdiff_t>(vectors * L);
-      panel.last_b = static_cast<ptrdiff_t>((vectors - 1) * L);
+      panel.rsb = ptrdiff_t(vectors * L);
+      panel.last_b = ptrdiff_t((vectors - 1) * L);
     } else {
       panel.b = block.b + block.j0 + j;
       panel.rsb = block.rsb;
@@ -375,7 +373,7 @@ struct Gemm : Gemv<T> {
     size_t at, line;
     const char* from;
 
-    void plan(const Block& block, size_t width, size_t tiles) {
+    void prepare(const Block& block, size_t width, size_t tiles) {
       constexpr ptrdiff_t kSize = sizeof(T);
       const size_t chunks = (block.depth - 1) / kLine + 1;  // of a tile
       if (block.csb == 1 && block.depth * block.n > kFetched) {
@@ -384,7 +382,7 @@ struct Gemm : Gemv<T> {
         each = (lines * extent - 1) / (tiles * chunks) + 1;
         a_tile = chunks * each;
         apart = block.rsb * kSize;
-        step = apart * static_cast<ptrdiff_t>(each);
+        step = apart * ptrdiff_t(each);
       } else if (block.rsb == 1) {
         extent = width;
         each = a_tile = (width - 1) / tiles + 1;
@@ -393,7 +391,7 @@ struct Gemm : Gemv<T> {
       }
     }
     void start(const Block& block, size_t column) {
-      const T* b = block.b + static_cast<ptrdiff_t>(column) * block.csb;
+      const T* b = block.b + ptrdiff_t(column) * block.csb;
       from = reinterpret_cast<const char*>(block.csb == 1 ? b + kLine - 1 : b);  // what is before its line is there
       at = line = 0;
     }
@@ -401,22 +399,22 @@ struct Gemm : Gemv<T> {
       panel.fetches = 0;
       if (line == lines) return;
       panel.fetches = each;
-      panel.fetch = from + static_cast<ptrdiff_t>(at) * apart + line * 64;
+      panel.fetch = from + ptrdiff_t(at) * apart + line * 64;
       panel.fetch_apart = apart;
       panel.fetch_step = step;
       at += a_tile;
-      if (at >= extent) at = 0, line++;
+      if (at >= extent) at = 0, ++line;
     }
   };
 
   // Columns as wide as a tile, one after the other, each with all rows; they are packed as it comes to them.
   // None of these parts is inlined: in run() they would share too few registers (8x8x8: 16 for 20 GFLOP/s).
-  [[gnu::noinline]] static void product_by_columns(const Plan& plan, const Block& block, const Finished& finished) {
-    const Cut panels(block.rows, plan.rows);
-    const size_t width = plan.vectors * L;
+  [[gnu::noinline]] static void product_by_columns(const Tiling& tiling, const Block& block, const Finished& finished) {
+    const Cut panels(block.rows, tiling.rows);
+    const size_t width = tiling.vectors * L;
     const bool pack = block.packed_b && block.first_use;
     Ahead ahead;
-    if (pack) ahead.plan(block, width, panels.parts);
+    if (pack) ahead.prepare(block, width, panels.parts);
     Panel panel = start(block);
     for (size_t j = 0; j < block.columns; j += width) {
       const size_t vectors = set_columns(block, width, j, panel), next = block.j0 + j + width;
@@ -429,7 +427,7 @@ struct Gemm : Gemv<T> {
         if (q == 0 || q == panels.longer) run_tile = tile_of(panels[q], vectors);
         set_rows(block, i, panels[q], panel);
         if (fetch) ahead.next_tile(panel);
-        panel.c = block.c + static_cast<ptrdiff_t>(i) * block.rsc + block.j0 + j;
+        panel.c = block.c + ptrdiff_t(i) * block.rsc + block.j0 + j;
         if (q == 0 && packing_tile) {
           Panel packing = panel;
           packing.keep = const_cast<T*>(panel.b);
@@ -446,22 +444,22 @@ struct Gemm : Gemv<T> {
   }
 
   // Rows as many as a tile has, one after the other, each with all columns.
-  [[gnu::noinline]] static void product_by_rows(const Plan& plan, const Block& block, const Finished& finished) {
-    const Cut panels(block.rows, plan.rows);
-    const size_t width = plan.vectors * L;
+  [[gnu::noinline]] static void product_by_rows(const Tiling& tiling, const Block& block, const Finished& finished) {
+    const Cut panels(block.rows, tiling.rows);
+    const size_t width = tiling.vectors * L;
     Panel panel = start(block);
     for (size_t j = 0; block.packed_b && block.first_use && j < block.columns; j += width) {
       const size_t vectors = set_columns(block, width, j, panel);
       pack_columns(block, j, vectors, block.packed_b + j * block.depth);
     }
-    for (size_t q = 0, i = 0, told = 0; q < panels.parts; q++) {
+    for (size_t q = 0, i = 0, told = 0; q < panels.parts; ++q) {
       const size_t r = panels[q];
       set_rows(block, i, r, panel);
-      const Tile wide = tile_of(r, plan.vectors);
+      const Tile wide = tile_of(r, tiling.vectors);
       for (size_t j = 0; j < block.columns; j += width) {
         const size_t vectors = set_columns(block, width, j, panel);
-        panel.c = block.c + static_cast<ptrdiff_t>(i) * block.rsc + block.j0 + j;
-        if (vectors == plan.vectors) {
+        panel.c = block.c + ptrdiff_t(i) * block.rsc + block.j0 + j;
+        if (vectors == tiling.vectors) {
           wide(panel);
         } else {
           tile_of(r, vectors)(panel);
@@ -482,7 +480,7 @@ struct Gemm : Gemv<T> {
       Vec<T, N> x[N];
       load_transposed(from + p, apart, x);
 #pragma GCC unroll 16
-      for (size_t l = 0; l < N; l++) store(to + (p + l) * stride, x[l]);
+      for (size_t l = 0; l < N; ++l) store(to + (p + l) * stride, x[l]);
       if (p + N == depth) break;
       p = p + 2 * N <= depth ? p + N : depth - N;
     }
@@ -492,7 +490,7 @@ struct Gemm : Gemv<T> {
   // rows is overwritten. As many whole kTurn rows may be read, and depth >= kTurn.
   static void turn_rows(size_t r, size_t depth, const T* from, ptrdiff_t rsa, T* to) {
     for (size_t v = (r + kTurn - 1) / kTurn; v-- > 0;)
-      turn<kTurn>(depth, from + static_cast<ptrdiff_t>(v * kTurn) * rsa, rsa, to + v * kTurn, r);
+      turn<kTurn>(depth, from + ptrdiff_t(v * kTurn) * rsa, rsa, to + v * kTurn, r);
   }
 
   // Packs rows x depth of a into panels of as many rows as a tile has: element (i, p) of a panel is at p * its rows +
@@ -505,7 +503,7 @@ struct Gemm : Gemv<T> {
       const size_t p1 = depth - p0 < step ? depth : p0 + step;
       for (size_t q = 0, i = 0; q < panels.parts; i += panels[q++]) {
         const size_t r = panels[q], vectors = (r - 1) / L + 1;
-        const T* in = a + static_cast<ptrdiff_t>(i) * rsa;
+        const T* in = a + ptrdiff_t(i) * rsa;
         T* out = to + i * depth;
         if (csa == 1 && depth >= kTurn && i + (r + kTurn - 1) / kTurn * kTurn <= readable) {
           turn_rows(r, depth, in, rsa, out);
@@ -515,21 +513,19 @@ struct Gemm : Gemv<T> {
         if (rsa == 1 && i + vectors * L <= readable) {  // writes past its r elements what later ones overwrite
           const size_t end = p1 + L <= depth ? p1 : depth < L ? 0 : depth - L;
           if (vectors == 1) {
-            for (; p < end; p++) store(out + p * r, load<T>(in + static_cast<ptrdiff_t>(p) * csa));
+            for (; p < end; ++p) store(out + p * r, load<T>(in + ptrdiff_t(p) * csa));
           } else if (vectors == 2) {
-            for (; p < end; p++) {
-              store(out + p * r, load<T>(in + static_cast<ptrdiff_t>(p) * csa));
-              store(out + p * r + L, load<T>(in + static_cast<ptrdiff_t>(p) * csa + L));
+            for (; p < end; ++p) {
+              store(out + p * r, load<T>(in + ptrdiff_t(p) * csa));
+              store(out + p * r + L, load<T>(in + ptrdiff_t(p) * csa + L));
             }
           } else {
-            for (; p < end; p++)
-              for (size_t v = 0; v < vectors; v++)
-                store(out + p * r + v * L, load<T>(in + static_cast<ptrdiff_t>(p) * csa + v * L));
+            for (; p < end; ++p)
+              for (size_t v = 0; v < vectors; ++v) store(out + p * r + v * L, load<T>(in + ptrdiff_t(p) * csa + v * L));
           }
         }
-        for (; p < p1; p++)
-          for (size_t l = 0; l < r; l++)
-            out[p * r + l] = in[static_cast<ptrdiff_t>(p) * csa + static_cast<ptrdiff_t>(l) * rsa];
+        for (; p < p1; ++p)
+          for (size_t l = 0; l < r; ++l) out[p * r + l] = in[ptrdiff_t(p) * csa + ptrdiff_t(l) * rsa];
       }
     }
   }
@@ -539,26 +535,24 @@ struct Gemm : Gemv<T> {
   [[gnu::noinline]] static void pack_columns(const Block& block, size_t j, size_t vectors, T* to) {
     const size_t n = block.n, depth = block.depth, stride = vectors * L;
     const ptrdiff_t rsb = block.rsb, csb = block.csb;
-    const T* b = block.b + static_cast<ptrdiff_t>(block.j0 + j) * csb;
+    const T* b = block.b + ptrdiff_t(block.j0 + j) * csb;
     if (n < L) {
-      for (size_t p = 0; p < depth; p++)
-        for (size_t l = 0; l < L; l++)
-          to[p * L + l] = l < n ? b[static_cast<ptrdiff_t>(p) * rsb + static_cast<ptrdiff_t>(l) * csb] : T(0);
+      for (size_t p = 0; p < depth; ++p)
+        for (size_t l = 0; l < L; ++l) to[p * L + l] = l < n ? b[ptrdiff_t(p) * rsb + ptrdiff_t(l) * csb] : T(0);
       return;
     }
     const size_t here = block.columns - j < stride ? block.columns - j : stride;
-    for (size_t v = 0; v < vectors; v++) {
-      const ptrdiff_t column = static_cast<ptrdiff_t>(v + 1 < vectors ? v * L : here - L);  // may be negative
+    for (size_t v = 0; v < vectors; ++v) {
+      const ptrdiff_t column = ptrdiff_t(v + 1 < vectors ? v * L : here - L);  // may be negative
       const T* in = b + column * csb;
       T* out = to + v * L;
       if (csb == 1) {
-        for (size_t p = 0; p < depth; p++) store(out + p * stride, load<T>(in + static_cast<ptrdiff_t>(p) * rsb));
+        for (size_t p = 0; p < depth; ++p) store(out + p * stride, load<T>(in + ptrdiff_t(p) * rsb));
       } else if (rsb == 1 && depth >= L) {
         turn<L>(depth, in, csb, out, stride);
       } else {
-        for (size_t p = 0; p < depth; p++)
-          for (size_t l = 0; l < L; l++)
-            out[p * stride + l] = in[static_cast<ptrdiff_t>(p) * rsb + static_cast<ptrdiff_t>(l) * csb];
+        for (size_t p = 0; p < depth; ++p)
+          for (size_t l = 0; l < L; ++l) out[p * stride + l] = in[ptrdiff_t(p) * rsb + ptrdiff_t(l) * csb];
       }
     }
   }

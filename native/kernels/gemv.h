@@ -57,8 +57,7 @@ struct Gemv {
     if constexpr (N == E) {
       return load<T, E>(from);
     } else {
-      return join(load_apart<N / 2>(from, stride),
-                  load_apart<N / 2>(from + static_cast<ptrdiff_t>(N / 2) * stride, stride));
+      return join(load_apart<N / 2>(from, stride), load_apart<N / 2>(from + ptrdiff_t(N / 2) * stride, stride));
     }
   }
 
@@ -70,7 +69,7 @@ struct Gemv {
     for (size_t q = 0; q < N; q += E) {
       Vec<T, N> x[E];
 #pragma GCC unroll 4
-      for (size_t e = 0; e < E; e++) x[e] = load_apart<N>(from + static_cast<ptrdiff_t>(e) * stride + q, stride);
+      for (size_t e = 0; e < E; ++e) x[e] = load_apart<N>(from + ptrdiff_t(e) * stride + q, stride);
       if constexpr (E == 4) {
         const Vec<T, N> a = interleave_low(x[0], x[2], all), b = interleave_low(x[1], x[3], all);
         const Vec<T, N> c = interleave_high(x[0], x[2], all), d = interleave_high(x[1], x[3], all);
@@ -92,8 +91,8 @@ struct Gemv {
       dots(length, k, mat, so, sk, x, sx, c, sc, accumulate);
     } else if (so == 1) {
       for (size_t i = 0; i < length; i += kStrip)
-        add_columns(length - i < kStrip ? length - i : kStrip, k, mat + i, sk, x, sx,
-                    c + static_cast<ptrdiff_t>(i) * sc, sc, accumulate, strip);
+        add_columns(length - i < kStrip ? length - i : kStrip, k, mat + i, sk, x, sx, c + ptrdiff_t(i) * sc, sc,
+                    accumulate, strip);
     } else if (sk == 1) {
       // Rows side by side hide each other's latency in cache; from memory more than eight streams are slower.
       constexpr size_t kFew = L < 8 ? 8 / L : 1, kMore = L < 8 ? 8 / L : 2;
@@ -101,16 +100,14 @@ struct Gemv {
       const bool fetch = k > kCached / length;
       if (!fetch) {
         for (; i + kMore * L <= length; i += kMore * L)
-          dot_rows<kMore>(k, mat + static_cast<ptrdiff_t>(i) * so, so, x, sx, c + static_cast<ptrdiff_t>(i) * sc, sc,
-                          accumulate, 0, false);
+          dot_rows<kMore>(k, mat + ptrdiff_t(i) * so, so, x, sx, c + ptrdiff_t(i) * sc, sc, accumulate, 0, false);
       }
       for (; i + kFew * L <= length; i += kFew * L)
-        dot_rows<kFew>(k, mat + static_cast<ptrdiff_t>(i) * so, so, x, sx, c + static_cast<ptrdiff_t>(i) * sc, sc,
-                       accumulate, 0, fetch);
+        dot_rows<kFew>(k, mat + ptrdiff_t(i) * so, so, x, sx, c + ptrdiff_t(i) * sc, sc, accumulate, 0, fetch);
       for (size_t next; i < length; i = next + L) {
         next = i + L <= length ? i : length - L;
-        dot_rows<1>(k, mat + static_cast<ptrdiff_t>(next) * so, so, x, sx, c + static_cast<ptrdiff_t>(next) * sc, sc,
-                    accumulate, i - next, fetch);
+        dot_rows<1>(k, mat + ptrdiff_t(next) * so, so, x, sx, c + ptrdiff_t(next) * sc, sc, accumulate, i - next,
+                    fetch);
       }
     } else {
       return false;
@@ -127,8 +124,8 @@ struct Gemv {
     }
     T lanes[L];
     store(lanes, sum);
-    for (size_t l = keep; l < L; l++) {
-      T* at = c + static_cast<ptrdiff_t>(l) * sc;
+    for (size_t l = keep; l < L; ++l) {
+      T* at = c + ptrdiff_t(l) * sc;
       *at = add ? *at + lanes[l] : lanes[l];
     }
   }
@@ -140,41 +137,41 @@ struct Gemv {
     const T *m[N], *v[N];
     V acc[N];
 #pragma GCC unroll 16
-    for (size_t i = 0; i < N; i++) m[i] = mat[i], v[i] = x[i], acc[i] = V{};
-    for (size_t p = 0; p < depth; p++) {
+    for (size_t i = 0; i < N; ++i) m[i] = mat[i], v[i] = x[i], acc[i] = V{};
+    for (size_t p = 0; p < depth; ++p) {
 #pragma GCC unroll 16
-      for (size_t i = 0; i < N; i++) {
+      for (size_t i = 0; i < N; ++i) {
         acc[i] = mul_add(splat<V>(*v[i]), splat<V>(*m[i]), acc[i]);
         m[i] += sk;
         v[i] += sx;
       }
     }
 #pragma GCC unroll 16
-    for (size_t i = 0; i < N; i++) sums[i] = acc[i][0];
+    for (size_t i = 0; i < N; ++i) sums[i] = acc[i][0];
   }
 
   static void dots(size_t length, size_t k, const T* mat, ptrdiff_t so, ptrdiff_t sk, const T* x, ptrdiff_t sx, T* c,
                    ptrdiff_t sc, bool accumulate) {
     const Cut blocks(k, kDepth);
-    for (size_t i = 0; i < length; i++) {
-      const T* row = mat + static_cast<ptrdiff_t>(i) * so;
-      T* at = c + static_cast<ptrdiff_t>(i) * sc;
+    for (size_t i = 0; i < length; ++i) {
+      const T* row = mat + ptrdiff_t(i) * so;
+      T* at = c + ptrdiff_t(i) * sc;
       size_t p = 0;
       for (size_t block = 0; block < blocks.parts;) {
         const size_t depth = blocks[block], end = block < blocks.longer ? blocks.longer : blocks.parts;
         T sums[8];
         const T *m[8], *v[8];
         const size_t together = end - block < 8 ? 1 : 8;
-        for (size_t q = 0; q < together; q++, p += depth) {
-          m[q] = row + static_cast<ptrdiff_t>(p) * sk;
-          v[q] = x + static_cast<ptrdiff_t>(p) * sx;
+        for (size_t q = 0; q < together; ++q, p += depth) {
+          m[q] = row + ptrdiff_t(p) * sk;
+          v[q] = x + ptrdiff_t(p) * sx;
         }
         if (together == 8) {
           chains<8>(depth, m, sk, v, sx, sums);
         } else {
           chains<1>(depth, m, sk, v, sx, sums);
         }
-        for (size_t q = 0; q < together; q++, block++) *at = accumulate || block > 0 ? *at + sums[q] : sums[q];
+        for (size_t q = 0; q < together; ++q, ++block) *at = accumulate || block > 0 ? *at + sums[q] : sums[q];
       }
     }
   }
@@ -186,12 +183,12 @@ struct Gemv {
                                        ptrdiff_t sx, bool first, T* strip) {
     V xs[R];
 #pragma GCC unroll 8
-    for (size_t r = 0; r < R; r++) xs[r] = splat<V>(x[static_cast<ptrdiff_t>(r) * sx]);
-    for (size_t v = 0; v < vectors; v++) {
-      const T* in = mat + (v + 1 < vectors ? static_cast<ptrdiff_t>(v * L) : last);
+    for (size_t r = 0; r < R; ++r) xs[r] = splat<V>(x[ptrdiff_t(r) * sx]);
+    for (size_t v = 0; v < vectors; ++v) {
+      const T* in = mat + (v + 1 < vectors ? ptrdiff_t(v * L) : last);
       V sum = first ? V{} : load<T>(strip + v * L);
 #pragma GCC unroll 8
-      for (size_t r = 0; r < R; r++) sum = mul_add(xs[r], load<T>(in + static_cast<ptrdiff_t>(r) * sk), sum);
+      for (size_t r = 0; r < R; ++r) sum = mul_add(xs[r], load<T>(in + ptrdiff_t(r) * sk), sum);
       store(strip + v * L, sum);
     }
   }
@@ -199,24 +196,23 @@ struct Gemv {
   static void add_columns(size_t length, size_t k, const T* mat, ptrdiff_t sk, const T* x, ptrdiff_t sx, T* c,
                           ptrdiff_t sc, bool accumulate, T* strip) {
     const size_t vectors = (length - 1) / L + 1, shift = vectors * L - length;
-    const ptrdiff_t last = static_cast<ptrdiff_t>(length) - static_cast<ptrdiff_t>(L);
+    const ptrdiff_t last = ptrdiff_t(length) - ptrdiff_t(L);
     const Cut blocks(k, kDepth);
-    for (size_t block = 0; block < blocks.parts; block++) {
+    for (size_t block = 0; block < blocks.parts; ++block) {
       const size_t depth = blocks[block];
       size_t p = 0;
       for (; p + 8 <= depth; p += 8, mat += 8 * sk, x += 8 * sx)
         add_rows<8>(vectors, last, mat, sk, x, sx, p == 0, strip);
-      for (; p < depth; p++, mat += sk, x += sx) add_rows<1>(vectors, last, mat, sk, x, sx, p == 0, strip);
+      for (; p < depth; ++p, mat += sk, x += sx) add_rows<1>(vectors, last, mat, sk, x, sx, p == 0, strip);
       const bool add = accumulate || block > 0;
-      for (size_t v = 0; v + 1 < vectors; v++)
-        put(c + static_cast<ptrdiff_t>(v * L) * sc, sc, load<T>(strip + v * L), add, 0);
+      for (size_t v = 0; v + 1 < vectors; ++v) put(c + ptrdiff_t(v * L) * sc, sc, load<T>(strip + v * L), add, 0);
       put(c + last * sc, sc, load<T>(strip + (vectors - 1) * L), add, shift);
     }
   }
 
   static GRADTAPE_INLINE V gather(const T* from, ptrdiff_t stride) {
     T lanes[L];
-    for (size_t l = 0; l < L; l++) lanes[l] = from[static_cast<ptrdiff_t>(l) * stride];
+    for (size_t l = 0; l < L; ++l) lanes[l] = from[ptrdiff_t(l) * stride];
     return load<T>(lanes);
   }
 
@@ -228,40 +224,37 @@ struct Gemv {
     const Cut blocks(k, kDepth);
     V total[G];
 #pragma GCC unroll 4
-    for (size_t g = 0; g < G; g++) total[g] = accumulate ? gather(c + static_cast<ptrdiff_t>(g * L) * sc, sc) : V{};
-    for (size_t block = 0; block < blocks.parts; block++) {
+    for (size_t g = 0; g < G; ++g) total[g] = accumulate ? gather(c + ptrdiff_t(g * L) * sc, sc) : V{};
+    for (size_t block = 0; block < blocks.parts; ++block) {
       const size_t depth = blocks[block];
       V sum[G];
 #pragma GCC unroll 4
-      for (size_t g = 0; g < G; g++) sum[g] = V{};
+      for (size_t g = 0; g < G; ++g) sum[g] = V{};
       size_t p = 0;
       for (; p + L <= depth; p += L) {
         if (fetch && p % kLine == 0) {
-          for (size_t l = 0; l < G * L; l++) __builtin_prefetch(mat + static_cast<ptrdiff_t>(l) * so + p + kAhead);
+          for (size_t l = 0; l < G * L; ++l) __builtin_prefetch(mat + ptrdiff_t(l) * so + p + kAhead);
         }
 #pragma GCC unroll 4
-        for (size_t g = 0; g < G; g++) {
+        for (size_t g = 0; g < G; ++g) {
           V rows[L];
-          load_transposed(mat + static_cast<ptrdiff_t>(g * L) * so + p, so, rows);
+          load_transposed(mat + ptrdiff_t(g * L) * so + p, so, rows);
 #pragma GCC unroll 16
-          for (size_t l = 0; l < L; l++)
-            sum[g] = mul_add(splat<V>(x[static_cast<ptrdiff_t>(p + l) * sx]), rows[l], sum[g]);
+          for (size_t l = 0; l < L; ++l) sum[g] = mul_add(splat<V>(x[ptrdiff_t(p + l) * sx]), rows[l], sum[g]);
         }
       }
-      for (; p < depth; p++) {
-        const V xs = splat<V>(x[static_cast<ptrdiff_t>(p) * sx]);
+      for (; p < depth; ++p) {
+        const V xs = splat<V>(x[ptrdiff_t(p) * sx]);
 #pragma GCC unroll 4
-        for (size_t g = 0; g < G; g++)
-          sum[g] = mul_add(xs, gather(mat + static_cast<ptrdiff_t>(g * L) * so + p, so), sum[g]);
+        for (size_t g = 0; g < G; ++g) sum[g] = mul_add(xs, gather(mat + ptrdiff_t(g * L) * so + p, so), sum[g]);
       }
 #pragma GCC unroll 4
-      for (size_t g = 0; g < G; g++) total[g] = accumulate || block > 0 ? total[g] + sum[g] : sum[g];
+      for (size_t g = 0; g < G; ++g) total[g] = accumulate || block > 0 ? total[g] + sum[g] : sum[g];
       mat += depth;
-      x += static_cast<ptrdiff_t>(depth) * sx;
+      x += ptrdiff_t(depth) * sx;
     }
 #pragma GCC unroll 4
-    for (size_t g = 0; g < G; g++)
-      put(c + static_cast<ptrdiff_t>(g * L) * sc, sc, total[g], false, g + 1 < G ? 0 : keep);
+    for (size_t g = 0; g < G; ++g) put(c + ptrdiff_t(g * L) * sc, sc, total[g], false, g + 1 < G ? 0 : keep);
   }
 };
 

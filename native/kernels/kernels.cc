@@ -43,6 +43,27 @@ constexpr void fill_ternary(Kernels& k, unsigned kernel, std::integer_sequence<u
 }
 
 template <DType d>
+constexpr void fill_floating(Kernels& k) {
+  using T = Type<d>;
+  k.softmax[d] = &Softmax<T, false>::rows;
+  k.log_softmax[d] = &Softmax<T, true>::rows;
+  k.log_sum_exp[d] = &LogSumExp<T>::rows;
+  k.window[kConv][d] = window_fns<ConvGather<T, false>>();
+  k.window[kConvImage][d] = window_fns<ConvGather<T, true>>();
+  k.window[kConvFilter][d] = window_fns<ConvFilter<T>>();
+  k.window[kDepthwise][d] = window_fns<DepthwiseGather<T, false>>();
+  k.window[kDepthwiseImage][d] = window_fns<DepthwiseGather<T, true>>();
+  k.window[kDepthwiseFilter][d] = window_fns<DepthwiseFilter<T>>();
+  k.window[kMaxPool][d] = window_fns<MaxPool<T>>();
+  k.window[kMaxPoolImage][d] = window_fns<MaxPoolImage<T>>();
+  k.gemm[d] = {&Gemm<T>::run, &Gemm<T>::workspace};
+  k.random_normal[d] = &random_fill<Normal<T>, T>;
+  k.cholesky[d] = {&Cholesky<T>::run, &Cholesky<T>::workspace};
+  k.lu[d] = {&Lu<T>::run, &Lu<T>::workspace};
+  k.triangular_solve[d] = {&TriangularSolve<T>::run, &TriangularSolve<T>::workspace};
+}
+
+template <DType d>
 constexpr void fill_dtype(Kernels& k) {
   using T = Type<d>;
 #define UNARY(name, dtypes, expr) fill_unary<name##_, d>(k, k_##name);
@@ -59,35 +80,20 @@ constexpr void fill_dtype(Kernels& k) {
   fill_ternary<name##_, d>(k, k_##name, std::make_integer_sequence<unsigned, kVariants - 1>());
 #include "ternary.def"
 #undef TERNARY
-  k.cast[d][kFloat32] = &Cast<d, kFloat32>::run;
-  k.cast[d][kFloat64] = &Cast<d, kFloat64>::run;
-  k.cast[d][kInt32] = &Cast<d, kInt32>::run;
-  k.cast[d][kUint8] = &Cast<d, kUint8>::run;
-  k.cast[d][kBool] = &Cast<d, kBool>::run;
-  if constexpr (sizeof(T) > 1) {
+#define DTYPE(id, name, lane, kind, bytes, sums) k.cast[d][k##id] = &Cast<d, k##id>::run;
+#include "dtype.def"
+#undef DTYPE
+  if constexpr (has_sums(d)) {
     k.reduce[kSum][d] = {&Reduce<SumOf, T>::rows, &Reduce<SumOf, T>::columns};
     k.reduce[kProd][d] = {&Reduce<ProdOf, T>::rows, &Reduce<ProdOf, T>::columns};
+    k.random_uniform[d] = &random_fill<Uniform01<T>, T>;
+    k.cumsum[d] = {&Scan<T>::rows, &Scan<T>::columns};
   }
+  if constexpr (is_floating(d)) fill_floating<d>(k);
   k.reduce[kMax][d] = {&Reduce<MaxOf, T>::rows, &Reduce<MaxOf, T>::columns};
   k.reduce[kMin][d] = {&Reduce<MinOf, T>::rows, &Reduce<MinOf, T>::columns};
   k.argmax[d] = {&Arg<T, true>::rows, &Arg<T, true>::columns};
   k.argmin[d] = {&Arg<T, false>::rows, &Arg<T, false>::columns};
-}
-
-template <DType d>
-constexpr void fill_windows(Kernels& k) {
-  using T = Type<d>;
-  k.softmax[d] = &Softmax<T, false>::rows;
-  k.log_softmax[d] = &Softmax<T, true>::rows;
-  k.log_sum_exp[d] = &LogSumExp<T>::rows;
-  k.window[kConv][d] = window_fns<ConvGather<T, false>>();
-  k.window[kConvImage][d] = window_fns<ConvGather<T, true>>();
-  k.window[kConvFilter][d] = window_fns<ConvFilter<T>>();
-  k.window[kDepthwise][d] = window_fns<DepthwiseGather<T, false>>();
-  k.window[kDepthwiseImage][d] = window_fns<DepthwiseGather<T, true>>();
-  k.window[kDepthwiseFilter][d] = window_fns<DepthwiseFilter<T>>();
-  k.window[kMaxPool][d] = window_fns<MaxPool<T>>();
-  k.window[kMaxPoolImage][d] = window_fns<MaxPoolImage<T>>();
 }
 
 #define GRADTAPE_NAME(isa) GRADTAPE_QUOTE(isa)
@@ -96,31 +102,13 @@ constexpr void fill_windows(Kernels& k) {
 constexpr Kernels make_kernels() {
   Kernels k = {};
   k.isa = GRADTAPE_NAME(GRADTAPE_ISA);
-  fill_dtype<kFloat32>(k);
-  fill_dtype<kFloat64>(k);
-  fill_dtype<kInt32>(k);
-  fill_dtype<kUint8>(k);
-  fill_dtype<kBool>(k);
+#define DTYPE(id, name, lane, kind, bytes, sums) fill_dtype<k##id>(k);
+#include "dtype.def"
+#undef DTYPE
+  k.gemm[kInt32] = {&IntGemm::run, &IntGemm::workspace};
   k.transpose[0] = &Transpose<uint8_t>::run;
   k.transpose[2] = &Transpose<uint32_t>::run;
   k.transpose[3] = &Transpose<uint64_t>::run;
-  k.gemm[kFloat32] = {&Gemm<float>::run, &Gemm<float>::workspace};
-  k.gemm[kFloat64] = {&Gemm<double>::run, &Gemm<double>::workspace};
-  k.gemm[kInt32] = {&IntGemm::run, &IntGemm::workspace};
-  fill_windows<kFloat32>(k);
-  fill_windows<kFloat64>(k);
-  k.random_uniform[kFloat32] = &random_fill<Uniform01<float>, float>;
-  k.random_uniform[kFloat64] = &random_fill<Uniform01<double>, double>;
-  k.random_uniform[kInt32] = &random_fill<Uniform01<int32_t>, int32_t>;
-  k.random_normal[kFloat32] = &random_fill<Normal<float>, float>;
-  k.random_normal[kFloat64] = &random_fill<Normal<double>, double>;
-  k.cumsum[kFloat32] = {&Scan<float>::rows, &Scan<float>::columns};
-  k.cumsum[kFloat64] = {&Scan<double>::rows, &Scan<double>::columns};
-  k.cumsum[kInt32] = {&Scan<int32_t>::rows, &Scan<int32_t>::columns};
-  k.cholesky[kFloat32] = {&Cholesky<float>::run, &Cholesky<float>::workspace};
-  k.cholesky[kFloat64] = {&Cholesky<double>::run, &Cholesky<double>::workspace};
-  k.lu[kFloat32] = {&Lu<float>::run, &Lu<float>::workspace};
-  k.lu[kFloat64] = {&Lu<double>::run, &Lu<double>::workspace};
   return k;
 }
 

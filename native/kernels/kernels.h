@@ -2,13 +2,9 @@
 // programs, no allocation. Every ISA unit (kernels.cc compiled once per ISA) fills one constexpr Kernels.
 #pragma once
 
-#include <cstddef>
-#include <cstdint>
+#include "dtype.h"
 
 namespace gradtape {
-
-enum DType : uint8_t { kFloat32, kFloat64, kInt32, kUint8, kBool, kDTypes };
-constexpr size_t kDTypeSize[kDTypes] = {4, 8, 4, 1, 1};
 
 // Elementwise kernels, in the order of the lists: the position is the kernel's number in a program.
 enum ElementwiseKernel : uint16_t {
@@ -120,17 +116,21 @@ enum WindowOp : uint8_t {
   kMaxPoolImage,  // (result, keys): zeros with the elements of the result added there
   kWindowOps
 };
+constexpr bool makes_image(WindowOp op) { return op == kConvImage || op == kDepthwiseImage || op == kMaxPoolImage; }
+constexpr bool makes_filter(WindowOp op) { return op == kConvFilter || op == kDepthwiseFilter; }
+constexpr bool is_pool(WindowOp op) { return op == kMaxPool || op == kMaxPoolImage; }
+constexpr bool is_dense(WindowOp op) { return op == kConv || op == kConvImage || op == kConvFilter; }
 
 // The work comes in units that write different elements; any thread may do any of them, with the same bits.
 struct WindowFns {
   int64_t (*units)(const Window& w);
   // Bytes that `prepare` fills, once, before any unit; null: nothing to prepare.
-  size_t (*shared_bytes)(const Window& w);
-  void (*prepare)(const Window& w, const void* x, const void* y, void* shared);
+  size_t (*prepared_bytes)(const Window& w);
+  void (*prepare)(const Window& w, const void* x, const void* y, void* prepared);
   // Bytes that each thread has for itself.
   size_t (*own_bytes)(const Window& w);
-  // Units from .. to - 1. Writes every element of theirs. `shared` and `own` are 64-byte aligned.
-  void (*run)(const Window& w, const void* x, const void* y, void* out, int64_t from, int64_t to, const void* shared,
+  // Units from .. to - 1. Writes every element of theirs. `prepared` and `own` are 64-byte aligned.
+  void (*run)(const Window& w, const void* x, const void* y, void* out, int64_t from, int64_t to, const void* prepared,
               void* own);
 };
 
@@ -149,24 +149,34 @@ struct FactorFns {
   size_t (*workspace)(size_t n);
 };
 
+// Solves op(a) y = x, y over x: of one triangle of a (n x n), or of its transpose; x has n rows of `columns` elements,
+// `stride` apart. Returns n; or the first i where a[i][i] is zero, and x is as it was. `workspace`: so many bytes,
+// 64-byte aligned.
+struct TriangularFns {
+  size_t (*run)(const void* a, bool lower, bool transposed, void* x, size_t stride, size_t n, size_t columns,
+                void* workspace);
+  size_t (*workspace)(size_t n, size_t columns);
+};
+
 struct Kernels {
   const char* isa;
   ElementwiseFn elementwise[kElementwiseKernels][kDTypes][kVariants];  // null: not defined for that dtype
   ElementwiseFn cast[kDTypes][kDTypes];                                // [from][to]; unary
-  ReduceFns reduce[kReductions][kDTypes];  // bool: max is any, min is all; sum and prod null
+  ReduceFns reduce[kReductions][kDTypes];  // bool: max is any, min is all; sum and prod: null without sums
   ArgFns argmax[kDTypes];
   ArgFns argmin[kDTypes];
-  RowsFn softmax[kDTypes];  // float32, float64; others null
+  RowsFn softmax[kDTypes];  // floating; others null
   RowsFn log_softmax[kDTypes];
   RowsFn log_sum_exp[kDTypes];            // one element a row
   TransposeFn transpose[4];               // by log2 of the element size; [1] null
-  GemmFns gemm[kDTypes];                  // float32, float64, int32 (wrapping); others null
-  WindowFns window[kWindowOps][kDTypes];  // float32, float64; others null
-  RandomFn random_uniform[kDTypes];
-  RandomFn random_normal[kDTypes];
-  ScanFns cumsum[kDTypes];      // float32, float64, int32; others null
-  FactorFns cholesky[kDTypes];  // float32, float64; others null
+  GemmFns gemm[kDTypes];                  // those with sums (integers wrap); others null
+  WindowFns window[kWindowOps][kDTypes];  // floating; others null
+  RandomFn random_uniform[kDTypes];       // those with sums; others null
+  RandomFn random_normal[kDTypes];        // floating; others null
+  ScanFns cumsum[kDTypes];                // those with sums; others null
+  FactorFns cholesky[kDTypes];            // floating; others null
   FactorFns lu[kDTypes];
+  TriangularFns triangular_solve[kDTypes];
 };
 
 }  // namespace gradtape

@@ -179,6 +179,59 @@ struct Lu : Factor<T> {
   }
 };
 
+// op(a) x = b, b in x: blocks of rows, each after what it reads. Reads one triangle of a.
+template <class T>
+struct TriangularSolve : Factor<T> {
+  using typename Factor<T>::G;
+  using Factor<T>::kWidth;
+  using Factor<T>::aligned;
+  using Factor<T>::width_at;
+  using Factor<T>::subtract;
+
+  // A block's rows of op(a) before its own triangle, with the other sign; what products need.
+  static size_t workspace(size_t n, size_t columns) {
+    size_t most = 0;
+    for (size_t solved = kWidth; solved < n; solved += kWidth) {
+      const size_t bytes = G::workspace(width_at(solved, n), columns, solved);
+      if (bytes > most) most = bytes;
+    }
+    return aligned(kWidth * n) * sizeof(T) + most;
+  }
+
+  static size_t run(const void* a_, bool lower, bool transposed, void* x_, size_t stride, size_t n, size_t columns,
+                    void* workspace) {
+    const T* a = static_cast<const T*>(a_);
+    T* x = static_cast<T*>(x_);
+    T *minus = static_cast<T*>(workspace), *room = minus + aligned(kWidth * n);
+    const bool forward = lower != transposed;  // op(a) is lower triangular
+    const size_t row_step = transposed ? 1 : n, column_step = transposed ? n : 1;
+    for (size_t i = 0; i < n; ++i) {
+      if (a[i * n + i] == 0) return i;
+    }
+    for (size_t solved = 0; solved < n; solved += width_at(solved, n)) {
+      const size_t width = width_at(solved, n), first = forward ? solved : n - solved - width, end = first + width;
+      if (solved > 0) {
+        const size_t from = forward ? 0 : end;  // of the rows that are solved
+        for (size_t i = 0; i < width; ++i) {
+          const T* row = a + (first + i) * row_step + from * column_step;
+          for (size_t k = 0; k < solved; ++k) minus[i * solved + k] = -row[k * column_step];
+        }
+        G::run(width, columns, solved, minus, ptrdiff_t(solved), 1, x + from * stride, ptrdiff_t(stride), 1,
+               x + first * stride, ptrdiff_t(stride), true, room, nullptr);
+      }
+      for (size_t r = 0; r < width; ++r) {
+        const size_t i = forward ? first + r : end - 1 - r;
+        T* row = x + i * stride;
+        for (size_t k = forward ? first : i + 1; k < (forward ? i : end); ++k) {
+          subtract(row, x + k * stride, a[i * row_step + k * column_step], columns);
+        }
+        for (size_t c = 0; c < columns; ++c) row[c] /= a[i * n + i];
+      }
+    }
+    return n;
+  }
+};
+
 }  // namespace
 }  // namespace GRADTAPE_ISA
 }  // namespace gradtape

@@ -54,8 +54,10 @@ struct Uniform01 {
         const auto low = bitcast<Vec<double>>((bits & 0xFFFFFFFF) | uint64_t(0x4330000000000000));
         r.v[k] = (high + low) * 0x1p-53;
       } else if constexpr (T(0.5) != 0) {  // the upper 24 bits
+        static_assert(sizeof(T) == 4, "a float");
         r.v[k] = convert<float>((Vec<int32_t>)((Vec<uint32_t>)words[k] >> 8)) * 0x1p-24f;
       } else {
+        static_assert(sizeof(T) == 4, "an integer has the bits of one word");
         r.v[k] = (Vec<T>)words[k];
       }
     }

@@ -39,38 +39,31 @@ struct ProdOf {
       return x * y;
   }
 };
-struct MaxOf {
+template <bool largest>
+struct ExtremeOf {
   static constexpr double neutral = 0;
   static constexpr bool idempotent = true;
   template <class V>
   static GRADTAPE_INLINE V combine(V x, V y) {
-    return vmath::maximum(x, y);
+    if constexpr (largest)
+      return vmath::maximum(x, y);
+    else
+      return vmath::minimum(x, y);
   }
   template <class V>
   static GRADTAPE_INLINE V quick(V x, V y) {
-    return greater(x, y);
+    if constexpr (largest)
+      return greater(x, y);
+    else
+      return lesser(x, y);
   }
   template <class T>
   static GRADTAPE_INLINE T combine_one(T x, T y) {
-    return ((x >= y) | (x != x)) ? x : y;
+    return ((largest ? x >= y : x <= y) | (x != x)) ? x : y;
   }
 };
-struct MinOf {
-  static constexpr double neutral = 0;
-  static constexpr bool idempotent = true;
-  template <class V>
-  static GRADTAPE_INLINE V combine(V x, V y) {
-    return vmath::minimum(x, y);
-  }
-  template <class V>
-  static GRADTAPE_INLINE V quick(V x, V y) {
-    return lesser(x, y);
-  }
-  template <class T>
-  static GRADTAPE_INLINE T combine_one(T x, T y) {
-    return ((x <= y) | (x != x)) ? x : y;
-  }
-};
+using MaxOf = ExtremeOf<true>;
+using MinOf = ExtremeOf<false>;
 
 // Rows shorter than this are reduced side by side, a lane each, and longer ones along vectors.
 template <class T>

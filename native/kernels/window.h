@@ -104,13 +104,13 @@ inline Lattice image_lattice(const WindowAxis& a, int64_t residue) {
 // The table entry of one of the structs below.
 template <class K>
 constexpr WindowFns window_fns() {
-  return {&K::units, &K::shared_bytes, K::kPrepares ? &K::prepare : nullptr, &K::own_bytes, &K::run};
+  return {&K::units, &K::prepared_bytes, K::kPrepares ? &K::prepare : nullptr, &K::own_bytes, &K::run};
 }
 
 // What most kernels do not need.
 struct Unprepared {
   static constexpr bool kPrepares = false;
-  static size_t shared_bytes(const Window&) { return 0; }
+  static size_t prepared_bytes(const Window&) { return 0; }
   static void prepare(const Window&, const void*, const void*, void*) {}
   static size_t own_bytes(const Window&) { return 0; }
 };

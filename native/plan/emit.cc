@@ -8,10 +8,10 @@ namespace gradtape {
 namespace {
 
 size_t loop_scratch(const Loop& loop) {
-  const size_t blocks = (size_t(loop.registers) + loop.sources.size() + 1) * kBlock * 8;
+  const size_t blocks = (size_t(loop.registers) + loop.sources.size() + 1) * kBlock * loop.widest;
   if (loop.inner <= 1) return blocks;
   const ColumnPartition part(loop);
-  return aligned(blocks + loop.reductions.size() * size_t(part.levels + 3) * size_t(part.width) * 8);
+  return aligned(blocks + loop.reductions.size() * size_t(part.levels + 3) * size_t(part.width) * loop.widest);
 }
 
 // What the loop reads and writes element by element.
@@ -29,12 +29,13 @@ const ElementwiseFn* Planner::variants_of(const Value& v) const {
   if (v.opcode == kCast) return &kernels_.cast[x.dtype][v.dtype];
   if (v.opcode == kBroadcast || is_reshape(v)) return kernels_.elementwise[k_identity][v.dtype];
   const int k = v.opcode - kFirstElementwise;
+  if (k < 0) GRADTAPE_UNREACHABLE();
   return kernels_.elementwise[k][kElementwiseInfo[k].first_is_bool ? values_[v.operands[1]].dtype : x.dtype];
 }
 
-bool Planner::divides(const Value& v) const {
+uint8_t Planner::divisor_size(const Value& v) const {
   const int k = v.opcode - kFirstElementwise;
-  return k >= 0 && (k == k_floordiv || k == k_floormod) && v.dtype == kInt32;
+  return (k == k_floordiv || k == k_floormod) && is_integer(v.dtype) ? uint8_t(kDTypeSize[v.dtype]) : 0;
 }
 
 void Planner::emit(const Group& g) {
@@ -48,7 +49,7 @@ void Planner::emit_scalars(const Group& g) {
   std::vector<ScalarCall> calls;
   for (int32_t i : g.values) {
     const Value& v = values_[i];
-    ScalarCall call{variants_of(v)[0], {-1, -1, -1}, i, divides(v)};
+    ScalarCall call{variants_of(v)[0], {-1, -1, -1}, i, divisor_size(v)};
     for (int o = 0; o < v.arity; ++o) call.operands[o] = facts_[v.operands[o]].base;
     calls.push_back(call);
   }
@@ -70,7 +71,7 @@ int16_t Planner::source_slot(Loop& loop, int32_t x, const Value& shape) {
   return int16_t(loop.sources.size() - 1);
 }
 
-// Into how many parts a step may be cut that costs so much.
+// The parts into which a step of so much work may be cut.
 int64_t Planner::share(double work) {
   if (work < plan_.shared_awake) return 1;
   plan_.shared_work += work;
@@ -118,7 +119,7 @@ void Planner::make_loop(const Group& g, int32_t overwritten) {
     in.variants = variants_of(v);
     in.arity = uint8_t(v.arity);
     in.result_size = uint8_t(kDTypeSize[v.dtype]);
-    in.divides = divides(v);
+    in.divisor_size = divisor_size(v);
     in.value = i;
     in.uniform = true;
     for (int o = 0; o < v.arity; ++o) {
@@ -139,8 +140,8 @@ void Planner::make_loop(const Group& g, int32_t overwritten) {
     r.size = uint8_t(kDTypeSize[v.dtype]);
     const int reduction = v.opcode - kFirstReduction;
     r.fns = &kernels_.reduce[reduction][v.dtype];
-    r.combine = v.dtype == kBool ? kernels_.elementwise[reduction == kMax ? k_logicalOr : k_logicalAnd][kBool]
-                                 : kernels_.elementwise[kCombine[reduction]][v.dtype];
+    r.combine = is_boolean(v.dtype) ? kernels_.elementwise[reduction == kMax ? k_logicalOr : k_logicalAnd][kBool]
+                                    : kernels_.elementwise[kCombine[reduction]][v.dtype];
     r.value = i;
     r.partials = -1;
     if (loop.inner == 1 && loop.length > int64_t(kRowChunk)) {
@@ -156,6 +157,8 @@ void Planner::make_loop(const Group& g, int32_t overwritten) {
   const bool in_place = std::any_of(loop.sources.begin(), loop.sources.end(),
                                     [&](const Source& source) { return source.value == overwritten; });
   loop.streams = !in_place && bytes_in_memory(loop) > kStreamBytes;
+  for (const Source& s : loop.sources) loop.widest = std::max<size_t>(loop.widest, s.size);
+  for (const Instruction& in : loop.instructions) loop.widest = std::max<size_t>(loop.widest, in.result_size);
   assign_registers(loop, first_result);
   collapse(loop, g);
   share(loop.work());
@@ -240,7 +243,7 @@ void Planner::emit_matmul(int32_t i, int32_t loop) {
   step.loop = loop;
   step.work = double(step.m) * double(step.n) * double(step.k) / kMultiplications;  // of one product of the batch
   step.parts = share(step.work);
-  // The need of a strip can exceed that of the whole: blocks are cut evenly.
+  // A strip may need more than the whole product, since blocks are cut evenly.
   const auto need = [&](int64_t m, int64_t n) {
     const size_t bytes = aligned(kernels_.gemm[v.dtype].workspace(size_t(m), size_t(n), size_t(step.k)));
     step.workspace_bytes = std::max(step.workspace_bytes, int64_t(bytes));
@@ -275,7 +278,7 @@ void Planner::emit_step(const Group& g) {
   step.units = kind.units(v, x, kernels_);
   step.work = kind.work(v, x);
   step.parts = std::max<int64_t>(std::min(share(step.work), step.units), 1);
-  step.shared = workspace(kind.shared_bytes ? kind.shared_bytes(v, x, kernels_) : 0);
+  step.prepared = workspace(kind.prepared_bytes ? kind.prepared_bytes(v, x, kernels_) : 0);
   step.own_bytes = kind.own_bytes ? int64_t(aligned(kind.own_bytes(v, x, kernels_))) : 0;
   step.own = workspace(size_t(step.own_bytes * step.parts));
   plan_.most_pointers = std::max(plan_.most_pointers, size_t(v.arity + kind.results));

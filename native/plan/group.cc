@@ -27,7 +27,7 @@ bool same_dims(const Value& a, const Value& b) {
 void Planner::group() {
   for (int32_t v : plan_.program.outputs) facts_[v].is_output = facts_[v].needed = true;
   for (int32_t v : plan_.program.replaced) {
-    if (v >= 0) facts_[v].needed = true;  // has an address, though nobody may read it
+    if (v >= 0) facts_[v].needed = true;  // its address is written to, even if nobody reads it
   }
   mark_demands();
   for (size_t v = 0; v < values_.size(); ++v) {
@@ -58,7 +58,7 @@ Source::Kind Planner::strides_over(int32_t x, const Value& shape, Strides& strid
   return uniform ? Source::kUniform : Source::kStrided;
 }
 
-// From the last value to the first: who needs what of whom, and which views must become real.
+// Walks from the last value to the first: what each needs of its operands, and which views get elements of their own.
 void Planner::mark_demands() {
   for (int32_t i = int32_t(values_.size()) - 1; i >= 0; --i) {
     if (!facts_[i].needed) continue;
@@ -154,7 +154,7 @@ void Planner::use(int32_t x, int step) {
   if (facts_[b].step != step) facts_[b].used_outside = true;
 }
 
-// Chooses the loop for `size` elements read through `kinds` over `shape`; opens one if none fits.
+// Chooses the loop for `size` elements over `shape`, if any operand is strided; opens one if none fits.
 int Planner::choose_loop(int64_t size, const Value& shape, int ready, bool strided, const Value* reduction) {
   const int end = int(groups_.size());
   for (int s = std::max(ready, end - kHorizontalReach); s < end; ++s) {

@@ -5,7 +5,7 @@
 
 namespace gradtape {
 
-// All that do not live in the arena.
+// Places what does not live in the arena: inputs, one-element values, outputs.
 void Planner::place() {
   Plan& p = plan_;
   const size_t n = values_.size();
@@ -39,7 +39,8 @@ std::vector<std::vector<int32_t>> Planner::dying() const {
   return dying;
 }
 
-// Where the caller wants it; but what replaces an input waits in the arena unless it may be written there at once.
+// Output k goes to the caller's buffer. One that replaces an input goes there at once if it may, else by way of the
+// arena.
 void Planner::place_output(int32_t i, int32_t k) {
   const int32_t replaced = plan_.program.replaced[k];
   if (replaced < 0 || may_replace(i, replaced)) {
@@ -80,7 +81,7 @@ bool Planner::may_replace(int32_t i, int32_t input) const {
 bool Planner::can_fail(const Group& g) const {
   for (int32_t i : g.values) {
     const int32_t opcode = values_[i].opcode;
-    if (is_step(opcode) ? step_kind(opcode).can_fail : divides(values_[i])) return true;
+    if (is_step(opcode) ? step_kind(opcode).can_fail : divisor_size(values_[i]) > 0) return true;
   }
   return false;
 }

@@ -9,19 +9,19 @@
 
 namespace gradtape {
 
-// What a step costs is told in elements times passes over them, about 0.15 ns each. From so much on it is shared with a
-// worker that spins, or with one that sleeps. A spinning one pays from 2 to 8 us of work on, a sleeping one, which is
-// woken for it, from 50 to 100 us: a little more than these, but a program seldom is one step, and only its first wakes
-// anybody (bench/results/*-threads.txt).
+// The work from which a step is shared with workers that spin, or with workers that have to be woken. Its unit is one
+// pass over one element, about 0.15 ns. Measured alone (bench/results/*-threads.txt), sharing pays from 2 to 8 us on
+// with spinning workers and from 50 to 100 us with sleeping ones. These limits are lower, because most programs have
+// several steps and only the first wakes anybody.
 constexpr double kSharedAwake = 1 << 14, kSharedAsleep = 1 << 18;
 
-// What a loop over more than this writes has left the caches before anybody reads it (half of a usual last-level
-// cache).
+// A loop over more bytes than this (half of a usual last-level cache) stores past the caches: its results would be
+// evicted before anybody reads them.
 constexpr int64_t kStreamBytes = int64_t{16} << 20;
 constexpr size_t kBlock = 1024;  // elements of one pass through a loop's instructions: 4-8 KiB a register
 static_assert(kBlock >= kRowChunk, "a block holds a whole chunk of a reduction");
 constexpr size_t kAlign = 64;
-constexpr size_t kMaxParts = 64;  // more threads than this find no use
+constexpr size_t kMaxParts = 64;  // the most parts that a step is cut into
 
 // Where a value's elements are while the program runs.
 struct Place {
@@ -41,10 +41,10 @@ struct Source {
 struct Instruction {
   const ElementwiseFn* variants;
   uint8_t arity;
-  uint8_t result_size;  // of an element, in bytes
-  bool uniform;         // every operand is uniform: computed once
-  bool divides;         // int32 division: zero divisors are refused
-  int16_t operands[3];  // slots: sources first, then results in order
+  uint8_t result_size;   // of an element, in bytes
+  uint8_t divisor_size;  // of an integer division, which refuses zero divisors: their size; else 0
+  bool uniform;          // every operand is uniform: computed once
+  int16_t operands[3];   // slots: sources first, then results in order
   int32_t value;
   bool stored;  // the result has a place in memory
   int16_t reg;  // register of the result, or -1: written straight to its place
@@ -68,6 +68,7 @@ struct Loop {
   std::vector<LoopReduction> reductions;
   int64_t outer = 1, length = 0, inner = 1;  // what the reductions see; length 0: none
   int registers = 0;
+  size_t widest = 1;     // the largest size of an element that it reads or makes: that of registers
   bool streams = false;  // results go from registers past the caches to memory
   double work() const { return double(size) * double(instructions.size() + reductions.size() + 1); }
 };
@@ -107,7 +108,7 @@ struct ScalarCall {
   ElementwiseFn fn;
   int32_t operands[3];  // values, -1 if unused
   int32_t value;
-  bool divides;
+  uint8_t divisor_size;  // as in Instruction
 };
 
 struct MatmulStep {
@@ -141,7 +142,8 @@ struct KernelStep {
   int32_t results;   // first of its results in Plan::results: values, or -1 for those that nobody asks for
   int64_t units, parts;
   double work;
-  int64_t shared, own, own_bytes;  // offsets in the arena of the prepared bytes and of `parts` workspaces; size of one
+  int64_t prepared, own,
+      own_bytes;  // offsets in the arena of the prepared bytes and of `parts` workspaces; size of one
 };
 
 struct Step {
@@ -149,7 +151,7 @@ struct Step {
   int32_t index;  // into loops, scalars, matmuls, kernel_steps
 };
 
-// Elements that go over an input at the end, when nothing can fail and nobody reads it any more.
+// A value that is copied over an input at the end of the program, when nothing can fail and nobody reads the input.
 struct Replacement {
   int32_t value, input;
 };
@@ -158,7 +160,7 @@ struct Plan {
   Program program;
   const Kernels* kernels = nullptr;
   size_t threads = 1;
-  // In bytes: more of a product than this has left L2 when it is done, so the loop after it goes part by part with it.
+  // A product of more bytes than this has left L2 when it is complete: the loop after it runs part by part with it.
   int64_t followed_product = 1 << 20;
   double shared_awake = kSharedAwake, shared_asleep = kSharedAsleep;
   std::vector<Step> steps;
@@ -167,7 +169,7 @@ struct Plan {
   std::vector<MatmulStep> matmuls;
   std::vector<KernelStep> kernel_steps;
   std::vector<int32_t> bases, results;    // of kernel_steps
-  std::vector<Replacement> replacements;  // those that could not be written in place
+  std::vector<Replacement> replacements;  // of outputs that could not be written in place
   std::vector<Place> places;              // by value: the place of its base
   std::vector<int32_t> base;              // by value: the value whose elements it shows
   size_t slots = 0;

@@ -15,15 +15,15 @@ using Strides = std::array<int64_t, kMaxRank>;
 // All about one value.
 struct Fact {
   bool needed = false;
-  bool want_contiguous = false, want_loop = false;  // who reads it
+  bool want_contiguous = false, want_loop = false;  // by whom it is read: as an array, by a loop
   bool is_output = false;
-  bool materialize = false;  // a view that must become real
+  bool materialize = false;  // a view that gets elements of its own
   bool is_reduced = false;
-  bool used_outside = false;  // of its step
+  bool used_outside = false;  // read by another step than its own
   bool replaces = false;      // is written over an input
   int step = -1;              // that computes it
   int last_use = -1;          // the last step that reads it
-  int32_t redirected = -1;    // the output to whose place it is written
+  int32_t redirected = -1;    // the output whose place it takes
   int32_t base = -1;          // whose elements it shows, with these strides
   Strides strides{};
 };
@@ -78,7 +78,7 @@ class Planner {
 
   // emit.cc
   const ElementwiseFn* variants_of(const Value& v) const;
-  bool divides(const Value& v) const;
+  uint8_t divisor_size(const Value& v) const;
   int16_t source_slot(Loop& loop, int32_t x, const Value& shape);
   int64_t share(double work);
   void emit(const Group& g);

@@ -19,7 +19,7 @@ const char* check_reduction(const Value& v, Operands operands) {
   const Value& x = operands[0];
   const int reduction = v.opcode - kFirstReduction;
   if (x.dtype != v.dtype) return "wrong result dtype";
-  if (kDTypeSize[v.dtype] == 1 && reduction != kMax && reduction != kMin) return "dtype has no such reduction";
+  if (!has_sums(v.dtype) && reduction != kMax && reduction != kMin) return "dtype has no such reduction";
   const int64_t outer = attribute(v, 0), length = attribute(v, 1), inner = attribute(v, 2);
   if (outer < 0 || length < 0 || inner < 0) return "negative attribute";
   int64_t kept, all;
@@ -40,7 +40,7 @@ const char* check_broadcast(const Value& v, Operands x) {
 }
 const char* check_cast(const Value& v, Operands x) { return same_shape(x[0], v) ? nullptr : "shapes differ"; }
 
-// The place of an operand is checked where the step is at hand.
+// Checks that result k exists and is shown once; its dtype and shape are for the step's check_result to judge.
 const char* check_result(const Value& v, Operands x) {
   const Value& step = x[0];
   const int k = v.attributes[0];

@@ -1,6 +1,6 @@
-// The program: what lib/engine/native.ts writes and one native call computes. Decoding and validation only; it plans and runs
-// nothing. A program is a list of values in the order of computation; numbers (addresses, literals) travel apart from
-// structure, so that a step which repeats has the same words and finds its plan in the cache.
+// The program: what lib/engine/program.ts writes and one native call computes. Decoding and validation only; it plans
+// and runs nothing. A program is a list of values in the order of computation; numbers (addresses, literals) travel
+// apart from structure, so that a step which repeats has the same words and finds its plan in the cache.
 //
 //   words (int32): valueCount outputCount value* output*
 //   value:         opcode  dtype|rank<<8  arity  attributeCount  dim*  operandIndex*  attribute*

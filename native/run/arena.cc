@@ -17,7 +17,7 @@ constexpr auto kWhile = std::chrono::seconds(1);
 
 char* Arena::grow(size_t bytes) {
   release();
-  // Room to grow by a half, so that slowly growing programs do not move the arena each time; if the system has it.
+  // Half as much again, if the system has it: programs that grow slowly do not move the arena each time.
   if (!obtain(bytes + bytes / 2) && !obtain(bytes)) return nullptr;
   most_ = bytes;
   since_ = Clock::now();
@@ -25,7 +25,7 @@ char* Arena::grow(size_t bytes) {
   return memory_;
 }
 
-// In whole huge pages, if it is not small.
+// Takes whole huge pages, unless the arena is small.
 bool Arena::obtain(size_t bytes) {
   const size_t page = bytes < kHuge ? 4096 : kHuge, whole = (bytes + page - 1) / page * page;
   if (whole < bytes) return false;
@@ -44,7 +44,7 @@ bool Arena::obtain(size_t bytes) {
   return true;
 }
 
-// A loop that never yields has no rest in which somebody else could see to it.
+// Called by reserve, because a loop that never yields never comes to rest, when JavaScript would call release.
 void Arena::review(size_t bytes) {
   const Clock::time_point now = Clock::now();
   if (now - since_ < kWhile) return;

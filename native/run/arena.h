@@ -15,8 +15,8 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  // At least `bytes` bytes, 64-byte aligned; null when the system has none, or none are wanted and none are there. What
-  // was there before is lost.
+  // At least `bytes` bytes, 64-byte aligned; null if the system refuses, or if `bytes` is 0 and the arena is empty. The
+  // contents of the last reservation are lost.
   char* reserve(size_t bytes) {
     if (bytes_ >= kWatched) {
       if (bytes > most_) most_ = bytes;
@@ -25,7 +25,7 @@ class Arena {
     return bytes <= bytes_ ? memory_ : grow(bytes);
   }
 
-  // Back to the system.
+  // Gives the memory back to the system.
   void release();
 
   // Counts the pages of the first `bytes` bytes that are not in memory, and so will be faulted in when they are
@@ -38,9 +38,9 @@ class Arena {
 
  private:
   using Clock = std::chrono::steady_clock;
-  static constexpr size_t kWatched = size_t{32} << 20;  // a smaller one is worth no look
+  static constexpr size_t kWatched = size_t{32} << 20;  // smaller arenas are not reviewed
   static constexpr uint32_t kUses = 64;                 // from one look at the clock (25 ns) to the next
-  static constexpr size_t kTooLarge = 4;                // so many times what is needed
+  static constexpr size_t kTooLarge = 4;  // an arena is given back if it is so many times what programs need
 
   char* grow(size_t bytes);
   bool obtain(size_t bytes);

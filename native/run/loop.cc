@@ -28,25 +28,33 @@ void repeat_as(const char* from, int64_t stride, char* to, int64_t rows, int64_t
     T v;
     std::memcpy(&v, from, sizeof(T));
     const Lanes lanes = v - Lanes{};
-    // Beyond the row's end too: the next row comes over it.
+    // Writes whole vectors, beyond the row's end too: the next row overwrites that.
     for (int64_t j = 0; j < n; j += kLanes) std::memcpy(to + j * int64_t(sizeof(T)), &lanes, sizeof(lanes));
   }
 }
 
 void repeat(size_t size, const char* from, int64_t stride, char* to, int64_t rows, int64_t n) {
-  if (size == 4)
-    repeat_as<int32_t>(from, stride, to, rows, n);
-  else if (size == 8)
-    repeat_as<int64_t>(from, stride, to, rows, n);
-  else if (size == 1)
-    repeat_as<char>(from, stride, to, rows, n);
-  else
-    GRADTAPE_UNREACHABLE();
+  switch (size) {
+    case 1:
+      return repeat_as<char>(from, stride, to, rows, n);
+    case 4:
+      return repeat_as<int32_t>(from, stride, to, rows, n);
+    case 8:
+      return repeat_as<int64_t>(from, stride, to, rows, n);
+    default:
+      GRADTAPE_UNREACHABLE();
+  }
 }
 
 void fill(size_t size, const char* from, char* to, int64_t n) { repeat(size, from, 0, to, 1, n); }
 
 }  // namespace
+
+bool has_zero(size_t size, const char* integers, int64_t n) {
+  if (size != sizeof(int32_t)) GRADTAPE_UNREACHABLE();
+  const auto* d = reinterpret_cast<const int32_t*>(integers);
+  return std::find(d, d + n, 0) != d + n;
+}
 
 int64_t LoopRun::units(const Loop& loop) {
   if (loop.length == 0) {
@@ -118,7 +126,8 @@ void LoopRun::combine_partials(const Loop& loop, char* const* addresses, char* a
             red.combine[0](p + i * row, p + (i + step) * row, nullptr, p + i * row, size_t(part.inner));
           }
         }
-        // The rest follows the rows; here, the first.
+        // The rest moves from behind all panels to behind the first, which holds the sums now: unfold reads both as
+        // one.
         std::memmove(p + row, p + part.panels * row, size_t(part.rest) * red.size);
         unfold(red, part, loop, p, to);
         p += part.panels * row + part.rest * red.size;
@@ -214,7 +223,7 @@ bool LoopRun::rows_of_panel(const ColumnPartition& part, int64_t start, int64_t 
       for (size_t k = 0; k < reductions; ++k) {
         const LoopReduction& red = loop_.reductions[k];
         if (whole(red)) continue;
-        const Operand& x = slots_[red.slot];
+        const BlockOperand& x = slots_[red.slot];
         char* to = level_at(k, part, level) + j * red.size;
         if (r == 0)
           copy_block(to, red, n);
@@ -245,7 +254,7 @@ bool LoopRun::rest_of_rows(const ColumnPartition& part, int64_t start) {
 }
 
 void LoopRun::copy_block(char* to, const LoopReduction& red, int64_t n) {
-  const Operand& x = slots_[red.slot];
+  const BlockOperand& x = slots_[red.slot];
   if (x.uniform)
     fill(red.size, x.at, to, n);
   else
@@ -260,11 +269,11 @@ const char* LoopRun::whole(const LoopReduction& red) const {
 }
 
 char* LoopRun::level_at(size_t reduction, const ColumnPartition& part, int level) {
-  return levels_ + (reduction * size_t(part.levels + 3) + size_t(level)) * size_t(part.width) * 8;
+  return levels_ + (reduction * size_t(part.levels + 3) + size_t(level)) * size_t(part.width) * loop_.widest;
 }
 
 const char* LoopRun::elements(const LoopReduction& red, int64_t n) {
-  const Operand& x = slots_[red.slot];
+  const BlockOperand& x = slots_[red.slot];
   if (!x.uniform) return x.at;
   fill(red.size, x.at, spare_, n);
   return spare_;
@@ -294,18 +303,19 @@ bool LoopRun::call(size_t k, int64_t start, int64_t n) {
   unsigned variant = 0;
   const char* x[3] = {nullptr, nullptr, nullptr};
   for (int o = 0; o < in.arity; ++o) {
-    const Operand& operand = slots_[in.operands[o]];
+    const BlockOperand& operand = slots_[in.operands[o]];
     x[o] = operand.at;
     if (operand.uniform) variant |= 1u << o;
   }
-  if (in.divides && has_zero(x[1], variant & 2 ? 1 : n)) {
+  if (in.divisor_size > 0 && has_zero(in.divisor_size, x[1], variant & 2 ? 1 : n)) {
     failure_ = {Failure::k_division, in.value, 0, 0};
     return false;
   }
   const bool uniform = variant == (1u << in.arity) - 1;
-  // A uniform result comes to its place block by block: it may replace what the loop still reads.
+  // A uniform result is stored block by block, not at once: its place may be that of an input which the loop still
+  // reads.
   char* to = in.stored && !in.uniform ? addresses_[in.value] + start * in.result_size : nullptr;
-  char* out = in.reg >= 0 ? scratch_ + size_t(in.reg) * kBytes : to;
+  char* out = in.reg >= 0 ? scratch_ + size_t(in.reg) * register_bytes_ : to;
   in.variants[uniform ? 0 : variant](x[0], x[1], x[2], out, uniform ? 1 : size_t(n));
   if (to && uniform)
     fill(in.result_size, out, to, n);
@@ -315,16 +325,11 @@ bool LoopRun::call(size_t k, int64_t start, int64_t n) {
   return true;
 }
 
-bool LoopRun::has_zero(const char* divisor, int64_t n) {
-  const auto* d = reinterpret_cast<const int32_t*>(divisor);
-  return std::find(d, d + n, 0) != d + n;
-}
-
 void LoopRun::locate(size_t k, int64_t start, int64_t n) {
   const Source& s = loop_.sources[k];
   const int last = loop_.rank - 1;
   const int64_t row = loop_.dims[last], step = s.strides[last];
-  char* to = expand_at_ + k * kBytes;
+  char* to = expand_at_ + k * register_bytes_;
   if (s.periodic && step == 1 && start % row == 0 && n <= expanded_[k]) {
     slots_[k] = {to, false};
     return;
@@ -348,7 +353,7 @@ void LoopRun::locate(size_t k, int64_t start, int64_t n) {
     if (step != 0) {
       std::memcpy(to + done * s.size, source, size_t(count) * s.size);
     } else {
-      // Whole rows together, as far as one stride leads from each to the next.
+      // As many whole rows at once as are one stride apart.
       const int64_t rows = count < row || last == 0
                                ? 1
                                : std::min(loop_.dims[last - 1] - index[last - 1], (n - done) / row),

@@ -10,16 +10,19 @@
 namespace gradtape {
 
 // One operand of a loop's instruction in the current block.
-struct Operand {
+struct BlockOperand {
   const char* at;
   bool uniform;
 };
 
 // The state of one thread in a loop.
 struct LoopState {
-  std::vector<Operand> operands;
+  std::vector<BlockOperand> operands;
   std::vector<int64_t> expanded;  // by source: how many elements of the periodic pattern stand in its buffer
 };
+
+// Whether one of n integers of that size is zero.
+bool has_zero(size_t size, const char* integers, int64_t n);
 
 // The current block's operands and the registers they live in.
 class LoopRun {
@@ -29,11 +32,12 @@ class LoopRun {
         addresses_(addresses),
         arena_(arena),
         scratch_(scratch),
+        register_bytes_(kBlock * loop.widest),
         slots_(state.operands),
         expanded_(state.expanded) {
-    expand_at_ = scratch_ + size_t(loop.registers) * kBytes;
-    spare_ = expand_at_ + loop.sources.size() * kBytes;
-    levels_ = spare_ + kBytes;
+    expand_at_ = scratch_ + size_t(loop.registers) * register_bytes_;
+    spare_ = expand_at_ + loop.sources.size() * register_bytes_;
+    levels_ = spare_ + register_bytes_;
     slots_.resize(loop.sources.size() + loop.instructions.size());
     expanded_.assign(loop.sources.size(), 0);
     for (size_t k = 0; k < loop.sources.size(); ++k) {
@@ -41,12 +45,12 @@ class LoopRun {
     }
   }
 
-  // The loop is cut into units that do not depend on each other, always the same ones.
+  // How many units the loop is cut into, by its shape alone. No unit reads what another writes.
   static int64_t units(const Loop& loop);
 
   Failure run_units(int64_t from, int64_t to);
 
-  // A loop without reductions over the elements from .. to - 1 only; run_uniform() before the first.
+  // Computes elements from .. to - 1 of a loop without reductions; run_uniform() must have run.
   bool run_elements(int64_t from, int64_t to);
 
   bool run_uniform();
@@ -57,13 +61,11 @@ class LoopRun {
   // panels, neighbour plus neighbour, and again.
   static void combine_partials(const Loop& loop, char* const* addresses, char* arena);
 
-  // From one long row and the rest behind it to a row of the result.
+  // Reduces one long row (part.fold rows beside each other, then the rest) to a row of the result.
   static void unfold(const LoopReduction& red, const ColumnPartition& part, const Loop& loop, const char* from,
                      char* to);
 
  private:
-  static constexpr size_t kBytes = kBlock * 8;
-
   static int64_t chunks_of(const Loop& loop) { return (loop.length + int64_t(kRowChunk) - 1) / int64_t(kRowChunk); }
 
   // Blocks stay inside a row if rows are long, so that broadcast operands need no copying; else they are whole short
@@ -84,37 +86,35 @@ class LoopRun {
 
   bool flat(int64_t u);
 
-  // Several whole rows.
+  // Unit u of a loop whose rows are short: several whole rows.
   bool rows(int64_t u);
 
-  // A part of one long row.
+  // Unit u of a loop whose rows are long: a chunk of one row.
   bool chunk(int64_t u);
 
-  // Some columns over the rows of a panel.
+  // Unit u of a reduction down the rows: some columns of a panel.
   bool columns(int64_t u);
 
-  // A block of some rows, reduced; what is not in memory as a whole, along the way.
+  // Reduces some rows of a panel. An array in memory is read at once; other values are combined as they are computed.
   bool rows_of_panel(const ColumnPartition& part, int64_t start, int64_t rows, int64_t width, int level);
 
-  // The rows after those that part.fold makes long ones, as they are.
+  // Computes the elements behind the last long row (part.rest); nothing is reduced.
   bool rest_of_rows(const ColumnPartition& part, int64_t start);
 
-  // The n elements that a reduction reads in this block.
+  // Copies the n elements that a reduction reads in this block.
   void copy_block(char* to, const LoopReduction& red, int64_t n);
 
-  // The array of all values that a reduction is over, if they are all in memory.
+  // The array that a reduction is over, if all of it is in memory; else null.
   const char* whole(const LoopReduction& red) const;
 
   char* level_at(size_t reduction, const ColumnPartition& part, int level);
 
-  // The n elements that a reduction reads in this block, real ones even where the value is uniform.
+  // The n elements that a reduction reads in this block; a uniform value is copied n times.
   const char* elements(const LoopReduction& red, int64_t n);
 
   bool block(int64_t start, int64_t n);
 
   bool call(size_t k, int64_t start, int64_t n);
-
-  static bool has_zero(const char* divisor, int64_t n);
 
   // Points slot k at n elements from flat position `start` of a broadcast source; copies them if they cross a row.
   void locate(size_t k, int64_t start, int64_t n);
@@ -123,8 +123,9 @@ class LoopRun {
   char* const* addresses_;
   char* arena_;
   char* scratch_;
+  size_t register_bytes_;
   char *expand_at_, *spare_, *levels_;
-  std::vector<Operand>& slots_;
+  std::vector<BlockOperand>& slots_;
   std::vector<int64_t>& expanded_;
   Failure failure_;
 };

@@ -7,61 +7,52 @@
 namespace gradtape {
 namespace {
 
-constexpr size_t kCountPagesFrom = size_t{1} << 20;  // asking the system costs too much for small programs
+constexpr size_t kCountPagesFrom = size_t{1} << 20;  // smaller programs would feel the system call
 
 bool shared(const Plan& plan, const Pool& pool, double work) {
   return work >= (pool.awake() ? plan.shared_awake : plan.shared_asleep);
 }
 
+// Of one-element values, whose slots have room for a double.
+constexpr bool fit_slots() {
+  for (size_t bytes : kDTypeSize) {
+    if (bytes > sizeof(double)) return false;
+  }
+  return true;
+}
+static_assert(fit_slots(), "an element does not fit its slot");
+
 char* pointer(double address) { return reinterpret_cast<char*>(uintptr_t(address)); }
 
 void store_number(DType dtype, double number, char* to) {
   switch (dtype) {
-    case kFloat32: {
-      const float f = float(number);
-      std::memcpy(to, &f, 4);
-      return;
-    }
-    case kFloat64:
-      std::memcpy(to, &number, 8);
-      return;
-    case kInt32: {
-      const int32_t i = int32_t(number);
-      std::memcpy(to, &i, 4);
-      return;
-    }
-    case kUint8:
-    case kBool:
-      *to = char(uint8_t(number));
-      return;
+#define DTYPE(id, name, lane, kind, bytes, sums) \
+  case k##id: {                                  \
+    static_assert(sizeof(lane) == bytes, #name); \
+    const lane x = lane(number);                 \
+    std::memcpy(to, &x, sizeof(x));              \
+    return;                                      \
+  }
+#include "kernels/dtype.def"
+#undef DTYPE
     default:
       GRADTAPE_UNREACHABLE();
   }
 }
 
-// A NaN is the one that JavaScript has: others would lose their sign on some ways to it and keep it on others.
+// Every NaN becomes JavaScript's own: V8 keeps the sign of another on some paths and drops it on others.
 double without_sign(double d) { return d == d ? d : std::numeric_limits<double>::quiet_NaN(); }
 
 double load_number(DType dtype, const char* from) {
   switch (dtype) {
-    case kFloat32: {
-      float f;
-      std::memcpy(&f, from, 4);
-      return without_sign(double(f));
-    }
-    case kFloat64: {
-      double d;
-      std::memcpy(&d, from, 8);
-      return without_sign(d);
-    }
-    case kInt32: {
-      int32_t i;
-      std::memcpy(&i, from, 4);
-      return double(i);
-    }
-    case kUint8:
-    case kBool:
-      return double(uint8_t(*from));
+#define DTYPE(id, name, lane, kind, bytes, sums) \
+  case k##id: {                                  \
+    lane x;                                      \
+    std::memcpy(&x, from, sizeof(x));            \
+    return without_sign(double(x));              \
+  }
+#include "kernels/dtype.def"
+#undef DTYPE
     default:
       GRADTAPE_UNREACHABLE();
   }
@@ -71,7 +62,7 @@ Failure run_scalars(const std::vector<ScalarCall>& calls, char* const* addresses
   for (const ScalarCall& call : calls) {
     const char* x[3];
     for (int o = 0; o < 3; ++o) x[o] = call.operands[o] >= 0 ? addresses[call.operands[o]] : nullptr;
-    if (call.divides && *reinterpret_cast<const int32_t*>(x[1]) == 0) return {Failure::k_division, call.value, 0, 0};
+    if (call.divisor_size > 0 && has_zero(call.divisor_size, x[1], 1)) return {Failure::k_division, call.value, 0, 0};
     call.fn(x[0], x[1], x[2], addresses[call.value], 1);
   }
   return {};
@@ -182,7 +173,7 @@ struct KernelJob {
   const StepRun* run;
   const KernelStep* step;
   int64_t parts;
-  char *shared, *own;
+  char *prepared, *own;
   Failure* failures;  // by part; null if none can fail
 };
 
@@ -190,13 +181,13 @@ void kernel_part(void* context, size_t part, size_t) {
   const KernelJob& job = *static_cast<const KernelJob*>(context);
   const KernelStep& s = *job.step;
   const int64_t from = s.units * int64_t(part) / job.parts, to = s.units * int64_t(part + 1) / job.parts;
-  const Failure failure = s.kind->run(*job.run, from, to, job.shared, job.own + int64_t(part) * s.own_bytes);
+  const Failure failure = s.kind->run(*job.run, from, to, job.prepared, job.own + int64_t(part) * s.own_bytes);
   if (job.failures) job.failures[part] = failure;
 }
 
 Failure run_kernel(const Plan& plan, const KernelStep& step, const double* data, Executor& executor, char* arena,
                    Pool& pool) {
-  // Kernels may point into an operand without elements, if not read it.
+  // Kernels compute addresses in an operand without elements, though they read none: null would be undefined.
   alignas(kAlign) static const char kEmpty[kAlign] = {};
   const StepKind& kind = *step.kind;
   const Value* values = plan.program.values.data();
@@ -219,10 +210,10 @@ Failure run_kernel(const Plan& plan, const KernelStep& step, const double* data,
                     v.data >= 0 ? data + v.data : nullptr,
                     *plan.kernels,
                     step.value};
-  if (kind.prepare) kind.prepare(run, arena + step.shared);
+  if (kind.prepare) kind.prepare(run, arena + step.prepared);
   const int64_t parts = shared(plan, pool, step.work) ? step.parts : 1;
-  if (parts == 1) return kind.run(run, 0, step.units, arena + step.shared, arena + step.own);
-  KernelJob job{&run, &step, parts, arena + step.shared, arena + step.own, nullptr};
+  if (parts == 1) return kind.run(run, 0, step.units, arena + step.prepared, arena + step.own);
+  KernelJob job{&run, &step, parts, arena + step.prepared, arena + step.own, nullptr};
   if (kind.can_fail) {
     executor.failures.assign(size_t(parts), {});
     job.failures = executor.failures.data();
@@ -293,7 +284,7 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
   if (bytes > 0 && !arena) return {Failure::k_memory, -1, 0, int64_t(bytes)};
   if (bytes >= kCountPagesFrom) executor.arena.count_absent_pages(bytes);
   prepare(plan, threads, executor);
-  // New threads may take the last of the memory.
+  // After all allocations: new threads may take the last of the memory.
   if (threads > 1 && plan.shared_work >= plan.shared_asleep) pool.wake();
   char** addresses = executor.addresses.data();
   for (size_t i = 0; i < values.size(); ++i) {

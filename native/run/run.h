@@ -20,7 +20,7 @@ struct Executor {
   std::vector<char*> results;
   std::vector<LoopState> threads;
   std::vector<Failure> failures;                           // by part of a step
-  uint64_t growths_counted = 0, absent_pages_counted = 0;  // of the arena, by who counts for several executors
+  uint64_t growths_counted = 0, absent_pages_counted = 0;  // of the arena, in the totals of IdleExecutors
 };
 
 // Computes the plan's outputs. `data` and `results` as in program.h; the caller keeps all buffers alive and writable.

@@ -1,7 +1,5 @@
 // Stores that go past the caches, for results too large to stay in them: a line need not be read before it is written.
-
-#ifndef GRADTAPE_STREAM_H_
-#define GRADTAPE_STREAM_H_
+#pragma once
 
 #include <cstddef>
 #include <cstdint>
@@ -40,5 +38,3 @@ inline void stream_fence() {
 }
 
 }  // namespace gradtape
-
-#endif  // GRADTAPE_STREAM_H_

@@ -26,7 +26,7 @@ Pool::~Pool() {
 
 void Pool::next_generation() {
   ++generation_;
-  if (parked_ == 0) return;  // who parks after this sees the new generation
+  if (parked_ == 0) return;  // a worker that parks later sees the new generation
   { std::lock_guard<std::mutex> lock(park_); }
   wake_.notify_all();
 }
@@ -44,7 +44,7 @@ void Pool::resize() {
     workers_.reserve(workers);
     for (size_t i = 0; i < workers; ++i) workers_.emplace_back(&Pool::work, this, i + 1, now);
   } catch (...) {
-    // The system gives no more threads, or no memory for them: what there is has to do.
+    // No more threads, or no memory for them: the pool works with those it has.
     wanted_ = workers_.size() + 1;
   }
   spawned_ = workers_.size();

@@ -1,4 +1,4 @@
-// Vectors of the ISA unit being compiled, by the GCC/Clang vector extensions: the only compiler-specific file. It knows
+// Vectors of the ISA unit being compiled, by the vector extensions of GCC and Clang. It knows
 // no mathematics. Everything lives in an unnamed namespace, so that no symbol of one ISA unit can serve another.
 #pragma once
 

@@ -284,7 +284,7 @@ template <class V>
 __attribute__((noinline)) V zeta_positive(V s, V x) {
   V sum = V{};
   const V start = clamp(s + 12, 12, 184);  // beyond 171 the factorial overflows
-  for (int k = 0; k < 184; ++k) {          // not until all are there: lanes that nobody wants never get there
+  for (int k = 0; k < 184; ++k) {          // bounded: lanes whose results are discarded may never reach start
     const auto before = x < start;
     if (!any(before)) break;
     sum += select(before, pow_float(x, neg(s)), V{});

@@ -6,9 +6,9 @@
 
 namespace gradtape {
 
-const char* const kFailureNames[Failure::kCodes] = {
-    "",
-#define FAILURE(name) #name,
+const FailureInfo kFailureInfo[Failure::kCodes] = {
+    {"", "", ""},
+#define FAILURE(name, error, message) {#name, error, message},
 #include "failures.def"
 #undef FAILURE
 };

@@ -9,24 +9,30 @@ namespace gradtape {
 struct Failure {
   enum Code {
     kNone,
-#define FAILURE(name) k_##name,
+#define FAILURE(name, error, message) k_##name,
 #include "failures.def"
 #undef FAILURE
     kCodes
   } code = kNone;
-  int32_t value = -1;  // of the program
-  int64_t index = 0;   // as failures.def says
-  int64_t length = 0;
+  int32_t value = -1;           // of the program; -1: of none
+  int64_t numbers[2] = {0, 0};  // as failures.def says
+
+  Failure() = default;
+  Failure(Code code_, int32_t value_, int64_t first, int64_t second)
+      : code(code_), value(value_), numbers{first, second} {}
 };
 
-// By code; the first is empty.
-extern const char* const kFailureNames[Failure::kCodes];
+// A line of failures.def.
+struct FailureInfo {
+  const char *name, *error, *message;
+};
+extern const FailureInfo kFailureInfo[Failure::kCodes];  // by code; the first is empty
 
-// Aborts in builds that check (sanitizers, the fuzzer); throws std::logic_error in others, which becomes the failure of
-// a call, never a wrong value.
+// Loud in all builds: aborts in those that check (sanitizers, the fuzzer); throws std::logic_error in others, which
+// becomes ERR_INTERNAL of the call (nothing may take the process down), never a wrong value.
 [[noreturn]] void unreachable(const char* file, int line);
 
 }  // namespace gradtape
 
-// Stands where no value leads: the default of a switch.
+// The default of a switch over listed values.
 #define GRADTAPE_UNREACHABLE() ::gradtape::unreachable(__FILE__, __LINE__)

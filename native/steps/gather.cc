@@ -21,7 +21,7 @@ struct Rows {
 const char* check(const Value& v, Operands x, bool gathers) {
   if (x[1].dtype != kInt32) return "indices are not int32";
   if (x[0].dtype != v.dtype) return "wrong result dtype";
-  if (!gathers && !is_number(v.dtype)) return "dtype has no add";
+  if (!gathers && !has_sums(v.dtype)) return "dtype has no add";
   int64_t long_size = 1, short_size = 1, count;
   for (int i = 0; i < 5; ++i) {
     const int64_t at = attribute(v, i);
@@ -55,7 +55,7 @@ Failure out_of_range(const StepRun& s, int32_t index, int64_t length) {
   return {Failure::k_index, s.self, index, length};
 }
 
-// A row of so many bytes, if that is known.
+// Copies a row whose size is known to the compiler; 0: it is not.
 template <size_t Bytes>
 struct Row {
   static void copy(char* to, const char* from, size_t) { std::memcpy(to, from, Bytes); }

@@ -9,7 +9,7 @@ const char* check(const Value& v, Operands x) {
   const Value &a = x[0], &b = x[1];
   if (a.rank < 2 || b.rank < 2 || v.rank < 2) return "operand rank is below 2";
   if (a.dtype != v.dtype || b.dtype != v.dtype) return "operand dtypes differ";
-  if (!is_number(v.dtype)) return "dtype has no matmul";
+  if (!has_sums(v.dtype)) return "dtype has no matmul";
   const bool ta = v.attributes[0] != 0, tb = v.attributes[1] != 0;
   const int32_t *da = a.dims + a.rank - 2, *db = b.dims + b.rank - 2, *dv = v.dims + v.rank - 2;
   if (da[ta ? 1 : 0] != dv[0] || db[tb ? 0 : 1] != dv[1] || da[ta ? 0 : 1] != db[tb ? 1 : 0])

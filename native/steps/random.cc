@@ -6,7 +6,7 @@ namespace {
 
 constexpr double kUniformPasses = 4, kNormalPasses = 16;
 
-const char* check_uniform(const Value& v, Operands) { return is_number(v.dtype) ? nullptr : "wrong dtype"; }
+const char* check_uniform(const Value& v, Operands) { return has_sums(v.dtype) ? nullptr : "wrong dtype"; }
 const char* check_normal(const Value& v, Operands) { return is_floating(v.dtype) ? nullptr : "wrong dtype"; }
 const char* check_permutation(const Value& v, Operands) {
   return v.dtype == kInt32 && v.rank == 1 ? nullptr : "a permutation is an int32 vector";

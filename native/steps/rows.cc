@@ -1,4 +1,4 @@
-// Something of each row (or column, of argmax) for itself: argmax, softmax and their like.
+// Kernels that work on each row (argmax: or column) by itself: argmax, softmax and their like.
 #include "step.h"
 
 namespace gradtape {
@@ -8,7 +8,7 @@ constexpr double kSoftmaxPasses = 8;  // what softmax and its like are worth, in
 constexpr int64_t kCutColumns = 512;  // of a unit
 
 const char* check_arg(const Value& v, Operands x) {
-  if (v.dtype != kInt32 || x[0].dtype == kBool) return "wrong dtype";
+  if (v.dtype != kInt32 || is_boolean(x[0].dtype)) return "wrong dtype";
   return without_axis(v, x[0], v.attributes[0]);
 }
 

@@ -19,7 +19,7 @@ struct Scan {
 };
 
 const char* check(const Value& v, Operands x) {
-  if (x[0].dtype != v.dtype || !is_number(v.dtype)) return "wrong dtype";
+  if (x[0].dtype != v.dtype || !has_sums(v.dtype)) return "wrong dtype";
   if (!same_shape(v, x[0])) return "wrong shape";
   int64_t size = 1;
   for (int i = 0; i < 3; ++i) {

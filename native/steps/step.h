@@ -45,13 +45,13 @@ struct StepKind : Form {
   // All below are null for a product, which the planner takes apart itself (emit_matmul).
   int64_t (*units)(const Value& v, Operands x, const Kernels& kernels) = nullptr;
   // Bytes that `prepare` fills before any unit; null: nothing to prepare.
-  size_t (*shared_bytes)(const Value& v, Operands x, const Kernels& kernels) = nullptr;
-  void (*prepare)(const StepRun& step, char* shared) = nullptr;
+  size_t (*prepared_bytes)(const Value& v, Operands x, const Kernels& kernels) = nullptr;
+  void (*prepare)(const StepRun& step, char* prepared) = nullptr;
   // Bytes that each part has for itself; null: none.
   size_t (*own_bytes)(const Value& v, Operands x, const Kernels& kernels) = nullptr;
-  // Units from .. to - 1, every element of theirs; `shared` and `own` are 64-byte aligned. Tells of the first failing
+  // Units from .. to - 1, every element of theirs; `prepared` and `own` are 64-byte aligned. Tells of the first failing
   // unit.
-  Failure (*run)(const StepRun& step, int64_t from, int64_t to, const char* shared, char* own) = nullptr;
+  Failure (*run)(const StepRun& step, int64_t from, int64_t to, const char* prepared, char* own) = nullptr;
 };
 
 #define STEP(name) extern const StepKind name##_step;

@@ -70,9 +70,6 @@ bool broadcasts_to(const Value& from, const Value& to);
 // v has the shape of x without one axis, which has elements.
 const char* without_axis(const Value& v, const Value& x, int32_t axis);
 
-inline bool is_floating(DType dtype) { return dtype == kFloat32 || dtype == kFloat64; }
-inline bool is_number(DType dtype) { return is_floating(dtype) || dtype == kInt32; }
-
 // Lengths before, on and after an axis.
 struct Axes {
   int64_t outer = 1, length = 1, inner = 1;

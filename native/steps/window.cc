@@ -10,11 +10,9 @@ const char* window_of(const Value& v, Operands operands, WindowOp op, Window& wi
   if (!is_floating(v.dtype)) return "dtype has no windows";
   if (x.dtype != v.dtype || y.dtype != v.dtype) return "operand dtypes differ";
   // Which of the three is the image, which the result; a filter or keys are the third.
-  const bool makes_image = op == kConvImage || op == kDepthwiseImage || op == kMaxPoolImage;
-  const bool makes_filter = op == kConvFilter || op == kDepthwiseFilter;
-  const Value &image = makes_image ? v : x, &result = makes_image ? x : makes_filter ? y : v;
-  const Value& third = makes_filter ? v : y;
-  const bool dense = op <= kConvFilter, pools = op >= kMaxPool;
+  const Value &image = makes_image(op) ? v : x, &result = makes_image(op) ? x : makes_filter(op) ? y : v;
+  const Value& third = makes_filter(op) ? v : y;
+  const bool dense = is_dense(op), pools = is_pool(op);
   if (image.rank != 4 || result.rank != 4 || third.rank != (dense || pools ? 4 : 3)) return "wrong rank";
   if (image.dims[0] != result.dims[0]) return "batches differ";
   window.batch = image.dims[0];
@@ -50,25 +48,25 @@ struct WindowStep {
     const Window w = window(v, x);
     double work = double(w.batch) * double(w.rows.result) * double(w.columns.result) * double(w.results);
     work *= double(w.rows.taps) * double(w.columns.taps);
-    if (op <= kConvFilter) work *= double(w.channels);
+    if (is_dense(op)) work *= double(w.channels);
     return work / kMultiplications;
   }
   static int64_t units(const Value& v, Operands x, const Kernels& kernels) {
     return kernels.window[op][v.dtype].units(window(v, x));
   }
-  static size_t shared_bytes(const Value& v, Operands x, const Kernels& kernels) {
+  static size_t prepared_bytes(const Value& v, Operands x, const Kernels& kernels) {
     const WindowFns& fns = kernels.window[op][v.dtype];
-    return fns.prepare ? fns.shared_bytes(window(v, x)) : 0;
+    return fns.prepare ? fns.prepared_bytes(window(v, x)) : 0;
   }
-  static void prepare(const StepRun& s, char* shared) {
+  static void prepare(const StepRun& s, char* prepared) {
     const WindowFns& fns = s.kernels.window[op][s.v.dtype];
-    if (fns.prepare) fns.prepare(window(s.v, s.x), s.in[0], s.in[1], shared);
+    if (fns.prepare) fns.prepare(window(s.v, s.x), s.in[0], s.in[1], prepared);
   }
   static size_t own_bytes(const Value& v, Operands x, const Kernels& kernels) {
     return kernels.window[op][v.dtype].own_bytes(window(v, x));
   }
-  static Failure run(const StepRun& s, int64_t from, int64_t to, const char* shared, char* own) {
-    s.kernels.window[op][s.v.dtype].run(window(s.v, s.x), s.in[0], s.in[1], s.out[0], from, to, shared, own);
+  static Failure run(const StepRun& s, int64_t from, int64_t to, const char* prepared, char* own) {
+    s.kernels.window[op][s.v.dtype].run(window(s.v, s.x), s.in[0], s.in[1], s.out[0], from, to, prepared, own);
     return {};
   }
 
@@ -79,7 +77,7 @@ struct WindowStep {
     k.check = check;
     k.work = work;
     k.units = units;
-    k.shared_bytes = shared_bytes;
+    k.prepared_bytes = prepared_bytes;
     k.prepare = prepare;
     k.own_bytes = own_bytes;
     k.run = run;

@@ -22,6 +22,13 @@ constexpr Accuracy kAccuracy[] = {
 #undef ACCURACY
 };
 
+template <class T>
+T from_bits(uint64_t bits) {
+  T x;
+  std::memcpy(&x, &bits, sizeof(T));
+  return x;
+}
+
 // Equal bits, or both NaN: which NaN is left open.
 template <class T>
 bool same(T a, T b) {

@@ -3,7 +3,6 @@
 // only); compiled with -DGRADTAPE_ISA=<isa> and that ISA's flags it is kernels/gemm.h alone, and knows the peak.
 // Usage: gemm-test [--small] [--bench [f32|f64] [part of a shape's name]]
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -23,10 +22,11 @@
 #ifdef GRADTAPE_ISA
 #include "../kernels/gemm.h"
 #endif
+#include "support.h"
 
 namespace {
 
-using gradtape::GemmFns;
+using namespace gradtape;
 GemmFns fns[gradtape::kDTypes];  // of the ISA being tested
 
 template <class T>
@@ -34,31 +34,12 @@ const GemmFns& gemm() {
   return fns[std::is_integral_v<T> ? gradtape::kInt32 : sizeof(T) == 4 ? gradtape::kFloat32 : gradtape::kFloat64];
 }
 
-int passed = 0, failed = 0;
-
-void check(bool ok, const std::string& what) {
-  if (ok) {
-    passed++;
-  } else if (++failed <= 20) {
-    std::printf("FAILED %s\n", what.c_str());
-  }
-}
-
-uint64_t state = 1;
-uint64_t random_bits() {
-  state ^= state << 13;
-  state ^= state >> 7;
-  state ^= state << 17;
-  return state;
-}
-size_t random_below(size_t n) { return static_cast<size_t>(random_bits() % n); }
-
 template <class T>
 T random_value() {
   if constexpr (std::is_integral_v<T>) {
-    return static_cast<T>(random_bits());
+    return T(random_bits());
   } else {
-    return static_cast<T>(static_cast<double>(random_bits() >> 11) * 0x1p-52 - 1);
+    return T(double(random_bits() >> 11) * 0x1p-52 - 1);
   }
 }
 
@@ -74,7 +55,7 @@ struct Matrix {
   ptrdiff_t row_stride = 0, column_stride = 0;
 
   Matrix(const std::vector<T>& values, size_t rows, size_t columns, Layout layout) {
-    const auto r = static_cast<ptrdiff_t>(rows), c = static_cast<ptrdiff_t>(columns);
+    const auto r = ptrdiff_t(rows), c = ptrdiff_t(columns);
     const ptrdiff_t strides[kLayouts][2] = {{c, 1},         {1, r},        {c + 3, 1},   {1, r + 5},
                                             {2 * c + 1, 2}, {-(c + 1), 1}, {1, -(r + 2)}};
     row_stride = strides[layout][0];
@@ -82,17 +63,16 @@ struct Matrix {
     size_t before = 0, span = 0;
     if (rows > 0 && columns > 0) {
       for (ptrdiff_t extent : {row_stride * (r - 1), column_stride * (c - 1)}) {
-        span += static_cast<size_t>(std::abs(extent));
-        if (extent < 0) before += static_cast<size_t>(-extent);
+        span += size_t(std::abs(extent));
+        if (extent < 0) before += size_t(-extent);
       }
-      span++;
+      ++span;
     }
     memory = static_cast<T*>(std::malloc(span * sizeof(T)));
     std::memset(memory, 0xff, span * sizeof(T));  // NaN in the gaps: reading one spoils the result
     first = memory + before;
-    for (ptrdiff_t i = 0; i < r; i++)
-      for (ptrdiff_t j = 0; j < c; j++)
-        first[i * row_stride + j * column_stride] = values[static_cast<size_t>(i * c + j)];
+    for (ptrdiff_t i = 0; i < r; ++i)
+      for (ptrdiff_t j = 0; j < c; ++j) first[i * row_stride + j * column_stride] = values[size_t(i * c + j)];
   }
   Matrix(const Matrix&) = delete;
   Matrix& operator=(const Matrix&) = delete;
@@ -112,7 +92,7 @@ struct Workspace {
   // False: something was written past the workspace's end.
   bool intact() const {
     const auto* byte = reinterpret_cast<const unsigned char*>(memory);
-    for (size_t i = bytes; i < (bytes + 127) / 64 * 64; i++)
+    for (size_t i = bytes; i < (bytes + 127) / 64 * 64; ++i)
       if (byte[i] != 0xff) return false;
     return true;
   }
@@ -145,15 +125,14 @@ std::vector<T> product(size_t m, size_t n, size_t k, const T* a, ptrdiff_t rsa, 
   std::memset(&canary, 0xa5, sizeof canary);
   std::vector<T> buffer(2 * kGuard + m * rsc, canary);
   T* c = buffer.data() + kGuard;
-  for (size_t i = 0; i < m; i++)
-    for (size_t j = 0; j < n; j++) c[i * rsc + j] = c0[i * n + j];
+  for (size_t i = 0; i < m; ++i)
+    for (size_t j = 0; j < n; ++j) c[i * rsc + j] = c0[i * n + j];
   Workspace<T> workspace(gemm<T>().workspace(m, n, k));
-  gemm<T>().run(m, n, k, a, rsa, csa, b, rsb, csb, c, static_cast<ptrdiff_t>(rsc), accumulate, workspace.memory,
-                nullptr);
+  gemm<T>().run(m, n, k, a, rsa, csa, b, rsb, csb, c, ptrdiff_t(rsc), accumulate, workspace.memory, nullptr);
   check(workspace.intact(), what + ": wrote past the workspace");
   std::vector<T> result(m * n);
-  for (size_t i = 0; i < m; i++)
-    for (size_t j = 0; j < n; j++) {
+  for (size_t i = 0; i < m; ++i)
+    for (size_t j = 0; j < n; ++j) {
       result[i * n + j] = c[i * rsc + j];
       c[i * rsc + j] = canary;
     }
@@ -174,26 +153,26 @@ std::vector<T> reference_check(size_t m, size_t n, size_t k, const std::vector<T
                                const std::string& what) {
   bool close = true;
   double worst = 0;
-  for (size_t i = 0; i < m; i++)
-    for (size_t j = 0; j < n; j++) {
+  for (size_t i = 0; i < m; ++i)
+    for (size_t j = 0; j < n; ++j) {
       if constexpr (std::is_integral_v<T>) {
-        uint32_t sum = accumulate ? static_cast<uint32_t>(c0[i * n + j]) : 0;
-        for (size_t p = 0; p < k; p++) sum += static_cast<uint32_t>(a[i * k + p]) * static_cast<uint32_t>(b[p * n + j]);
-        close = close && static_cast<uint32_t>(got[i * n + j]) == sum;
+        uint32_t sum = accumulate ? uint32_t(c0[i * n + j]) : 0;
+        for (size_t p = 0; p < k; ++p) sum += uint32_t(a[i * k + p]) * uint32_t(b[p * n + j]);
+        close = close && uint32_t(got[i * n + j]) == sum;
       } else {
         using Wide = std::conditional_t<sizeof(T) == 4, double, long double>;
         Wide sum = accumulate ? c0[i * n + j] : 0, size = std::abs(sum);
-        for (size_t p = 0; p < k; p++) {
-          const Wide term = static_cast<Wide>(a[i * k + p]) * b[p * n + j];
+        for (size_t p = 0; p < k; ++p) {
+          const Wide term = Wide(a[i * k + p]) * b[p * n + j];
           sum += term;
           size += std::abs(term);
         }
         // Standard bound of a sum of k products: (k + 2) eps sum |a||b|.
         const Wide eps = sizeof(T) == 4 ? 0x1p-24 : 0x1p-53;
-        const Wide error = std::abs(sum - static_cast<Wide>(got[i * n + j]));
-        const Wide bound = (static_cast<Wide>(k) + 2) * eps * size;
+        const Wide error = std::abs(sum - Wide(got[i * n + j]));
+        const Wide bound = (Wide(k) + 2) * eps * size;
         close = close && error <= bound;
-        if (bound > 0) worst = std::max(worst, static_cast<double>(error / bound));
+        if (bound > 0) worst = std::max(worst, double(error / bound));
       }
     }
   check(close, what + ": error " + std::to_string(worst) + " of the bound");
@@ -206,10 +185,10 @@ void test_size(size_t m, size_t n, size_t k, bool all_layouts) {
   const auto a = random_values<T>(m * k), b = random_values<T>(k * n), c0 = random_values<T>(m * n);
   for (const bool accumulate : {false, true}) {
     std::vector<T> expected;
-    for (int la = 0; la < kLayouts; la++)
-      for (int lb = 0; lb < kLayouts; lb++) {
+    for (int la = 0; la < kLayouts; ++la)
+      for (int lb = 0; lb < kLayouts; ++lb) {
         if (!all_layouts && (la > kColumnMajor || lb > kColumnMajor) && random_below(12) != 0) continue;
-        const Matrix<T> am(a, m, k, static_cast<Layout>(la)), bm(b, k, n, static_cast<Layout>(lb));
+        const Matrix<T> am(a, m, k, Layout(la)), bm(b, k, n, Layout(lb));
         const size_t rsc = n + (la + lb) % 3 * 7;
         const std::string what = describe<T>(m, n, k, la, lb, accumulate, rsc);
         const auto got = product<T>(m, n, k, am.first, am.row_stride, am.column_stride, bm.first, bm.row_stride,
@@ -227,15 +206,15 @@ void test_size(size_t m, size_t n, size_t k, bool all_layouts) {
 template <class T>
 void test_parts(size_t m, size_t n, size_t k) {
   const auto a = random_values<T>(m * k), b = random_values<T>(k * n), c0 = random_values<T>(m * n);
-  const auto ld = static_cast<ptrdiff_t>(n), lda = static_cast<ptrdiff_t>(k);
+  const auto ld = ptrdiff_t(n), lda = ptrdiff_t(k);
   const auto whole = product<T>(m, n, k, a.data(), lda, 1, b.data(), ld, 1, c0, n, true, "whole");
-  for (int part = 0; part < 8; part++) {
+  for (int part = 0; part < 8; ++part) {
     const size_t i0 = random_below(m), j0 = random_below(n);
     const size_t rows = part % 4 == 0 ? 1 : 1 + random_below(m - i0),
                  columns = part % 4 == 1 ? 1 : 1 + random_below(n - j0);
     std::vector<T> start(rows * columns), expected(rows * columns);
-    for (size_t i = 0; i < rows; i++)
-      for (size_t j = 0; j < columns; j++) {
+    for (size_t i = 0; i < rows; ++i)
+      for (size_t j = 0; j < columns; ++j) {
         start[i * columns + j] = c0[(i0 + i) * n + j0 + j];
         expected[i * columns + j] = whole[(i0 + i) * n + j0 + j];
       }
@@ -249,21 +228,19 @@ void test_parts(size_t m, size_t n, size_t k) {
 // Zero strides: one row, one column or one number used everywhere.
 template <class T>
 void test_zero_strides(size_t m, size_t n, size_t k) {
-  for (int zero = 1; zero < 16; zero++) {
-    const ptrdiff_t rsa = zero & 1 ? 0 : static_cast<ptrdiff_t>(k), csa = zero & 2 ? 0 : 1;
-    const ptrdiff_t rsb = zero & 4 ? 0 : static_cast<ptrdiff_t>(n), csb = zero & 8 ? 0 : 1;
+  for (int zero = 1; zero < 16; ++zero) {
+    const ptrdiff_t rsa = zero & 1 ? 0 : ptrdiff_t(k), csa = zero & 2 ? 0 : 1;
+    const ptrdiff_t rsb = zero & 4 ? 0 : ptrdiff_t(n), csb = zero & 8 ? 0 : 1;
     const auto a = random_values<T>(m * k), b = random_values<T>(k * n), c0 = random_values<T>(m * n);
     std::vector<T> a_full(m * k), b_full(k * n);
-    for (size_t i = 0; i < m; i++)
-      for (size_t p = 0; p < k; p++)
-        a_full[i * k + p] = a[static_cast<size_t>(static_cast<ptrdiff_t>(i) * rsa + static_cast<ptrdiff_t>(p) * csa)];
-    for (size_t p = 0; p < k; p++)
-      for (size_t j = 0; j < n; j++)
-        b_full[p * n + j] = b[static_cast<size_t>(static_cast<ptrdiff_t>(p) * rsb + static_cast<ptrdiff_t>(j) * csb)];
+    for (size_t i = 0; i < m; ++i)
+      for (size_t p = 0; p < k; ++p) a_full[i * k + p] = a[size_t(ptrdiff_t(i) * rsa + ptrdiff_t(p) * csa)];
+    for (size_t p = 0; p < k; ++p)
+      for (size_t j = 0; j < n; ++j) b_full[p * n + j] = b[size_t(ptrdiff_t(p) * rsb + ptrdiff_t(j) * csb)];
     const std::string what =
         describe<T>(m, n, k, kLayouts, kLayouts, false, n) + " zero strides " + std::to_string(zero);
-    const auto expected = product<T>(m, n, k, a_full.data(), static_cast<ptrdiff_t>(k), 1, b_full.data(),
-                                     static_cast<ptrdiff_t>(n), 1, c0, n, false, what);
+    const auto expected =
+        product<T>(m, n, k, a_full.data(), ptrdiff_t(k), 1, b_full.data(), ptrdiff_t(n), 1, c0, n, false, what);
     const auto got = product<T>(m, n, k, a.data(), rsa, csa, b.data(), rsb, csb, c0, n, false, what);
     check(same_bits(got, expected), what);
   }
@@ -272,13 +249,13 @@ void test_zero_strides(size_t m, size_t n, size_t k) {
 template <class T>
 void test_all(bool small) {
   const size_t limit = 70;
-  for (size_t m = 0; m <= 20; m++)
-    for (size_t n = 0; n <= 20; n++)
+  for (size_t m = 0; m <= 20; ++m)
+    for (size_t n = 0; n <= 20; ++n)
       if (!small || random_below(4) == 0) test_size<T>(m, n, random_below(24), false);
-  for (int i = 0; i < (small ? 15 : 150); i++)
+  for (int i = 0; i < (small ? 15 : 150); ++i)
     test_size<T>(random_below(limit + 1), random_below(limit + 1), random_below(limit + 1), i % 5 == 0);
-  for (size_t one = 0; one < 2; one++)  // vectors
-    for (int i = 0; i < (small ? 10 : 60); i++) {
+  for (size_t one = 0; one < 2; ++one)  // vectors
+    for (int i = 0; i < (small ? 10 : 60); ++i) {
       const size_t length = random_below(limit + 1), k = i % 4 ? random_below(limit + 1) : random_below(4000);
       test_size<T>(one ? 1 : length, one ? length : 1, k, i % 5 == 0);
     }
@@ -293,9 +270,9 @@ void test_all(bool small) {
   test_size<T>(5, 300, 400, true);
   test_size<T>(23, 41, 385, true);   // packed while it is first used, by tiles of 6 and of 5 rows
   test_size<T>(24, 602, 70, false);  // so wide that the columns packed next are fetched
-  for (int i = 0; i < (small ? 2 : 20); i++)
+  for (int i = 0; i < (small ? 2 : 20); ++i)
     test_zero_strides<T>(1 + random_below(limit), 1 + random_below(limit), 1 + random_below(limit));
-  for (int i = 0; i < (small ? 2 : 20); i++)
+  for (int i = 0; i < (small ? 2 : 20); ++i)
     test_parts<T>(1 + random_below(limit), 1 + random_below(limit), random_below(900));
   // Bounded whatever the size: no multiplication overflows on the way.
   const size_t sizes[] = {1, 3, 1000, size_t{1} << 33, size_t{1} << 62};
@@ -313,8 +290,6 @@ void test_all(bool small) {
   test_size<T>(20, 4200, 10, false);
 }
 
-double seconds() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
 #ifdef GRADTAPE_ISA
 // GFLOP/s of multiply-adds in registers.
 template <class T>
@@ -323,23 +298,23 @@ double peak() {
   using V = Vec<T>;
   constexpr size_t kChains = 12;
   static double best = 0;  // of the whole run: other processes only ever lower it
-  for (int repeat = 0; repeat < 5; repeat++) {
+  for (int repeat = 0; repeat < 5; ++repeat) {
     V acc[kChains];
 #pragma GCC unroll 16
-    for (size_t i = 0; i < kChains; i++) acc[i] = splat<V>(static_cast<T>(i + 2));
+    for (size_t i = 0; i < kChains; ++i) acc[i] = splat<V>(T(i + 2));
     const V x = splat<V>(T(0.999)), y = splat<V>(T(0.001));
     const size_t n = 3000000;
-    const double start = seconds();
+    const double start = now();
 #pragma GCC unroll 8
-    for (size_t p = 0; p < n; p++) {
+    for (size_t p = 0; p < n; ++p) {
 #pragma GCC unroll 16
-      for (size_t i = 0; i < kChains; i++) acc[i] = fma(acc[i], x, y);
+      for (size_t i = 0; i < kChains; ++i) acc[i] = fma(acc[i], x, y);
     }
-    const double time = seconds() - start;
+    const double time = now() - start;
     volatile T sink = 0;
 #pragma GCC unroll 16
-    for (size_t i = 0; i < kChains; i++) sink = sink + acc[i][0];
-    best = std::max(best, static_cast<double>(n * kChains * 2 * kLanes<T>) / time / 1e9);
+    for (size_t i = 0; i < kChains; ++i) sink = sink + acc[i][0];
+    best = std::max(best, double(n * kChains * 2 * kLanes<T>) / time / 1e9);
   }
   return best;
 }
@@ -362,7 +337,7 @@ struct Operand {
 #ifdef MADV_HUGEPAGE
     if (align == kHuge) madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
-    for (size_t i = 0; i < n; i++) memory[i] = random_value<T>();
+    for (size_t i = 0; i < n; ++i) memory[i] = random_value<T>();
   }
   Operand(const Operand&) = delete;
   Operand& operator=(const Operand&) = delete;
@@ -376,22 +351,22 @@ double read_rate(const Operand<T>& matrix) {
   const size_t quarter = matrix.size * sizeof(T) / sizeof(Wide) / 4;
   const auto* from = reinterpret_cast<const Wide*>(matrix.memory);
   double best = 0;
-  const double end = seconds() + 0.1;
-  for (int repeat = 0; repeat < 3 || seconds() < end; repeat++) {
+  const double end = now() + 0.1;
+  for (int repeat = 0; repeat < 3 || now() < end; ++repeat) {
     Wide all[8] = {};
-    const double start = seconds();
+    const double start = now();
     size_t times = 0;
     do {
       for (size_t i = 0; i + 2 <= quarter; i += 2) {
 #pragma GCC unroll 8
-        for (size_t j = 0; j < 8; j++) all[j] |= from[j / 2 * quarter + i + j % 2];
+        for (size_t j = 0; j < 8; ++j) all[j] |= from[j / 2 * quarter + i + j % 2];
       }
-      times++;
-    } while (seconds() < start + 1e-3);
-    const double time = seconds() - start;
+      ++times;
+    } while (now() < start + 1e-3);
+    const double time = now() - start;
     volatile uint64_t sink = 0;
     for (const Wide& x : all) sink = sink | x[0];
-    best = std::max(best, static_cast<double>(times * matrix.size * sizeof(T)) / time / 1e9);
+    best = std::max(best, double(times * matrix.size * sizeof(T)) / time / 1e9);
   }
   return best;
 }
@@ -400,28 +375,28 @@ template <class T>
 void bench_shape(const char* kind, size_t m, size_t n, size_t k) {
   const Operand<T> a(m * k), b(k * n), c(m * n);
   const bool ta = kind[0] == 'T', tb = kind[1] == 'T';
-  const auto sm = static_cast<ptrdiff_t>(m), sn = static_cast<ptrdiff_t>(n), sk = static_cast<ptrdiff_t>(k);
+  const auto sm = ptrdiff_t(m), sn = ptrdiff_t(n), sk = ptrdiff_t(k);
   Workspace<T> workspace(gemm<T>().workspace(m, n, k));
   const auto once = [&] {
     gemm<T>().run(m, n, k, a.memory, ta ? 1 : sk, ta ? sm : 1, b.memory, tb ? 1 : sn, tb ? sk : 1, c.memory, sn, false,
                   workspace.memory, nullptr);
   };
-  const double flop = 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
+  const double flop = 2.0 * double(m) * double(n) * double(k);
   once();
-  size_t times = 1 + static_cast<size_t>(2e8 / flop);
+  size_t times = 1 + size_t(2e8 / flop);
   double best = 1e9;
-  const double end = seconds() + 0.15;
-  for (int repeat = 0; repeat < 3 || seconds() < end; repeat++) {
-    const double start = seconds();
-    for (size_t i = 0; i < times; i++) once();
-    best = std::min(best, (seconds() - start) / static_cast<double>(times));
+  const double end = now() + 0.15;
+  for (int repeat = 0; repeat < 3 || now() < end; ++repeat) {
+    const double start = now();
+    for (size_t i = 0; i < times; ++i) once();
+    best = std::min(best, (now() - start) / double(times));
   }
   const double top = peak<T>();
   std::printf("f%zu %s %zux%zux%zu  %.1f GFLOP/s", 8 * sizeof(T), kind, m, n, k, flop / best / 1e9);
   if (top > 0) std::printf("  %.2f of peak %.0f", flop / best / 1e9 / top, top);
   if (m == 1 || n == 1) {
     const Operand<T>& matrix = m == 1 ? b : a;
-    const double rate = static_cast<double>((m * k + k * n) * sizeof(T)) / best / 1e9;
+    const double rate = double((m * k + k * n) * sizeof(T)) / best / 1e9;
     std::printf("  %.1f GB/s, %.2f of reading", rate, rate / read_rate(matrix));
   }
   std::printf("\n");
@@ -477,7 +452,7 @@ void choose(const std::string& isa) {
     std::printf("no ISA %s here\n", isa.c_str());
     std::exit(2);
   }
-  for (int dtype = 0; dtype < gradtape::kDTypes; dtype++) fns[dtype] = kernels->gemm[dtype];
+  for (int dtype = 0; dtype < gradtape::kDTypes; ++dtype) fns[dtype] = kernels->gemm[dtype];
 }
 #endif
 
@@ -486,7 +461,7 @@ void choose(const std::string& isa) {
 int main(int argc, char** argv) {
   bool small = false, run_bench = false;
   std::string dtype, only;
-  for (int i = 1; i < argc; i++) {
+  for (int i = 1; i < argc; ++i) {
     const std::string argument = argv[i];
     if (argument == "--small") {
       small = true;
@@ -511,6 +486,5 @@ int main(int argc, char** argv) {
     }
   }
   if (run_bench) return 0;
-  std::printf("%d passed, %d failed\n", passed, failed);
-  return failed != 0;
+  return gradtape::report_checks();
 }

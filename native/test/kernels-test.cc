@@ -15,39 +15,13 @@
 
 #include "../kernels/dispatch.h"
 #include "accuracy.h"
+#include "support.h"
 
 namespace {
 
 using namespace gradtape;
 
-int passed = 0, failed = 0;
 bool sparse = false, dense = false;
-
-void check(bool ok, const std::string& what) {
-  if (ok) {
-    ++passed;
-  } else if (++failed <= 60) {
-    std::printf("FAILED %s\n", what.c_str());
-  }
-}
-
-uint64_t state = 0x9E3779B97F4A7C15;
-uint64_t random_bits() {
-  state ^= state << 13;
-  state ^= state >> 7;
-  state ^= state << 17;
-  return state * 0x2545F4914F6CDD1D;
-}
-double random_in(double low, double high) { return low + (high - low) * double(random_bits() >> 11) * 0x1p-53; }
-
-const char* kDTypeNames[kDTypes] = {"float32", "float64", "int32", "uint8", "bool"};
-
-template <class T>
-T from_bits(uint64_t bits) {
-  T x;
-  std::memcpy(&x, &bits, sizeof(T));
-  return x;
-}
 
 bool same_bytes(DType d, const void* a, const void* b) {
   switch (d) {
@@ -241,7 +215,7 @@ void test_every_loop(const Kernels& k) {
       ++dtypes;
       const DType t = DType(d);
       const DType types[3] = {info.first_is_bool ? kBool : t, t, t};
-      const std::string what = isa + " " + info.name + " " + kDTypeNames[d];
+      const std::string what = isa + " " + info.name + " " + kDTypeInfo[d].name;
       check_elementwise(what, variants, info.arity, types, info.to_bool ? kBool : t);
       const unsigned expected = info.arity == 1 ? 1 : info.arity == 2 ? 3 : 7;
       unsigned count = 0;
@@ -255,7 +229,8 @@ void test_every_loop(const Kernels& k) {
       const ElementwiseFn variants[kVariants] = {k.cast[from][to]};
       const DType types[3] = {DType(from), DType(from), DType(from)};
       check(variants[0] != nullptr, "cast exists");
-      check_elementwise(isa + " cast " + kDTypeNames[from] + " to " + kDTypeNames[to], variants, 1, types, DType(to));
+      check_elementwise(isa + " cast " + kDTypeInfo[from].name + " to " + kDTypeInfo[to].name, variants, 1, types,
+                        DType(to));
     }
   }
 }
@@ -363,7 +338,7 @@ void check_binary_error(const Kernels& k, const BinaryReference& f, DType d, dou
   Worst worst;
   for (size_t i = 0; i < xs.size(); ++i)
     worst.add(ulps(out[i], f.reference(Long(xs[i]), Long(ys[i]))), double(xs[i]), double(ys[i]));
-  report(std::string(k.isa) + " " + f.name + " " + kDTypeNames[d], worst, bound);
+  report(std::string(k.isa) + " " + f.name + " " + kDTypeInfo[d].name, worst, bound);
 }
 
 void test_accuracy(const Kernels& k) {
@@ -597,7 +572,8 @@ void check_binary(const Kernels& k, ElementwiseKernel kernel, DType d, F f) {
   }
   char text[200];
   std::snprintf(text, sizeof text, "%s %s %s: %zu wrong, e.g. (%.17g, %.17g) gives %.17g", k.isa,
-                kElementwiseInfo[kernel].name, kDTypeNames[d], wrong, double(xs[at]), double(ys[at]), double(out[at]));
+                kElementwiseInfo[kernel].name, kDTypeInfo[d].name, wrong, double(xs[at]), double(ys[at]),
+                double(out[at]));
   check(wrong == 0, text);
 }
 
@@ -614,7 +590,7 @@ void check_unary(const Kernels& k, ElementwiseKernel kernel, DType d, F f) {
   }
   char text[200];
   std::snprintf(text, sizeof text, "%s %s %s: %zu wrong, e.g. %.17g gives %.17g", k.isa, kElementwiseInfo[kernel].name,
-                kDTypeNames[d], wrong, double(xs[at]), double(out[at]));
+                kDTypeInfo[d].name, wrong, double(xs[at]), double(out[at]));
   check(wrong == 0, text);
 }
 
@@ -686,8 +662,8 @@ void check_cast(const Kernels& k, DType from, DType to) {
     if (!same(out[i], plain_cast<From, To>(xs[i], to == kBool))) ++wrong, at = i;
   }
   char text[200];
-  std::snprintf(text, sizeof text, "%s cast %s to %s: %zu wrong, e.g. %.17g gives %.17g", k.isa, kDTypeNames[from],
-                kDTypeNames[to], wrong, double(xs[at]), double(out[at]));
+  std::snprintf(text, sizeof text, "%s cast %s to %s: %zu wrong, e.g. %.17g gives %.17g", k.isa, kDTypeInfo[from].name,
+                kDTypeInfo[to].name, wrong, double(xs[at]), double(out[at]));
   check(wrong == 0, text);
 }
 template <class From>
@@ -759,7 +735,7 @@ bool close(Reduction op, T got, T want, double magnitude) {
 template <class T>
 void test_reduce(const Kernels& k, Reduction op, DType d) {
   const ReduceFns& fns = k.reduce[op][d];
-  const std::string what = std::string(k.isa) + " reduce " + std::to_string(op) + " " + kDTypeNames[d];
+  const std::string what = std::string(k.isa) + " reduce " + std::to_string(op) + " " + kDTypeInfo[d].name;
   if (!fns.rows) {
     check(kDTypeSize[d] == 1 && (op == kSum || op == kProd), what + " exists");
     return;
@@ -920,7 +896,7 @@ void test_arg(const Kernels& k, DType d) {
       }
     }
   }
-  check(ok, std::string(k.isa) + " argmax, argmin " + kDTypeNames[d]);
+  check(ok, std::string(k.isa) + " argmax, argmin " + kDTypeInfo[d].name);
 }
 
 // Against long double; rows from shorter than a vector to longer than a block, also such as exp alone could not do.
@@ -974,8 +950,8 @@ void test_softmax(const Kernels& k, DType d) {
     k.log_softmax[d](x.p, logs.p, rows, n);
     for (size_t j = 0; j < n; ++j) special &= logs[j] != logs[j];
   }
-  check(ok, std::string(k.isa) + " softmax, logSoftmax " + kDTypeNames[d]);
-  check(special, std::string(k.isa) + " softmax, logSoftmax of special values " + kDTypeNames[d]);
+  check(ok, std::string(k.isa) + " softmax, logSoftmax " + kDTypeInfo[d].name);
+  check(special, std::string(k.isa) + " softmax, logSoftmax of special values " + kDTypeInfo[d].name);
 }
 
 template <class T>
@@ -1001,7 +977,7 @@ void test_transpose(const Kernels& k, TransposeFn f) {
 
 template <class T>
 void test_random(const Kernels& k, DType d) {
-  const std::string what = std::string(k.isa) + " random " + kDTypeNames[d];
+  const std::string what = std::string(k.isa) + " random " + kDTypeInfo[d].name;
   for (RandomFn f : {k.random_uniform[d], k.random_normal[d]}) {
     if (!f) continue;
     const size_t n = 100000;
@@ -1065,7 +1041,7 @@ void test_int_gemm(const Kernels& k) {
 template <class T>
 void test_scan(const Kernels& k, DType d) {
   using U = std::conditional_t<std::is_integral_v<T>, uint32_t, T>;  // wraps
-  const std::string what = std::string(k.isa) + " cumsum " + kDTypeNames[d];
+  const std::string what = std::string(k.isa) + " cumsum " + kDTypeInfo[d].name;
   bool ok = true;
   for (size_t rows : {1, 2, 3, 5, 9, 64}) {
     for (size_t n : {1, 2, 3, 7, 8, 9, 17, 33, 130}) {
@@ -1106,7 +1082,7 @@ template <class T>
 void test_factors(const Kernels& k, DType d) {
   const double epsilon = sizeof(T) == 4 ? 6e-8 : 1.2e-16;
   for (size_t n : {1, 2, 3, 7, 16, 31, 63, 64, 65, 100, 128, 129, 200}) {
-    const std::string what = std::string(k.isa) + " " + kDTypeNames[d] + " n = " + std::to_string(n) + " ";
+    const std::string what = std::string(k.isa) + " " + kDTypeInfo[d].name + " n = " + std::to_string(n) + " ";
     Buffer<T> a(n * n), out(n * n);
     std::vector<double> b(n * n);
     for (double& x : b) x = random_in(-1, 1);
@@ -1173,40 +1149,90 @@ void test_factors(const Kernels& k, DType d) {
   }
 }
 
+// Every triangle, each way: the products with the solution give the right-hand side back, to what rounding leaves; the
+// other triangle is not read, what stands beside the columns not written.
+template <class T>
+void test_triangular(const Kernels& k, DType d) {
+  const double epsilon = sizeof(T) == 4 ? 6e-8 : 1.2e-16;
+  const TriangularFns& fns = k.triangular_solve[d];
+  for (size_t n : {1, 2, 3, 16, 63, 64, 65, 130, 200}) {
+    for (size_t columns : {1, 2, 5, 16, 33, 70}) {
+      for (int way = 0; way < 4; ++way) {
+        const bool lower = way & 1, transposed = way & 2;
+        const std::string what = std::string(k.isa) + " " + kDTypeInfo[d].name +
+                                 " triangular n = " + std::to_string(n) + ", columns = " + std::to_string(columns) +
+                                 ", way " + std::to_string(way) + ": ";
+        const size_t stride = columns + 3;
+        Buffer<T> a(n * n), x(n * stride);
+        for (size_t i = 0; i < n; ++i) {
+          for (size_t j = 0; j < n; ++j) {
+            const bool read = lower ? j <= i : j >= i;
+            a[i * n + j] = !read    ? std::numeric_limits<T>::quiet_NaN()
+                           : i == j ? T(random_in(1, 2))
+                                    : T(random_in(-1, 1) / double(n));
+          }
+        }
+        for (size_t i = 0; i < n * stride; ++i) x[i] = T(random_in(-1, 1));
+        std::vector<T> b(x.p, x.p + n * stride);
+        const std::unique_ptr<char, void (*)(void*)> room(
+            static_cast<char*>(std::aligned_alloc(64, (fns.workspace(n, columns) + 63) / 64 * 64)),
+            [](void* p) { std::free(p); });
+        check(fns.run(a.p, lower, transposed, x.p, stride, n, columns, room.get()) == n, what + "solved");
+        double worst = 0;
+        bool kept = true;
+        for (size_t i = 0; i < n; ++i) {
+          for (size_t c = 0; c < columns; ++c) {
+            double sum = -double(b[i * stride + c]);
+            for (size_t j = 0; j < n; ++j) {
+              const size_t row = transposed ? j : i, column = transposed ? i : j;
+              if (lower ? column <= row : column >= row) sum += double(a[row * n + column]) * double(x[j * stride + c]);
+            }
+            worst = std::fmax(worst, std::fabs(sum));
+          }
+          for (size_t c = columns; c < stride; ++c) kept &= same(x[i * stride + c], b[i * stride + c]);
+        }
+        check(worst <= 8 * epsilon * double(n), what + std::to_string(worst / epsilon));
+        check(kept, what + "nothing beside the columns is written");
+        const size_t bad = n / 2;
+        a[bad * n + bad] = 0;
+        std::vector<T> before(x.p, x.p + n * stride);
+        check(fns.run(a.p, lower, transposed, x.p, stride, n, columns, room.get()) == bad, what + "tells of a zero");
+        check(std::memcmp(before.data(), x.p, n * stride * sizeof(T)) == 0, what + "and leaves x as it was");
+      }
+    }
+  }
+}
+
+// What a dtype has by its row.
+template <class T, DType d>
+void test_dtype(const Kernels& k) {
+  for (unsigned op = 0; op < kReductions; ++op) test_reduce<T>(k, Reduction(op), d);
+  test_arg<T>(k, d);
+  if constexpr (has_sums(d)) {
+    test_random<T>(k, d);
+    test_scan<T>(k, d);
+  }
+  if constexpr (is_floating(d)) {
+    test_special<T>(k);
+    test_softmax<T>(k, d);
+    test_factors<T>(k, d);
+    test_triangular<T>(k, d);
+  }
+}
+
 void test(const Kernels& k) {
   std::printf("%s\n", k.isa);
   test_every_loop(k);
   test_exact(k);
   test_accuracy(k);
-  test_special<float>(k);
-  test_special<double>(k);
-  for (unsigned op = 0; op < kReductions; ++op) {
-    test_reduce<float>(k, Reduction(op), kFloat32);
-    test_reduce<double>(k, Reduction(op), kFloat64);
-    test_reduce<int32_t>(k, Reduction(op), kInt32);
-    test_reduce<uint8_t>(k, Reduction(op), kUint8);
-    test_reduce<uint8_t>(k, Reduction(op), kBool);
-  }
-  test_arg<float>(k, kFloat32);
-  test_arg<double>(k, kFloat64);
-  test_arg<int32_t>(k, kInt32);
-  test_arg<uint8_t>(k, kUint8);
-  test_arg<uint8_t>(k, kBool);
-  test_softmax<float>(k, kFloat32);
-  test_softmax<double>(k, kFloat64);
+#define DTYPE(id, name, lane, kind, bytes, sums) test_dtype<lane, k##id>(k);
+#include "../kernels/dtype.def"
+#undef DTYPE
   test_transpose<uint8_t>(k, k.transpose[0]);
   test_transpose<uint32_t>(k, k.transpose[2]);
   test_transpose<uint64_t>(k, k.transpose[3]);
-  test_random<float>(k, kFloat32);
-  test_random<double>(k, kFloat64);
-  test_random<int32_t>(k, kInt32);
   test_philox(k);
   test_int_gemm(k);
-  test_scan<float>(k, kFloat32);
-  test_scan<double>(k, kFloat64);
-  test_scan<int32_t>(k, kInt32);
-  test_factors<float>(k, kFloat32);
-  test_factors<double>(k, kFloat64);
 }
 
 // Benchmark
@@ -1255,7 +1281,7 @@ void bench(const Kernels& k) {
         }
       }
       const double t = seconds([&] { f(a, b, c, out, n); }), one = seconds([&] { f(a, b, c, out, 1); });
-      std::printf(" | %s %6.2f %5.1f", kDTypeNames[d], double(n) / t * 1e-9, one * 1e9);
+      std::printf(" | %s %6.2f %5.1f", kDTypeInfo[d].name, double(n) / t * 1e-9, one * 1e9);
     }
     std::printf("\n");
   }
@@ -1274,14 +1300,14 @@ void bench(const Kernels& k) {
       const ReduceFns& r = k.reduce[op][d];
       if (!r.rows) continue;
       const double s = double(kDTypeSize[d]) * 1e-9;
-      std::printf("    %-8s %s %7.1f %7.1f %7.1f %7.1f\n", kDTypeNames[d], op == kSum ? "sum" : "max",
+      std::printf("    %-8s %s %7.1f %7.1f %7.1f %7.1f\n", kDTypeInfo[d].name, op == kSum ? "sum" : "max",
                   32000 * s / seconds([&] { r.rows(big.data(), out, 32, 1000); }),
                   32000 * s / seconds([&] { r.rows(big.data(), out, 3200, 10); }),
                   16000 * s / seconds([&] { r.columns(big.data(), 2000, out, 8, 2000); }),
                   2000 * s / seconds([&] { r.columns(big.data(), 10, out, 200, 10); }));
     }
     const double s = double(kDTypeSize[d]) * 1e-9;
-    std::printf("    %-8s argmax %.1f %.1f\n", kDTypeNames[d],
+    std::printf("    %-8s argmax %.1f %.1f\n", kDTypeInfo[d].name,
                 32000 * s / seconds([&] { k.argmax[d].rows(big.data(), reinterpret_cast<int32_t*>(out), 32, 1000); }),
                 32000 * s / seconds([&] { k.argmax[d].rows(big.data(), reinterpret_cast<int32_t*>(out), 3200, 10); }));
   }
@@ -1328,12 +1354,11 @@ int main(int argc, char** argv) {
     isas = {only};
   }
   for (const std::string& isa : isas) {
-    state = 0x9E3779B97F4A7C15;
+    restart_random();
     if (bench_only)
       bench(*kernels_for(isa));
     else
       test(*kernels_for(isa));
   }
-  if (!bench_only) std::printf("%d passed, %d failed\n", passed, failed);
-  return failed ? 1 : 0;
+  return bench_only ? 0 : report_checks();
 }

@@ -95,8 +95,8 @@ int32_t any_dim(Bytes& in) {
 }
 
 int32_t any_dtype(Bytes& in) {
-  static const int32_t dtypes[] = {kFloat32, kFloat32, kFloat64, kInt32, kInt32, kUint8, kBool};
-  return dtypes[in.below(7)];
+  if (in.below(2)) return in.below(kDTypes);
+  return in.below(2) ? kFloat32 : kInt32;  // so that values of one dtype meet
 }
 
 // An image [batch, rows, columns, channels].
@@ -139,12 +139,13 @@ int64_t product(const std::vector<int32_t>& dims, size_t from, size_t to) {
 }
 
 static_assert(k_conv2d + kMaxPoolImage == k_maxPoolGrad, "windows have the order of WindowOp");
+bool is_window(int32_t opcode) { return opcode >= k_conv2d && opcode < k_conv2d + kWindowOps; }
 
 // A value of a window over earlier ones; where none fits, the input that it lacks.
 Made any_window(Bytes& in, const std::vector<Made>& before) {
-  const int op = in.below(kWindowOps), count = int(before.size());
-  const bool makes_image = op == kConvImage || op == kDepthwiseImage || op == kMaxPoolImage;
-  const bool makes_filter = op == kConvFilter || op == kDepthwiseFilter, dense = op <= kConvFilter;
+  const WindowOp op = WindowOp(in.below(kWindowOps));
+  const int count = int(before.size());
+  const bool to_image = makes_image(op), to_filter = makes_filter(op), dense = is_dense(op);
   Made v{k_conv2d + op, kFloat32, {}, {}, {}};
   // The value of these dimensions (-1: any; filters have few taps), or -1.
   const auto find = [&](const std::vector<int32_t>& dims, bool filter = false) {
@@ -168,9 +169,9 @@ Made any_window(Bytes& in, const std::vector<Made>& before) {
   const auto unusual = [&](int n) { return in.below(3) == 2 ? in.below(n) : 0; };
   std::vector<int32_t> other = x, taps = {2 + unusual(3) - unusual(2), 2 + unusual(3) - unusual(2)};
   int second = -1;
-  if (!makes_filter && op < kMaxPool) {
-    std::vector<int32_t> filter = {-1, -1, dense && makes_image ? -1 : x[3]};
-    if (dense) filter.push_back(makes_image ? x[3] : -1);
+  if (!to_filter && !is_pool(op)) {
+    std::vector<int32_t> filter = {-1, -1, dense && to_image ? -1 : x[3]};
+    if (dense) filter.push_back(to_image ? x[3] : -1);
     second = find(filter, true);
     if (second < 0) {
       filter[0] = taps[0], filter[1] = taps[1];
@@ -183,7 +184,7 @@ Made any_window(Bytes& in, const std::vector<Made>& before) {
     const int32_t k = taps[d], stride = 1 + unusual(3), dilation = 1 + unusual(3), pad = unusual(3);
     int32_t after = unusual(3);
     const int32_t reach = (k - 1) * dilation + 1, have = x[1 + d];
-    if (makes_image) {
+    if (to_image) {
       int32_t image = (have - 1) * stride + reach - pad - after + in.below(stride);
       if (image < 0) after += image, image = 0;
       other[1 + d] = have == 0 ? 0 : image;
@@ -194,7 +195,7 @@ Made any_window(Bytes& in, const std::vector<Made>& before) {
     v.attributes.insert(v.attributes.end(), {k, stride, dilation, pad, after});
   }
   if (second < 0) {  // another image or result, or keys
-    std::vector<int32_t> wanted = op >= kMaxPool && !makes_image ? x : other;
+    std::vector<int32_t> wanted = is_pool(op) && !to_image ? x : other;
     if (op == kConvFilter) wanted[3] = -1;
     second = find(wanted);
     if (second < 0) {
@@ -205,11 +206,11 @@ Made any_window(Bytes& in, const std::vector<Made>& before) {
   const std::vector<int32_t>& y = before[second].dims;
   v.operands = {first, second};
   v.dims = other;
-  if (makes_filter) {
+  if (to_filter) {
     v.dims = {taps[0], taps[1], x[3]};
     if (dense) v.dims.push_back(y[3]);
   } else if (dense) {
-    v.dims[3] = y[makes_image ? 2 : 3];
+    v.dims[3] = y[to_image ? 2 : 3];
   }
   return v;
 }
@@ -218,10 +219,10 @@ Made any_window(Bytes& in, const std::vector<Made>& before) {
 // it has sizes; flags.
 void any_like(Bytes& in, const std::vector<Made>& before, Made& v) {
   const Form& form = forms()[size_t(v.opcode)];
-  const int count = int(before.size()), first = v.operands[0];
+  const int count = int(before.size());
   const auto is_square = [&](const Made& x) {
     const size_t rank = x.dims.size();
-    return rank > 1 && x.dims[rank - 1] == x.dims[rank - 2] && x.dtype <= kFloat64;
+    return rank > 1 && x.dims[rank - 1] == x.dims[rank - 2] && is_floating(DType(x.dtype));
   };
   if (!form.sizes) {
     for (int tries = 0; tries < count && !is_square(before[v.operands[0]]); ++tries) {
@@ -233,8 +234,23 @@ void any_like(Bytes& in, const std::vector<Made>& before, Made& v) {
       return;
     }
   }
-  for (int i = 1; i < form.arity; ++i) v.operands.push_back(in.below(2) ? first : in.below(count));
-  const Made& x = before[v.operands[0]];
+  // Further operands differ from the first in the last axis at most; the value is shaped like the last.
+  for (int i = 1; i < form.arity; ++i) {
+    const Made& a = before[v.operands[0]];
+    const auto fits = [&](const Made& b) {
+      return b.dtype == a.dtype && b.dims.size() == a.dims.size() && !a.dims.empty() &&
+             std::equal(a.dims.begin(), a.dims.end() - 1, b.dims.begin());
+    };
+    int other = in.below(count);
+    for (int tries = 0; tries < count && !fits(before[other]); ++tries) other = (other + 1) % count;
+    if (!fits(before[other]) || in.below(4) == 3) {  // one that is lacking
+      v = {kInput, a.dtype, a.dims, {}, {}};
+      if (!v.dims.empty()) v.dims.back() = any_dim(in);
+      return;
+    }
+    v.operands.push_back(other);
+  }
+  const Made& x = before[v.operands.back()];
   v.dtype = x.dtype;
   v.dims = x.dims;
   const size_t rank = x.dims.size(), axis = rank > 0 ? size_t(in.below(int(rank))) : 0;
@@ -303,7 +319,7 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
     case k_randomUniform:
     case k_randomNormal:
       v.operands.clear();
-      v.dtype = v.opcode == kInput ? any_dtype(in) : in.below(v.opcode == k_randomUniform ? 3 : 2);
+      v.dtype = v.opcode == kInput ? any_dtype(in) : in.below(kDTypes);
       v.dims = any_shape(in);
       break;
     case kLiteral:
@@ -418,7 +434,7 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       v.attributes = {1 + in.below(16) / 15};
       break;
     default:
-      if (is_reduction(v.opcode) || (v.opcode >= k_conv2d && v.opcode <= k_maxPoolGrad)) return any_window(in, before);
+      if (is_reduction(v.opcode) || is_window(v.opcode)) return any_window(in, before);
       any_like(in, before, v);
   }
   return v;
@@ -515,35 +531,24 @@ struct Buffer {
 };
 
 void put(DType dtype, double number, char* to) {
-  const float f = float(number);
-  const int32_t i = dtype == kInt32 ? int32_t(number) : 0;
   switch (dtype) {
-    case kFloat32:
-      std::memcpy(to, &f, 4);
-      break;
-    case kFloat64:
-      std::memcpy(to, &number, 8);
-      break;
-    case kInt32:
-      std::memcpy(to, &i, 4);
-      break;
+#define DTYPE(id, name, lane, kind, bytes, sums) \
+  case k##id: {                                  \
+    const lane x = lane(number);                 \
+    std::memcpy(to, &x, sizeof(x));              \
+    return;                                      \
+  }
+#include "../kernels/dtype.def"
+#undef DTYPE
     default:
-      *to = char(uint8_t(number));
+      GRADTAPE_UNREACHABLE();
   }
 }
 
 double any_number(DType dtype, Numbers& numbers) {
-  switch (dtype) {
-    case kFloat32:
-    case kFloat64:
-      return numbers.floating();
-    case kInt32:
-      return numbers.integer();
-    case kUint8:
-      return double(numbers.bits() >> 9 & 255);
-    default:
-      return double(numbers.bits() >> 9 & 1);
-  }
+  if (is_floating(dtype)) return numbers.floating();
+  if (is_boolean(dtype)) return double(numbers.bits() >> 9 & 1);
+  return has_sums(dtype) ? double(numbers.integer()) : double(numbers.bits() >> 9 & 255);
 }
 
 bool within(const Limits& limits, const Program& program) {
@@ -555,7 +560,7 @@ bool within(const Limits& limits, const Program& program) {
     const Operands x(v, program.values.data());
     if (is_reduction(v.opcode)) work += double(x[0].size);
     if (is_step(v.opcode)) work += step_kind(v.opcode).work(v, x) * kMultiplications;
-    if (v.opcode >= k_conv2d && v.opcode <= k_maxPoolGrad) {
+    if (is_window(v.opcode)) {
       // Taps outside of the image cost little, but are walked over.
       if (double(v.attributes[0]) * v.attributes[5] > 1e6) return false;
     }

@@ -66,7 +66,7 @@ bool are_complete() {
   for (int32_t k = kFirstStep; k < kFirstElementwise; ++k) {
     const StepKind& kind = step_kind(k);
     const bool runs = k == k_matmul || (kind.units && kind.run);
-    const bool prepares = !kind.shared_bytes == !kind.prepare;
+    const bool prepares = !kind.prepared_bytes == !kind.prepare;
     const bool shows = kind.results == 1 || (kind.results <= 8 && kind.check_result);
     if (kind.check && kind.work && runs && prepares && shows) continue;
     std::printf("FAILED %s lacks something\n", step_name(k));

@@ -2,7 +2,6 @@
 // Usage: ulp-bench [--only exp,tanh] [--isa avx2] [--step 1] [--part 0/4] [--samples 4000000] [--threads 2] [--json 1].
 // A function takes half a minute to some minutes; a part is one of so many equal ranges of the operands.
 #include <atomic>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <random>
@@ -12,6 +11,7 @@
 
 #include "../kernels/dispatch.h"
 #include "accuracy.h"
+#include "support.h"
 
 namespace {
 
@@ -47,13 +47,6 @@ struct Options {
   bool json = false;
 };
 
-template <class T>
-T from_bits(uint64_t bits) {
-  T x;
-  std::memcpy(&x, &bits, sizeof(T));
-  return x;
-}
-
 void report(const Options& o, const Accuracy& a, const char* dtype, const Worst& w, double bound, uint64_t count,
             double seconds) {
   const bool bad = w.error > bound || w.wrong > 0;
@@ -70,8 +63,6 @@ void report(const Options& o, const Accuracy& a, const char* dtype, const Worst&
   }
   std::fflush(stdout);
 }
-
-double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 double some_double(uint64_t i) {
   switch (i % 8) {

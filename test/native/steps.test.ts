@@ -2,12 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { DType } from '../../lib/base/dtype.js';
+import { type DType, dtypeBytes, dtypes, isFloating } from '../../lib/base/dtype.js';
 import type { Shape } from '../../lib/base/shape.js';
 import { sizeOf } from '../../lib/base/shape.js';
+import { addon, elementwiseKernels, isCheap, isElementwise, opcodeOf, takesNumbers } from '../../lib/engine/addon.js';
 import type { TensorBuffer } from '../../lib/engine/memory.js';
 import { allocate } from '../../lib/engine/memory.js';
-import * as native from '../../lib/engine/native.js';
+import * as program from '../../lib/engine/program.js';
 
 function buffer(dtype: DType, numbers: readonly number[]): TensorBuffer {
   const made = allocate(dtype, numbers.length);
@@ -25,22 +26,16 @@ function runStep(
   more: readonly (readonly [DType, Shape])[] = [],
 ) {
   const x = buffer(dtype, numbers);
-  native.begin();
-  const step = native.write(
-    native.opcodeOf(name),
-    dtype,
-    shape,
-    [native.writeInput(x.address, dtype, shape)],
-    attributes,
-  );
+  program.begin();
+  const step = program.write(opcodeOf(name), dtype, shape, [program.writeInput(x.address, dtype, shape)], attributes);
   const results = more.map(([type, dims], k) => ({
-    index: native.write(native.opcodeOf('result'), type, dims, [step], [k + 1]),
+    index: program.write(opcodeOf('result'), type, dims, [step], [k + 1]),
     buffer: allocate(type, sizeOf(dims)),
   }));
   const out = allocate(dtype, sizeOf(shape));
-  native.writeOutput(step, out.address);
-  for (const result of results) native.writeOutput(result.index, result.buffer.address);
-  const failure = native.run();
+  program.writeOutput(step, out.address);
+  for (const result of results) program.writeOutput(result.index, result.buffer.address);
+  const failure = program.run();
   return { failure, results: [out, ...results.map((result) => result.buffer)].map((b) => Array.from(b.elements)) };
 }
 
@@ -49,14 +44,19 @@ test('the addon tells of every opcode: which takes numbers, is cheap, is element
   const steps = [...list.matchAll(/^STEP\((\w+)\)/gm)].map(([, name]) => name as string);
   expect(steps.length).toBeGreaterThan(20);
   for (const name of steps) {
-    const opcode = native.opcodeOf(name);
-    expect(native.takesNumbers[opcode], name).toBe(name.startsWith('random') ? 1 : 0);
-    expect(native.isCheap[opcode], name).toBe(name === 'transpose' ? 1 : 0);
-    expect(native.isElementwise[opcode], name).toBe(0);
+    const opcode = opcodeOf(name);
+    expect(takesNumbers[opcode], name).toBe(name.startsWith('random') ? 1 : 0);
+    expect(isCheap[opcode], name).toBe(name === 'transpose' ? 1 : 0);
+    expect(isElementwise[opcode], name).toBe(0);
   }
-  for (const { opcode } of native.elementwiseKernels.values()) expect(native.isElementwise[opcode]).toBe(1);
-  expect(native.isCheap[native.opcodeOf('reduceSum')]).toBe(0);
-  expect(() => native.opcodeOf('nothing')).toThrow(/no kernel named nothing/);
+  for (const { opcode } of elementwiseKernels.values()) expect(isElementwise[opcode]).toBe(1);
+  expect(isCheap[opcodeOf('reduceSum')]).toBe(0);
+  expect(() => opcodeOf('nothing')).toThrow(/no kernel named nothing/);
+});
+
+test('the rows of dtypes are the same on both sides', () => {
+  const kind = (dtype: DType) => (isFloating(dtype) ? 'floating' : dtype === 'bool' ? 'boolean' : 'integer');
+  expect(addon.dtypes).toEqual(dtypes.map((name) => ({ name, kind: kind(name), bytes: dtypeBytes[name] })));
 });
 
 test('cumsum: exclusive, reverse, along an axis that is not the last', () => {
@@ -75,9 +75,64 @@ describe('cholesky', () => {
     expect(runStep('cholesky', 'float64', [2, 2, 2], numbers, []).results[0]).toEqual([2, 0, 1, 2, 3, 0, 1, 1]);
   });
 
-  test('fails by the name in failures.def, and tells which matrix and minor', () => {
+  test('fails by the line in failures.def, and tells which matrix and minor', () => {
     const { failure } = runStep('cholesky', 'float64', [3, 2, 2], [4, 0, 2, 5, 1, 0, 2, 1, -1, 0, 0, 1], []);
-    expect(failure).toEqual({ status: 'notPositiveDefinite', value: 1, index: 1, length: 2 });
+    expect(failure).toEqual({
+      status: 'notPositiveDefinite',
+      code: 'ERR_NOT_POSITIVE_DEFINITE',
+      message: 'matrix 1 is not positive definite: its leading minor of order 2 is not positive',
+      value: 1,
+    });
+  });
+});
+
+describe('triangularSolve', () => {
+  /** Solves by the triangle of `a` that attribute 0 tells, transposed if attribute 1 says so. */
+  function solve(a: readonly number[], aShape: Shape, b: readonly number[], bShape: Shape, attributes: number[]) {
+    const [left, right] = [buffer('float64', a), buffer('float64', b)];
+    program.begin();
+    const operands = [
+      program.writeInput(left.address, 'float64', aShape),
+      program.writeInput(right.address, 'float64', bShape),
+    ];
+    const out = allocate('float64', sizeOf(bShape));
+    const index = program.write(opcodeOf('triangularSolve'), 'float64', bShape, operands, attributes);
+    program.writeOutput(index, out.address);
+    const failure = program.run();
+    return { failure, x: Array.from(out.elements) };
+  }
+
+  test.each([
+    ['lower', [1, 0], [2, NaN, 3, 4], [1, 2, 1.25, 1.5]], // 2 x0 = b0; 3 x0 + 4 x1 = b1
+    ['lower, transposed', [1, 1], [2, NaN, 3, 4], [-2, -2.5, 2, 3]],
+    ['upper', [0, 0], [2, 3, NaN, 4], [-2, -2.5, 2, 3]],
+    ['upper, transposed', [0, 1], [2, 3, NaN, 4], [1, 2, 1.25, 1.5]],
+  ] as const)('%s', (_, attributes, a, x) => {
+    expect(solve(a, [2, 2], [2, 4, 8, 12], [2, 2], [...attributes])).toEqual({ failure: null, x });
+  });
+
+  test('of every matrix of a batch, with many columns', () => {
+    const [n, columns] = [3, 700];
+    const a = [1, 0, 0, 2, 4, 0, -1, 1, 2, 2, 0, 0, 0, 1, 0, 3, -2, 4];
+    const x = Array.from({ length: 2 * n * columns }, (_, i) => ((i * 7) % 16) - 8);
+    const b = x.map((_, at) => {
+      const [batch, i, c] = [Math.floor(at / (n * columns)), Math.floor(at / columns) % n, at % columns];
+      let sum = 0;
+      for (let k = 0; k < n; k++)
+        sum += (a[(batch * n + i) * n + k] as number) * (x[(batch * n + k) * columns + c] as number);
+      return sum;
+    });
+    expect(solve(a, [2, n, n], b, [2, n, columns], [1, 0])).toEqual({ failure: null, x });
+  });
+
+  test('fails where the diagonal has a zero', () => {
+    const { failure } = solve([1, 0, 0, 1, 1, 0, 3, 0], [2, 2, 2], [1, 1, 1, 1], [2, 2, 1], [1, 0]);
+    expect(failure).toEqual({
+      status: 'singular',
+      code: 'ERR_SINGULAR',
+      message: 'matrix 1 is not invertible: element 1 of its diagonal is zero',
+      value: 2,
+    });
   });
 });
 
@@ -119,16 +174,16 @@ describe('results beyond the first', () => {
 
 test('a value of equal elements that replaces an input is written after everybody has read that', () => {
   const x = buffer('float32', [1, 2, 3, 4, 5, 6, 7, 8]);
-  const [identity, neg, broadcast] = ['identity', 'neg', 'broadcast'].map(native.opcodeOf) as [number, number, number];
-  native.begin();
-  const input = native.writeInput(x.address, 'float32', [8]);
-  const one = native.write1(identity, 'float32', [], native.writeLiteral(1, 'float32'));
-  const old = native.write1(neg, 'float32', [8], input);
-  const next = native.write1(neg, 'float32', [8], native.write1(broadcast, 'float32', [8], one));
+  const [identity, neg, broadcast] = ['identity', 'neg', 'broadcast'].map(opcodeOf) as [number, number, number];
+  program.begin();
+  const input = program.writeInput(x.address, 'float32', [8]);
+  const one = program.write1(identity, 'float32', [], program.writeLiteral(1, 'float32'));
+  const old = program.write1(neg, 'float32', [8], input);
+  const next = program.write1(neg, 'float32', [8], program.write1(broadcast, 'float32', [8], one));
   const out = allocate('float32', 8);
-  native.writeOutput(old, out.address);
-  native.writeReplacement(next, input);
-  expect(native.run()).toBeNull();
+  program.writeOutput(old, out.address);
+  program.writeReplacement(next, input);
+  expect(program.run()).toBeNull();
   expect(Array.from(out.elements)).toEqual([-1, -2, -3, -4, -5, -6, -7, -8]);
   expect(Array.from(x.elements)).toEqual(new Array(8).fill(-1));
 });

@@ -1,7 +1,8 @@
 // Convolution and pooling: what they refuse, in lib/ and in the addon, and how options may be spelled.
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
-import * as native from '../../lib/engine/native.js';
+import { addressOf, opcodeOf } from '../../lib/engine/addon.js';
+import * as program from '../../lib/engine/program.js';
 
 const list = (t: tf.Tensor | null | undefined): number[] => [...(t as tf.Tensor).dataSync()];
 
@@ -166,12 +167,12 @@ describe('the addon refuses windows that do not fit', () => {
   type Shapes = typeof shapes;
   const run = (words: readonly number[], { x, f, y }: Shapes, dtype: tf.DType = 'float32'): void => {
     const buffer = new Float64Array(2000);
-    const address = native.addressOf(buffer.buffer);
-    native.begin();
-    const operands = [native.writeInput(address, dtype, x), native.writeInput(address, dtype, f)];
-    const result = native.write(native.opcodeOf('conv2d'), dtype, y, operands, words);
-    native.writeOutput(result, address + 8000);
-    native.run();
+    const address = addressOf(buffer.buffer);
+    program.begin();
+    const operands = [program.writeInput(address, dtype, x), program.writeInput(address, dtype, f)];
+    const result = program.write(opcodeOf('conv2d'), dtype, y, operands, words);
+    program.writeOutput(result, address + 8000);
+    program.run();
   };
   const at = (i: number, value: number): number[] => good.map((n, k) => (k === i ? value : n));
   const cases: [string, () => void, RegExp][] = [

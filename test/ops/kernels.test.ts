@@ -1,7 +1,7 @@
 // Elementwise kernels against plain JavaScript, on every ISA that this machine has.
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
-import { elementwiseKernels } from '../../lib/engine/native.js';
+import { elementwiseKernels } from '../../lib/engine/addon.js';
 import { registry } from '../../lib/op/registry.js';
 import { read } from '../support/files.js';
 import { numbers } from '../support/numbers.js';

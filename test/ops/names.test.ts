@@ -1,7 +1,7 @@
 // Ops, kernels, exports and methods name the same things.
 import * as tf from 'gradtape';
 import { expect, it } from 'vitest';
-import { elementwiseKernels } from '../../lib/engine/native.js';
+import { elementwiseKernels } from '../../lib/engine/addon.js';
 import { registry } from '../../lib/op/registry.js';
 import * as ops from '../../lib/ops/index.js';
 import * as methods from '../../lib/ops/methods.js';

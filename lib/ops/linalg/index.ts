@@ -1,2 +1,3 @@
 /** What `tf.linalg` has. */
-export {};
+export * from './factor.js';
+export * from './solve.js';

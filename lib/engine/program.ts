@@ -1,0 +1,221 @@
+/** Programs: writing one into the mailbox (format: native/program/program.h) and running it. Knows no tensor. */
+import type { DType } from '../base/dtype.js';
+import { dtypeCode } from '../base/dtype.js';
+import { type ErrorCode, GradtapeError, ValueError } from '../base/errors.js';
+import type { Shape } from '../base/shape.js';
+import { addon, hasSizes, opcodeOf } from './addon.js';
+import { atRest, expectRest } from './rest.js';
+
+const literalOpcode = opcodeOf('literal');
+const inputOpcode = opcodeOf('input');
+
+// ---- the mailbox: a program under construction ----
+
+let words = new Int32Array(1 << 10);
+let data = new Float64Array(1 << 8);
+let results = new Float64Array(1 << 7);
+const control = new Int32Array(4); // words, status, failed value, whether much lies idle
+let at = 2;
+let dataAt = 0;
+let values = 0;
+let outputList: number[] = []; // pairs: a value, the input that it replaces
+addon.setMailbox(words, data, results, control);
+
+/** The array, longer and with the same contents. */
+function grown<A extends Int32Array | Float64Array>(array: A, needed: number, make: (length: number) => A): A {
+  let length = array.length;
+  while (length < needed) length *= 2;
+  const longer = make(length);
+  longer.set(array);
+  return longer;
+}
+
+function growWords(needed: number): void {
+  words = grown(words, needed, (length) => new Int32Array(length));
+  addon.setMailbox(words, data, results, control);
+}
+
+function pushData(number: number): void {
+  if (dataAt >= data.length) {
+    data = grown(data, dataAt + 1, (length) => new Float64Array(length));
+    addon.setMailbox(words, data, results, control);
+  }
+  data[dataAt++] = number;
+}
+
+/** Starts an empty program. */
+export function begin(): void {
+  at = 2;
+  dataAt = 0;
+  values = 0;
+  outputList = [];
+}
+
+function head(opcode: number, dtype: DType, shape: Shape, arity: number, attributes: number): void {
+  const rank = shape.length;
+  if (at + 4 + rank + arity + attributes > words.length) growWords(at + 4 + rank + arity + attributes);
+  words[at] = opcode;
+  words[at + 1] = (dtypeCode[dtype] as number) | (rank << 8);
+  words[at + 2] = arity;
+  words[at + 3] = attributes;
+  at += 4;
+  for (let i = 0; i < rank; i++) words[at++] = shape[i] as number;
+}
+
+/** Each of these appends one value and returns its index. */
+export function writeLiteral(number: number, dtype: DType): number {
+  head(literalOpcode, dtype, [], 0, 0);
+  pushData(number);
+  return values++;
+}
+
+export function writeInput(address: number, dtype: DType, shape: Shape): number {
+  head(inputOpcode, dtype, shape, 0, 0);
+  pushData(address);
+  return values++;
+}
+
+export function write1(opcode: number, dtype: DType, shape: Shape, x: number): number {
+  head(opcode, dtype, shape, 1, 0);
+  words[at++] = x;
+  return values++;
+}
+
+export function write2(opcode: number, dtype: DType, shape: Shape, x: number, y: number): number {
+  head(opcode, dtype, shape, 2, 0);
+  words[at] = x;
+  words[at + 1] = y;
+  at += 2;
+  return values++;
+}
+
+export function write(
+  opcode: number,
+  dtype: DType,
+  shape: Shape,
+  operands: readonly number[],
+  attributes: readonly number[],
+): number {
+  const start = at;
+  head(opcode, dtype, shape, operands.length, attributes.length);
+  for (let i = 0; i < operands.length; i++) words[at++] = operands[i] as number;
+  let wide = false;
+  for (let i = 0; i < attributes.length; i++) {
+    const attribute = attributes[i] as number;
+    wide ||= attribute !== (attribute | 0);
+    words[at++] = attribute;
+  }
+  if (wide) widen(start, opcode, attributes);
+  return values++;
+}
+
+/** Writes the attributes of the value at `start` again, in two words each. */
+function widen(start: number, opcode: number, attributes: readonly number[]): void {
+  if (!hasSizes[opcode]) {
+    throw new ValueError(
+      `${addon.opcodes[opcode]?.name}: positions, steps and paddings are below 2^31, got ${attributes.join(', ')}`,
+    );
+  }
+  const count = attributes.length;
+  if (at + count > words.length) growWords(at + count);
+  words[start + 3] = 2 * count;
+  at -= count;
+  for (const attribute of attributes) {
+    words[at++] = attribute; // as the language has it: modulo 2^32
+    words[at++] = Math.floor(attribute / 2 ** 32);
+  }
+}
+
+/** A value made of numbers that are data, not structure (random streams). */
+export function writeWithData(opcode: number, dtype: DType, shape: Shape, numbers: readonly number[]): number {
+  head(opcode, dtype, shape, 0, 0);
+  for (const number of numbers) pushData(number);
+  return values++;
+}
+
+/** Asks for a value of several elements, to be written to `address`. Outputs come after all values. */
+export function writeOutput(index: number, address: number): void {
+  outputList.push(index, -1);
+  pushData(address);
+}
+
+/** Asks for the value of an elementwise op, to be written over an input of its size and dtype once that is not needed any more. */
+export function writeReplacement(index: number, input: number): void {
+  outputList.push(index, input);
+}
+
+/** Asks for a value of one element, to be returned as a number. */
+export function writeResult(index: number): void {
+  outputList.push(index, -1);
+}
+
+/** What went wrong while a program ran, by its data. */
+export interface RunFailure {
+  /** Its name in native/steps/failures.def. */
+  readonly status: string;
+  readonly code: ErrorCode;
+  /** Of the failed value's op; it may stand after that op's name. */
+  readonly message: string;
+  /** The index of the failed value in the program; -1 if it is of none. */
+  readonly value: number;
+}
+
+function finish(): void {
+  const { length } = outputList;
+  if (at + length > words.length) growWords(at + length);
+  if (length > results.length) {
+    results = new Float64Array(length);
+    addon.setMailbox(words, data, results, control);
+  }
+  words[0] = values;
+  words[1] = length / 2;
+  for (let i = 0; i < length; i++) words[at++] = outputList[i] as number;
+  control[0] = at;
+}
+
+function failureOf(
+  status: number,
+  value: number,
+  numbers: ArrayLike<number>,
+  error: () => string = addon.lastError,
+): RunFailure | null {
+  if (status === 0) return null;
+  const { name, code, message } = addon.statuses[status] ?? {
+    name: '',
+    code: 'ERR_INTERNAL',
+    message: `unknown status ${status}`,
+  };
+  if (code === 'ERR_INTERNAL') throw new GradtapeError(code, `gradtape: ${message}: ${error()}`);
+  if (name === 'memory' && numbers[1] === 0) {
+    throw new GradtapeError(code, `gradtape: no memory to plan a program of ${values} values; compute less at once`);
+  }
+  return { status: name, code, message: message.replace(/\{([01])\}/g, (_, i) => `${numbers[i]}`), value };
+}
+
+/** Runs the program. The caller holds every buffer whose address it wrote until this returns. */
+export function run(): RunFailure | null {
+  finish();
+  runs++;
+  addon.run();
+  if (control[3] !== 0) expectRest();
+  return control[1] === 0 ? null : failureOf(control[1] as number, control[2] as number, results);
+}
+
+/** The i-th returned number of the last run. */
+export function result(i: number): number {
+  return results[i] as number;
+}
+
+/** Runs the program on another thread; `held` is kept alive meanwhile. */
+export async function runAsync(held: unknown): Promise<{ failure: RunFailure | null; results: readonly number[] }> {
+  finish();
+  runs++;
+  const outcome = addon.runAsync(held);
+  if (!outcome) return { failure: failureOf(control[1] as number, -1, results), results: [] };
+  const { status, failedValue, results: numbers, error } = await outcome;
+  expectRest();
+  return { failure: failureOf(status, failedValue, numbers, () => error), results: numbers };
+}
+
+let runs = 0;
+atRest({ work: () => runs, giveBack: () => addon.rest() });

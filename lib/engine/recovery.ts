@@ -1,0 +1,166 @@
+/** Recovery: after a program failed, what of it is computed all the same, which assigned values are lost, and who is told. It runs nothing. */
+import { GradtapeError, ValueError } from '../base/errors.js';
+import { opcodeOf } from './addon.js';
+import { type Job, none, opcodeIn, viewed } from './job.js';
+import { assignedTo, fail, takeReverted, tell, told, toldOfValue, type Wish } from './pending.js';
+import type { RunFailure } from './program.js';
+import { isKnown, type Tensor } from './tensor.js';
+
+const kGather = opcodeOf('gather');
+const kScatterAdd = opcodeOf('scatterAdd');
+
+/** What one program is to compute: what somebody looks at, and what was assigned. */
+export interface Attempt {
+  readonly roots: readonly Tensor[];
+  readonly wishes: readonly Wish[];
+}
+
+/** Why a program computed nothing: the tensor whose op failed, or an error of which that is not known. */
+export interface Failure {
+  readonly run: RunFailure | null;
+  readonly error: unknown;
+  readonly culprit: Tensor | null;
+  /** The pending tensors of the program, operands first. */
+  readonly computed: readonly Tensor[];
+}
+
+export function unknownFailure(error: unknown): Failure {
+  return { run: null, error, culprit: null, computed: none };
+}
+
+export function failureOf(run: RunFailure, job: Job, indices: readonly number[]): Failure {
+  const at = run.status === 'memory' ? -1 : indices.indexOf(run.value);
+  return { run, error: null, culprit: job.computed[at] ?? null, computed: job.computed };
+}
+
+/**
+ * After a failure: finds out what failed. Assigned values that depend on it have failed, all others are computed; what was looked at and
+ * depends on it throws at the end. Yields what to try next, and is given what came of it.
+ */
+export function* recover(
+  first: Failure,
+  looked: readonly Tensor[],
+  all: readonly Wish[],
+): Generator<Attempt, void, Failure | null> {
+  let failure: Failure | null = first;
+  let roots = looked;
+  let wishes = all;
+  let answer: Told | null = null;
+  takeReverted();
+  while (failure) {
+    const { culprit, computed: nodes } = failure;
+    const bad: ReadonlySet<Tensor> = culprit ? dependentsOf(culprit, nodes) : new Set();
+    const isBad = (t: Tensor): boolean => !isKnown(t) && bad.has(viewed(t));
+    const failed = wishes.filter(({ value }) => isBad(value));
+    const failing = roots.filter(isBad);
+    if (!culprit || failed.length + failing.length === 0) {
+      yield* apart(failure, roots, wishes);
+      break;
+    }
+    const blame = blameOf(culprit);
+    for (const wish of failed) fail(wish, blame);
+    if (failing.length > 0) {
+      answer = toldFor(failure, failing, isBad);
+      tell(blame);
+      roots = none;
+    }
+    wishes = wishes.filter((wish) => !failed.includes(wish));
+    failure = yield { roots, wishes };
+  }
+  if (answer) throw withReverted(answer);
+}
+
+/** The error, with the variables that lost an assignment by what it tells of, and that it does not name yet. */
+function withReverted({ error, names }: Told): unknown {
+  const others = takeReverted().filter((name) => !names.has(name));
+  if (!(error instanceof GradtapeError)) return error;
+  if (others.length > 0) {
+    const was = error.message;
+    error.message += `; ${others.slice(0, 8).join(', ')}${others.length > 8 ? ', ...' : ''} had been assigned what depends on it, and keep their last values`;
+    if (error.stack) error.stack = error.stack.replace(was, () => error.message);
+  }
+  return error;
+}
+
+/** What an op failed by: the indices out of range, which the op of its gradient has too, or else the op itself. */
+function blameOf(culprit: Tensor): Tensor {
+  const opcode = opcodeIn(culprit);
+  return culprit.y && (opcode === kGather || opcode === kScatterAdd) ? viewed(culprit.y) : culprit;
+}
+
+/** Which of the values it was that failed is not known: each is computed by itself, first what is looked at. */
+function* apart(
+  failure: Failure,
+  roots: readonly Tensor[],
+  wishes: readonly Wish[],
+): Generator<Attempt, void, Failure | null> {
+  let fault: Failure | null = wishes.length > 0 ? null : failure;
+  if (roots.length > 0 && !fault) fault = yield { roots, wishes: [] };
+  const reached = fault ? pendingBelow(roots) : null;
+  for (const wish of wishes) {
+    if (reached && !reached.has(wish.value)) continue; // waits on
+    const own: Failure | null = yield { roots: none, wishes: [wish] };
+    if (!own) continue;
+    fail(wish, own.culprit ? blameOf(own.culprit) : null);
+    if (reached) told(wish);
+  }
+  if (!fault) return;
+  if (fault.culprit) tell(blameOf(fault.culprit));
+  const bad = fault.culprit ? dependentsOf(fault.culprit, fault.computed) : null;
+  const isBad = (t: Tensor): boolean =>
+    !isKnown(t) && (bad ? bad.has(viewed(t)) : roots.some((r) => viewed(r) === viewed(t)));
+  throw withReverted(toldFor(fault, roots, isBad));
+}
+
+/** The tensors of a program that depend on one of them. */
+function dependentsOf(culprit: Tensor, nodes: readonly Tensor[]): Set<Tensor> {
+  const bad = new Set([culprit]);
+  for (const t of nodes) {
+    if (isKnown(t)) continue;
+    if ((t.x && bad.has(t.x)) || (t.y && bad.has(t.y)) || t.more?.some((m) => bad.has(m))) bad.add(t);
+  }
+  return bad;
+}
+
+/** Every pending tensor that the roots are made of, themselves included. */
+function pendingBelow(roots: readonly Tensor[]): Set<Tensor> {
+  const met = new Set<Tensor>();
+  const meet = (t: Tensor | null): void => {
+    if (t && !isKnown(t)) met.add(t);
+  };
+  for (const root of roots) meet(root);
+  for (const t of met) {
+    meet(t.x);
+    meet(t.y);
+    if (t.more) for (const m of t.more) meet(m);
+  }
+  return met;
+}
+
+/** An error for whoever looked, and the variables that it names. */
+interface Told {
+  readonly error: unknown;
+  readonly names: ReadonlySet<string>;
+}
+
+/** What whoever looked at the roots is told: the error names the variables by whose assigned values it came. */
+function toldFor(failure: Failure, roots: readonly Tensor[], isBad: (t: Tensor) => boolean): Told {
+  const names = new Set<string>();
+  for (const t of pendingBelow(roots)) {
+    const name = assignedTo(t);
+    if (name === null || !isBad(t)) continue;
+    names.add(name);
+    toldOfValue(t);
+  }
+  const where = names.size > 0 ? ` (in the value assigned to variable ${[...names].join(', ')})` : '';
+  return { error: errorOf(failure, where), names };
+}
+
+function errorOf({ run, error, culprit }: Failure, where: string): unknown {
+  if (!run) {
+    if (where === '' || !(error instanceof GradtapeError)) return error;
+    return new GradtapeError(error.code, `${error.message}${where}`, error);
+  }
+  if (run.value < 0) return new GradtapeError(run.code, `gradtape: ${run.message}${where}`);
+  return new ValueError(`${culprit?.op?.name ?? 'program'}: ${run.message}${where}`, run.code);
+}

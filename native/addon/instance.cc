@@ -1,0 +1,71 @@
+#include "instance.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace gradtape {
+
+void Instance::run_mailbox() noexcept {
+  try {
+    const std::shared_ptr<const Plan>* plan = find_plan();
+    if (!plan) {
+      control[kStatus] = kBadProgram;
+      return;
+    }
+    const Failure failure = run(**plan, data, results, home->executor, home->pool);
+    control[kTooLarge] = home->too_large();
+    if (failure.code == Failure::kNone)
+      control[kStatus] = kOk;
+    else
+      tell(outcome_of([&] { return failure; }));
+  } catch (...) {
+    tell(outcome_of([]() -> Failure { throw; }));
+  }
+}
+
+void Instance::tell(Outcome outcome) noexcept {
+  control[kStatus] = outcome.status;
+  control[kFailedValue] = outcome.failure.value;
+  for (int i = 0; i < 2; ++i) results[i] = double(outcome.failure.numbers[i]);
+  error = std::move(outcome.error);
+  if (outcome.status == kFailedMemory) home->clear();
+}
+
+const std::shared_ptr<const Plan>* Instance::find_plan() {
+  const int32_t n = control[kWordCount];
+  if (n < 0 || size_t(n) > word_capacity) {
+    error = "word count exceeds the mailbox";
+    return nullptr;
+  }
+  const std::shared_ptr<const Plan>* plan = home->plans.find(words, size_t(n), *kernels_, threads_, error);
+  if (plan && (size_t((*plan)->program.data_count) > data_capacity ||
+               size_t((*plan)->program.result_count) > result_capacity)) {
+    error = "program needs a larger mailbox";
+    return nullptr;
+  }
+  return plan;
+}
+
+bool Instance::choose_isa(const std::string& isa) {
+  const Kernels* kernels = kernels_for(isa);
+  if (kernels) kernels_ = kernels;
+  return kernels;
+}
+
+void Instance::want_threads(size_t threads) {
+  std::vector<size_t>& wanted = home->threads;
+  const auto mine = std::find(wanted.begin(), wanted.end(), listed_ ? threads_ : 0);
+  if (mine == wanted.end()) {
+    if (threads == 0) return;
+    wanted.push_back(threads);
+  } else if (threads == 0) {
+    wanted.erase(mine);
+  } else {
+    *mine = threads;
+  }
+  listed_ = threads > 0;
+  threads_ = std::max<size_t>(threads, 1);
+  home->size_pool();
+}
+
+}  // namespace gradtape
