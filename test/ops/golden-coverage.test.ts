@@ -3,7 +3,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { elementwiseKernels } from '../../lib/engine/native.js';
+import { elementwiseKernels } from '../../lib/engine/addon.js';
 import { opCases } from './op-cases.js';
 
 const here = import.meta.dirname;
