@@ -309,3 +309,9 @@ for options in [{}, {"lower": False}, {"adjoint": True}, {"lower": False, "adjoi
         case("linalg.triangularSolve", f"{label} 20x20 20x3", fn, [triangle(20, 20) * np.where(np.eye(20) > 0, 4, 0.25), uniform([20, 3])], args)
     case("linalg.triangularSolve", f"{label} the other triangle is not read", fn,
          [[[2, NAN], [1, 4]] if options.get("lower", True) else [[2, 1], [NAN, 4]], uniform([2, 2])], args)
+
+for options in [{}, {"lower": False}, {"adjoint": True}, {"lower": False, "adjoint": True}]:
+    label = " ".join(f"{key} {str(value).lower()}" for key, value in options.items()) or "plain"
+    for a, b in [([0, 0], [0, 2]), ([2, 2], [2, 0]), ([0, 2, 2], [0, 2, 1])]:
+        case("linalg.triangularSolve", f"{label} empty {show(a)} {show(b)}", lambda m, x, o=options: tf.linalg.triangular_solve(m, x, **o),
+             [np.eye(2) if a == [2, 2] else np.zeros(a), np.zeros(b)], ["$0", "$1", *([options] if options else [])])
