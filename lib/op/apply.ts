@@ -53,14 +53,16 @@ export function apply0<A>(op: Op<A>, dtype: DType, shape: Shape, attributes: A):
 export function apply1<A>(op: Op<A>, x: Tensor, dtype: DType, shape: Shape, attributes: A): Tensor {
   const t = pending(op, dtype, shape, x, null, attributes);
   if (isRecording()) record1(op, t, x, attributes);
-  return settledIfAsked(t, op);
+  if (t.depth > flags.depth) evaluateNow(t, op);
+  return t;
 }
 
 /** The result of an op of two operands. */
 export function apply2<A>(op: Op<A>, x: Tensor, y: Tensor, dtype: DType, shape: Shape, attributes: A): Tensor {
   const t = pending(op, dtype, shape, x, y, attributes);
   if (isRecording()) record2(op, t, x, y, attributes);
-  return settledIfAsked(t, op);
+  if (t.depth > flags.depth) evaluateNow(t, op);
+  return t;
 }
 
 /** The result of an op of any number of operands, of which one is given at least. */

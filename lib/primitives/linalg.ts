@@ -7,7 +7,7 @@ import { add, mul, neg } from './arithmetic.js';
 import { greaterEqual, lessEqual } from './compare.js';
 import { iota } from './iota.js';
 import { product } from './matmul.js';
-import { raised, reshapeTo, same, spread, transposeBy } from './movement.js';
+import { connect, raised, reshapeTo, same, spread, transposeBy } from './movement.js';
 import { select } from './select.js';
 
 /** The matrices with rows for columns. */
@@ -84,5 +84,5 @@ const solveOp = new Op<Triangle>('linalg.triangularSolve', {
 
 /** x with op(a) x = b for the triangle of a; a [.., n, n] and b [.., n, m] of the same leading axes. */
 export function solve(a: Tensor, b: Tensor, triangle: Triangle): Tensor {
-  return b.size === 0 ? same(b) : apply2(solveOp, a, b, b.dtype, b.shape, triangle);
+  return b.size === 0 ? connect(same(b), a) : apply2(solveOp, a, b, b.dtype, b.shape, triangle);
 }
