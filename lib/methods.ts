@@ -6,7 +6,7 @@ import { isVariable, notAVariable, type TensorLike, Variable } from './op/variab
 import * as ops from './ops/methods.js';
 import * as nn from './ops/nn/methods.js';
 import { add, sub } from './primitives/arithmetic.js';
-import { below } from './record/stack.js';
+import { unheard } from './record/stack.js';
 
 /** A signature without its first argument. Where a pattern finds no overload of a function, it is of `unknown`. */
 type Rest<A extends unknown[], R> = unknown[] extends A ? unknown : (...rest: A) => R;
@@ -87,7 +87,7 @@ function assignBy(name: string, combine: typeof add): (this: Variable, x: Tensor
     const change = this.checked(name, x);
     return this.replace(
       name,
-      below(null, () => combine(this.peek(), change)),
+      unheard(() => combine(this.peek(), change)),
     );
   };
 }

@@ -12,7 +12,7 @@ import { evaluateTensors } from '../engine/evaluate.js';
 import { linkResults } from '../engine/job.js';
 import { Computation, isKnown, made, Tensor } from '../engine/tensor.js';
 import type { RecordedOp } from '../record/entry.js';
-import { below, isRecording, record1, record2, recordMany } from '../record/stack.js';
+import { isRecording, record1, record2, recordMany, unheard } from '../record/stack.js';
 import { Op } from './op.js';
 
 function pending<A>(op: Op<A>, dtype: DType, shape: Shape, x: Tensor | null, y: Tensor | null, attributes: A): Tensor {
@@ -91,7 +91,7 @@ export function applied2<A>(op: Op<A>, t: Tensor, x: Tensor, y: Tensor, attribut
 /** The result of an op that other ops compute, which nobody hears: its own rule replaces theirs. */
 export function applyComposed<A>(op: Op<A>, operands: readonly Tensor[], attributes: A, forward: () => Tensor): Tensor {
   if (!isRecording()) return forward();
-  const t = below(null, forward);
+  const t = unheard(forward);
   tell(op, t, operands, attributes);
   return t;
 }

@@ -87,9 +87,22 @@ function listening(): readonly Recorder[] {
   return bound ? [...bound, ...active] : active;
 }
 
+// How many functions run that nobody hears.
+let unheards = 0;
+
 /** Whether anybody may hear what happens now. */
 export function isRecording(): boolean {
-  return active.length > 0 || asyncRecordings > 0;
+  return unheards === 0 && (active.length > 0 || asyncRecordings > 0);
+}
+
+/** Runs fn, which enters no recorder, unheard by all: what `below(null, fn)` does, at the cost of a counter. For the library's own code. */
+export function unheard<T>(fn: () => T): T {
+  unheards++;
+  try {
+    return fn();
+  } finally {
+    unheards--;
+  }
 }
 
 function putOnStack(r: Recorder): void {
@@ -243,7 +256,7 @@ export function recordMany(
   operands: readonly Tensor[],
   attributes: unknown,
 ): void {
-  if (outs.length === 0) return;
+  if (outs.length === 0 || unheards > 0) return;
   for (const r of listening()) r.noteMany(op, outs, operands, attributes);
 }
 
@@ -254,7 +267,7 @@ export function recordInstead(
   operands: readonly Tensor[],
   under: readonly Tensor[],
 ): void {
-  if (outs.length === 0) return;
+  if (outs.length === 0 || unheards > 0) return;
   for (const r of listening()) r.noteInstead(op, outs, operands, under);
 }
 
