@@ -65,7 +65,9 @@ function readElf(b) {
   return {
     format: 'ELF',
     arch: { 62: 'x64', 183: 'arm64' }[b.u16(18)],
-    exports: symbols.filter(({ defined, visibility }) => defined && visibility !== 1 && visibility !== 2).map((s) => s.name),
+    exports: symbols
+      .filter(({ defined, visibility }) => defined && visibility !== 1 && visibility !== 2)
+      .map((s) => s.name),
     imports: symbols.filter(({ defined }) => !defined).map(({ name }) => ({ name })),
     libraries: tagged(1),
     versions,
@@ -75,7 +77,7 @@ function readElf(b) {
 
 function readMachO(b) {
   const found = { format: 'Mach-O', exports: [], imports: [], libraries: [], versions: [], searches: [] };
-  found.arch = { 0x01000007: 'x64', 0x0100000c: 'arm64' }[b.u32(4)];
+  found.arch = { 16777223: 'x64', 16777228: 'arm64' }[b.u32(4)];
   // The names that can be found from outside are a trie, whose edges are texts.
   const exportsBelow = (start, node, prefix) => {
     let [size, next] = b.uleb(start + node);
@@ -128,7 +130,7 @@ function readPe(b) {
     return address - section.address + section.offset;
   };
   const directory = (i) => b.u32(optional + 112 + i * 8);
-  const found = { format: 'PE', arch: { 0x8664: 'x64', 0xaa64: 'arm64' }[b.u16(coff)], versions: [], searches: [] };
+  const found = { format: 'PE', arch: { 34404: 'x64', 43620: 'arm64' }[b.u16(coff)], versions: [], searches: [] };
   found.exports = [];
   if (directory(0) !== 0) {
     const table = place(directory(0));
@@ -175,6 +177,11 @@ const compareVersions = (a, b) => {
   return x[0] - y[0] || (x[1] ?? 0) - (y[1] ?? 0);
 };
 
+const kShownNames = 5;
+const some = (names) =>
+  names.slice(0, kShownNames).join(', ') +
+  (names.length > kShownNames ? ` and ${names.length - kShownNames} more` : '');
+
 /** The newest glibc whose symbols a binary asks for. */
 export function glibcOf({ versions }) {
   const found = versions.filter((version) => version.startsWith('GLIBC_')).map((version) => version.slice(6));
@@ -188,11 +195,11 @@ export function binaryFaults(binary, { platform, arch, libc }) {
   if (format !== FORMATS[platform] || binary.arch !== arch) faults.push(`it is ${format} for ${binary.arch}`);
   if (size > BUDGET[arch]) faults.push(`it has ${(size / MB).toFixed(2)} MB, more than ${BUDGET[arch] / MB}`);
   const lost = NODE_LOOKS_FOR.filter((name) => !exports.includes(name));
-  if (lost.length > 0) faults.push(`it does not show ${lost.join(', ')}, which Node looks for`);
+  if (lost.length > 0) faults.push(`it does not show ${some(lost)}, which Node looks for`);
   const shown = exports.filter((name) => !NODE_LOOKS_FOR.includes(name));
-  if (shown.length > 0) faults.push(`it shows ${shown.join(', ')}`);
+  if (shown.length > 0) faults.push(`it shows ${some(shown)}`);
   const unknown = libraries.filter((name) => !LIBRARIES[libc ?? platform].test(name));
-  if (unknown.length > 0) faults.push(`it needs ${unknown.join(', ')}`);
+  if (unknown.length > 0) faults.push(`it needs ${some(unknown)}`);
   if (searches.length > 0) faults.push(`it looks for libraries in ${searches.join(', ')}`);
 
   // Node's functions of the version that we ask for, of nobody or of node.exe; of the system's only where that is said.
@@ -200,18 +207,18 @@ export function binaryFaults(binary, { platform, arch, libc }) {
   const napi = new Set([...symbols.v8.js_native_api_symbols, ...symbols.v8.node_api_symbols]);
   const isNapi = ({ name }) => /^(napi|node_api)_/.test(name);
   const newer = imports.filter((symbol) => isNapi(symbol) && !napi.has(symbol.name));
-  if (newer.length > 0) faults.push(`it calls ${newer.map((s) => s.name).join(', ')}, newer than Node-API 8`);
+  if (newer.length > 0) faults.push(`it calls ${some(newer.map((s) => s.name))}, newer than Node-API 8`);
   const stray = imports.filter((symbol) => {
     if (platform === 'darwin') return symbol.anywhere !== isNapi(symbol);
     return platform === 'win32' && (symbol.from.toLowerCase() === 'node.exe') !== isNapi(symbol);
   });
-  if (stray.length > 0) faults.push(`it binds ${stray.map((s) => `${s.name} of ${s.from ?? 'whoever has it'}`).join(', ')}`);
+  if (stray.length > 0) faults.push(`it binds ${some(stray.map((s) => `${s.name} of ${s.from ?? 'whoever has it'}`))}`);
 
   const glibc = glibcOf(binary);
   if (libc === 'glibc' && !glibc) faults.push('it asks for no version of glibc');
   if (libc === 'glibc' && glibc && compareVersions(glibc, GLIBC) > 0) faults.push(`it needs glibc ${glibc}`);
   const others = versions.filter((version) => libc !== 'glibc' || !version.startsWith('GLIBC_'));
-  if (others.length > 0) faults.push(`it needs ${others.join(', ')}`);
+  if (others.length > 0) faults.push(`it needs ${some(others)}`);
   if (platform === 'darwin') {
     if (binary.system !== MACOS) faults.push(`it needs macOS ${binary.system}, not ${MACOS}`);
     if (arch === 'arm64' && !binary.signed) faults.push('it is not signed, and Apple silicon runs nothing unsigned');

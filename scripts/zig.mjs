@@ -1,41 +1,18 @@
-// Zig, which compiles for all targets from one machine: the pinned version from PyPI, in a virtual environment of its own
-// in build/zig, made once. Its cache lies beside it and goes by contents: sources, headers, flags and Zig itself.
+// Zig, which compiles for all targets from one machine: a pinned version from PyPI. Its cache, build/zig, goes by contents:
+// sources, headers, flags and Zig itself; so an object of another state of the sources is never taken.
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { findProgram, output, root, run, StepError, say, stampIs, writeStamp } from './common.mjs';
+import { root, StepError } from './common.mjs';
+import { installed } from './pypi.mjs';
 
-export const ZIG_VERSION = '0.17.1';
-
-const folder = join('build', 'zig');
-const venv = join(root, folder, 'venv');
-const windows = process.platform === 'win32';
-
-/** A virtual environment with these packages of PyPI; null where there is no Python. */
-function python() {
-  return findProgram('python3', 'python');
-}
+const ZIG_VERSION = '0.17.1';
 
 /** The path of the Zig program, which is installed if it is missing. */
 export function zig() {
-  const stamp = join(folder, '.stamp');
-  const inVenv = join(venv, windows ? 'Scripts' : 'bin', windows ? 'python.exe' : 'python');
-  if (!stampIs(stamp, ZIG_VERSION) || !existsSync(inVenv)) {
-    const found = python();
-    if (!found) throw new StepError('python3 is not on the PATH: Zig, the compiler of the prebuilt binaries, comes from PyPI');
-    say(`installing ziglang ${ZIG_VERSION} from PyPI into ${folder} (once, 95 MB to load) ...`);
-    rmSync(venv, { recursive: true, force: true });
-    mkdirSync(join(root, folder), { recursive: true });
-    run(found, ['-m', 'venv', venv]); // Debian has it in a package of its own, and says so
-    run(inVenv, ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--no-deps', `ziglang==${ZIG_VERSION}`]);
-    writeStamp(stamp, ZIG_VERSION);
-  }
-  const where = output(inVenv, ['-c', 'import ziglang; print(ziglang.__path__[0])']);
-  if (where === null) throw new StepError(`${folder} is broken: remove it and try again`);
-  return join(where.trim(), windows ? 'zig.exe' : 'zig');
+  return join(installed('ziglang', ZIG_VERSION), process.platform === 'win32' ? 'zig.exe' : 'zig');
 }
 
-const cache = join(root, folder, 'cache');
+const cache = join(root, 'build', 'zig');
 
 /** Runs Zig in the project's folder, so that no path of this machine gets into what it makes. Resolves to seconds. */
 export function runZig(program, args) {
