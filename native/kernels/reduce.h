@@ -88,7 +88,10 @@ GRADTAPE_INLINE void each_column(const T* p, size_t n, F f) {
     for (size_t r = 0; r < L; ++r) v[r] = load(p + r * n + from);
     transpose<T>(v);
     if (j + L > n) {
-      for (; j < n; ++j) f(j, v[j - from]);
+      alignas(kVectorBytes) T turned[L * L];  // not v, which stays in registers
+#pragma GCC unroll 16
+      for (size_t i = 0; i < L; ++i) store(turned + i * L, v[i]);
+      for (; j < n; ++j) f(j, load(turned + (j - from) * L));
       return;
     }
 #pragma GCC unroll 16

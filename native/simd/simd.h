@@ -106,7 +106,8 @@ GRADTAPE_INLINE __m256i first_lanes(size_t n) {
 }
 #endif
 
-// The first n elements of a vector, n less than its lanes; the other lanes are zero.
+// The first n > 0 elements of a vector; the other lanes are zero. Not for all lanes but by AVX-512, whose masks cost
+// nothing.
 template <class T>
 GRADTAPE_INLINE Vec<T> load_first(const T* p, size_t n) {
 #if defined(__AVX512F__)
