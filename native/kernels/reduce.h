@@ -81,22 +81,22 @@ GRADTAPE_INLINE bool side_by_side(size_t rows_left, size_t n) {
 template <class T, class F>
 GRADTAPE_INLINE void each_column(const T* p, size_t n, F f) {
   constexpr size_t L = kLanes<T>;
-  for (size_t j = 0; j < n;) {
-    const size_t from = j + L <= n ? j : n < L ? 0 : n - L;
+  size_t j = 0;
+  for (; j + L <= n; j += L) {
+    Vec<T> v[L];
+#pragma GCC unroll 16
+    for (size_t r = 0; r < L; ++r) v[r] = load(p + r * n + j);
+    transpose<T>(v);
+#pragma GCC unroll 16
+    for (size_t i = 0; i < L; ++i) f(j + i, v[i]);
+  }
+  if (j < n) {
+    const size_t from = n < L ? 0 : n - L;
     Vec<T> v[L];
 #pragma GCC unroll 16
     for (size_t r = 0; r < L; ++r) v[r] = load(p + r * n + from);
     transpose<T>(v);
-    if (j + L > n) {
-      alignas(kVectorBytes) T turned[L * L];  // not v, which stays in registers
-#pragma GCC unroll 16
-      for (size_t i = 0; i < L; ++i) store(turned + i * L, v[i]);
-      for (; j < n; ++j) f(j, load(turned + (j - from) * L));
-      return;
-    }
-#pragma GCC unroll 16
-    for (size_t i = 0; i < L; ++i) f(j + i, v[i]);
-    j += L;
+    for (; j < n; ++j) f(j, v[j - from]);
   }
 }
 
