@@ -1,5 +1,4 @@
 /** The shared stream of random numbers: where it is, and drawing again what was drawn. Knows no tensor. */
-import { randomBytes } from 'node:crypto';
 
 /** A place in a stream: the seed's two words, and how many numbers were drawn so far. */
 export interface Stream {
@@ -8,10 +7,16 @@ export interface Stream {
   offset: number;
 }
 
-const entropy = randomBytes(8);
-let shared: Stream = { low: entropy.readUInt32LE(0), high: entropy.readUInt32LE(4), offset: 0 };
+let shared: Stream | undefined;
+
+// Not at load: the first random bytes cost a process 4 ms.
+function unseeded(): Stream {
+  const [low, high] = crypto.getRandomValues(new Uint32Array(2)) as unknown as [number, number];
+  return { low, high, offset: 0 };
+}
 
 export function sharedStream(): Stream {
+  shared ??= unseeded();
   return shared;
 }
 
