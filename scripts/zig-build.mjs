@@ -105,7 +105,7 @@ async function build(program, target, folder) {
   const objects = objectsOf(target).map((object) => ({ ...object, path: pathInRoot(join(folder, object.name)) }));
   await inParallel(
     objects.map(({ name, args, source, path, unit }) => async () => {
-      const seconds = await runZig(program, ['c++', ...args, '-c', source, '-o', path]);
+      const seconds = await runZig(program, ['c++', ...args, '-c', source, '-o', path], `${target.name}: ${source}`);
       if (unit) say(`${target.name}: ${name} ${seconds.toFixed(1)} s`);
     }),
     cores,
@@ -114,7 +114,8 @@ async function build(program, target, folder) {
   if (target.platform === 'win32') {
     const library = pathInRoot(join(folder, 'node_api.lib'));
     const machine = target.arch === 'x64' ? 'i386:x86-64' : 'arm64';
-    await runZig(program, ['dlltool', '-m', machine, '-D', 'node.exe', '-d', pathInRoot(definitions), '-l', library]);
+    const args = ['dlltool', '-m', machine, '-D', 'node.exe', '-d', pathInRoot(definitions), '-l', library];
+    await runZig(program, args, `${target.name}: the names of node.exe`);
     inputs.push(library);
   }
   const file = pathInRoot(join(release, 'gradtape.node'));
@@ -130,7 +131,7 @@ async function build(program, target, folder) {
     '-o',
     file,
   ];
-  const seconds = await runZig(program, link);
+  const seconds = await runZig(program, link, `${target.name}: linking`);
   say(`${target.name}: linked in ${seconds.toFixed(1)} s`);
 }
 
