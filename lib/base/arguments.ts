@@ -11,11 +11,11 @@ export interface Kind<T> {
   /** The code of the error, where it is not that of the argument's place. */
   readonly code?: ErrorCode;
   /** TensorFlow's words for the error, where it has some. */
-  readonly words?: string;
+  readonly preface?: string;
 }
 
-function kind<T>(expected: string, takes: (value: unknown) => boolean): Kind<T> {
-  return { expected, read: (value) => (takes(value) ? (value as T) : refused) };
+function kind<T>(expected: string, accepts: (value: unknown) => boolean): Kind<T> {
+  return { expected, read: (value) => (accepts(value) ? (value as T) : refused) };
 }
 
 export const boolean: Kind<boolean> = kind('true or false', (value) => typeof value === 'boolean');
@@ -69,8 +69,8 @@ export function either<A, B>(a: Kind<A>, b: Kind<B>): Kind<A | B> {
 
 /** The value, if it is of the kind; else an error that names the function and the argument. */
 export function argument<T>(fn: string, name: string, of: Kind<T>, value: unknown, code: ErrorCode = 'ERR_VALUE'): T {
-  const taken = of.read(value);
-  if (taken !== refused) return taken;
+  const accepted = of.read(value);
+  if (accepted !== refused) return accepted;
   throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(value)}`, code);
 }
 
@@ -97,7 +97,7 @@ export function listOf(value: unknown): unknown[] | null {
 }
 
 function wrongKind(of: Kind<unknown>, fn: string, what: string, code: ErrorCode): GradtapeError {
-  const message = `${fn}: ${of.words ? `${of.words}: ` : ''}${what}`;
+  const message = `${fn}: ${of.preface ? `${of.preface}: ` : ''}${what}`;
   if (of.code === 'ERR_DTYPE') return new DTypeError(message);
   if (of.code === 'ERR_AXIS') return new ShapeError(message, of.code);
   return new ValueError(message, of.code ?? code);
@@ -120,14 +120,14 @@ export function options<S extends Spec>(fn: string, spec: S, given: unknown): Re
 
 function readOptions<S extends Spec>(fn: string, spec: S, given: unknown): Read<S> {
   if (!isPlainObject(given)) throw noOptions(fn, spec, given);
-  const taken: Record<string, unknown> = {};
+  const result: Record<string, unknown> = {};
   for (const [name, value] of entriesOf(fn, given)) {
     const of = Object.hasOwn(spec, name) ? (spec[name] as Kind<unknown>) : undefined;
     if (!of) throw unknownOption(fn, Object.keys(spec), name);
     if (value === undefined) continue;
-    taken[name] = argument(fn, name, of, value, 'ERR_OPTION');
+    result[name] = argument(fn, name, of, value, 'ERR_OPTION');
   }
-  return taken as Read<S>;
+  return result as Read<S>;
 }
 
 /**
@@ -143,18 +143,18 @@ export function positional<S extends Spec>(
 ): Read<S> {
   if (given.every((value) => value === undefined)) return none as Read<S>;
   const at = given.findIndex((value) => value === null || isPlainObject(value));
-  const place = at < 0 ? names.length : at;
-  const extra = given.slice(place + 1).find((value) => value !== undefined);
+  const optionsAt = at < 0 ? names.length : at;
+  const extra = given.slice(optionsAt + 1).find((value) => value !== undefined);
   if (extra !== undefined) {
     throw new ValueError(`${fn}: takes nothing behind its options, got ${show(extra)}`, 'ERR_OPTION');
   }
-  const taken: Record<string, unknown> = { ...options(fn, spec, given[place]) };
-  for (const [i, name] of names.slice(0, place).entries()) {
+  const result: Record<string, unknown> = { ...options(fn, spec, given[optionsAt]) };
+  for (const [i, name] of names.slice(0, optionsAt).entries()) {
     if (given[i] === undefined) continue;
-    if (taken[name] !== undefined) throw new ValueError(`${fn}: ${name} is given twice`, 'ERR_OPTION');
-    taken[name] = argument(fn, name, spec[name] as Kind<unknown>, given[i], 'ERR_OPTION');
+    if (result[name] !== undefined) throw new ValueError(`${fn}: ${name} is given twice`, 'ERR_OPTION');
+    result[name] = argument(fn, name, spec[name] as Kind<unknown>, given[i], 'ERR_OPTION');
   }
-  return taken as Read<S>;
+  return result as Read<S>;
 }
 
 /** Own enumerable properties; a proxy or getter that throws is an argument that cannot be read. */

@@ -114,20 +114,20 @@ export function checkDType(op: string, dtype: unknown): DType {
 }
 
 /** The kind of a dtype, for options. */
-export const dtypeKind: Kind<DType> = {
+export const dtypeArgument: Kind<DType> = {
   expected: `one of ${dtypes.join(', ')}`,
   code: 'ERR_DTYPE',
   read: (value) => (typeof value === 'string' && Object.hasOwn(dtypeCode, value) ? (value as DType) : refused),
 };
 
-const kindGetter = Reflect.getOwnPropertyDescriptor(
+const classNameGetter = Reflect.getOwnPropertyDescriptor(
   Object.getPrototypeOf(Uint8Array.prototype),
   Symbol.toStringTag,
 )?.get;
 
 /** The name of the typed array's class, whatever realm it is of (`instanceof` knows its own only); undefined for a DataView. */
-export function arrayKind(array: ArrayBufferView): string | undefined {
-  return kindGetter?.call(array);
+export function arrayClassName(array: ArrayBufferView): string | undefined {
+  return classNameGetter?.call(array);
 }
 
 /** A typed array of `length` elements over a buffer. */

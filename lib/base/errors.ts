@@ -65,12 +65,12 @@ export class ValueError extends GradtapeError {
   }
 }
 
-const said = new Set<string>();
+const warned = new Set<string>();
 
 /** Emits a process warning the first time that `code` comes up. */
 export function warnOnce(code: string, message: string): void {
-  if (said.has(code)) return;
-  said.add(code);
+  if (warned.has(code)) return;
+  warned.add(code);
   process.emitWarning(message, { type: 'GradtapeWarning', code });
 }
 

@@ -3,10 +3,10 @@
 import type { DType } from './dtype.js';
 
 // NumPy's defaults, which TensorFlow leaves as they are.
-const PRECISION = 8;
-const LINE_WIDTH = 75;
-const SUMMARY_ABOVE = 1000;
-const EDGE_ITEMS = 3;
+const kPrecision = 8;
+const kLineWidth = 75;
+const kSummaryAbove = 1000;
+const kEdgeItems = 3;
 
 /** Elements in row-major order; a number if all are alike. */
 type Values = ArrayLike<number> | number;
@@ -40,7 +40,7 @@ function at(values: Values, offset: number): number {
 
 /** NumPy's `str(array)`. */
 function formatArray(values: Values, shape: readonly number[], dtype: DType): string {
-  return shape.length === 0 ? formatScalar(at(values, 0), dtype) : elements(values, shape, dtype, ' ', ' ', LINE_WIDTH);
+  return shape.length === 0 ? formatScalar(at(values, 0), dtype) : elements(values, shape, dtype, ' ', ' ', kLineWidth);
 }
 
 /** NumPy's `repr(array)`. */
@@ -48,14 +48,14 @@ function representArray(values: Values, shape: readonly number[], dtype: DType):
   const open = 'array(';
   const indent = ' '.repeat(open.length);
   const size = sizeOf(shape);
-  const text = open + elements(values, shape, dtype, ', ', `${indent} `, LINE_WIDTH - 1);
+  const text = open + elements(values, shape, dtype, ', ', `${indent} `, kLineWidth - 1);
   const extras: string[] = [];
-  if (size > SUMMARY_ABOVE || (size === 0 && shape.length > 1)) extras.push(`shape=${tuple(shape)}`);
+  if (size > kSummaryAbove || (size === 0 && shape.length > 1)) extras.push(`shape=${tuple(shape)}`);
   if (size === 0 || (dtype !== 'float64' && dtype !== 'bool')) extras.push(`dtype=${dtype}`);
   if (extras.length === 0) return `${text})`;
   const extra = `${extras.join(', ')})`;
   const lastLine = text.length - text.lastIndexOf('\n'); // and a comma
-  return `${text},${lastLine + extra.length + 1 > LINE_WIDTH ? `\n${indent}` : ' '}${extra}`;
+  return `${text},${lastLine + extra.length + 1 > kLineWidth ? `\n${indent}` : ' '}${extra}`;
 }
 
 function sizeOf(shape: readonly number[]): number {
@@ -72,7 +72,7 @@ function elements(
 ): string {
   const size = sizeOf(shape);
   if (size === 0) return '[]';
-  const summarise = size > SUMMARY_ABOVE;
+  const summarise = size > kSummaryAbove;
   const cells = formatCells(
     shownOffsets(shape, summarise).map((offset) => at(values, offset)),
     dtype,
@@ -84,11 +84,11 @@ function elements(
 function shownOffsets(shape: readonly number[], summarise: boolean): number[] {
   let offsets = [0];
   for (const dim of shape) {
-    const skipped = summarise && dim > 2 * EDGE_ITEMS;
+    const skipped = summarise && dim > 2 * kEdgeItems;
     const next: number[] = [];
     for (const offset of offsets) {
       for (let i = 0; i < dim; i++) {
-        if (skipped && i === EDGE_ITEMS) i = dim - EDGE_ITEMS;
+        if (skipped && i === kEdgeItems) i = dim - kEdgeItems;
         next.push(offset * dim + i);
       }
     }
@@ -109,22 +109,22 @@ function layOut(
   let next = 0;
   const cell = (): string => cells[next++] ?? '';
 
-  function block(axis: number, indent: string, width: number): string {
+  function bracketed(axis: number, indent: string, width: number): string {
     const dim = shape[axis] ?? 0;
-    const skipped = summarise && dim > 2 * EDGE_ITEMS;
-    const items = skipped ? 2 * EDGE_ITEMS + 1 : dim;
+    const skipped = summarise && dim > 2 * kEdgeItems;
+    const items = skipped ? 2 * kEdgeItems + 1 : dim;
     const axesLeft = shape.length - axis;
     if (axesLeft > 1) {
       const rows: string[] = [];
       for (let i = 0; i < items; i++) {
-        rows.push(skipped && i === EDGE_ITEMS ? '...' : block(axis + 1, `${indent} `, width - 1));
+        rows.push(skipped && i === kEdgeItems ? '...' : bracketed(axis + 1, `${indent} `, width - 1));
       }
       return `[${rows.join(comma + '\n'.repeat(axesLeft - 1) + indent)}]`;
     }
     let done = '';
     let line = indent;
     for (let i = 0; i < items; i++) {
-      const word = skipped && i === EDGE_ITEMS ? '...' : cell();
+      const word = skipped && i === kEdgeItems ? '...' : cell();
       if (line.length + word.length > width - 1 && line.length > indent.length) {
         done += `${line.trimEnd()}\n`;
         line = indent;
@@ -134,7 +134,7 @@ function layOut(
     return `[${(done + line).slice(indent.length)}]`;
   }
 
-  return block(0, firstIndent, lineWidth);
+  return bracketed(0, firstIndent, lineWidth);
 }
 
 function formatScalar(value: number, dtype: DType): string {
@@ -153,13 +153,13 @@ function formatCells(values: readonly number[], dtype: DType): string[] {
   return padStart(values.map(String));
 }
 
-function padStart(words: readonly string[]): string[] {
-  const width = longest(words);
-  return words.map((word) => word.padStart(width));
+function padStart(texts: readonly string[]): string[] {
+  const width = longest(texts);
+  return texts.map((word) => word.padStart(width));
 }
 
-function longest(words: readonly string[]): number {
-  return words.reduce((max, word) => Math.max(max, word.length), 0);
+function longest(texts: readonly string[]): number {
+  return texts.reduce((max, word) => Math.max(max, word.length), 0);
 }
 
 type FloatType = 'float32' | 'float64';
@@ -172,7 +172,7 @@ function formatFloats(values: readonly number[], dtype: FloatType): string[] {
   let left = 0;
   let right = 0;
   if (exponential) {
-    const shortest = finite.map((value) => scientific(value, dtype, PRECISION, 0));
+    const shortest = finite.map((value) => scientific(value, dtype, kPrecision, 0));
     const digits = longest(shortest.map(([mantissa]) => mantissa.slice(mantissa.indexOf('.') + 1)));
     const exponentDigits = longest(shortest.map(([, exponent]) => exponent)) - 1;
     const padded = finite.map((value) => scientific(value, dtype, digits, digits, exponentDigits));
@@ -181,7 +181,7 @@ function formatFloats(values: readonly number[], dtype: FloatType): string[] {
     strings = padded.map(([mantissa, exponent]) => `${mantissa}e${exponent}`);
     strings = strings.map((text) => text.padStart(left + 1 + right));
   } else {
-    const parts = finite.map((value) => positional(value, dtype, PRECISION, false));
+    const parts = finite.map((value) => positional(value, dtype, kPrecision, false));
     left = longest(parts.map(([whole]) => whole));
     right = longest(parts.map(([, fraction]) => fraction));
     strings = parts.map(([whole, fraction]) => `${whole.padStart(left)}.${fraction.padEnd(right)}`);

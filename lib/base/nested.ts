@@ -8,15 +8,15 @@ export { isPlainObject };
 export type Nested<T> = T | readonly Nested<T>[] | { readonly [key: string]: Nested<T> };
 
 /** How deep values may be nested: beyond it they are taken to be cyclic. */
-const deepest = 1000;
+const kMaxNesting = 1000;
 
 /** Calls `leaf` on every leaf, depth first, and builds the same structure of what it returns. Holes of arrays are leaves (undefined). */
 export function mapNested<R>(fn: string, value: unknown, leaf: (value: unknown, path: string) => R): unknown {
   const map = (v: unknown, path: string, depth: number): unknown => {
-    if (depth > deepest) {
+    if (depth > kMaxNesting) {
       throw new GradtapeError(
         'ERR_NESTING',
-        `${fn}: values are nested more than ${deepest} deep; does one contain itself?`,
+        `${fn}: values are nested more than ${kMaxNesting} deep; does one contain itself?`,
       );
     }
     const keys = keysOf(fn, v, path);

@@ -9,24 +9,24 @@ export interface Stream {
 }
 
 const entropy = randomBytes(8);
-let shared: Stream = { low: entropy.readUInt32LE(0), high: entropy.readUInt32LE(4), offset: 0 };
+let current: Stream = { low: entropy.readUInt32LE(0), high: entropy.readUInt32LE(4), offset: 0 };
 
 export function sharedStream(): Stream {
-  return shared;
+  return current;
 }
 
 export function setSharedStream(stream: Stream): void {
-  shared = stream;
+  current = stream;
 }
 
 /** Runs fn with the shared stream at another place; afterwards the stream goes on as if fn had drawn nothing. */
-export function withStreamAt<T>(place: Readonly<Stream>, fn: () => T): T {
-  const present = shared;
-  shared = { ...place };
+export function withStreamAt<T>(position: Readonly<Stream>, fn: () => T): T {
+  const present = current;
+  current = { ...position };
   try {
     return fn();
   } finally {
-    shared = present;
+    current = present;
   }
 }
 

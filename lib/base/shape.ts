@@ -5,9 +5,9 @@ import { type ErrorCode, ShapeError, show, ValueError } from './errors.js';
 export type Shape = readonly number[];
 
 export const scalarShape: Shape = Object.freeze([]);
-const maxRank = 16;
-const maxSize = 2 ** 33;
-const maxDimension = 2 ** 31 - 1;
+const kMaxRank = 16;
+const kMaxSize = 2 ** 33;
+const kMaxLength = 2 ** 31 - 1;
 
 export function sizeOf(shape: Shape): number {
   let size = 1;
@@ -54,21 +54,20 @@ export function checkShape(op: string, shape: unknown, name = 'shape'): Shape {
 
 /** The length of one axis that a user wrote. */
 export function checkLength(op: string, name: string, length: unknown): number {
-  if (typeof length === 'number' && Number.isInteger(length) && length >= 0 && length <= maxDimension)
-    return length + 0;
-  throw new ShapeError(`${op}: ${name} must be a whole number from 0 to ${maxDimension}, got ${showDeep(length)}`);
+  if (typeof length === 'number' && Number.isInteger(length) && length >= 0 && length <= kMaxLength) return length + 0;
+  throw new ShapeError(`${op}: ${name} must be a whole number from 0 to ${kMaxLength}, got ${showDeep(length)}`);
 }
 
 /** Freezes a computed shape; throws if no tensor can be that large. */
 export function guardShape(op: string, shape: number[]): Shape {
-  if (shape.length > maxRank) throw new ShapeError(`${op}: rank ${shape.length} is above the limit of ${maxRank}`);
+  if (shape.length > kMaxRank) throw new ShapeError(`${op}: rank ${shape.length} is above the limit of ${kMaxRank}`);
   let size = 1;
   for (const length of shape) {
     size *= length;
-    if (length > maxDimension)
-      throw new ShapeError(`${op}: length ${length} of ${showShape(shape)} is above ${maxDimension}`);
+    if (length > kMaxLength)
+      throw new ShapeError(`${op}: length ${length} of ${showShape(shape)} is above ${kMaxLength}`);
   }
-  if (size > maxSize) {
+  if (size > kMaxSize) {
     throw new ShapeError(`${op}: shape ${showShape(shape)} has ${size} elements, more than the limit of 2^33`);
   }
   return Object.freeze(shape);

@@ -37,7 +37,7 @@ interface Addon {
   runAsync(held: unknown): Promise<AsyncOutcome> | undefined;
   setMailbox(words: Int32Array, data: Float64Array, results: Float64Array, control: Int32Array): void;
   addressOf(buffer: ArrayBuffer): number;
-  track(owner: object, bytes: number, block: number): void;
+  track(owner: object, bytes: number, chunk: number): void;
   released(): number[] | undefined;
   free(buffer: ArrayBuffer): void;
   memory(): MemoryInfo;
@@ -144,8 +144,8 @@ export function free(buffer: ArrayBuffer): void {
 }
 
 /** Counts so many bytes in `memory()` for as long as the owner lives. `released` tells of the block then; -1 for none. */
-export function track(owner: object, bytes: number, block: number): void {
-  addon.track(owner, bytes, block);
+export function track(owner: object, bytes: number, chunk: number): void {
+  addon.track(owner, bytes, chunk);
 }
 
 /** Blocks whose owners were collected since the last call. */

@@ -40,7 +40,7 @@ function argumentsOfProcess(): string[] {
  * V8's function for it: node --expose-gc's, or else one had by switching that flag on and off again, once for all copies of the library.
  * What the switching makes is a context with the function in it; nothing else of the process sees it.
  */
-function find(): Collect | null {
+function findCollect(): Collect | null {
   if (globalThis.gc) return globalThis.gc as Collect;
   const given = runInNewContext(lookUp) as Collect | null; // the realm of a test runner has none of its own
   if (given || !mayTouchFlags()) return given;
@@ -55,7 +55,7 @@ function find(): Collect | null {
 }
 
 function collector(): Collect | null {
-  if (common['gc'] === undefined) common['gc'] = find();
+  if (common['gc'] === undefined) common['gc'] = findCollect();
   return common['gc'] as Collect | null;
 }
 

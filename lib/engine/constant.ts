@@ -1,6 +1,6 @@
 /** From JavaScript's numbers, booleans, nested arrays and typed arrays to tensors of known elements. */
 import type { DType } from '../base/dtype.js';
-import { arrayKind, newArray, numberAs } from '../base/dtype.js';
+import { arrayClassName, newArray, numberAs } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError } from '../base/errors.js';
 import type { Lengths, Shape } from '../base/shape.js';
 import { guardShape, sameShape, scalarShape, showShape, sizeOf } from '../base/shape.js';
@@ -27,7 +27,7 @@ export type AnyTypedArray =
 
 /** The dtype of a typed array; null for one that needs to be told. */
 export function naturalDType(array: ArrayBufferView): DType | null {
-  switch (arrayKind(array)) {
+  switch (arrayClassName(array)) {
     case 'Float32Array':
       return 'float32';
     case 'Float64Array':
@@ -97,12 +97,12 @@ export function indicesFrom(op: string, value: unknown, name: string): Tensor {
     if (naturalDType(value) === 'int32') return fromTypedArray(op, value, 'int32', undefined);
     const typed = checkView(op, value);
     const shape = guardShape(op, [typed.length]);
-    return place(op, wholeNumbers(op, name, typed), 'int32', shape, undefined);
+    return filledTensor(op, wholeNumbers(op, name, typed), 'int32', shape, undefined);
   }
   if (!isArray(value)) throw notATensor(op, value, name);
   const { numbers, shape, booleans } = readNested(op, value);
   if (booleans > 0) throw boolIndices(op, name);
-  return place(op, wholeNumbers(op, name, numbers), 'int32', shape, undefined);
+  return filledTensor(op, wholeNumbers(op, name, numbers), 'int32', shape, undefined);
 }
 
 /** The numbers as int32; an error for one that is not whole, or not an int32. */
@@ -122,7 +122,13 @@ export function boolIndices(op: string, name: string): DTypeError {
   return new DTypeError(`${op}: ${name} must be int32, got bool; for a mask write booleanMask(x, mask)`);
 }
 
-function place(op: string, values: ArrayLike<number>, dtype: DType, natural: Shape, shape: Shape | undefined): Tensor {
+function filledTensor(
+  op: string,
+  values: ArrayLike<number>,
+  dtype: DType,
+  natural: Shape,
+  shape: Shape | undefined,
+): Tensor {
   const target = shape ?? natural;
   const size = sizeOf(target);
   if (size !== values.length) {
@@ -136,7 +142,7 @@ function place(op: string, values: ArrayLike<number>, dtype: DType, natural: Sha
 
 /** The typed array, if its numbers can be read. */
 function checkView(op: string, array: ArrayBufferView): AnyTypedArray {
-  const kind = arrayKind(array);
+  const kind = arrayClassName(array);
   if (kind === undefined || kind.startsWith('Big')) {
     throw new DTypeError(`${op}: ${show(array)} has no numbers of a dtype; convert it to a Float64Array or Int32Array`);
   }
@@ -166,7 +172,7 @@ function fromTypedArray(
   } else if (dtype !== natural && dtype !== 'float64' && !(dtype === 'float32' && natural === 'float64')) {
     for (const value of typed) numberAs(op, dtype, value);
   }
-  return place(op, typed, dtype, guardShape(op, [typed.length]), shape);
+  return filledTensor(op, typed, dtype, guardShape(op, [typed.length]), shape);
 }
 
 /** A view of a detached buffer, or outside of one that shrank, throws when an element is asked for; an empty one does not. */
@@ -252,5 +258,5 @@ function fromNested(
   }
   const dtype = wanted ?? like ?? (booleans > 0 ? 'bool' : 'float32');
   if (dtype !== 'float64') for (let i = 0; i < size; i++) numbers[i] = numberAs(op, dtype, numbers[i] as number);
-  return place(op, numbers, dtype, natural, shape);
+  return filledTensor(op, numbers, dtype, natural, shape);
 }

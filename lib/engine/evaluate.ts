@@ -1,7 +1,7 @@
 /** Computing values: one program for all that is asked for, run here or on another thread, and tried again in parts if it fails. */
 import { GradtapeError } from '../base/errors.js';
-import { type Job, none, prepare, put } from './job.js';
-import { type Cell, giveBack, settleWishes, takeCompanions, takeOff, takeWaiting, type Wish } from './pending.js';
+import { type Job, noTensors, prepare, settleOutputs } from './job.js';
+import { type Cell, drainLosses, drainWaiting, launch, relist, settleWishes, type Wish } from './pending.js';
 import * as native from './program.js';
 import { type Failure, failureOf, recover, unknownFailure } from './recovery.js';
 import type { Tensor } from './tensor.js';
@@ -21,7 +21,7 @@ function runNow(job: Job): Failure | null {
     held = null;
     if (run) return failureOf(run, job, indicesOf(job));
   }
-  put(job, native.result);
+  settleOutputs(job, native.result);
   return null;
 }
 
@@ -31,7 +31,7 @@ async function runElsewhere(job: Job): Promise<Failure | null> {
   flying++;
   const { failure, results } = await native.runAsync([job, job.held.map((t) => t.buffer)]).finally(() => flying--);
   if (failure) return failureOf(failure, job, indices);
-  put(job, (i) => results[i] as number);
+  settleOutputs(job, (i) => results[i] as number);
   return null;
 }
 
@@ -42,11 +42,11 @@ function indicesOf(job: Job): number[] {
 function compute(
   roots: readonly Tensor[],
   wishes: readonly Wish[],
-  companions: readonly Tensor[],
+  losses: readonly Tensor[],
   inPlace: boolean,
 ): Failure | null {
   try {
-    const job = prepare(roots, wishes, companions, inPlace && flying === 0);
+    const job = prepare(roots, wishes, losses, inPlace && flying === 0);
     const failure = job && runNow(job);
     if (!failure) settleWishes(wishes);
     return failure;
@@ -59,10 +59,10 @@ function compute(
 async function computeElsewhere(
   roots: readonly Tensor[],
   wishes: readonly Wish[],
-  companions: readonly Tensor[],
+  losses: readonly Tensor[],
 ): Promise<Failure | null> {
   try {
-    const job = prepare(roots, wishes, companions, false);
+    const job = prepare(roots, wishes, losses, false);
     const failure = job && (await runElsewhere(job));
     if (!failure) settleWishes(wishes);
     return failure;
@@ -73,41 +73,41 @@ async function computeElsewhere(
 
 /** Computes the given tensors, and every assigned value that waits. */
 export function evaluateTensors(roots: readonly Tensor[]): void {
-  evaluateAll(roots, takeWaiting());
+  evaluateAll(roots, drainWaiting());
 }
 
 /** Computes what the cell was assigned, and whatever else waits; a value that fails tells whoever looks at it. */
 export function evaluateCell(cell: Cell): void {
-  const wishes = takeWaiting();
-  evaluateAll(none, cell.state === 'flying' ? [...wishes, { cell, value: cell.current }] : wishes);
+  const wishes = drainWaiting();
+  evaluateAll(noTensors, cell.state === 'flying' ? [...wishes, { cell, value: cell.current }] : wishes);
 }
 
 function evaluateAll(roots: readonly Tensor[], wishes: readonly Wish[]): void {
-  const failure = compute(roots, wishes, wishes.length > 0 ? takeCompanions() : none, true);
+  const failure = compute(roots, wishes, wishes.length > 0 ? drainLosses() : noTensors, true);
   if (!failure) return;
   try {
     const recovery = recover(failure, roots, wishes);
-    for (let step = recovery.next(); !step.done; ) {
-      step = recovery.next(compute(step.value.roots, step.value.wishes, none, false));
+    for (let attempt = recovery.next(); !attempt.done; ) {
+      attempt = recovery.next(compute(attempt.value.roots, attempt.value.wishes, noTensors, false));
     }
   } finally {
-    giveBack(wishes);
+    relist(wishes);
   }
 }
 
 /** The same as evaluateTensors on a native thread. */
 export async function evaluateTensorsAsync(roots: readonly Tensor[]): Promise<void> {
   // From here on these are this program's to settle; another program may compute them again meanwhile, with the same bits.
-  const wishes = takeWaiting();
-  takeOff(wishes);
-  const failure = await computeElsewhere(roots, wishes, wishes.length > 0 ? takeCompanions() : none);
+  const wishes = drainWaiting();
+  launch(wishes);
+  const failure = await computeElsewhere(roots, wishes, wishes.length > 0 ? drainLosses() : noTensors);
   if (!failure) return;
   try {
     const recovery = recover(failure, roots, wishes);
-    for (let step = recovery.next(); !step.done; ) {
-      step = recovery.next(await computeElsewhere(step.value.roots, step.value.wishes, none));
+    for (let attempt = recovery.next(); !attempt.done; ) {
+      attempt = recovery.next(await computeElsewhere(attempt.value.roots, attempt.value.wishes, noTensors));
     }
   } finally {
-    giveBack(wishes);
+    relist(wishes);
   }
 }

@@ -9,14 +9,14 @@ import { type Computation, isKnown, settle, type Tensor } from './tensor.js';
 const kReshape = opcodeOf('reshape');
 const kBroadcast = opcodeOf('broadcast');
 const noWords: readonly number[] = [];
-let serial = 0;
+let programSerial = 0;
 const stack: Tensor[] = [];
 // Of the program being written: its tensors in order, those to compute, how often each is read in it.
-export const none: Tensor[] = [];
-let order = none;
-let computed = none;
-let seen = new Int32Array(1024);
-let divided: Tensor[] = [];
+export const noTensors: Tensor[] = [];
+let inputs = noTensors;
+let computed = noTensors;
+let readCounts = new Int32Array(1024);
+let severalResults: Tensor[] = [];
 
 // The further results of a value that has several: a program that computes the value computes all of them.
 const furtherResults = new WeakMap<Tensor, readonly Tensor[]>();
@@ -27,8 +27,8 @@ export function linkResults(t: Tensor, further: readonly Tensor[]): void {
 }
 
 function visit(t: Tensor): void {
-  if (t.mark !== serial) {
-    t.mark = serial;
+  if (t.mark !== programSerial) {
+    t.mark = programSerial;
     t.index = -1;
     if (isKnown(t)) {
       emit(t);
@@ -49,28 +49,32 @@ function emit(t: Tensor): void {
   }
   if (t.buffer) {
     t.index = native.writeInput(t.buffer.address, t.dtype, t.shape);
-    order.push(t);
+    inputs.push(t);
     return;
   }
   const { x, y, more } = t;
   const { opcode, words } = t.op as Computation;
   if (words === null && more === null) {
     t.index = y
-      ? native.write2(opcode, t.dtype, t.shape, read(x as Tensor), read(y))
-      : native.write1(opcode, t.dtype, t.shape, read(x as Tensor));
+      ? native.write2(opcode, t.dtype, t.shape, operandIndex(x as Tensor), operandIndex(y))
+      : native.write1(opcode, t.dtype, t.shape, operandIndex(x as Tensor));
   } else if (words !== null && takesNumbers[opcode]) {
     t.index = native.writeWithData(opcode, t.dtype, t.shape, words(t.attributes));
   } else {
-    if (more && furtherResults.has(t)) divided.push(t);
-    const operands = more ? more.map(read) : y ? [read(x as Tensor), read(y)] : [read(x as Tensor)];
+    if (more && furtherResults.has(t)) severalResults.push(t);
+    const operands = more
+      ? more.map(operandIndex)
+      : y
+        ? [operandIndex(x as Tensor), operandIndex(y)]
+        : [operandIndex(x as Tensor)];
     t.index = native.write(opcode, t.dtype, t.shape, operands, words === null ? noWords : words(t.attributes));
   }
-  if (t.index >= seen.length) {
+  if (t.index >= readCounts.length) {
     const longer = new Int32Array(t.index * 2);
-    longer.set(seen);
-    seen = longer;
+    longer.set(readCounts);
+    readCounts = longer;
   }
-  seen[t.index] = 0;
+  readCounts[t.index] = 0;
   computed.push(t);
 }
 
@@ -79,8 +83,8 @@ export function opcodeIn(t: Tensor): number {
   return t.op === null ? -1 : t.op.opcode;
 }
 
-function read(t: Tensor): number {
-  if (t.op !== null) seen[t.index] = (seen[t.index] as number) + 1;
+function operandIndex(t: Tensor): number {
+  if (t.op !== null) readCounts[t.index] = (readCounts[t.index] as number) + 1;
   return t.index;
 }
 
@@ -121,11 +125,11 @@ export interface Job {
 function replacements(wishes: readonly Wish[]): Map<Tensor, readonly Tensor[]> | null {
   if (!wishes.some(({ cell }) => cell.replaces.length > 0)) return null;
   const readers = new Map<TensorBuffer | null, number>(); // how many inputs have the same elements
-  for (const { buffer } of order) readers.set(buffer, (readers.get(buffer) ?? 0) + 1);
+  for (const { buffer } of inputs) readers.set(buffer, (readers.get(buffer) ?? 0) + 1);
   const found = new Map<Tensor, readonly Tensor[]>();
   for (const { cell, value } of wishes) {
     const [input] = cell.replaces;
-    if (!input?.buffer || input.mark !== serial || readers.get(input.buffer) !== 1) continue;
+    if (!input?.buffer || input.mark !== programSerial || readers.get(input.buffer) !== 1) continue;
     const t = viewed(value);
     if (isElementwise[opcodeIn(t)] && t.size > 1) found.set(t, cell.replaces);
   }
@@ -139,7 +143,7 @@ function replacements(wishes: readonly Wish[]): Map<Tensor, readonly Tensor[]> |
 export function prepare(
   roots: readonly Tensor[],
   wishes: readonly Wish[],
-  companions: readonly Tensor[],
+  losses: readonly Tensor[],
   inPlace: boolean,
 ): Job | null {
   const wanted: Tensor[] = [];
@@ -153,30 +157,30 @@ export function prepare(
   for (const t of roots) want(t);
   if (wishes.length > 0) {
     for (const { value } of wishes) want(value);
-    for (const t of companions) want(t);
+    for (const t of losses) want(t);
   }
   if (wanted.length === 0) return null;
-  serial++;
+  programSerial++;
   if (stack.length > 0) stack.length = 0; // an exception left some
-  order = [];
+  inputs = [];
   computed = [];
   native.begin();
-  if (divided.length > 0) divided = [];
+  if (severalResults.length > 0) severalResults = [];
   for (const t of wanted) visitAll(t);
-  for (const t of divided) {
-    for (const result of furtherResults.get(t) ?? none) {
+  for (const t of severalResults) {
+    for (const result of furtherResults.get(t) ?? noTensors) {
       if (isKnown(result)) continue;
       visitAll(result);
       wanted.push(result);
     }
   }
-  for (const t of wanted) seen[t.index] = wantedMark;
+  for (const t of wanted) readCounts[t.index] = kAskedFor;
   let large = false;
   for (const t of computed) large ||= t.size > 1;
   const outputs: Tensor[] = [];
   let buffers: (TensorBuffer | null)[] | null = null;
   const replacing = inPlace && wishes.length > 0 ? replacements(wishes) : null;
-  let replaced = none;
+  let replaced = noTensors;
   for (const t of computed) {
     if (!mustKeep(t, large)) continue;
     const before = replacing?.get(t);
@@ -197,10 +201,10 @@ export function prepare(
     }
     outputs.push(t);
   }
-  const job = { outputs, buffers, computed, views, held: order, replaced };
+  const job = { outputs, buffers, computed, views, held: inputs, replaced };
   // Only the job keeps them now: what the last program used must not live until the next.
-  order = none;
-  computed = none;
+  inputs = noTensors;
+  computed = noTensors;
   return job;
 }
 
@@ -211,16 +215,16 @@ export function viewed(t: Tensor): Tensor {
   return base;
 }
 
-const wantedMark = -(2 ** 30);
+const kAskedFor = -(2 ** 30);
 
 /** Whether a computed value gets a buffer of its own: asked for, saved by a tape, or dear (not cheap) and still to be read by others. */
 function mustKeep(t: Tensor, large: boolean): boolean {
-  const reads = seen[t.index] as number;
+  const reads = readCounts[t.index] as number;
   if (reads < 0 || t.saved > 0) return true;
   return t.readers > reads && (!isCheap[opcodeIn(t)] || (large && t.size === 1));
 }
 
-export function put(job: Job, result: (i: number) => number): void {
+export function settleOutputs(job: Job, result: (i: number) => number): void {
   // Nobody asks for these again; if somebody does, it shall not get another's elements.
   for (const t of job.replaced) t.buffer = null;
   let results = 0;

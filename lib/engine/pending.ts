@@ -12,7 +12,7 @@ import { aliasOf, Computation, isKnown, type Tensor } from './tensor.js';
  */
 export type CellState = 'settled' | 'waiting' | 'flying' | 'failed';
 
-const nothing: readonly Tensor[] = [];
+const noTensors: readonly Tensor[] = [];
 const kReshape = opcodeOf('reshape');
 
 /** Makes the values that were assigned to one variable: views of what was computed. Errors find the variable by it. */
@@ -28,11 +28,11 @@ export class Cell {
   /** The value as it is now. */
   current: Tensor;
   /** The last value that could be computed. */
-  good: Tensor;
+  lastGood: Tensor;
   /** The tensors over the old buffer, if only the update reads it: the program may write the new value into it. */
-  replaces: readonly Tensor[] = nothing;
+  replaces: readonly Tensor[] = noTensors;
   /** The tensor under `current`, if nobody else reads it: the next value may be written over it. */
-  sole: Tensor | null = null;
+  replaceable: Tensor | null = null;
   /** The variable's. */
   readonly name: string;
   private readonly assignment: Assignment;
@@ -43,21 +43,21 @@ export class Cell {
     this.name = name;
     this.assignment = new Assignment(name);
     this.current = aliasOf(value, this.assignment);
-    this.good = this.current;
+    this.lastGood = this.current;
   }
 
   /** Replaces the value; `sole`: nobody else reads the tensor. */
-  assign(t: Tensor, sole: boolean): void {
+  assign(t: Tensor, replaceable: boolean): void {
     const value = aliasOf(t, this.assignment);
-    if (isKnown(this.current)) this.good = this.current;
-    this.replaces = this.sole ? [this.current, this.sole] : nothing;
+    if (isKnown(this.current)) this.lastGood = this.current;
+    this.replaces = this.replaceable ? [this.current, this.replaceable] : noTensors;
     this.current = value;
     if (isKnown(value)) {
-      this.good = value;
-      this.sole = null;
+      this.lastGood = value;
+      this.replaceable = null;
       this.state = 'settled';
     } else {
-      this.sole = sole ? t : null;
+      this.replaceable = replaceable ? t : null;
       this.state = 'waiting';
       this.enlist();
     }
@@ -69,12 +69,12 @@ export class Cell {
     this.listed = true;
     listed.push(this);
     listedBytes += this.current.size * dtypeBytes[this.current.dtype];
-    if (latest && !companions.includes(latest)) companions.push(latest);
+    if (latestLoss && !losses.includes(latestLoss)) losses.push(latestLoss);
     endOfTurn();
   }
 
   /** Taken off the list, by whoever computes it. */
-  taken(): void {
+  delist(): void {
     this.listed = false;
   }
 
@@ -87,10 +87,10 @@ export class Cell {
   /** Back to the last value that could be computed; it may be tried again from what came before, so nothing is written over. */
   revert(): void {
     if (!isKnown(this.current)) {
-      this.current = this.good;
+      this.current = this.lastGood;
       reverted.push(this.name);
     }
-    this.sole = null;
+    this.replaceable = null;
     this.state = 'settled';
   }
 }
@@ -101,7 +101,7 @@ export interface Wish {
   readonly value: Tensor;
 }
 
-const nobody: readonly Wish[] = [];
+const noWishes: readonly Wish[] = [];
 
 // Cells whose assignment belongs to this turn of the event loop are held; of others only weak references are kept, so that a
 // variable that nobody has any more is collected with its pending value. (A weak reference made now would hold until the turn ends.)
@@ -110,9 +110,9 @@ let listedBytes = 0;
 let dormant: WeakRef<Cell>[] = [];
 
 // A loss whose gradients were asked for in this turn, and those of assignments that still wait.
-let latest: Tensor | null = null;
-let companions: Tensor[] = [];
-let dormantCompanions: WeakRef<Tensor>[] = [];
+let latestLoss: Tensor | null = null;
+let losses: Tensor[] = [];
+let dormantLosses: WeakRef<Tensor>[] = [];
 
 let ending = false;
 
@@ -121,12 +121,12 @@ function endOfTurn(): void {
   ending = true;
   queueMicrotask(() => {
     ending = false;
-    latest = null;
+    latestLoss = null;
     for (const cell of listed) if (cell.state === 'waiting') dormant.push(cell.weakly());
-    for (const t of companions) dormantCompanions.push(new WeakRef(t));
+    for (const t of losses) dormantLosses.push(new WeakRef(t));
     listed = [];
     listedBytes = 0;
-    companions = [];
+    losses = [];
   });
 }
 
@@ -134,23 +134,23 @@ function endOfTurn(): void {
  * Notes a one-element value (a loss) whose gradients were asked for. If variables are assigned before the turn ends, the program
  * that computes them computes it too: there it is nearly free, and it need not hold on to a whole step's operands after.
  */
-export function accompany(t: Tensor): void {
+export function noteLoss(t: Tensor): void {
   if (t.size !== 1 || isKnown(t)) return;
-  latest = t;
+  latestLoss = t;
   endOfTurn();
 }
 
 /** Takes every waiting cell off the list; who takes them gives back (`giveBack`) what is not settled or failed after. */
-export function takeWaiting(): readonly Wish[] {
-  if (listed.length === 0 && dormant.length === 0) return nobody;
+export function drainWaiting(): readonly Wish[] {
+  if (listed.length === 0 && dormant.length === 0) return noWishes;
   const wishes: Wish[] = [];
-  const take = (cell: Cell | undefined): void => {
+  const drain = (cell: Cell | undefined): void => {
     if (!cell) return;
-    cell.taken();
+    cell.delist();
     if (cell.state === 'waiting') wishes.push({ cell, value: cell.current });
   };
-  for (const reference of dormant) take(reference.deref());
-  for (const cell of listed) take(cell);
+  for (const reference of dormant) drain(reference.deref());
+  for (const cell of listed) drain(cell);
   listed = [];
   listedBytes = 0;
   dormant = [];
@@ -158,20 +158,20 @@ export function takeWaiting(): readonly Wish[] {
 }
 
 /** Takes the losses that the assignments came with. */
-export function takeCompanions(): readonly Tensor[] {
-  if (companions.length === 0 && dormantCompanions.length === 0) return nothing;
-  const taken = companions;
-  for (const reference of dormantCompanions) {
+export function drainLosses(): readonly Tensor[] {
+  if (losses.length === 0 && dormantLosses.length === 0) return noTensors;
+  const drained = losses;
+  for (const reference of dormantLosses) {
     const t = reference.deref();
-    if (t) taken.push(t);
+    if (t) drained.push(t);
   }
-  companions = [];
-  dormantCompanions = [];
-  return taken;
+  losses = [];
+  dormantLosses = [];
+  return drained;
 }
 
 /** Another thread computes them from here on. */
-export function takeOff(wishes: readonly Wish[]): void {
+export function launch(wishes: readonly Wish[]): void {
   for (const { cell, value } of wishes) {
     cell.state = 'flying';
     cellsByValue.set(value, cell);
@@ -179,7 +179,7 @@ export function takeOff(wishes: readonly Wish[]): void {
 }
 
 /** What was taken and neither settled, failed nor assigned again waits on. */
-export function giveBack(wishes: readonly Wish[]): void {
+export function relist(wishes: readonly Wish[]): void {
   for (const { cell, value } of wishes) {
     if (cell.current === value && cell.state === 'flying') cell.state = 'waiting';
     cell.enlist();
@@ -189,7 +189,7 @@ export function giveBack(wishes: readonly Wish[]): void {
 /** The values are there. */
 export function settleWishes(wishes: readonly Wish[]): void {
   for (const { cell, value } of wishes) {
-    if (value.id > cell.good.id) cell.good = value; // one computed on another thread may come late
+    if (value.id > cell.lastGood.id) cell.lastGood = value; // one computed on another thread may come late
     if (cell.current === value) cell.state = 'settled';
   }
 }
@@ -198,7 +198,7 @@ export function settleWishes(wishes: readonly Wish[]): void {
 let reverted: string[] = [];
 
 /** Names of the variables that have lost an assignment since the last call: for whoever is told why. */
-export function takeReverted(): readonly string[] {
+export function drainReverted(): readonly string[] {
   const names = reverted;
   reverted = [];
   return names;

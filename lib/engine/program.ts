@@ -6,8 +6,8 @@ import type { Shape } from '../base/shape.js';
 import { addon, hasSizes, opcodeOf } from './addon.js';
 import { atRest, expectRest } from './rest.js';
 
-const literalOpcode = opcodeOf('literal');
-const inputOpcode = opcodeOf('input');
+const kLiteral = opcodeOf('literal');
+const kInput = opcodeOf('input');
 
 // ---- the mailbox: a program under construction ----
 
@@ -51,26 +51,26 @@ export function begin(): void {
   outputList = [];
 }
 
-function head(opcode: number, dtype: DType, shape: Shape, arity: number, attributes: number): void {
+function head(opcode: number, dtype: DType, shape: Shape, arity: number, wordCount: number): void {
   const rank = shape.length;
-  if (at + 4 + rank + arity + attributes > words.length) growWords(at + 4 + rank + arity + attributes);
+  if (at + 4 + rank + arity + wordCount > words.length) growWords(at + 4 + rank + arity + wordCount);
   words[at] = opcode;
   words[at + 1] = (dtypeCode[dtype] as number) | (rank << 8);
   words[at + 2] = arity;
-  words[at + 3] = attributes;
+  words[at + 3] = wordCount;
   at += 4;
   for (let i = 0; i < rank; i++) words[at++] = shape[i] as number;
 }
 
 /** Each of these appends one value and returns its index. */
 export function writeLiteral(number: number, dtype: DType): number {
-  head(literalOpcode, dtype, [], 0, 0);
+  head(kLiteral, dtype, [], 0, 0);
   pushData(number);
   return values++;
 }
 
 export function writeInput(address: number, dtype: DType, shape: Shape): number {
-  head(inputOpcode, dtype, shape, 0, 0);
+  head(kInput, dtype, shape, 0, 0);
   pushData(address);
   return values++;
 }
@@ -94,35 +94,35 @@ export function write(
   dtype: DType,
   shape: Shape,
   operands: readonly number[],
-  attributes: readonly number[],
+  opWords: readonly number[],
 ): number {
   const start = at;
-  head(opcode, dtype, shape, operands.length, attributes.length);
+  head(opcode, dtype, shape, operands.length, opWords.length);
   for (let i = 0; i < operands.length; i++) words[at++] = operands[i] as number;
   let wide = false;
-  for (let i = 0; i < attributes.length; i++) {
-    const attribute = attributes[i] as number;
-    wide ||= attribute !== (attribute | 0);
-    words[at++] = attribute;
+  for (let i = 0; i < opWords.length; i++) {
+    const word = opWords[i] as number;
+    wide ||= word !== (word | 0);
+    words[at++] = word;
   }
-  if (wide) widen(start, opcode, attributes);
+  if (wide) widen(start, opcode, opWords);
   return values++;
 }
 
 /** Writes the attributes of the value at `start` again, in two words each. */
-function widen(start: number, opcode: number, attributes: readonly number[]): void {
+function widen(start: number, opcode: number, opWords: readonly number[]): void {
   if (!hasSizes[opcode]) {
     throw new ValueError(
-      `${addon.opcodes[opcode]?.name}: positions, steps and paddings are below 2^31, got ${attributes.join(', ')}`,
+      `${addon.opcodes[opcode]?.name}: positions, steps and paddings are below 2^31, got ${opWords.join(', ')}`,
     );
   }
-  const count = attributes.length;
+  const count = opWords.length;
   if (at + count > words.length) growWords(at + count);
   words[start + 3] = 2 * count;
   at -= count;
-  for (const attribute of attributes) {
-    words[at++] = attribute; // as the language has it: modulo 2^32
-    words[at++] = Math.floor(attribute / 2 ** 32);
+  for (const word of opWords) {
+    words[at++] = word; // as the language has it: modulo 2^32
+    words[at++] = Math.floor(word / 2 ** 32);
   }
 }
 
@@ -218,4 +218,4 @@ export async function runAsync(held: unknown): Promise<{ failure: RunFailure | n
 }
 
 let runs = 0;
-atRest({ work: () => runs, giveBack: () => addon.rest() });
+atRest({ work: () => runs, release: () => addon.rest() });

@@ -1,8 +1,8 @@
 /** Recovery: after a program failed, what of it is computed all the same, which assigned values are lost, and who is told. It runs nothing. */
 import { GradtapeError, ValueError } from '../base/errors.js';
 import { opcodeOf } from './addon.js';
-import { type Job, none, opcodeIn, viewed } from './job.js';
-import { assignedTo, fail, takeReverted, tell, told, toldOfValue, type Wish } from './pending.js';
+import { type Job, noTensors, opcodeIn, viewed } from './job.js';
+import { assignedTo, drainReverted, fail, tell, told, toldOfValue, type Wish } from './pending.js';
 import type { RunFailure } from './program.js';
 import { isKnown, type Tensor } from './tensor.js';
 
@@ -25,7 +25,7 @@ export interface Failure {
 }
 
 export function unknownFailure(error: unknown): Failure {
-  return { run: null, error, culprit: null, computed: none };
+  return { run: null, error, culprit: null, computed: noTensors };
 }
 
 export function failureOf(run: RunFailure, job: Job, indices: readonly number[]): Failure {
@@ -46,7 +46,7 @@ export function* recover(
   let roots = looked;
   let wishes = all;
   let answer: Told | null = null;
-  takeReverted();
+  drainReverted();
   while (failure) {
     const { culprit, computed: nodes } = failure;
     const bad: ReadonlySet<Tensor> = culprit ? dependentsOf(culprit, nodes) : new Set();
@@ -54,7 +54,7 @@ export function* recover(
     const failed = wishes.filter(({ value }) => isBad(value));
     const failing = roots.filter(isBad);
     if (!culprit || failed.length + failing.length === 0) {
-      yield* apart(failure, roots, wishes);
+      yield* oneByOne(failure, roots, wishes);
       break;
     }
     const blame = blameOf(culprit);
@@ -62,7 +62,7 @@ export function* recover(
     if (failing.length > 0) {
       answer = toldFor(failure, failing, isBad);
       tell(blame);
-      roots = none;
+      roots = noTensors;
     }
     wishes = wishes.filter((wish) => !failed.includes(wish));
     failure = yield { roots, wishes };
@@ -72,7 +72,7 @@ export function* recover(
 
 /** The error, with the variables that lost an assignment by what it tells of, and that it does not name yet. */
 function withReverted({ error, names }: Told): unknown {
-  const others = takeReverted().filter((name) => !names.has(name));
+  const others = drainReverted().filter((name) => !names.has(name));
   if (!(error instanceof GradtapeError)) return error;
   if (others.length > 0) {
     const was = error.message;
@@ -89,7 +89,7 @@ function blameOf(culprit: Tensor): Tensor {
 }
 
 /** Which of the values it was that failed is not known: each is computed by itself, first what is looked at. */
-function* apart(
+function* oneByOne(
   failure: Failure,
   roots: readonly Tensor[],
   wishes: readonly Wish[],
@@ -99,7 +99,7 @@ function* apart(
   const reached = fault ? pendingBelow(roots) : null;
   for (const wish of wishes) {
     if (reached && !reached.has(wish.value)) continue; // waits on
-    const own: Failure | null = yield { roots: none, wishes: [wish] };
+    const own: Failure | null = yield { roots: noTensors, wishes: [wish] };
     if (!own) continue;
     fail(wish, own.culprit ? blameOf(own.culprit) : null);
     if (reached) told(wish);

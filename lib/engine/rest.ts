@@ -6,13 +6,13 @@ interface Holder {
   /** Grows with every use. */
   work(): number;
   /** Gives back what is too much for a program at rest. */
-  giveBack(): void;
+  release(): void;
 }
 
-const restTime = 1000; // ms
+const kRestTime = 1000; // ms
 const holders: Holder[] = [];
 let timer: NodeJS.Timeout | null = null;
-let before = 0; // the work when it was set
+let workBefore = 0; // the work when it was set
 
 /** Is told of rests. */
 export function atRest(holder: Holder): void {
@@ -28,15 +28,15 @@ function workSoFar(): number {
 /** Waits for a rest; keeps no process alive. A loop that never yields has none. */
 export function expectRest(): void {
   if (timer) return;
-  before = workSoFar();
-  timer = setTimeout(call, restTime, new WeakRef(look));
+  workBefore = workSoFar();
+  timer = setTimeout(call, kRestTime, new WeakRef(checkRest));
   timer.unref();
 }
 
-function look(): void {
+function checkRest(): void {
   timer = null;
-  if (workSoFar() !== before) expectRest();
-  else for (const holder of holders) holder.giveBack();
+  if (workSoFar() !== workBefore) expectRest();
+  else for (const holder of holders) holder.release();
 }
 
 // The timer does not keep this copy of the library alive: a function that is born here would.

@@ -74,7 +74,7 @@ export class Tensor {
   /** @internal mark of the evaluation that last met it, and its index there */ mark = 0;
   /** @internal */ index = 0;
   /** @internal the tape that last recorded it, and where */ tapeSerial = 0;
-  /** @internal */ tapePlace = 0;
+  /** @internal */ tapeIndex = 0;
 
   /** @internal */
   constructor(

@@ -26,7 +26,7 @@ type Fn = (...args: unknown[]) => unknown;
 const formulas = new WeakMap<TemplateStringsArray, Formula>();
 // Loops evaluate the same template again and again.
 let latestStrings: TemplateStringsArray | null = null;
-let latest: Formula = () => undefined;
+let latestFormula: Formula = () => undefined;
 
 /**
  * Evaluates a formula: + - * / // % ** @, comparisons, parentheses, numbers, and ops by name, with Python's precedence.
@@ -35,10 +35,10 @@ let latest: Formula = () => undefined;
  * @throws SyntaxError (`ERR_EXPR`) that points at the place
  */
 export function expr(strings: TemplateStringsArray, ...holes: readonly ExprHole[]): Tensor {
-  const formula = strings === latestStrings ? latest : formulaOf(strings);
+  const formula = strings === latestStrings ? latestFormula : formulaOf(strings);
   try {
     const result = formula(holes);
-    place = -1;
+    calledAt = -1;
     if (result instanceof Variable) return result.value(); // a tensor of its own
     return result instanceof Tensor ? result : asTensor('expr', result as TensorLike);
   } catch (error) {
@@ -47,12 +47,12 @@ export function expr(strings: TemplateStringsArray, ...holes: readonly ExprHole[
 }
 
 // Where the op stands that was called last; operands are evaluated before their op is called.
-let place = -1;
+let calledAt = -1;
 
 /** The error, with the formula and the place in it of the op that threw. */
 function pointed(error: GradtapeError, strings: TemplateStringsArray): GradtapeError {
-  const at = place;
-  place = -1;
+  const at = calledAt;
+  calledAt = -1;
   if (at < 0) return error;
   const was = error.message;
   error.message = `${was}\n${pointAt(strings.raw, at)}`;
@@ -70,7 +70,7 @@ function formulaOf(strings: TemplateStringsArray): Formula {
     formulas.set(strings, formula);
   }
   latestStrings = strings;
-  latest = formula;
+  latestFormula = formula;
   return formula;
 }
 
@@ -145,7 +145,7 @@ function callOf({ op, at, written }: ExprCall, fn: Fn, args: readonly Compiled[]
   const formulas = args.map((arg) => arg.formula);
   return (holes) => {
     const values = formulas.map((formula) => formula(holes));
-    place = at;
+    calledAt = at;
     return onNumbers && values.every(isScalar) ? onNumbers(...(values as number[])) : fn(...values);
   };
 }
@@ -242,7 +242,7 @@ function operation(
   return (holes) => {
     const a = x(holes);
     const b = y(holes);
-    place = at;
+    calledAt = at;
     if (typeof a === 'number') return typeof b === 'number' && onNumbers ? onNumbers(a, b) : fn(ofX(a, b), b);
     return fn(a, typeof b === 'number' ? ofY(b, a) : b);
   };
@@ -251,7 +251,7 @@ function operation(
 function call1(fn: Fn, at: number, x: Formula, onNumbers: OnNumbers | undefined): Formula {
   return (holes) => {
     const a = x(holes);
-    place = at;
+    calledAt = at;
     return onNumbers && typeof a === 'number' ? onNumbers(a) : fn(a);
   };
 }
@@ -260,7 +260,7 @@ function call2(fn: Fn, at: number, x: Formula, y: Formula, onNumbers: OnNumbers 
   return (holes) => {
     const a = x(holes);
     const b = y(holes);
-    place = at;
+    calledAt = at;
     return onNumbers && typeof a === 'number' && typeof b === 'number' ? onNumbers(a, b) : fn(a, b);
   };
 }

@@ -90,11 +90,11 @@ export function applied2<A>(op: Op<A>, t: Tensor, x: Tensor, y: Tensor, attribut
 export function applyComposed<A>(op: Op<A>, operands: readonly Tensor[], attributes: A, forward: () => Tensor): Tensor {
   if (!isRecording()) return forward();
   const t = below(null, forward);
-  tell(op, t, operands, attributes);
+  recordComposed(op, t, operands, attributes);
   return t;
 }
 
-function tell<A>(op: RecordedOp<A>, t: Tensor, operands: readonly Tensor[], attributes: A): void {
+function recordComposed<A>(op: RecordedOp<A>, t: Tensor, operands: readonly Tensor[], attributes: A): void {
   const [x, y] = operands;
   const each = op.vjps.length === operands.length; // a rule for each operand
   if (x && !y && each) record1(op, t, x, attributes);

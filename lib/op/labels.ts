@@ -11,7 +11,7 @@ import type { TensorLike } from './variable.js';
 const toClasses = new Op('cast', { kernel: 'cast' });
 
 /** Labels and logits of one shape and dtype. Somebody who has swapped them is told the order. */
-export function labelled(op: string, labels: TensorLike, logits: TensorLike): [Tensor, Tensor] {
+export function labelsAndLogits(op: string, labels: TensorLike, logits: TensorLike): [Tensor, Tensor] {
   const known =
     dtypeOf(labels) ?? (ArrayBuffer.isView(labels) ? asTensor(op, labels, undefined, 'labels').dtype : undefined);
   const x = asTensor(op, logits, known && isFloating(known) ? known : undefined, 'logits');

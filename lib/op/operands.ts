@@ -42,7 +42,7 @@ const literals = {
 };
 
 /** The operand that stands beside one of this dtype. */
-export function beside(op: string, x: TensorLike, like: DType, name = 'y'): Tensor {
+export function operandBeside(op: string, x: TensorLike, like: DType, name = 'y'): Tensor {
   if (typeof x === 'number' && x >= 1 && x <= kLiterals && Math.trunc(x) === x) {
     if (like === 'float32') return literals.float32[x] as Tensor;
     if (like === 'float64') return literals.float64[x] as Tensor;
@@ -58,7 +58,7 @@ export function asTensors(op: string, values: readonly TensorLike[], names?: rea
   const odd = tensors.findIndex((t) => t.dtype !== tensors[0]?.dtype);
   if (odd > 0) {
     const [first, other] = names ? [names[0], names[odd]] : ['values[0]', `values[${odd}]`];
-    throw mixed(op, tensors[0] as Tensor, tensors[odd] as Tensor, first, other);
+    throw mixedDTypes(op, tensors[0] as Tensor, tensors[odd] as Tensor, first, other);
   }
   return tensors;
 }
@@ -85,7 +85,7 @@ export function asIndices(op: string, x: TensorLike, name = 'indices'): Tensor {
 }
 
 /** @param first and `second`: the arguments' names */
-export function mixed(op: string, x: Tensor, y: Tensor, first = 'x', second = 'y'): DTypeError {
+export function mixedDTypes(op: string, x: Tensor, y: Tensor, first = 'x', second = 'y'): DTypeError {
   return new DTypeError(
     `${op}: operands have dtypes ${x.dtype} and ${y.dtype}; nothing is converted silently: write cast(${first}, '${y.dtype}') or cast(${second}, '${x.dtype}')`,
   );
@@ -94,7 +94,7 @@ export function mixed(op: string, x: Tensor, y: Tensor, first = 'x', second = 'y
 /** The tensor, if its dtype is one of these kinds. */
 export function ofKind(op: string, t: Tensor, ...kinds: readonly DTypeKind[]): Tensor {
   if (kinds.includes(kindOf[t.dtype])) return t;
-  throw unsupported(op, t.dtype, dtypesOf(...kinds));
+  throw unsupportedDType(op, t.dtype, dtypesOf(...kinds));
 }
 
 /** The tensor, if its dtype is floating. */
@@ -103,7 +103,7 @@ export function floating(op: string, t: Tensor): Tensor {
 }
 
 /** The error of an op that has no kernel for the dtype, with a dtype to cast to. */
-export function unsupported(op: string, dtype: DType, dtypes: readonly DType[]): DTypeError {
+export function unsupportedDType(op: string, dtype: DType, dtypes: readonly DType[]): DTypeError {
   const last = dtypes.length - 1;
   const list = last > 0 ? `${dtypes.slice(0, last).join(', ')} or ${dtypes[last]}` : dtypes[0];
   const better = kindOf[dtype] === 'boolean' && dtypes.includes('int32') ? 'int32' : 'float32';

@@ -83,7 +83,7 @@ function nest(values: ArrayLike<number>, shape: Shape, dtype: DType): NestedArra
   return build(0);
 }
 
-async function known(method: string, x: unknown): Promise<Tensor> {
+async function computedAsync(method: string, x: unknown): Promise<Tensor> {
   const t = receiver(method, x, true);
   if (!isKnown(t)) await evaluateTensorsAsync([t]);
   return t;
@@ -104,13 +104,13 @@ const methods = {
     return copyOf(computed(receiver('dataSync', this)));
   },
   async data(this: unknown): Promise<TypedArray> {
-    return copyOf(await known('data', this));
+    return copyOf(await computedAsync('data', this));
   },
   arraySync(this: unknown): NestedArray {
     return nested(computed(receiver('arraySync', this)));
   },
   async array(this: unknown): Promise<NestedArray> {
-    return nested(await known('array', this));
+    return nested(await computedAsync('array', this));
   },
   item(this: unknown): number {
     const t = receiver('item', this);

@@ -2,7 +2,7 @@
 
 import { boolean, options, refuseExtra, string } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
-import { dtypeKind } from '../base/dtype.js';
+import { dtypeArgument } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
 import { sameShape, showShape } from '../base/shape.js';
@@ -11,7 +11,7 @@ import { fromValue } from '../engine/constant.js';
 import { evaluateCell, evaluateTensors } from '../engine/evaluate.js';
 import { Cell, isCrowded } from '../engine/pending.js';
 import { aliasOf, isKnown, type Tensor } from '../engine/tensor.js';
-import { isRecording, type Readable, recordReading } from '../record/stack.js';
+import { isRecording, recordReading, type VariableInfo } from '../record/stack.js';
 import { applied1 } from './apply.js';
 import { Op } from './op.js';
 import { linear } from './rules.js';
@@ -27,7 +27,7 @@ export interface VariableOptions {
 
 const readOp = new Op('read', { kernel: 'reshape', vjps: [linear((ct) => ct)] });
 
-const variableOptions = { dtype: dtypeKind, trainable: boolean, name: string } as const;
+const variableOptions = { dtype: dtypeArgument, trainable: boolean, name: string } as const;
 let unnamed = 0;
 
 /** A value that assign() replaces. Every use as an operand is a reading, which active tapes see if it is trainable. */
@@ -92,7 +92,7 @@ export class Variable {
   }
 
   /** @internal Takes a tensor of this shape and dtype for its value; `sole`: nobody else keeps it. */
-  replace(op: string, t: Tensor, sole = false): this {
+  replace(op: string, t: Tensor, replaceable = false): this {
     if (!sameShape(t.shape, this.shape)) {
       throw new ShapeError(
         `${op}: variable ${this.name} has shape ${showShape(this.shape)}, the value has ${showShape(t.shape)}`,
@@ -102,14 +102,14 @@ export class Variable {
     replaying?.delete(this);
     // A value still waiting is computed first, so that a loop that never looks at anything keeps one step pending, not all.
     if (cell.state !== 'settled' && !isKnown(cell.current)) evaluateCell(cell);
-    cell.assign(t, sole);
+    cell.assign(t, replaceable);
     if (isCrowded()) evaluateTensors([]);
     return this;
   }
 
   /** @internal The present value, unseen by tapes. */
   peek(): Tensor {
-    this.cell.sole = null;
+    this.cell.replaceable = null;
     return this.cell.current;
   }
 
@@ -172,7 +172,7 @@ export function readVariable(v: Variable): Tensor {
 }
 
 /** Watched variables in the order of their construction. */
-export function variablesOf(watched: readonly Readable[]): Variable[] {
+export function variablesOf(watched: readonly VariableInfo[]): Variable[] {
   return ([...new Set(watched)] as Variable[]).sort((a, b) => a.id - b.id);
 }
 

@@ -12,9 +12,10 @@ export type NamedPadding = 'SAME' | 'VALID' | 'same' | 'valid';
 /** Rows' and columns' number: one for both, [rows, columns] or [1, rows, columns, 1]. */
 export type Sizes = number | readonly number[];
 
-const most = 2 ** 31 - 1;
+const kMaxLength = 2 ** 31 - 1;
 
-export const isLength = (n: unknown): n is number => Number.isInteger(n) && (n as number) >= 1 && (n as number) <= most;
+export const isLength = (n: unknown): n is number =>
+  Number.isInteger(n) && (n as number) >= 1 && (n as number) <= kMaxLength;
 
 export const sizesKind: Kind<readonly [number, number]> = {
   expected: 'a whole number >= 1, [rows, columns] or [1, rows, columns, 1]',
@@ -114,7 +115,7 @@ export function slide(
   return { words, lengths };
 }
 
-export function rankIs(op: string, what: string, t: { readonly shape: Shape }, axes: readonly string[]): void {
+export function checkRank(op: string, what: string, t: { readonly shape: Shape }, axes: readonly string[]): void {
   if (t.shape.length !== axes.length) {
     throw new ShapeError(`${op}: expected ${what} [${axes.join(', ')}], got shape ${showShape(t.shape)}`);
   }
@@ -122,7 +123,7 @@ export function rankIs(op: string, what: string, t: { readonly shape: Shape }, a
 
 export const imageAxes: readonly string[] = ['batch', 'rows', 'columns', 'channels'];
 
-export function channelsFit(op: string, image: Shape, filter: Shape): void {
+export function checkChannels(op: string, image: Shape, filter: Shape): void {
   const [expected, channels] = [filter.at(-2), image.at(-1)];
   if (expected === channels) return;
   throw new ShapeError(

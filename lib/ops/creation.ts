@@ -10,7 +10,7 @@ import {
   refuseSpread,
 } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
-import { dtypeKind, numberAs } from '../base/dtype.js';
+import { dtypeArgument, numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
 import { checkLength, checkShape, guardShape, type Lengths, showShape, sizeOf } from '../base/shape.js';
 import { type ConstantOptions, fromValue } from '../engine/constant.js';
@@ -19,14 +19,14 @@ import { bufferTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { asTensor } from '../op/operands.js';
 import { isVariable, type TensorLike } from '../op/variable.js';
 import { densify, type IndexedSlices } from '../primitives/gather.js';
-import { same, spread } from '../primitives/movement.js';
+import { broadcast, identityOf } from '../primitives/movement.js';
 
 export interface DTypeOption {
   dtype?: DType;
 }
 
-const dtypeOption = { dtype: dtypeKind } as const;
-const constantOptions = { dtype: dtypeKind, shape: anything } as const;
+const dtypeOption = { dtype: dtypeArgument } as const;
+const constantOptions = { dtype: dtypeArgument, shape: anything } as const;
 
 /**
  * A tensor of the given elements.
@@ -79,7 +79,7 @@ export function fill(shape: number | Lengths, value: TensorLike, opts?: DTypeOpt
   if (dtype !== undefined && t.dtype !== dtype) {
     throw new DTypeError(`fill: the value has dtype ${t.dtype}, not ${dtype}; write cast(value, '${dtype}')`);
   }
-  return target.length === 0 ? same(t) : spread(t, target);
+  return target.length === 0 ? identityOf(t) : broadcast(t, target);
 }
 
 function generate(op: string, shape: readonly number[], dtype: DType, at: (i: number) => number): Tensor {

@@ -1,7 +1,7 @@
 /** Reading and adding at indices: gather, its transpose, and what is made of them. */
 import { axisKind, boolean, either, integer, number, options, refuseBehind } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
-import { dtypeKind, numberAs } from '../base/dtype.js';
+import { dtypeArgument, numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError } from '../base/errors.js';
 import { checkAxis, checkLength, guardShape, sameShape, scalarShape, showShape, sizeOf } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
@@ -9,7 +9,7 @@ import { asIndices, asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { equal } from '../primitives/compare.js';
 import { checkIndices, gatherRows, type Rows } from '../primitives/gather.js';
-import { addressed, rowNumbers } from '../primitives/index-vectors.js';
+import { indexedLengths, rowNumbers } from '../primitives/index-vectors.js';
 import { iota } from '../primitives/iota.js';
 import { reshapeTo } from '../primitives/movement.js';
 import { select } from '../primitives/select.js';
@@ -88,7 +88,7 @@ export function gatherNd(params: TensorLike, indices: TensorLike, opts?: { batch
   if (batchDims === i.rank) {
     throw new ShapeError(`gatherNd: the last axis of indices holds vectors and is no batch axis`, 'ERR_AXIS');
   }
-  const lengths = addressed('gatherNd', i, p.shape.slice(batchDims));
+  const lengths = indexedLengths('gatherNd', i, p.shape.slice(batchDims));
   const rows = rowNumbers('gatherNd', i, lengths);
   const depth = lengths.length;
   const batch = p.shape.slice(0, batchDims);
@@ -140,7 +140,7 @@ export interface OneHotOptions {
 }
 
 const oneValue = either(number(), boolean);
-const oneHotOptions = { onValue: oneValue, offValue: oneValue, axis: axisKind, dtype: dtypeKind } as const;
+const oneHotOptions = { onValue: oneValue, offValue: oneValue, axis: axisKind, dtype: dtypeArgument } as const;
 
 /** A new axis of length `depth` that is onValue (1) at the index and offValue (0) elsewhere; all off for an index out of range. */
 export function oneHot(indices: TensorLike, depth: number, opts?: OneHotOptions): Tensor {

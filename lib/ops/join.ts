@@ -5,7 +5,7 @@ import { checkAxis, guardShape, sameShape, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { asTensors } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { joined } from '../primitives/box.js';
+import { concatAlong } from '../primitives/box.js';
 import { reshapeTo } from '../primitives/movement.js';
 
 /** The list of operands of an op that joins them. */
@@ -34,7 +34,7 @@ export function concat(values: readonly TensorLike[], axis: number): Tensor {
   }
   const length = tensors.reduce((sum, t) => sum + (t.shape[d] as number), 0);
   guardShape('concat', first.shape.toSpliced(d, 1, length));
-  return joined(tensors, d);
+  return concatAlong(tensors, d);
 }
 
 /** Tensors of one shape along a new axis. */
@@ -51,7 +51,7 @@ export function stack(values: readonly TensorLike[], axis = 0): Tensor {
   const d = checkAxis('stack', axis, first.rank + 1);
   guardShape('stack', [tensors.length, ...first.shape]);
   const shape = Object.freeze(first.shape.toSpliced(d, 0, 1));
-  return joined(
+  return concatAlong(
     tensors.map((t) => reshapeTo(t, shape)),
     d,
   );

@@ -19,7 +19,7 @@ import { applied1 } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { castTo, reshapeTo, same, spread, stopped, transposeBy } from '../primitives/movement.js';
+import { broadcast, castTo, identityOf, reshapeTo, stopGradientOf, transposeBy } from '../primitives/movement.js';
 
 /** The same elements in another shape; one length may be -1. */
 export function reshape(x: TensorLike, shape: number | Lengths): Tensor {
@@ -89,7 +89,7 @@ export function broadcastTo(x: TensorLike, shape: number | Lengths): Tensor {
   const fits = a.rank <= target.length && a.shape.every((d, i) => d === 1 || d === target[target.length - a.rank + i]);
   if (!fits)
     throw new ShapeError(`broadcastTo: shape ${showShape(a.shape)} does not broadcast to ${showShape(target)}`);
-  return sameShape(a.shape, target) ? same(a) : spread(a, target);
+  return sameShape(a.shape, target) ? identityOf(a) : broadcast(a, target);
 }
 
 /** Axes in another order; reversed without `perm`. */
@@ -125,13 +125,13 @@ export function cast(x: TensorLike, dtype: DType): Tensor {
 /** The same value as a tensor of its own. */
 export function identity(x: TensorLike): Tensor {
   if (arguments.length > 1) refuseExtra('identity', arguments[1], arguments[2]);
-  return same(asTensor('identity', x));
+  return identityOf(asTensor('identity', x));
 }
 
 /** The same value, a constant to every tape. */
 export function stopGradient(x: TensorLike): Tensor {
   if (arguments.length > 1) refuseExtra('stopGradient', arguments[1], arguments[2]);
-  return stopped(asTensor('stopGradient', x));
+  return stopGradientOf(asTensor('stopGradient', x));
 }
 
 const zerosOp = new Op('zerosLike', {});

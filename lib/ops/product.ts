@@ -5,14 +5,14 @@ import { ShapeError, show, ValueError } from '../base/errors.js';
 import { checkAxes, checkAxis, showShape } from '../base/shape.js';
 import { isTensor, type Tensor } from '../engine/tensor.js';
 import { type Axis, type ReduceOptions, reduceArguments } from '../op/axes.js';
-import { asTensor, asTensors, floating, mixed, unsupported } from '../op/operands.js';
+import { asTensor, asTensors, floating, mixedDTypes, unsupportedDType } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { mul } from '../primitives/arithmetic.js';
 import { equal } from '../primitives/compare.js';
 import { abs, pow } from '../primitives/math.js';
-import { product } from '../primitives/matmul.js';
+import { matmulOf } from '../primitives/matmul.js';
 import { reducedShape, reshapeTo, sumOver } from '../primitives/movement.js';
-import { maxOver, rootAtZero } from '../primitives/reduce.js';
+import { maxOver, safeSqrt } from '../primitives/reduce.js';
 import { select } from '../primitives/select.js';
 
 export interface MatmulOptions {
@@ -32,18 +32,18 @@ export function matmul(a: TensorLike, b: TensorLike, opts?: MatmulOptions): Tens
   const { transposeA = false, transposeB = false } = options('matmul', matmulOptions, opts);
   if (arguments.length > 3) refuseBehind('matmul', arguments[3]);
   const [x, y] = (isTensor(a) && isTensor(b) ? [a, b] : asTensors('matmul', [a, b], ['a', 'b'])) as [Tensor, Tensor];
-  if (x.dtype !== y.dtype) throw mixed('matmul', x, y);
-  if (!matmulDTypes.includes(x.dtype)) throw unsupported('matmul', x.dtype, matmulDTypes);
+  if (x.dtype !== y.dtype) throw mixedDTypes('matmul', x, y);
+  if (!matmulDTypes.includes(x.dtype)) throw unsupportedDType('matmul', x.dtype, matmulDTypes);
   if (x.shape.length < 2 || y.shape.length < 2) {
     throw new ShapeError(
       `matmul: expected matrices (rank >= 2), got shapes ${showShape(x.shape)} and ${showShape(y.shape)}`,
     );
   }
-  return product(x, y, transposeA, transposeB);
+  return matmulOf(x, y, transposeA, transposeB);
 }
 
 /** t^(1 / p) whose gradient at 0 is 0. */
-function root(t: Tensor, p: number): Tensor {
+function safeRoot(t: Tensor, p: number): Tensor {
   const zero = equal(t, 0);
   return select(zero, 0, pow(select(zero, 1, t), 1 / p));
 }
@@ -73,7 +73,7 @@ export function norm(
   const axes = checkAxes('norm', over, a.rank);
   // x times x, not its square, whose derivative 2x would leave float32 before the norm does.
   if (order === 'euclidean' || order === 'fro' || (order === 2 && !pair)) {
-    return rootAtZero(sumOver(mul(a, a), axes, keepdims));
+    return safeSqrt(sumOver(mul(a, a), axes, keepdims));
   }
   const sizes = abs(a);
   if (pair && (order === 1 || order === Number.POSITIVE_INFINITY)) {
@@ -85,7 +85,7 @@ export function norm(
   if (order === 1) return sumOver(sizes, axes, keepdims);
   if (order === Number.POSITIVE_INFINITY) return maxOver(sizes, axes, keepdims);
   if (typeof order === 'number' && order > 0 && !pair) {
-    return root(sumOver(pow(sizes, order), axes, keepdims), order);
+    return safeRoot(sumOver(pow(sizes, order), axes, keepdims), order);
   }
   throw new ValueError(
     `norm: unknown ord ${show(order)}; expected 'euclidean', a number > 0 or Infinity; for a pair of axes 'fro', 1 or Infinity`,

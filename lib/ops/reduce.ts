@@ -11,7 +11,7 @@ import { asTensor, ofKind } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { div, sub } from '../primitives/arithmetic.js';
 import { square } from '../primitives/math.js';
-import { accumulated, castTo, linked, same, sumOver } from '../primitives/movement.js';
+import { accumulated, castTo, identityOf, linked, sumOver } from '../primitives/movement.js';
 import {
   allOver,
   anyOver,
@@ -22,7 +22,7 @@ import {
   minOver,
   positionOf,
   prodOver,
-  rootAtZero,
+  safeSqrt,
 } from '../primitives/reduce.js';
 
 export type { Axis, ReduceOptions } from '../op/axes.js';
@@ -92,7 +92,7 @@ function meanOf(a: Tensor, axes: readonly number[], keepdims: boolean): Tensor {
 export function reduceProd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
   const { a, axes, keepdims } = prepare('reduceProd', numeric, x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceProd', arguments[3]);
-  if (axes.length === 0) return same(linked(a));
+  if (axes.length === 0) return identityOf(linked(a));
   return accumulated(a, (t) => prodOver(t, axes, keepdims));
 }
 
@@ -118,7 +118,7 @@ export function reduceVariance(x: TensorLike, axis?: Axis | ReduceOptions, opts?
 export function reduceStd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
   const { a, axes, keepdims } = prepare('reduceStd', ['floating'], x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceStd', arguments[3]);
-  return rootAtZero(varianceOf(a, axes, keepdims));
+  return safeSqrt(varianceOf(a, axes, keepdims));
 }
 
 function boolReduction(name: string, over: typeof anyOver): Reduce {

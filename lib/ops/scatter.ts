@@ -6,7 +6,7 @@ import type { Tensor } from '../engine/tensor.js';
 import { asIndices, asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { type Rows, scatterRows } from '../primitives/gather.js';
-import { addressed, rowNumbers } from '../primitives/index-vectors.js';
+import { indexedLengths, rowNumbers } from '../primitives/index-vectors.js';
 import { accumulated } from '../primitives/movement.js';
 
 /** Zeros of `shape` with the updates added at index vectors; duplicates add up. */
@@ -15,7 +15,7 @@ export function scatterNd(indices: TensorLike, updates: TensorLike, shape: numbe
   const i = asIndices('scatterNd', indices);
   const u = asTensor('scatterNd', updates, undefined, 'updates');
   const target = checkShape('scatterNd', shape);
-  const lengths = addressed('scatterNd', i, target);
+  const lengths = indexedLengths('scatterNd', i, target);
   const rest = target.slice(lengths.length);
   const expected = [...i.shape.slice(0, -1), ...rest];
   if (!sameShape(u.shape, expected)) {
@@ -23,7 +23,7 @@ export function scatterNd(indices: TensorLike, updates: TensorLike, shape: numbe
   }
   const rows = rowNumbers('scatterNd', i, lengths);
   const sizes: Rows['sizes'] = [1, 1, sizeOf(lengths), rows.size, sizeOf(rest)];
-  const place = (t: Tensor): Tensor => scatterRows('scatterNd', t, rows, { sizes, sparse: false }, target);
+  const scatter = (t: Tensor): Tensor => scatterRows('scatterNd', t, rows, { sizes, sparse: false }, target);
   // Small integers add up as int32 and wrap around; booleans are or-ed, as in TensorFlow.
-  return accumulated(u, place);
+  return accumulated(u, scatter);
 }

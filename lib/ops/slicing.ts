@@ -18,8 +18,8 @@ import type { Tensor } from '../engine/tensor.js';
 import { uniformTensor } from '../engine/tensor.js';
 import { asTensor, dtypeOf } from '../op/operands.js';
 import type { TensorLike, Variable } from '../op/variable.js';
-import { box, divided, flipped, joined, place } from '../primitives/box.js';
-import { reshapeTo, same, spread, stopped } from '../primitives/movement.js';
+import { concatAlong, placeBox, reverseAlong, sliceBox, splitAlong } from '../primitives/box.js';
+import { broadcast, identityOf, reshapeTo, stopGradientOf } from '../primitives/movement.js';
 
 /** The box of `size` (-1: to the end) that begins at `begin`. */
 export function slice(x: TensorLike, begin: number | Lengths, size: number | Lengths): Tensor {
@@ -40,18 +40,18 @@ export function slice(x: TensorLike, begin: number | Lengths, size: number | Len
     }
     return s;
   });
-  return box(a, Object.freeze(lengths), { begin: from, step: a.shape.map(() => 1) });
+  return sliceBox(a, Object.freeze(lengths), { begin: from, strides: a.shape.map(() => 1) });
 }
 
 /** Where along an axis: its first element, the step to the next, and how many. */
-interface Run {
+interface AxisRange {
   readonly from: number;
   readonly by: number;
   readonly count: number;
 }
 
 /** Python's resolution of start:stop:step against a length. */
-function resolveRange(start: number | null, stop: number | null, step: number, length: number): Run {
+function resolveRange(start: number | null, stop: number | null, step: number, length: number): AxisRange {
   const clamp = (i: number): number => {
     const j = i < 0 ? i + length : i;
     return step > 0 ? Math.min(Math.max(j, 0), length) : Math.min(Math.max(j, -1), length - 1);
@@ -91,15 +91,15 @@ export function stridedSlice(
       ? resolveRange(from[d] as number, to[d] as number, by[d] as number, length)
       : { from: 0, by: 1, count: length },
   );
-  return boxOf(a, runs);
+  return sliceRanges(a, runs);
 }
 
 /** The elements at runs along every axis. */
-function boxOf(a: Tensor, runs: readonly Run[]): Tensor {
-  if (runs.every(({ by, count }, d) => count === a.shape[d] && by === 1)) return same(a);
-  return box(a, Object.freeze(runs.map((run) => run.count)), {
+function sliceRanges(a: Tensor, runs: readonly AxisRange[]): Tensor {
+  if (runs.every(({ by, count }, d) => count === a.shape[d] && by === 1)) return identityOf(a);
+  return sliceBox(a, Object.freeze(runs.map((run) => run.count)), {
     begin: runs.map((run) => (run.count === 0 ? 0 : run.from)),
-    step: runs.map((run) => run.by),
+    strides: runs.map((run) => run.by),
   });
 }
 
@@ -119,7 +119,7 @@ export function at(x: TensorLike, ...index: (number | string | null)[]): Tensor 
   const used = index.filter((i) => i !== null && i !== '...').length;
   const ellipses = index.filter((i) => i === '...').length;
   if (ellipses > 1) throw new ValueError("at: only one '...' may stand in an index", 'ERR_INDEX');
-  const runs: Run[] = [];
+  const runs: AxisRange[] = [];
   const result: number[] = [];
   const whole = (count: number): void => {
     for (let k = 0; k < count; k++) {
@@ -156,7 +156,7 @@ export function at(x: TensorLike, ...index: (number | string | null)[]): Tensor 
   }
   whole(a.rank - runs.length);
   const shape = guardShape('at', result);
-  const t = boxOf(a, runs);
+  const t = sliceRanges(a, runs);
   return sameShape(t.shape, shape) ? t : reshapeTo(t, shape);
 }
 
@@ -199,7 +199,7 @@ export function pad(
   if (mode !== 'CONSTANT') return mirrored(a, pairs, mode === 'REFLECT' ? 1 : 0);
   const edges = typeof value === 'number' || typeof value === 'boolean' ? numberAs('pad', a.dtype, value) : value;
   return Object.is(edges, 0)
-    ? place(a, shape, { begin: pairs.map((p) => p[0]), step: a.shape.map(() => 1) })
+    ? placeBox(a, shape, { begin: pairs.map((p) => p[0]), strides: a.shape.map(() => 1) })
     : framed(a, pairs, edgeOf(a, edges));
 }
 
@@ -223,7 +223,7 @@ function checkPaddings(a: Tensor, paddings: unknown): Pair[] {
 /** What makes edges: of a number, or of a scalar tensor of a's dtype. */
 function edgeOf(a: Tensor, value: number | Tensor | Variable): (shape: Shape) => Tensor {
   if (typeof value === 'number') return (shape) => uniformTensor(value, a.dtype, shape);
-  const t = stopped(asTensor('pad', value));
+  const t = stopGradientOf(asTensor('pad', value));
   if (t.rank !== 0) {
     throw new ShapeError(`pad: option constantValues must be a scalar, got shape ${showShape(t.shape)}`);
   }
@@ -232,7 +232,7 @@ function edgeOf(a: Tensor, value: number | Tensor | Variable): (shape: Shape) =>
       `pad: option constantValues has dtype ${t.dtype}, x has ${a.dtype}; write cast(value, '${a.dtype}')`,
     );
   }
-  return (shape) => spread(t, shape);
+  return (shape) => broadcast(t, shape);
 }
 
 /** Each axis between edges. */
@@ -240,9 +240,9 @@ function framed(a: Tensor, pairs: readonly Pair[], edge: (shape: Shape) => Tenso
   let t = a;
   pairs.forEach(([before, after], d) => {
     const side = (n: number): Tensor => edge(Object.freeze(t.shape.map((length, k) => (k === d ? n : length))));
-    if (before + after > 0) t = joined([side(before), t, side(after)], d);
+    if (before + after > 0) t = concatAlong([side(before), t, side(after)], d);
   });
-  return t === a ? same(a) : t;
+  return t === a ? identityOf(a) : t;
 }
 
 /** Each axis between its mirror images, which leave out `border` elements at the mirror. */
@@ -258,13 +258,13 @@ function mirrored(a: Tensor, paddings: readonly Pair[], border: number): Tensor 
       if (count === 0) return [];
       const at = {
         begin: t.shape.map((_, k) => (k === d ? begin : 0)),
-        step: t.shape.map((_, k) => (k === d ? -1 : 1)),
+        strides: t.shape.map((_, k) => (k === d ? -1 : 1)),
       };
-      return [box(t, Object.freeze(t.shape.map((n, k) => (k === d ? count : n))), at)];
+      return [sliceBox(t, Object.freeze(t.shape.map((n, k) => (k === d ? count : n))), at)];
     };
     const parts = [...image(before - 1 + border, before), t, ...image(length - 1 - border, after)];
-    return parts.length === 1 ? t : joined(parts, d);
-  }, same(a));
+    return parts.length === 1 ? t : concatAlong(parts, d);
+  }, identityOf(a));
 }
 
 /** Elements in reverse order along the axes. */
@@ -278,7 +278,7 @@ export function reverse(x: TensorLike, axis: number | Lengths): Tensor {
     throw new ShapeError(`reverse: axis must be a whole number or a list of them, got ${show(axis)}`, 'ERR_AXIS');
   }
   const axes = checkAxes('reverse', axis, a.rank);
-  return flipped(a, ...axes);
+  return reverseAlong(a, ...axes);
 }
 
 /** The slices along an axis, without it. */
@@ -288,7 +288,7 @@ export function unstack(x: TensorLike, axis = 0): Tensor[] {
   const d = checkAxis('unstack', axis, a.rank);
   const count = a.shape[d] as number;
   const shape = Object.freeze(a.shape.toSpliced(d, 1));
-  return divided(a, new Array<number>(count).fill(1), d).map((t) => reshapeTo(t, shape));
+  return splitAlong(a, new Array<number>(count).fill(1), d).map((t) => reshapeTo(t, shape));
 }
 
 /** Parts along an axis: a number of equal ones, or the list of their lengths, of which one may be -1: the rest. */
@@ -297,7 +297,7 @@ export function split(x: TensorLike, parts: number | Lengths, axis = 0): Tensor[
   const a = asTensor('split', x);
   const d = checkAxis('split', axis, a.rank);
   const length = a.shape[d] as number;
-  return divided(a, partLengths(parts, d, length), d);
+  return splitAlong(a, partLengths(parts, d, length), d);
 }
 
 /** The most parts of nothing: an empty axis divides into any number of them. */
@@ -371,5 +371,5 @@ function repeated(a: Tensor, times: readonly number[]): Tensor {
     }
     start = d + 1;
   }
-  return spread(reshapeTo(a, Object.freeze(from)), Object.freeze(to));
+  return broadcast(reshapeTo(a, Object.freeze(from)), Object.freeze(to));
 }

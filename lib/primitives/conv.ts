@@ -78,14 +78,14 @@ const pickOp = new Op<Window>('maxPool', {
 const maxPoolGradOp = new Op<Window>('maxPoolGrad', {
   kernel: 'maxPoolGrad',
   words: windowWords,
-  vjps: [fromY((ct, keys, e) => pick(ct, keys, e.attributes)), linear((_, e) => zeroOf(e, 1))],
+  vjps: [fromY((ct, keys, e) => pickByKeys(ct, keys, e.attributes)), linear((_, e) => zeroOf(e, 1))],
 });
 /** Its operand is its keys. */
 const maxPoolOp = new Op<Window>('maxPool2d', {
   vjps: [fromX((ct, x, e) => maxPoolGrad(ct, x, e.attributes))],
 });
 
-function pick(x: Tensor, keys: Tensor, window: Window): Tensor {
+function pickByKeys(x: Tensor, keys: Tensor, window: Window): Tensor {
   return apply2(pickOp, x, keys, x.dtype, window.shapes[ofResult], window);
 }
 
@@ -94,6 +94,6 @@ function maxPoolGrad(ct: Tensor, keys: Tensor, window: Window): Tensor {
 }
 
 /** The largest element of each window and channel; its gradient goes to the first of equals. */
-export function largestOf(x: Tensor, window: Window): Tensor {
-  return applyComposed(maxPoolOp, [x], window, () => pick(x, x, window));
+export function maxPoolOf(x: Tensor, window: Window): Tensor {
+  return applyComposed(maxPoolOp, [x], window, () => pickByKeys(x, x, window));
 }

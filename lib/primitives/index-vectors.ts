@@ -3,12 +3,12 @@ import { ShapeError, ValueError } from '../base/errors.js';
 import { type Shape, showShape, sizeOf } from '../base/shape.js';
 import { isKnown, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { add, mul } from './arithmetic.js';
-import { divided } from './box.js';
+import { splitAlong } from './box.js';
 import { gatherRows, type Rows } from './gather.js';
 import { reshapeTo } from './movement.js';
 
 /** What the index vectors in the last axis of the indices address: the leading `lengths` of `shape`. */
-export function addressed(op: string, indices: Tensor, shape: Shape): Shape {
+export function indexedLengths(op: string, indices: Tensor, shape: Shape): Shape {
   const depth = indices.shape[indices.rank - 1];
   if (depth === undefined || depth > shape.length) {
     throw new ShapeError(`${op}: indices of shape ${showShape(indices.shape)} do not index shape ${showShape(shape)}`);
@@ -40,7 +40,7 @@ export function rowNumbers(op: string, indices: Tensor, lengths: Shape): Tensor 
 function columnsOf(indices: Tensor): Tensor[] {
   const shape = Object.freeze(indices.shape.slice(0, -1));
   const depth = indices.shape[indices.rank - 1] as number;
-  return divided(indices, new Array<number>(depth).fill(1), indices.rank - 1).map((t) => reshapeTo(t, shape));
+  return splitAlong(indices, new Array<number>(depth).fill(1), indices.rank - 1).map((t) => reshapeTo(t, shape));
 }
 
 function checkVectors(op: string, indices: Tensor, lengths: Shape): void {

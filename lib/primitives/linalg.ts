@@ -6,12 +6,12 @@ import { fromOut, fromXOut } from '../op/rules.js';
 import { add, mul, neg } from './arithmetic.js';
 import { greaterEqual, lessEqual } from './compare.js';
 import { iota } from './iota.js';
-import { product } from './matmul.js';
-import { raised, reshapeTo, same, spread, transposeBy } from './movement.js';
+import { matmulOf } from './matmul.js';
+import { broadcast, identityOf, raiseRank, reshapeTo, transposeBy } from './movement.js';
 import { select } from './select.js';
 
 /** The matrices with rows for columns. */
-function transposed(x: Tensor): Tensor {
+function matrixTranspose(x: Tensor): Tensor {
   const last = x.rank - 1;
   return transposeBy(
     x,
@@ -43,9 +43,9 @@ const choleskyOp = new Op('linalg.cholesky', {
   kernel: 'cholesky',
   vjps: [
     fromOut((ct, l) => {
-      const inner = solve(l, halved(product(l, ct, true, false)), { lower: true, adjoint: true });
-      const s = transposed(solve(l, transposed(inner), { lower: true, adjoint: true }));
-      return mul(add(s, transposed(s)), 0.5);
+      const inner = triangularSolveOf(l, halved(matmulOf(l, ct, true, false)), { lower: true, adjoint: true });
+      const s = matrixTranspose(triangularSolveOf(l, matrixTranspose(inner), { lower: true, adjoint: true }));
+      return mul(add(s, matrixTranspose(s)), 0.5);
     }),
   ],
   batch: ({ operands }) => choleskyOf(operands[0] as Tensor),
@@ -53,7 +53,7 @@ const choleskyOp = new Op('linalg.cholesky', {
 
 /** The lower triangular l with l l^T = x, of which the lower triangle is read. */
 export function choleskyOf(x: Tensor): Tensor {
-  return x.size === 0 ? same(x) : apply1(choleskyOp, x, x.dtype, x.shape, null);
+  return x.size === 0 ? identityOf(x) : apply1(choleskyOp, x, x.dtype, x.shape, null);
 }
 
 /** Which triangle of the matrix is meant, and whether it is transposed. */
@@ -68,21 +68,21 @@ const solveOp = new Op<Triangle>('linalg.triangularSolve', {
   words: ({ lower, adjoint }) => [Number(lower), Number(adjoint)],
   vjps: [
     fromXOut((ct, a, x, { attributes: { lower, adjoint } }) => {
-      const y = solve(a, ct, { lower, adjoint: !adjoint });
-      return triangle(neg(adjoint ? product(x, y, false, true) : product(y, x, false, true)), lower);
+      const y = triangularSolveOf(a, ct, { lower, adjoint: !adjoint });
+      return triangle(neg(adjoint ? matmulOf(x, y, false, true) : matmulOf(y, x, false, true)), lower);
     }),
-    fromXOut((ct, a, _, { attributes: { lower, adjoint } }) => solve(a, ct, { lower, adjoint: !adjoint })),
+    fromXOut((ct, a, _, { attributes: { lower, adjoint } }) => triangularSolveOf(a, ct, { lower, adjoint: !adjoint })),
   ],
   batch: ({ operands, batched, count, shape, attributes }: BatchedCall<Triangle>) => {
     const [a, b] = operands.map((t, k) => {
-      const whole = batched[k] ? raised(t, shape.length) : t;
-      return batched[k] ? whole : spread(whole, Object.freeze([count, ...t.shape]));
+      const whole = batched[k] ? raiseRank(t, shape.length) : t;
+      return batched[k] ? whole : broadcast(whole, Object.freeze([count, ...t.shape]));
     }) as [Tensor, Tensor];
-    return solve(a, b, attributes);
+    return triangularSolveOf(a, b, attributes);
   },
 });
 
 /** x with op(a) x = b for the triangle of a; a [.., n, n] and b [.., n, m] of the same leading axes. */
-export function solve(a: Tensor, b: Tensor, triangle: Triangle): Tensor {
-  return b.size === 0 ? same(b) : apply2(solveOp, a, b, b.dtype, b.shape, triangle);
+export function triangularSolveOf(a: Tensor, b: Tensor, triangle: Triangle): Tensor {
+  return b.size === 0 ? identityOf(b) : apply2(solveOp, a, b, b.dtype, b.shape, triangle);
 }

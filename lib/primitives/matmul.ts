@@ -5,7 +5,7 @@ import type { Tensor } from '../engine/tensor.js';
 import { apply2 } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { fromX, fromY } from '../op/rules.js';
-import { raised } from './movement.js';
+import { raiseRank } from './movement.js';
 
 /** Which operands are transposed in their last two axes. */
 interface Transposed {
@@ -21,12 +21,12 @@ const matmulOp = new Op<Transposed>('matmul', {
   kernel: 'matmul',
   words: ({ a, b }) => [Number(a), Number(b)],
   vjps: [
-    fromY((ct, y, { attributes: { a, b } }) => (a ? product(y, ct, b, true) : product(ct, y, false, !b))),
-    fromX((ct, x, { attributes: { a, b } }) => (b ? product(ct, x, true, a) : product(x, ct, !a, false))),
+    fromY((ct, y, { attributes: { a, b } }) => (a ? matmulOf(y, ct, b, true) : matmulOf(ct, y, false, !b))),
+    fromX((ct, x, { attributes: { a, b } }) => (b ? matmulOf(ct, x, true, a) : matmulOf(x, ct, !a, false))),
   ],
   batch: ({ operands, batched, shape, attributes }) => {
-    const [x, y] = operands.map((t, k) => (batched[k] ? raised(t, shape.length) : t)) as [Tensor, Tensor];
-    return product(x, y, attributes.a, attributes.b);
+    const [x, y] = operands.map((t, k) => (batched[k] ? raiseRank(t, shape.length) : t)) as [Tensor, Tensor];
+    return matmulOf(x, y, attributes.a, attributes.b);
   },
 });
 
@@ -34,7 +34,7 @@ const matmulOp = new Op<Transposed>('matmul', {
  * [.., m, k] x [.., k, n] -> [.., m, n] over the last two axes (`ta`, `tb`: transposed); leading axes broadcast.
  * @throws ShapeError for inner lengths that differ
  */
-export function product(x: Tensor, y: Tensor, ta: boolean, tb: boolean): Tensor {
+export function matmulOf(x: Tensor, y: Tensor, ta: boolean, tb: boolean): Tensor {
   const p = x.shape.length;
   const q = y.shape.length;
   const m = x.shape[p - (ta ? 1 : 2)] as number;

@@ -36,19 +36,19 @@ const broadcastOp = new Op('broadcastTo', {
   vjps: [linear((ct, e) => sumTo(ct, e.shape(0)))],
   batch: (call) => {
     const [x, shape] = batchedOne(call);
-    return spread(raised(x, shape.length - 1), shape);
+    return broadcast(raiseRank(x, shape.length - 1), shape);
   },
 });
 
 /** The tensor spread over a shape that it broadcasts to. */
-export function spread(x: Tensor, shape: Shape): Tensor {
+export function broadcast(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   if (x.uniform !== undefined && !isRecording()) return uniformTensor(x.uniform, x.dtype, shape);
   return apply1(broadcastOp, x, x.dtype, shape, null);
 }
 
 /** A tensor with a batch axis, with axes of length 1 behind that: the others are `rank` then, as those that it broadcasts to. */
-export function raised(x: Tensor, rank: number): Tensor {
+export function raiseRank(x: Tensor, rank: number): Tensor {
   const missing = rank - (x.rank - 1);
   if (missing <= 0) return x;
   const [count, ...rest] = x.shape as [number, ...number[]];
@@ -88,16 +88,22 @@ export function reduceOver(
   if (x.size === 0) return applied1(op, uniformTensor(empty, x.dtype, shape), x, { axes, empty, words: none });
   const first = axes[0] as number;
   const last = axes[axes.length - 1] as number;
-  if (last - first === axes.length - 1) return reduceRun(op, x, axes, shape, empty);
+  if (last - first === axes.length - 1) return reduceNeighbours(op, x, axes, shape, empty);
   return applyComposed(op, [x], { axes, empty, words: none }, () => {
     let t = x;
     let rest = axes;
     while (rest.length > 0) {
       let start = rest.length - 1;
       while (start > 0 && rest[start - 1] === (rest[start] as number) - 1) start--;
-      const run = rest.slice(start);
+      const neighbours = rest.slice(start);
       rest = rest.slice(0, start);
-      t = reduceRun(op, t, run, rest.length === 0 ? shape : reducedShape(t.shape, run, false), empty);
+      t = reduceNeighbours(
+        op,
+        t,
+        neighbours,
+        rest.length === 0 ? shape : reducedShape(t.shape, neighbours, false),
+        empty,
+      );
     }
     return t;
   });
@@ -105,7 +111,7 @@ export function reduceOver(
 
 const none: readonly number[] = [];
 
-function reduceRun(op: Op<Reduction>, x: Tensor, axes: readonly number[], shape: Shape, empty: number): Tensor {
+function reduceNeighbours(op: Op<Reduction>, x: Tensor, axes: readonly number[], shape: Shape, empty: number): Tensor {
   const first = axes[0] as number;
   const end = first + axes.length;
   let outer = 1;
@@ -138,13 +144,13 @@ export function batchedReduction({ op, operands, shape, attributes }: BatchedCal
 const sumOp = new Op<Reduction>('reduceSum', {
   kernel: 'reduceSum',
   words: reductionWords,
-  vjps: [linear((ct, e) => spread(reshapeTo(ct, keptShape(e)), e.shape(0)))],
+  vjps: [linear((ct, e) => broadcast(reshapeTo(ct, keptShape(e)), e.shape(0)))],
   batch: batchedReduction,
 });
 
 /** Sum over ascending axes; the tensor itself, as one of its own, over none. */
 export function sumOver(x: Tensor, axes: readonly number[], keepdims: boolean): Tensor {
-  return axes.length === 0 ? same(x) : reduceOver(sumOp, x, axes, keepdims, 0);
+  return axes.length === 0 ? identityOf(x) : reduceOver(sumOp, x, axes, keepdims, 0);
 }
 
 /** Sums a cotangent down to the shape that was broadcast. */
@@ -179,7 +185,7 @@ const transposeOp = new Op<readonly number[]>('transpose', {
 
 /** Axes in another order: axis i of the result is axis perm[i]. */
 export function transposeBy(x: Tensor, perm: readonly number[]): Tensor {
-  if (perm.every((axis, i) => axis === i)) return same(x);
+  if (perm.every((axis, i) => axis === i)) return identityOf(x);
   const shape = Object.freeze(perm.map((axis) => x.shape[axis] as number));
   return apply1(transposeOp, x, x.dtype, shape, perm);
 }
@@ -199,7 +205,7 @@ const roundingCastOp = new Op<DType>('cast', {
 
 /** Elements as another dtype. Gradients flow between float dtypes only. */
 export function castTo(x: Tensor, dtype: DType): Tensor {
-  if (x.dtype === dtype) return same(x);
+  if (x.dtype === dtype) return identityOf(x);
   return apply1(isFloating(dtype) ? castOp : roundingCastOp, x, dtype, x.shape, x.dtype);
 }
 
@@ -212,18 +218,21 @@ export function accumulated(x: Tensor, f: (x: Tensor) => Tensor): Tensor {
 const identityOp = new Op('identity', {
   kernel: 'reshape',
   vjps: [linear((ct) => ct)],
-  batch: ({ operands }) => same(operands[0] as Tensor),
+  batch: ({ operands }) => identityOf(operands[0] as Tensor),
 });
 
 /** The same value as a tensor of its own. */
-export function same(x: Tensor): Tensor {
+export function identityOf(x: Tensor): Tensor {
   return applied1(identityOp, aliasOf(x, identityOp), x, null);
 }
 
-const stopOp = new Op('stopGradient', { kernel: 'reshape', batch: ({ operands }) => stopped(operands[0] as Tensor) });
+const stopOp = new Op('stopGradient', {
+  kernel: 'reshape',
+  batch: ({ operands }) => stopGradientOf(operands[0] as Tensor),
+});
 
 /** The same value, a constant to every tape. */
-export function stopped(x: Tensor): Tensor {
+export function stopGradientOf(x: Tensor): Tensor {
   return applied1(stopOp, aliasOf(x, stopOp), x, null);
 }
 
@@ -238,12 +247,12 @@ const connectOp = new Op('connect', { vjps: [linear((ct) => ct), fromY((_, x, e)
 
 /** t, with a gradient of zeros with respect to x: connected, as TensorFlow's is, at every order. */
 export function connect(t: Tensor, x: Tensor): Tensor {
-  return isOnTape(x) ? applyComposed(connectOp, [t, x], null, () => same(t)) : t;
+  return isOnTape(x) ? applyComposed(connectOp, [t, x], null, () => identityOf(t)) : t;
 }
 
 const linkedOp = new Op('linked', { vjps: [fromX((ct, x) => connect(ct, x))] });
 
 /** x, whose derivative stays connected to it. */
 export function linked(x: Tensor): Tensor {
-  return isOnTape(x) ? applyComposed(linkedOp, [x], null, () => same(x)) : x;
+  return isOnTape(x) ? applyComposed(linkedOp, [x], null, () => identityOf(x)) : x;
 }

@@ -9,26 +9,26 @@ import { fromX, fromXOut } from '../op/rules.js';
 import type { Entry } from '../record/entry.js';
 import { below } from '../record/stack.js';
 import { add, div, mul, sub } from './arithmetic.js';
-import { box, flipped, joined } from './box.js';
+import { concatAlong, reverseAlong, sliceBox } from './box.js';
 import { equal } from './compare.js';
 import { exp, isFinite as finite, log, sqrt } from './math.js';
 import {
   batchedReduction,
   castTo,
   connect,
+  identityOf,
   keptShape,
   type Reduction,
   reducedShape,
   reduceOver,
   reductionWords,
   reshapeTo,
-  same,
   sumOver,
   transposeBy,
 } from './movement.js';
 import { select } from './select.js';
 
-const parts = { words: reductionWords, batch: batchedReduction } as const;
+const reductionParts = { words: reductionWords, batch: batchedReduction } as const;
 
 // The gradient of an extreme: shared equally by all elements that attain it.
 function shareExtreme(ct: Tensor, x: Tensor, out: Tensor, e: Entry<Reduction>): Tensor {
@@ -39,17 +39,17 @@ function shareExtreme(ct: Tensor, x: Tensor, out: Tensor, e: Entry<Reduction>): 
 }
 
 const extreme = fromXOut(shareExtreme);
-const maxOp = new Op<Reduction>('reduceMax', { kernel: 'reduceMax', ...parts, vjps: [extreme] });
-const minOp = new Op<Reduction>('reduceMin', { kernel: 'reduceMin', ...parts, vjps: [extreme] });
-const anyOp = new Op<Reduction>('reduceAny', { kernel: 'reduceMax', ...parts });
-const allOp = new Op<Reduction>('reduceAll', { kernel: 'reduceMin', ...parts });
+const maxOp = new Op<Reduction>('reduceMax', { kernel: 'reduceMax', ...reductionParts, vjps: [extreme] });
+const minOp = new Op<Reduction>('reduceMin', { kernel: 'reduceMin', ...reductionParts, vjps: [extreme] });
+const anyOp = new Op<Reduction>('reduceAny', { kernel: 'reduceMax', ...reductionParts });
+const allOp = new Op<Reduction>('reduceAll', { kernel: 'reduceMin', ...reductionParts });
 
 /** A reduction over ascending axes. */
 type Reducer = (x: Tensor, axes: readonly number[], keepdims: boolean) => Tensor;
 
 /** `empty`: what it gives of no elements. */
 function reducer(op: Op<Reduction>, empty: (dtype: DType) => number): Reducer {
-  return (x, axes, keepdims) => (axes.length === 0 ? same(x) : reduceOver(op, x, axes, keepdims, empty(x.dtype)));
+  return (x, axes, keepdims) => (axes.length === 0 ? identityOf(x) : reduceOver(op, x, axes, keepdims, empty(x.dtype)));
 }
 
 /** The largest element; ties share the gradient. */
@@ -69,8 +69,8 @@ function othersBefore(a: Tensor): Tensor {
     const front = uniformTensor(1, t.dtype, Object.freeze([...head, Math.min(by, n)]));
     if (by >= n) return front;
     const begin = t.shape.map(() => 0);
-    const step = t.shape.map(() => 1);
-    return joined([front, box(t, Object.freeze([...head, n - by]), { begin, step })], t.rank - 1);
+    const strides = t.shape.map(() => 1);
+    return concatAlong([front, sliceBox(t, Object.freeze([...head, n - by]), { begin, strides })], t.rank - 1);
   };
   let t = shifted(a, 1);
   for (let by = 1; by < n; by *= 2) t = mul(t, shifted(t, by));
@@ -87,7 +87,7 @@ function productOfOthers(ct: Tensor, x: Tensor, e: Entry<Reduction>): Tensor {
   const flat = reshapeTo(moved, Object.freeze([...rest.map((d) => x.shape[d] as number), count]));
   const last = flat.rank - 1;
   const before = othersBefore(flat);
-  const after = count === 0 ? before : flipped(othersBefore(flipped(flat, last)), last);
+  const after = count === 0 ? before : reverseAlong(othersBefore(reverseAlong(flat, last)), last);
   // Of one element the others' product is 1 whatever it is; its derivative is connected all the same.
   const product = mul(before, after);
   const others = reshapeTo(count === 1 ? connect(product, flat) : product, moved.shape);
@@ -95,13 +95,17 @@ function productOfOthers(ct: Tensor, x: Tensor, e: Entry<Reduction>): Tensor {
   return mul(transposeBy(others, inverse), reshapeTo(ct, keptShape(e)));
 }
 
-const prodOp = new Op<Reduction>('reduceProd', { kernel: 'reduceProd', ...parts, vjps: [fromX(productOfOthers)] });
+const prodOp = new Op<Reduction>('reduceProd', {
+  kernel: 'reduceProd',
+  ...reductionParts,
+  vjps: [fromX(productOfOthers)],
+});
 
 /** The product; of integers it wraps around. */
 export const prodOver: Reducer = reducer(prodOp, () => 1);
 
 /** Attributes: the axes. */
-const lseOp = new Op<readonly number[]>('reduceLogsumexp', {
+const logSumExpOp = new Op<readonly number[]>('reduceLogsumexp', {
   vjps: [
     // softmax(x), from x alone: exp(x - out) would be off by the rounding of out, which is large where x is.
     fromX((ct, x, e) => {
@@ -121,7 +125,7 @@ const lseOp = new Op<readonly number[]>('reduceLogsumexp', {
     return logSumExpOver(x, axes, shape.length === x.rank - 1);
   },
 });
-const lseRowsOp = new Op('reduceLogsumexp', { kernel: 'logSumExp' });
+const logSumExpRowsOp = new Op('reduceLogsumexp', { kernel: 'logSumExp' });
 
 /** The maximum along the axes, or 0 where that is infinite or NaN: what exp's operand is reduced by. */
 function largestFinite(x: Tensor, axes: readonly number[]): Tensor {
@@ -132,11 +136,11 @@ function largestFinite(x: Tensor, axes: readonly number[]): Tensor {
 /** log(sum(exp(x))), without overflow. */
 export const logSumExpOver: Reducer = (x, axes, keepdims) => {
   const shape = reducedShape(x.shape, axes, keepdims);
-  return applyComposed(lseOp, [x], axes, () => {
+  return applyComposed(logSumExpOp, [x], axes, () => {
     const count = sizeOf(axes.map((d) => x.shape[d] as number));
     if (axes.length > 0 && axes[0] === x.rank - axes.length && x.size > 0) {
       const rows = reshapeTo(x, Object.freeze([x.size / count, count]));
-      return reshapeTo(apply1(lseRowsOp, rows, x.dtype, Object.freeze([x.size / count]), null), shape);
+      return reshapeTo(apply1(logSumExpRowsOp, rows, x.dtype, Object.freeze([x.size / count]), null), shape);
     }
     const shift = largestFinite(x, axes);
     const t = add(log(sumOver(exp(sub(x, shift)), axes, true)), shift);
@@ -145,7 +149,7 @@ export const logSumExpOver: Reducer = (x, axes, keepdims) => {
 };
 
 /** sqrt whose gradient at 0 is 0. */
-export function rootAtZero(t: Tensor): Tensor {
+export function safeSqrt(t: Tensor): Tensor {
   const zero = equal(t, 0);
   return select(zero, 0, sqrt(select(zero, 1, t)));
 }

@@ -11,7 +11,7 @@ import { abs, exp, log1p, sigmoid } from './math.js';
 import { castTo, reshapeTo, sumOver, transposeBy } from './movement.js';
 
 /** An axis of length 1 before axis d. */
-function widened(t: Tensor, d: number): Tensor {
+function expandAxis(t: Tensor, d: number): Tensor {
   return reshapeTo(t, Object.freeze(t.shape.toSpliced(d, 0, 1)));
 }
 
@@ -51,8 +51,10 @@ export function logSoftmaxAlong(x: Tensor, axis: number): Tensor {
 // TensorFlow's rules: labels get -logSoftmax; logits get softmax - labels, whether or not the labels sum to 1.
 const crossEntropyOp = new Op<number>('softmaxCrossEntropyWithLogits', {
   vjps: [
-    fromY((ct, logits, e) => mul(widened(neg(ct), e.attributes), logSoftmaxAlong(logits, e.attributes))),
-    fromXY((ct, labels, logits, e) => mul(widened(ct, e.attributes), sub(softmaxAlong(logits, e.attributes), labels))),
+    fromY((ct, logits, e) => mul(expandAxis(neg(ct), e.attributes), logSoftmaxAlong(logits, e.attributes))),
+    fromXY((ct, labels, logits, e) =>
+      mul(expandAxis(ct, e.attributes), sub(softmaxAlong(logits, e.attributes), labels)),
+    ),
   ],
 });
 
@@ -69,8 +71,8 @@ const sparseCrossEntropyOp = new Op('sparseSoftmaxCrossEntropyWithLogits', {
     fromXY((ct, labels, logits) => {
       const last = logits.rank - 1;
       const classes = iota(logits.shape[last] as number);
-      const hit = castTo(equal(widened(labels, last), classes), logits.dtype);
-      return mul(sub(softmaxAlong(logits, last), hit), widened(ct, last));
+      const hit = castTo(equal(expandAxis(labels, last), classes), logits.dtype);
+      return mul(sub(softmaxAlong(logits, last), hit), expandAxis(ct, last));
     }),
   ],
 });

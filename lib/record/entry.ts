@@ -45,15 +45,15 @@ export class Entry<A = unknown> {
   /** Of an op with more than two operands: those of all of them. */
   more: Further | null = null;
   /** Of an op with several results: the entries of all of them, in order; each further result's entry knows the first. */
-  parts: readonly Entry[] | null = null;
-  first: Entry | null = null;
+  resultEntries: readonly Entry[] | null = null;
+  firstResult: Entry | null = null;
   /** The last pass of backpropagation that met it, what it was to it, and where. */
   mark = 0;
-  at = 0;
+  passIndex = 0;
   /** What its rules asked for: the first two operands, operands by number from the third on, and the result. */
   x: Tensor | null = null;
   y: Tensor | null = null;
-  further: Map<number, Tensor> | null = null;
+  keptFurther: Map<number, Tensor> | null = null;
   out: Tensor | null = null;
   constructor(op: RecordedOp<A>, id: number, shape: Shape, dtype: DType, attributes: A) {
     this.op = op;
@@ -78,7 +78,7 @@ export class Entry<A = unknown> {
   /** Operand k, which a rule has asked for. */
   kept(k: number): Tensor {
     if (k === 0) return this.x as Tensor;
-    return (k === 1 ? this.y : this.further?.get(k)) as Tensor;
+    return (k === 1 ? this.y : this.keptFurther?.get(k)) as Tensor;
   }
 
   /** Keeps the result and the first two operands, as far as `needs` asks for them. */
@@ -102,8 +102,8 @@ export class Entry<A = unknown> {
     for (let k = 2; k < operands.length && needs & ~keep.out & -(2 ** k); k++) {
       if (!(needs & (2 ** k))) continue;
       const t = operands[k] as Tensor;
-      this.further ??= new Map();
-      this.further.set(k, t);
+      this.keptFurther ??= new Map();
+      this.keptFurther.set(k, t);
       t.saved++;
     }
   }
@@ -116,9 +116,9 @@ export class Entry<A = unknown> {
     this.x = null;
     this.y = null;
     this.out = null;
-    if (this.further) {
-      for (const t of this.further.values()) t.saved--;
-      this.further = null;
+    if (this.keptFurther) {
+      for (const t of this.keptFurther.values()) t.saved--;
+      this.keptFurther = null;
     }
   }
 }

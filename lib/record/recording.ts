@@ -3,7 +3,7 @@ import { isFloating } from '../base/dtype.js';
 import type { Cohort, Tensor } from '../engine/tensor.js';
 import { peekId, startCohort } from '../engine/tensor.js';
 import { Entry, keep, type RecordedOp, ruleOf } from './entry.js';
-import { type Readable, Recorder } from './stack.js';
+import { Recorder, type VariableInfo } from './stack.js';
 
 const leafOp: RecordedOp = { name: 'leaf', vjps: [], pullAll: null };
 const variableOp: RecordedOp = { name: 'variable', vjps: [], pullAll: null };
@@ -14,7 +14,7 @@ const kSweep = 2 ** 22;
 const kEntryWeight = 2 ** 12;
 // A weak map takes 1 to 2 us an entry, of which most is the collector's: twenty times what recording takes. So where a sweep finds
 // many small results, it goes by cohort: a dead branch may then stay while some result made about the same time lives.
-const kExact = 2 ** 8;
+const kMostSweptSingly = 2 ** 8;
 
 /**
  * The record of one tape. New entries stand in a list that keeps them and their results. Now and then (and at each await of an
@@ -28,7 +28,7 @@ export class Recording extends Recorder {
   private firstId: number = peekId();
   /** How many passes go through its entries; what is released meanwhile is let go of after. */
   private passes = 0;
-  private doomed: readonly Entry[] | null = null;
+  private toRelease: readonly Entry[] | null = null;
   /** In the order of their results' ids. Those before `pinned` are from before a pause, and stay. */
   private entries: Entry[] = [];
   private results: Tensor[] = [];
@@ -41,7 +41,7 @@ export class Recording extends Recorder {
   private leaves: Entry[] = [];
   private leafMap: Map<number, number> | null = null;
   /** Variables watched. */
-  variables: Readable[] = [];
+  variables: VariableInfo[] = [];
   constructor(watchesVariables: boolean) {
     super();
     this.watchesVariables = watchesVariables;
@@ -64,9 +64,9 @@ export class Recording extends Recorder {
     if (this.leafIds.length === 9) this.leafMap = new Map(this.leafIds.map((k, i) => [k, i]));
   }
 
-  private remember(t: Tensor, place: number): void {
+  private remember(t: Tensor, index: number): void {
     t.tapeSerial = this.serial;
-    t.tapePlace = place;
+    t.tapeIndex = index;
   }
 
   /** Makes the tensor a leaf, unless it is on the tape already. */
@@ -77,14 +77,14 @@ export class Recording extends Recorder {
   }
 
   /** Makes the variable a leaf, unless it is one already. */
-  watchVariable(v: Readable): void {
+  watchVariable(v: VariableInfo): void {
     const known = this.leaf(v.id);
     if (known?.op === variableOp) return;
     this.variables.push(v);
     if (!known) this.addLeaf(v.id, new Entry(variableOp, v.id, v.shape, v.dtype, null));
   }
 
-  override noteReading(t: Tensor, v: Readable): void {
+  override noteReading(t: Tensor, v: VariableInfo): void {
     if (this.watchesVariables && v.trainable) this.watchVariable(v);
     this.read(t, v.id);
   }
@@ -104,7 +104,7 @@ export class Recording extends Recorder {
   /** What the tensor is on this tape. */
   find(t: Tensor): Entry | null {
     if (t.tapeSerial === this.serial) {
-      return (t.tapePlace < 0 ? this.leaves[-1 - t.tapePlace] : this.entries[t.tapePlace]) as Entry;
+      return (t.tapeIndex < 0 ? this.leaves[-1 - t.tapeIndex] : this.entries[t.tapeIndex]) as Entry;
     }
     return t.tapeSerial === 0 ? null : this.search(t);
   }
@@ -117,7 +117,7 @@ export class Recording extends Recorder {
     }
     if (t.id < this.firstId) return null;
     const cohort = this.sweptCohorts?.get(t.cohort);
-    return entryOf(this.entries, t.id) ?? this.swept?.get(t) ?? (cohort ? entryOf(cohort, t.id) : null);
+    return findEntry(this.entries, t.id) ?? this.swept?.get(t) ?? (cohort ? findEntry(cohort, t.id) : null);
   }
 
   override knows(t: Tensor): boolean {
@@ -131,7 +131,7 @@ export class Recording extends Recorder {
     const ofX = this.find(x);
     if (!ofX || !this.takes()) return;
     const rule = op.vjps[0];
-    const e = entryFor(op, out, attributes);
+    const e = newEntry(op, out, attributes);
     if (rule && isFloating(x.dtype)) {
       e.count = 1;
       e.ofX = ofX;
@@ -147,7 +147,7 @@ export class Recording extends Recorder {
     if (!(knownX || knownY) || !this.takes()) return;
     const ruleX = op.vjps[0];
     const ruleY = op.vjps[1];
-    const e = entryFor(op, out, attributes);
+    const e = newEntry(op, out, attributes);
     const ofX = ruleX && isFloating(x.dtype) ? knownX : null;
     const ofY = ruleY && isFloating(y.dtype) ? knownY : null;
     if (ofX || ofY) {
@@ -163,8 +163,8 @@ export class Recording extends Recorder {
   }
 
   override noteMany(op: RecordedOp, outs: readonly Tensor[], operands: readonly Tensor[], attributes: unknown): void {
-    if (this.notePulled(op, outs, operands, attributes) || !this.knowsAny(operands) || !this.takes()) return;
-    for (const out of outs) this.append(entryFor(op, out, attributes), out);
+    if (this.noteDifferentiable(op, outs, operands, attributes) || !this.knowsAny(operands) || !this.takes()) return;
+    for (const out of outs) this.append(newEntry(op, out, attributes), out);
   }
 
   override noteInstead(
@@ -173,13 +173,13 @@ export class Recording extends Recorder {
     operands: readonly Tensor[],
     under: readonly Tensor[],
   ): void {
-    if (this.notePulled(op, outs, operands, null) || !this.takes()) return;
+    if (this.noteDifferentiable(op, outs, operands, null) || !this.takes()) return;
     const anyKnown = this.knowsAny(operands);
     outs.forEach((out, k) => {
       const value = under[k];
       const known = value ? this.find(value) : null;
       if (!known && !anyKnown) return;
-      const e = entryFor(known ? sameOp : op, out, null);
+      const e = newEntry(known ? sameOp : op, out, null);
       if (known) {
         e.count = 1;
         e.ofX = known;
@@ -195,7 +195,7 @@ export class Recording extends Recorder {
   }
 
   /** Notes the op, if an operand that has a gradient is known; tells whether there is one. */
-  private notePulled(
+  private noteDifferentiable(
     op: RecordedOp,
     outs: readonly Tensor[],
     operands: readonly Tensor[],
@@ -216,7 +216,7 @@ export class Recording extends Recorder {
     });
     if (!differentiable) return false;
     if (!this.takes()) return true;
-    const e = entryFor(op, out, attributes);
+    const e = newEntry(op, out, attributes);
     e.count = operands.length;
     e.ofX = entries[0] ?? null;
     e.ofY = entries[1] ?? null;
@@ -227,9 +227,9 @@ export class Recording extends Recorder {
       e.save(needs, x, y ?? null, out);
       e.saveFurther(needs, operands);
     }
-    if (outs.length > 1) e.parts = outs.map((t, k) => (k === 0 ? e : furtherResult(e, t)));
+    if (outs.length > 1) e.resultEntries = outs.map((t, k) => (k === 0 ? e : furtherResult(e, t)));
     this.append(e, out);
-    for (let k = 1; k < outs.length; k++) this.append(e.parts?.[k] as Entry, outs[k] as Tensor);
+    for (let k = 1; k < outs.length; k++) this.append(e.resultEntries?.[k] as Entry, outs[k] as Tensor);
     return true;
   }
 
@@ -245,7 +245,7 @@ export class Recording extends Recorder {
   private sweep(): void {
     const { results, entries, pinned } = this;
     if (results.length === 0) return;
-    if (results.length <= kExact) {
+    if (results.length <= kMostSweptSingly) {
       this.swept ??= new WeakMap();
       for (let i = 0; i < results.length; i++) this.swept.set(results[i] as Tensor, entries[pinned + i] as Entry);
     } else {
@@ -299,15 +299,15 @@ export class Recording extends Recorder {
 
   endPass(): void {
     this.passes--;
-    if (this.passes > 0 || this.doomed === null) return;
-    releaseEntries(this.doomed);
-    this.doomed = null;
+    if (this.passes > 0 || this.toRelease === null) return;
+    releaseEntries(this.toRelease);
+    this.toRelease = null;
   }
 
   /** Lets go of everything that the entries kept. */
   release(): void {
     if (this.passes === 0) releaseEntries(this.entries);
-    else this.doomed = this.doomed === null ? this.entries : [...this.doomed, ...this.entries];
+    else this.toRelease = this.toRelease === null ? this.entries : [...this.toRelease, ...this.entries];
     this.entries = [];
     this.swept = null;
     this.sweptCohorts = null;
@@ -316,7 +316,7 @@ export class Recording extends Recorder {
 }
 
 /** The entry of this result, in a list that is in the order of results. */
-function entryOf(entries: readonly Entry[], id: number): Entry | null {
+function findEntry(entries: readonly Entry[], id: number): Entry | null {
   let low = 0;
   let high = entries.length - 1;
   while (low <= high) {
@@ -335,12 +335,12 @@ function releaseEntries(entries: readonly Entry[]): void {
 
 const sameOp: RecordedOp = { name: 'identity', vjps: [{ needs: keep.nothing, pull: (ct) => ct }], pullAll: null };
 
-function entryFor(op: RecordedOp, out: Tensor, attributes: unknown): Entry {
+function newEntry(op: RecordedOp, out: Tensor, attributes: unknown): Entry {
   return new Entry(op, out.id, out.shape, out.dtype, attributes);
 }
 
 function furtherResult(first: Entry, out: Tensor): Entry {
-  const e = entryFor(first.op, out, null);
-  e.first = first;
+  const e = newEntry(first.op, out, null);
+  e.firstResult = first;
   return e;
 }

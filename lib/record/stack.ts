@@ -5,7 +5,7 @@ import type { RecordedOp } from './entry.js';
 import { atTurnEnd, Opening } from './turn.js';
 
 /** What recorders are told of a variable that is read. */
-export interface Readable {
+export interface VariableInfo {
   readonly id: number;
   readonly shape: Tensor['shape'];
   readonly dtype: Tensor['dtype'];
@@ -19,7 +19,7 @@ export abstract class Recorder {
   /** How many functions run that it must not hear. */
   hidden = 0;
   /** Its place on the stack; -1: on none. */
-  place = -1;
+  stackIndex = -1;
   /** The opening of the block (enter) that records on it, or of one that was left open; null: record() ends before the turn does. */
   opening: Opening | null = null;
   /** Bound to an async context. */
@@ -46,7 +46,7 @@ export abstract class Recorder {
     under: readonly Tensor[],
   ): void;
   /** The tensor is what the variable was read as. */
-  abstract noteReading(t: Tensor, v: Readable): void;
+  abstract noteReading(t: Tensor, v: VariableInfo): void;
   /** It leaves the stack, for good or until it is entered again. */
   abstract left(): void;
 
@@ -94,17 +94,17 @@ export function isRecording(): boolean {
 
 function putOnStack(r: Recorder): void {
   r.paused = false;
-  if (r.async || r.place >= 0) return;
-  r.place = active.length;
+  if (r.async || r.stackIndex >= 0) return;
+  r.stackIndex = active.length;
   active.push(r);
 }
 
 /** Leaves the others where they are: some op may be going through the stack. */
 function takeOffStack(r: Recorder): void {
   r.paused = true;
-  const at = r.place;
+  const at = r.stackIndex;
   if (at < 0) return;
-  r.place = -1;
+  r.stackIndex = -1;
   active[at] = gone;
   holes++;
   while (active.length > 0 && active[active.length - 1] === gone) {
@@ -119,7 +119,7 @@ function closeHoles(): void {
   for (let i = 0; i < active.length; i++) {
     const r = active[i] as Recorder;
     if (r === gone) continue;
-    r.place = count;
+    r.stackIndex = count;
     active[count++] = r;
   }
   active.length = count;
@@ -209,12 +209,12 @@ export function below<T>(recorder: Recorder | null, fn: () => T): T {
   const all = listening();
   const from = recorder ? all.indexOf(recorder) : 0;
   if (from < 0 || all.length === 0) return fn();
-  const deaf = all.slice(from);
-  for (const r of deaf) r.hidden++;
+  const hiddenFrom = all.slice(from);
+  for (const r of hiddenFrom) r.hidden++;
   try {
     return fn();
   } finally {
-    for (const r of deaf) r.hidden--;
+    for (const r of hiddenFrom) r.hidden--;
   }
 }
 
@@ -259,7 +259,7 @@ export function recordInstead(
 }
 
 /** Tells that a tensor is what a variable was read as. */
-export function recordReading(t: Tensor, v: Readable): void {
+export function recordReading(t: Tensor, v: VariableInfo): void {
   const all = listening();
   for (let i = 0; i < all.length; i++) {
     const r = all[i] as Recorder;

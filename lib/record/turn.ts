@@ -8,7 +8,7 @@ export class Opening {
   crossed = false;
   /** Its owner has heard of that. */
   told = false;
-  private readonly job: number = executionAsyncId();
+  private readonly asyncId: number = executionAsyncId();
   /** The frame of the caller; V8 makes a text of it only when it is read. */
   private readonly trace: { stack?: unknown } = {};
 
@@ -21,13 +21,13 @@ export class Opening {
   }
 
   /** Where, for people: a function, a file and a line. */
-  get place(): string {
+  get where(): string {
     return /^\s*at (.+)$/m.exec(String(this.trace.stack))?.[1] ?? 'an unknown place';
   }
 
   /** Whether its turn still runs. */
   isNow(): boolean {
-    return !this.crossed && (executionAsyncId() === this.job || !isQueued(executionAsyncResource()));
+    return !this.crossed && (executionAsyncId() === this.asyncId || !isQueued(executionAsyncResource()));
   }
 }
 
@@ -44,8 +44,8 @@ function isQueued(resource: object): boolean {
   return resource.constructor === AsyncResource || resource.constructor?.name === 'Object';
 }
 
-const settled = Promise.resolve();
-const waiting = new Set<() => void>();
+const resolved = Promise.resolve();
+const endings = new Set<() => void>();
 let unhook: (() => void) | null = null;
 
 /**
@@ -53,16 +53,16 @@ let unhook: (() => void) | null = null;
  * timer, immediate or event. A promise hook tells; it is set only until then, so that promises cost what they cost at other times.
  */
 export function atTurnEnd(end: () => void): void {
-  waiting.add(end);
+  endings.add(end);
   if (unhook) return;
   unhook = promiseHooks.onBefore(endTurn) as () => void;
-  void settled.then(endTurn);
+  void resolved.then(endTurn);
 }
 
 function endTurn(): void {
   if (!unhook) return;
   unhook();
   unhook = null;
-  for (const end of waiting) end();
-  waiting.clear();
+  for (const end of endings) end();
+  endings.clear();
 }

@@ -15,7 +15,7 @@ import { asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { readingsOf, readVariable, Variable, withReadings } from '../op/variable.js';
 import type { IndexedSlices } from '../primitives/gather.js';
-import { same } from '../primitives/movement.js';
+import { identityOf } from '../primitives/movement.js';
 import type { Cotangent } from '../record/entry.js';
 import { below, recordInstead } from '../record/stack.js';
 import { GradientTape, isLeaf } from './gradient-tape.js';
@@ -67,7 +67,7 @@ function leavesOf(fn: string, value: unknown): (Tensor | Variable)[] {
  * What counts as an argument to the gradient, flattened. An object without a tensor or variable is options; strings, functions, class
  * instances are handed on, too.
  */
-function operandsOf(fn: string, args: readonly unknown[]): Tensor[] {
+function flattenedOperands(fn: string, args: readonly unknown[]): Tensor[] {
   const operands: Tensor[] = [];
   leavesOf(fn, args); // throws for what contains itself
   const walk = (value: unknown): void => {
@@ -79,7 +79,7 @@ function operandsOf(fn: string, args: readonly unknown[]): Tensor[] {
   return operands;
 }
 
-function listOf(given: unknown, count: number, what: string): readonly CustomGradient[] {
+function gradientList(given: unknown, count: number, what: string): readonly CustomGradient[] {
   const list = Array.isArray(given) && !(count === 1 && given.length !== 1 && isNumbers(given)) ? given : [given];
   if (list.length !== count) {
     throw fail(
@@ -172,7 +172,7 @@ export function customGradient<A extends unknown[], V extends Nested<Tensor | Va
 ): (...args: A) => V {
   checkFunction('customGradient', f);
   return (...args) => {
-    const operands = operandsOf('customGradient', args);
+    const operands = flattenedOperands('customGradient', args);
     const { variables, result } = bodyOf('customGradient', args, () => f(...args));
     if (!result || typeof result.gradFn !== 'function' || !('value' in result)) {
       throw fail(`customGradient: the function must return { value, gradFn }, got ${show(result)}`);
@@ -201,7 +201,7 @@ export function customGradient<A extends unknown[], V extends Nested<Tensor | Va
             `Must return gradient for each variable from customGradient's gradFn: { args, variables }, got ${show(grads)}.`,
           );
         }
-        const forVariables = listOf(grads['variables'], variables.length, 'variables');
+        const forVariables = gradientList(grads['variables'], variables.length, 'variables');
         return [
           ...pulledArguments(grads['args'], operands),
           ...forVariables.map((g, i) =>
@@ -216,7 +216,7 @@ export function customGradient<A extends unknown[], V extends Nested<Tensor | Va
 }
 
 function pulledArguments(given: unknown, operands: readonly Tensor[]): (Cotangent | null)[] {
-  return Array.from(listOf(given, operands.length, 'args'), (g, i) =>
+  return Array.from(gradientList(given, operands.length, 'args'), (g, i) =>
     checked(g, operands[i] as Tensor, `argument ${i}`),
   );
 }
@@ -230,7 +230,7 @@ export function recomputeGrad<A extends unknown[], V extends Nested<Tensor | Var
 ): (...args: A) => V {
   checkFunction('recomputeGrad', f);
   return (...args) => {
-    const place = { ...sharedStream() };
+    const position = { ...sharedStream() };
     const leaves = leavesOf('recomputeGrad', args);
     const kept = args.map((arg) => copyOf(arg, (leaf) => leaf)); // the caller may change lists and options before the second run
     const operands = leaves.map((leaf) => asTensor('recomputeGrad', leaf));
@@ -240,12 +240,12 @@ export function recomputeGrad<A extends unknown[], V extends Nested<Tensor | Var
     const op = new Op(f.name || 'recomputeGrad', {
       pullAll: (cts) => {
         // Copies, so that a tensor passed twice gets its gradients apart; outer tapes see them made from the originals.
-        const copies = leaves.map((leaf) => (leaf instanceof Variable ? leaf : same(leaf)));
+        const copies = leaves.map((leaf) => (leaf instanceof Variable ? leaf : identityOf(leaf)));
         let k = 0;
         const again = kept.map((arg) => copyOf(arg, () => copies[k++] as Tensor | Variable)) as A;
         const tape = new GradientTape();
         const targets = withReadings(wereRead, () =>
-          withStreamAt(place, () =>
+          withStreamAt(position, () =>
             tape.record(() => {
               tape.watch(copies.filter((t) => isFloating(t.dtype)));
               return leavesOf('recomputeGrad', f(...again));
@@ -281,7 +281,7 @@ export function gradPassThrough<A extends unknown[], V extends Nested<Tensor | V
 ): (...args: A) => V {
   checkFunction('gradPassThrough', f);
   return (...args) => {
-    const operands = operandsOf('gradPassThrough', args);
+    const operands = flattenedOperands('gradPassThrough', args);
     const { variables, result } = bodyOf('gradPassThrough', args, () => f(...args));
     const { value, outs, under } = resultsOf('gradPassThrough', result);
     const op = new Op('gradPassThrough', {

@@ -4,7 +4,7 @@ import { isFloating } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from '../base/errors.js';
 import { mapNested, type Nested, zipNested } from '../base/nested.js';
 import { sameShape, showShape } from '../base/shape.js';
-import { accompany } from '../engine/pending.js';
+import { noteLoss } from '../engine/pending.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
 import { asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -73,17 +73,17 @@ const consumedText =
   'Ask for all gradients in one call (sources may be an array or an object), or create the tape with ' +
   'new GradientTape({ persistent: true }).';
 
-const howUnconnected: Kind<UnconnectedGradients> = {
+const unconnectedKind: Kind<UnconnectedGradients> = {
   ...oneOf(['none', 'zero', 'throw']),
-  words: 'Unknown value for unconnectedGradients',
+  preface: 'Unknown value for unconnectedGradients',
 };
 const tapeOptions = {
   persistent: boolean,
   watchAccessedVariables: boolean,
-  unconnectedGradients: howUnconnected,
+  unconnectedGradients: unconnectedKind,
 } as const;
 const gradientOptions = {
-  unconnectedGradients: howUnconnected,
+  unconnectedGradients: unconnectedKind,
   signal: {
     expected: 'an AbortSignal',
     read: (value): AbortSignal | typeof refused => (isSignal(value) ? value : refused),
@@ -122,7 +122,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
   private pausing: Pause | null = null;
   private consumed: 'gradient' | 'dispose' | null = null;
   /** The variables that it watched before it was consumed. */
-  private seen: Recording['variables'] = [];
+  private watchedBefore: Recording['variables'] = [];
 
   /** @throws ValueError ERR_OPTION for what is no option */
   constructor(opts?: GradientTapeOptions & { unconnectedGradients?: U }) {
@@ -135,9 +135,9 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
 
   /** Python's `with tape:`. Records what fn does and returns its result; calling it again goes on with the same recording. */
   record<T>(fn: (tape: this) => T): T {
-    own(this, 'record');
+    checkReceiver(this, 'record');
     if (arguments.length > 1) refuseExtra('record', arguments[1], undefined);
-    callable('record', fn);
+    checkFunction('record', fn);
     const tape = this.start('record');
     let result: T;
     try {
@@ -159,7 +159,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
    * loop: after that the tape records no more, which leaving it, and asking the tape for anything, then says (ERR_TAPE_CROSSED_AWAIT).
    */
   enter(): Disposable {
-    own(this, 'enter');
+    checkReceiver(this, 'enter');
     if (arguments.length > 0) refuseExtra('enter', arguments[0], undefined);
     const tape = this.start('enter');
     openBlock(tape, this.enter);
@@ -181,9 +181,9 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
    * what else runs meanwhile.
    */
   async recordAsync<T>(fn: (tape: this) => Promise<T>): Promise<T> {
-    own(this, 'recordAsync');
+    checkReceiver(this, 'recordAsync');
     if (arguments.length > 1) refuseExtra('recordAsync', arguments[1], undefined);
-    callable('recordAsync', fn);
+    checkFunction('recordAsync', fn);
     const tape = this.open('recordAsync');
     this.recording = true;
     try {
@@ -244,7 +244,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
   watch(x: Nested<Leaf>): void;
   watch<const T>(x: T & NoInfer<Sources<T>>): void;
   watch(x: unknown): void {
-    own(this, 'watch');
+    checkReceiver(this, 'watch');
     if (arguments.length > 1) {
       throw new ValueError(
         `watch: takes one argument, got ${arguments.length}; write watch([x, ...]) for several`,
@@ -278,16 +278,16 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
 
   /** The variables that the tape watches, in the order of their construction. */
   watchedVariables(): Variable[] {
-    own(this, 'watchedVariables');
+    checkReceiver(this, 'watchedVariables');
     if (arguments.length > 0) refuseExtra('watchedVariables', arguments[0], undefined);
-    return variablesOf(this.tape ? this.tape.variables : this.seen);
+    return variablesOf(this.tape ? this.tape.variables : this.watchedBefore);
   }
 
   /** Runs fn while this tape (and no other) pauses. */
   stopRecording<T>(fn: () => T): T {
-    own(this, 'stopRecording');
+    checkReceiver(this, 'stopRecording');
     if (arguments.length > 1) refuseExtra('stopRecording', arguments[1], undefined);
-    callable('stopRecording', fn);
+    checkFunction('stopRecording', fn);
     const tape = this.current('stopRecording');
     const outer = this.pausing;
     const pausing: Pause = { left: false };
@@ -316,7 +316,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
 
   /** Forgets everything recorded and watched; goes on recording. */
   reset(): void {
-    own(this, 'reset');
+    checkReceiver(this, 'reset');
     if (arguments.length > 0) refuseExtra('reset', arguments[0], undefined);
     this.current('reset').reset();
   }
@@ -348,8 +348,8 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     opts?: GradientOptions,
   ): Mapped<S, Tensor | null>;
   gradient(target: unknown, sources: unknown, opts?: GradientOptions): unknown {
-    own(this, 'gradient');
-    const tape = this.ready();
+    checkReceiver(this, 'gradient');
+    const tape = this.recorded();
     if (arguments.length === 2 && !this.recording && isLeaf(sources) && isLeaf(target) && target instanceof Tensor) {
       const entry = isFloating(target.dtype) ? tape.find(target) : null;
       if (entry)
@@ -395,7 +395,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
         });
       }
     });
-    if (from.some((s) => s instanceof Variable)) for (const t of targets) if (t instanceof Tensor) accompany(t);
+    if (from.some((s) => s instanceof Variable)) for (const t of targets) if (t instanceof Tensor) noteLoss(t);
     const pulled = this.pull(tape, seeds, entries, given.signal);
     if (isLeaf(sources)) return direct[0] ?? pulled[0] ?? unconnectedValue(sources, unconnected, '');
     let i = 0;
@@ -409,7 +409,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
 
   /** The usual call, without the rest's ceremony. */
   private gradientOfOne(seed: Seed, target: Tensor, source: Leaf): Tensor | null {
-    if (source instanceof Variable) accompany(target);
+    if (source instanceof Variable) noteLoss(target);
     const tape = this.tape as Recording;
     const pulled = this.pull(tape, [seed], [entryOf(tape, source)]);
     return (pulled[0] as Tensor | null) ?? unconnectedValue(source, this.unconnected, '');
@@ -431,7 +431,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     }
   }
 
-  private ready(): Recording {
+  private recorded(): Recording {
     const { tape } = this;
     if (tape) {
       if (tape.opening !== null) refuseCrossed('gradient', tape);
@@ -450,7 +450,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
   private consume(by: 'gradient' | 'dispose'): void {
     const { tape } = this;
     if (!tape) return;
-    this.seen = tape.variables;
+    this.watchedBefore = tape.variables;
     this.recording = false;
     pop(tape);
     tape.release();
@@ -460,14 +460,14 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
 
   /** Lets go of everything the tape holds, also of a block that was left open. */
   [Symbol.dispose](): void {
-    own(this, 'dispose');
+    checkReceiver(this, 'dispose');
     this.consume('dispose');
-    this.seen = [];
+    this.watchedBefore = [];
   }
 }
 
 /** Throws for a method that was taken from its tape. */
-function own(tape: unknown, method: string): void {
+function checkReceiver(tape: unknown, method: string): void {
   if (isA(tape, GradientTape)) return;
   throw new ValueError(
     `${method}: must be called on a GradientTape, as tape.${method}(...), got ${show(tape)}`,
@@ -475,7 +475,7 @@ function own(tape: unknown, method: string): void {
   );
 }
 
-function callable(method: string, fn: unknown): void {
+function checkFunction(method: string, fn: unknown): void {
   if (typeof fn === 'function') return;
   throw new TapeError('ERR_TAPE_RECORD', `${method}: expected a function, got ${show(fn)}`);
 }
@@ -490,7 +490,7 @@ function crossedError(op: string, opening: Opening): TapeError {
   opening.told = true;
   return new TapeError(
     'ERR_TAPE_CROSSED_AWAIT',
-    `${op}: the tape's block, opened at ${opening.place}, was left open across an await (or a return to the event loop); what came ` +
+    `${op}: the tape's block, opened at ${opening.where}, was left open across an await (or a return to the event loop); what came ` +
       'after was not recorded. Close the block before awaiting, or record with await tape.recordAsync(async () => ...).',
   );
 }

@@ -13,16 +13,16 @@ export function trainableVariables(x: unknown): Variable[] {
   const found: Variable[] = [];
   const met = new Set<unknown>();
   // What is still to be looked at, the next one last: a model may be a list of any length.
-  const waiting: unknown[] = [x];
-  while (waiting.length > 0) {
-    const value = waiting.pop();
+  const toVisit: unknown[] = [x];
+  while (toVisit.length > 0) {
+    const value = toVisit.pop();
     if ((typeof value !== 'object' && typeof value !== 'function') || value === null || met.has(value)) continue;
     met.add(value);
     const parts = partsOf(value);
     if (parts === 'variable') {
       if ((value as Variable).trainable) found.push(value as Variable);
     } else {
-      for (let i = parts.length - 1; i >= 0; i--) waiting.push(parts[i]);
+      for (let i = parts.length - 1; i >= 0; i--) toVisit.push(parts[i]);
     }
   }
   return found;

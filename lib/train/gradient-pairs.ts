@@ -35,11 +35,11 @@ export function pairsOf(op: string, pairs: unknown): (readonly [Gradient, Variab
 }
 
 function noVariable(op: string, value: unknown, path: string): ValueError {
-  const place = path === '' ? '' : `variables${path}: `;
+  const where = path === '' ? '' : `variables${path}: `;
   const isInstance = typeof value === 'object' && value !== null && !isA(value, Tensor);
   const hint = isInstance ? '; of other objects pass trainableVariables(object)' : '';
   return new ValueError(
-    `${op}: ${place}expected a variable, or arrays and plain objects of variables, got ${show(value)}${hint}`,
+    `${op}: ${where}expected a variable, or arrays and plain objects of variables, got ${show(value)}${hint}`,
     'ERR_NOT_A_TENSOR',
   );
 }

@@ -11,7 +11,7 @@ import {
   type Read,
   type Spec,
 } from '../base/arguments.js';
-import { type DType, dtypeKind, isFloating, numberAs } from '../base/dtype.js';
+import { type DType, dtypeArgument, isFloating, numberAs } from '../base/dtype.js';
 import { DTypeError, ValueError } from '../base/errors.js';
 import { checkShape, type Shape } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
@@ -30,9 +30,9 @@ function fans(shape: Shape): [number, number] {
   return [Math.max(1, inputs * field), Math.max(1, outputs * field)];
 }
 
-const callOptions = { dtype: dtypeKind } as const;
+const callOptions = { dtype: dtypeArgument } as const;
 const seed = integer(0);
-const randomOptions = { seed, dtype: dtypeKind } as const;
+const randomOptions = { seed, dtype: dtypeArgument } as const;
 const normalOptions = {
   ...randomOptions,
   mean: finite,
@@ -52,14 +52,14 @@ function isShape(value: unknown): value is readonly number[] {
   return isArray(value) && value.every((n) => typeof n === 'number');
 }
 
-interface Made {
+interface FixedOptions {
   readonly dtype?: DType;
   readonly seed?: number;
 }
 /** Values of the shape, for errors of the named function. */
 type Values = (op: string, shape: Shape, opts: { dtype: DType; seed?: number }) => Tensor;
 
-function initializer(name: string, opts: Made, floats: boolean, values: Values): Initializer {
+function initializer(name: string, opts: FixedOptions, floats: boolean, values: Values): Initializer {
   const op = `initializers.${name}`;
   const { seed } = opts;
   return (shape, call) => {
@@ -80,11 +80,11 @@ function uniformScaled(name: string, opts: unknown, limit: Scale): Initializer {
 }
 
 // Standard deviation of a unit normal truncated at 2: dividing by it keeps the variance that was asked for.
-const truncatedStddev = 0.87962566103423978;
+const kTruncatedStddev = 0.87962566103423978;
 
 function normalScaled(name: string, opts: unknown, variance: Scale): Initializer {
   return initializer(name, read(name, randomOptions, opts), true, (op, shape, drawn) =>
-    truncatedNormalOf(op, shape, { ...drawn, stddev: Math.sqrt(variance(...fans(shape))) / truncatedStddev }),
+    truncatedNormalOf(op, shape, { ...drawn, stddev: Math.sqrt(variance(...fans(shape))) / kTruncatedStddev }),
   );
 }
 
@@ -135,7 +135,7 @@ export function constant(value: number | boolean = 0, opts?: { dtype?: DType }):
   return filled('constant', taken, read('constant', callOptions, opts));
 }
 
-function filled(name: string, value: number | boolean, opts: Made): Initializer {
+function filled(name: string, value: number | boolean, opts: FixedOptions): Initializer {
   return initializer(name, opts, false, (op, shape, { dtype }) =>
     uniformTensor(numberAs(op, dtype, value), dtype, shape),
   );

@@ -58,9 +58,9 @@ const crossentropySpec = { ...lossSpec, fromLogits: boolean, axis: axisKind } as
 const categoricalSpec = { ...crossentropySpec, labelSmoothing: number('a number from 0 to 1', 0, 1) } as const;
 const sparseSpec = { ...crossentropySpec, ignoreClass: integer(-(2 ** 31), 2 ** 31 - 1) } as const;
 
-type Reduction = LossOptions['reduction'];
+type LossReduction = LossOptions['reduction'];
 
-function reduced(losses: Tensor, reduction: Reduction): Tensor {
+function reduced(losses: Tensor, reduction: LossReduction): Tensor {
   if (reduction === 'sum') return reduceSum(losses);
   return reduction === 'mean' ? reduceMean(losses) : losses;
 }
@@ -108,8 +108,8 @@ export function meanSquaredError(yTrue: TensorLike, yPred: TensorLike, opts?: Lo
 }
 
 // Keras' epsilon: probabilities are kept this far from 0 and 1.
-const epsilon = 1e-7;
-const clipped = (p: Tensor): Tensor => clipByValue(p, epsilon, 1 - epsilon);
+const kEpsilon = 1e-7;
+const clipped = (p: Tensor): Tensor => clipByValue(p, kEpsilon, 1 - kEpsilon);
 
 /**
  * -sum(yTrue * log(yPred)) along the axis of classes. Predictions are probabilities, made to sum to 1, unless `fromLogits`.

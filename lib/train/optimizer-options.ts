@@ -29,7 +29,7 @@ export const rateKind: Kind<LearningRate> = {
 };
 export const amount: Kind<number> = number('a finite number >= 0', 0, Number.MAX_VALUE);
 const limit = number('a finite number > 0', Number.MIN_VALUE, Number.MAX_VALUE);
-export const share: Kind<number> = number('a number from 0 to 1', 0, 1);
+export const fraction: Kind<number> = number('a number from 0 to 1', 0, 1);
 export const belowOne: Kind<number> = number('a number >= 0 and < 1', 0, 1 - 2 ** -53);
 
 export const common: {

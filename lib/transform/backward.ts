@@ -4,7 +4,7 @@ import type { Shape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { uniformTensor } from '../engine/tensor.js';
 import { add } from '../primitives/arithmetic.js';
-import { joined } from '../primitives/box.js';
+import { concatAlong } from '../primitives/box.js';
 import { densify, IndexedSlices } from '../primitives/gather.js';
 import { iota } from '../primitives/iota.js';
 import { sumTo } from '../primitives/movement.js';
@@ -26,7 +26,11 @@ function sum(a: Cotangent | null | undefined, b: Cotangent): Cotangent {
   if (a instanceof IndexedSlices || b instanceof IndexedSlices) {
     const p = slicesOf(a);
     const q = slicesOf(b);
-    return new IndexedSlices(joined([p.values, q.values], 0), joined([p.indices, q.indices], 0), p.denseShape);
+    return new IndexedSlices(
+      concatAlong([p.values, q.values], 0),
+      concatAlong([p.indices, q.indices], 0),
+      p.denseShape,
+    );
   }
   // Zeros are added like anything else: leaving out those that happen to be known would make the sign of zeros depend on looking.
   return add(a, b);
@@ -86,7 +90,7 @@ interface Aborting {
 
 /** One pass: the entries that the targets depend on, the latest first, and the cotangents gathered so far. */
 class Pass {
-  readonly order: Entry[] = [];
+  readonly entries: Entry[] = [];
   private readonly sources: readonly (Entry | null)[];
   private cts: (Cotangent | null | undefined)[] = nothing;
   private readonly mark: number;
@@ -111,18 +115,18 @@ class Pass {
 
   private start(seeds: readonly Seed[]): void {
     this.collect(seeds);
-    this.cts = new Array(this.order.length);
+    this.cts = new Array(this.entries.length);
     this.reach();
-    for (const { entry, ct } of seeds) if (this.has(entry)) this.put(entry, ct);
+    for (const { entry, ct } of seeds) if (this.has(entry)) this.addCotangent(entry, ct);
   }
 
   /** Cotangents of the sources. Read while the marks are this pass's own. */
   run(seeds: readonly Seed[], consume: boolean, signal: Aborting | undefined): (Cotangent | null)[] {
     this.start(seeds);
-    const { order } = this;
-    for (let i = 0; i < order.length; i++) {
+    const { entries } = this;
+    for (let i = 0; i < entries.length; i++) {
       if (signal?.aborted) throw signal.reason;
-      const e = order[i] as Entry;
+      const e = entries[i] as Entry;
       this.pull(e);
       if (consume) e.release();
     }
@@ -133,7 +137,7 @@ class Pass {
   resume(): void {
     if (!this.disturbed) return;
     this.disturbed = false;
-    this.reclaim();
+    this.markAgain();
   }
 
   private collect(seeds: readonly Seed[]): void {
@@ -141,9 +145,9 @@ class Pass {
     for (const { entry } of seeds) this.meet(entry);
     while (heap.length > 0) {
       const e = popEntry();
-      e.at = this.order.length;
-      this.order.push(e);
-      if (e.first) this.meet(e.first);
+      e.passIndex = this.entries.length;
+      this.entries.push(e);
+      if (e.firstResult) this.meet(e.firstResult);
       if (e.ofX) this.meet(e.ofX);
       if (e.ofY) this.meet(e.ofY);
       for (let k = 2; k < e.count; k++) {
@@ -170,52 +174,52 @@ class Pass {
 
   /** Marks what the sources reach. */
   private reach(): void {
-    const { mark, order } = this;
+    const { mark, entries } = this;
     for (const source of this.sources) if (source && this.has(source)) source.mark = mark + kSource;
-    for (let i = order.length - 1; i >= 0; i--) {
-      const e = order[i] as Entry;
+    for (let i = entries.length - 1; i >= 0; i--) {
+      const e = entries[i] as Entry;
       if (e.mark === mark + kMet && this.dependsOnWanted(e)) e.mark = mark + kWanted;
     }
   }
 
   private dependsOnWanted(e: Entry): boolean {
-    if (this.isWanted(e.ofX) || this.isWanted(e.ofY) || this.isWanted(e.first)) return true;
+    if (this.isWanted(e.ofX) || this.isWanted(e.ofY) || this.isWanted(e.firstResult)) return true;
     for (let k = 2; k < e.count; k++) if (this.isWanted(e.operand(k))) return true;
     return false;
   }
 
-  private reclaim(): void {
-    this.order.forEach((e, i) => {
+  private markAgain(): void {
+    this.entries.forEach((e, i) => {
       e.mark = this.mark + kMet;
-      e.at = i;
+      e.passIndex = i;
     });
     this.reach();
   }
 
-  private put(e: Entry, ct: Cotangent): void {
-    this.cts[e.at] = sum(this.cts[e.at], ct);
+  private addCotangent(e: Entry, ct: Cotangent): void {
+    this.cts[e.passIndex] = sum(this.cts[e.passIndex], ct);
   }
 
   private result(e: Entry | null): Cotangent | null {
-    return e && this.has(e) ? (this.cts[e.at] ?? null) : null;
+    return e && this.has(e) ? (this.cts[e.passIndex] ?? null) : null;
   }
 
   /** Pulls the cotangents of an entry's results back to its operands. */
   private pull(e: Entry): void {
-    if (e.first) return; // the entry of the first result pulls for all of them
+    if (e.firstResult) return; // the entry of the first result pulls for all of them
     if (e.mark === this.mark + kWanted || (e.mark === this.mark + kSource && this.dependsOnWanted(e))) {
       if (e.op.pullAll) this.pullTogether(e);
       else {
-        const ct = this.cts[e.at];
+        const ct = this.cts[e.passIndex];
         if (ct) this.pullEach(e, ct);
       }
     }
-    if (e.parts) for (const part of e.parts) this.drop(part);
+    if (e.resultEntries) for (const part of e.resultEntries) this.drop(part);
     else this.drop(e);
   }
 
   private drop(e: Entry): void {
-    if (e.mark === this.mark + kWanted) this.cts[e.at] = null;
+    if (e.mark === this.mark + kWanted) this.cts[e.passIndex] = null;
   }
 
   private pullEach(e: Entry, given: Cotangent): void {
@@ -230,16 +234,16 @@ class Pass {
 
   private pullOne(e: Entry, ct: Tensor, k: number, operand: Entry, shape: Shape): void {
     const pulled = ruleOf(e.op, k)?.pull(ct, e, k);
-    if (pulled) this.put(operand, sumTo(pulled, shape));
+    if (pulled) this.addCotangent(operand, sumTo(pulled, shape));
   }
 
   private pullTogether(e: Entry): void {
     if (!e.op.pullAll) return;
-    const parts = e.parts ?? [e];
+    const parts = e.resultEntries ?? [e];
     const cts: Tensor[] = [];
     let any = false;
     for (const part of parts) {
-      const ct = this.has(part) ? this.cts[part.at] : null;
+      const ct = this.has(part) ? this.cts[part.passIndex] : null;
       if (ct) any = true;
       // A result that nobody differentiated through has a cotangent of zeros.
       cts.push(ct ? densify(ct) : uniformTensor(0, part.outDType, part.outShape));
@@ -249,7 +253,7 @@ class Pass {
     for (let k = 0; k < e.count; k++) {
       const operand = e.operand(k);
       const ct = pulled[k];
-      if (ct && this.isWanted(operand)) this.put(operand, sumTo(ct, e.shape(k)));
+      if (ct && this.isWanted(operand)) this.addCotangent(operand, sumTo(ct, e.shape(k)));
     }
   }
 }

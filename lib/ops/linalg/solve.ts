@@ -5,8 +5,8 @@ import { broadcastShapes, showShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { asTensors, floating } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
-import { solve } from '../../primitives/linalg.js';
-import { spread } from '../../primitives/movement.js';
+import { triangularSolveOf } from '../../primitives/linalg.js';
+import { broadcast } from '../../primitives/movement.js';
 
 export interface TriangularSolveOptions {
   /** The lower triangle of the matrix is meant (default), or the upper one. The other is not read. */
@@ -38,6 +38,6 @@ export function triangularSolve(matrix: TensorLike, rhs: TensorLike, opts?: Tria
     );
   }
   const batch = broadcastShapes(op, a.shape.slice(0, -2), b.shape.slice(0, -2));
-  const matrices = spread(a, Object.freeze([...batch, n as number, n as number]));
-  return solve(matrices, spread(b, Object.freeze([...batch, ...b.shape.slice(-2)])), { lower, adjoint });
+  const matrices = broadcast(a, Object.freeze([...batch, n as number, n as number]));
+  return triangularSolveOf(matrices, broadcast(b, Object.freeze([...batch, ...b.shape.slice(-2)])), { lower, adjoint });
 }

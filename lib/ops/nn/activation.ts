@@ -1,4 +1,4 @@
-/** Activations: the checks around primitives/units.ts, and those that need no rule of their own. */
+/** Activations: the checks around primitives/composed-activation.ts, and those that need no rule of their own. */
 import { boolean, finite, positional, refuseExtra } from '../../base/arguments.js';
 import { broadcastShapes } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
@@ -6,8 +6,8 @@ import { asTensor, asTensors, floating } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
 import { relu } from '../../primitives/activation.js';
 import { add, minimum, mul } from '../../primitives/arithmetic.js';
+import { eluOf, leakyReluOf, seluOf, siluOf } from '../../primitives/composed-activation.js';
 import { erfc, sigmoid, tanh } from '../../primitives/math.js';
-import { eluOf, leakyReluOf, seluOf, siluOf } from '../../primitives/units.js';
 
 const leakySpec = { alpha: finite } as const;
 

@@ -5,7 +5,7 @@ import type { Tensor } from '../../engine/tensor.js';
 import type { TensorLike } from '../../op/variable.js';
 import { type Conv2dOptions, conv2dSpec } from '../../op/windows.js';
 import { dense, ofFilter } from '../../primitives/conv.js';
-import { denseWindow, imageOf, operandsFor, resultFits } from '../../primitives/conv-window.js';
+import { checkResultShape, denseWindow, floatingPair, imageGradient } from '../../primitives/conv-window.js';
 
 /** The gradient of conv2d with respect to its input, of shape inputSizes; linear in both operands. */
 export function conv2dBackpropInput(
@@ -15,7 +15,7 @@ export function conv2dBackpropInput(
   opts?: Conv2dOptions,
 ): Tensor {
   const op = 'conv2dBackpropInput';
-  return imageOf(op, 'outBackprop', inputSizes, filters, outBackprop, options(op, conv2dSpec, opts));
+  return imageGradient(op, 'outBackprop', inputSizes, filters, outBackprop, options(op, conv2dSpec, opts));
 }
 
 /** The gradient of conv2d with respect to its filters, of shape filterSizes; linear in both operands. */
@@ -27,8 +27,8 @@ export function conv2dBackpropFilter(
 ): Tensor {
   const op = 'conv2dBackpropFilter';
   const read = options(op, conv2dSpec, opts);
-  const [x, g] = operandsFor(op, ['input', 'outBackprop'], [input, outBackprop]);
+  const [x, g] = floatingPair(op, ['input', 'outBackprop'], [input, outBackprop]);
   const window = denseWindow(op, x.shape, checkShape(op, filterSizes), read);
-  resultFits(op, 'outBackprop', g.shape, window);
+  checkResultShape(op, 'outBackprop', g.shape, window);
   return dense(ofFilter, x, g, window);
 }

@@ -5,22 +5,22 @@ import type { Tensor } from '../../engine/tensor.js';
 import type { TensorLike } from '../../op/variable.js';
 import {
   type Conv2dOptions,
-  channelsFit,
+  checkChannels,
+  checkRank,
   conv2dSpec,
   imageAxes,
   isLength,
   type NamedPadding,
   namedPads,
   type Padding,
-  rankIs,
   type Shown,
   type Sizes,
   type Slide,
   slide,
 } from '../../op/windows.js';
 import { dense, depthwise, ofResult } from '../../primitives/conv.js';
-import { denseWindow, imageOf, operandsFor } from '../../primitives/conv-window.js';
-import { reshapeTo, spread } from '../../primitives/movement.js';
+import { denseWindow, floatingPair, imageGradient } from '../../primitives/conv-window.js';
+import { broadcast, reshapeTo } from '../../primitives/movement.js';
 
 export type { Conv2dOptions, NamedPadding, Padding, Sizes } from '../../op/windows.js';
 
@@ -43,7 +43,7 @@ export function conv2d(
 ): Tensor {
   const op = 'conv2d';
   const read = positional(op, conv2dSpec, byPosition, [strides, padding, opts]);
-  const [x, f] = operandsFor(op, ['input', 'filters'], [input, filters]);
+  const [x, f] = floatingPair(op, ['input', 'filters'], [input, filters]);
   return dense(ofResult, x, f, denseWindow(op, x.shape, f.shape, read));
 }
 
@@ -62,7 +62,7 @@ export function conv2dTranspose(
 ): Tensor {
   const op = 'conv2dTranspose';
   const read = positional(op, conv2dSpec, byPosition, [strides, padding, opts]);
-  return imageOf(op, 'input', outputShape, filters, input, { padding: 'SAME', ...read });
+  return imageGradient(op, 'input', outputShape, filters, input, { padding: 'SAME', ...read });
 }
 
 /**
@@ -79,16 +79,16 @@ export function depthwiseConv2d(
 ): Tensor {
   const op = 'depthwiseConv2d';
   const read = positional(op, conv2dSpec, byPosition, [strides, padding, opts]);
-  const [x, f] = operandsFor(op, ['input', 'filter'], [input, filter]);
-  rankIs(op, 'an input', x, imageAxes);
-  rankIs(op, 'a filter', f, ['rows', 'columns', 'channels', 'multiplier']);
-  channelsFit(op, x.shape, f.shape);
+  const [x, f] = floatingPair(op, ['input', 'filter'], [input, filter]);
+  checkRank(op, 'an input', x, imageAxes);
+  checkRank(op, 'a filter', f, ['rows', 'columns', 'channels', 'multiplier']);
+  checkChannels(op, x.shape, f.shape);
   const [rows, columns, channels, multiplier] = f.shape as [number, number, number, number];
   const repeated =
     multiplier === 1
       ? x
       : reshapeTo(
-          spread(reshapeTo(x, Object.freeze([...x.shape, 1])), Object.freeze([...x.shape, multiplier])),
+          broadcast(reshapeTo(x, Object.freeze([...x.shape, 1])), Object.freeze([...x.shape, multiplier])),
           Object.freeze([...x.shape.slice(0, 3), channels * multiplier]),
         );
   return channelwise(op, repeated, reshapeTo(f, Object.freeze([rows, columns, channels * multiplier])), read);
@@ -135,10 +135,10 @@ export function conv1d(
 ): Tensor {
   const op = 'conv1d';
   const read = positional(op, conv1dSpec, ['stride', 'padding'], [stride, padding, opts]);
-  const [x, f] = operandsFor(op, ['input', 'filters'], [input, filters]);
-  rankIs(op, 'an input', x, ['batch', 'width', 'channels']);
-  rankIs(op, 'filters', f, ['width', 'channels', 'results']);
-  channelsFit(op, x.shape, f.shape);
+  const [x, f] = floatingPair(op, ['input', 'filters'], [input, filters]);
+  checkRank(op, 'an input', x, ['batch', 'width', 'channels']);
+  checkRank(op, 'filters', f, ['width', 'channels', 'results']);
+  checkChannels(op, x.shape, f.shape);
   const window: Slide = {
     strides: [1, read.stride ?? 1],
     dilations: [1, read.dilations ?? 1],

@@ -2,7 +2,7 @@
 import { refuseExtra } from '../../base/arguments.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { oneAxis } from '../../op/axes.js';
-import { labelled, logitsAndClasses } from '../../op/labels.js';
+import { labelsAndLogits, logitsAndClasses } from '../../op/labels.js';
 import type { TensorLike } from '../../op/variable.js';
 import { crossEntropyAlong, sigmoidCrossEntropyOf, sparseCrossEntropyOf } from '../../primitives/softmax.js';
 
@@ -13,7 +13,7 @@ import { crossEntropyAlong, sigmoidCrossEntropyOf, sparseCrossEntropyOf } from '
 export function softmaxCrossEntropyWithLogits(labels: TensorLike, logits: TensorLike, axis = -1): Tensor {
   const op = 'softmaxCrossEntropyWithLogits';
   if (arguments.length > 3) refuseExtra(op, arguments[3], arguments[3]);
-  const [y, x] = labelled(op, labels, logits);
+  const [y, x] = labelsAndLogits(op, labels, logits);
   const d = oneAxis(op, axis, x.rank);
   return crossEntropyAlong(y, x, d);
 }
@@ -32,6 +32,6 @@ export function sparseSoftmaxCrossEntropyWithLogits(labels: TensorLike, logits: 
 export function sigmoidCrossEntropyWithLogits(labels: TensorLike, logits: TensorLike): Tensor {
   const op = 'sigmoidCrossEntropyWithLogits';
   if (arguments.length > 2) refuseExtra(op, arguments[2], arguments[2]);
-  const [z, x] = labelled(op, labels, logits);
+  const [z, x] = labelsAndLogits(op, labels, logits);
   return sigmoidCrossEntropyOf(z, x);
 }

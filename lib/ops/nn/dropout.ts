@@ -36,13 +36,13 @@ function noiseShapeOf(given: unknown, shape: Shape): Shape {
  */
 export function dropout(x: TensorLike, rate: number, opts?: DropoutOptions): Tensor {
   const { seed, noiseShape } = options('dropout', dropoutSpec, opts);
-  const share = rateKind.read(rate);
-  if (share === refused) {
+  const fraction = rateKind.read(rate);
+  if (fraction === refused) {
     throw new ValueError(`dropout: rate must be ${rateKind.expected}, got ${showDeep(rate)}`, 'ERR_OPTION');
   }
   const a = floating('dropout', asTensor('dropout', x));
   const noise = noiseShapeOf(noiseShape, a.shape);
-  if (share === 0) return mul(a, 1);
+  if (fraction === 0) return mul(a, 1);
   const fate = draw('dropout', uniformOp, a.dtype, noise, streamFor(seed));
-  return select(less(fate, share), 0, mul(a, 1 / (1 - share)));
+  return select(less(fate, fraction), 0, mul(a, 1 / (1 - fraction)));
 }

@@ -5,9 +5,9 @@ import { guardShape, showShape } from '../../base/shape.js';
 import { type Tensor, uniformTensor } from '../../engine/tensor.js';
 import { asTensor, floating } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
-import { imageAxes, type Padding, padsKind, rankIs, type Sizes, sizesKind, slide } from '../../op/windows.js';
+import { checkRank, imageAxes, type Padding, padsKind, type Sizes, sizesKind, slide } from '../../op/windows.js';
 import { div, mul } from '../../primitives/arithmetic.js';
-import { depthwise, largestOf, ofResult, type Window } from '../../primitives/conv.js';
+import { depthwise, maxPoolOf, ofResult, type Window } from '../../primitives/conv.js';
 import { reshapeTo } from '../../primitives/movement.js';
 
 export interface PoolOptions {
@@ -35,7 +35,7 @@ function pool(op: string, input: TensorLike, given: readonly unknown[]): [x: Ten
     );
   }
   const x = floating(op, asTensor(op, input, undefined, 'input'));
-  rankIs(op, 'an input', x, imageAxes);
+  checkRank(op, 'an input', x, imageAxes);
   const { words, lengths } = slide(op, x.shape, ksize, { padding, strides: strides as readonly [number, number] });
   if (ksize.some((k, d) => Math.max(words[5 * d + 3] as number, words[5 * d + 4] as number) >= k)) {
     const shown = typeof padding === 'string' ? `'${padding}'` : `[${padding.map(showShape).join(', ')}]`;
@@ -62,7 +62,7 @@ export function maxPool2d(
   opts?: MorePoolOptions,
 ): Tensor {
   const [x, window] = pool('maxPool2d', input, [ksize, strides, padding, opts]);
-  return largestOf(x, window);
+  return maxPoolOf(x, window);
 }
 
 /**

@@ -23,7 +23,7 @@ export function getState(): RandomState {
 }
 
 // Beyond it the count of numbers drawn would lose units before any stream is used up.
-const mostDrawn = 2 ** 52;
+const kMostDrawn = 2 ** 52;
 const stateParts = {
   key: {
     expected: 'two whole numbers below 2^32',
@@ -35,7 +35,7 @@ const stateParts = {
       return fits && words?.length === 2 ? (words as unknown as RandomState['key']) : refused;
     },
   } as Kind<RandomState['key']>,
-  offset: integer(0, mostDrawn),
+  offset: integer(0, kMostDrawn),
 } as const;
 
 /**

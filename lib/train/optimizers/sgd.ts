@@ -3,13 +3,13 @@ import { boolean } from '../../base/arguments.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { add, mul, sub } from '../../ops/index.js';
 import { Optimizer } from '../optimizer.js';
-import { common, given, type LearningRate, type OptimizerOptions, share } from '../optimizer-options.js';
+import { common, fraction, given, type LearningRate, type OptimizerOptions } from '../optimizer-options.js';
 
 export interface SGDOptions extends OptimizerOptions {
   momentum?: number;
   nesterov?: boolean;
 }
-const sgdSpec = { ...common, momentum: share, nesterov: boolean } as const;
+const sgdSpec = { ...common, momentum: fraction, nesterov: boolean } as const;
 
 /** Stochastic gradient descent, with momentum (Polyak) or Nesterov's. */
 export class SGD extends Optimizer {

@@ -37,14 +37,14 @@ export function eluOf(x: Tensor): Tensor {
 }
 
 // Klambauer et al. 2017, Self-Normalizing Neural Networks.
-const seluScale = 1.0507009873554805;
-const seluAlpha = 1.6732632423543772;
+const kSeluScale = 1.0507009873554805;
+const kSeluAlpha = 1.6732632423543772;
 
 const seluOp = new Op('selu', {
   vjps: [
     // At 0 its derivative is the scale, as in TensorFlow.
     fromOut((ct, out) =>
-      select(less(out, 0), mul(ct, add(minimum(out, 0), seluScale * seluAlpha)), mul(ct, seluScale)),
+      select(less(out, 0), mul(ct, add(minimum(out, 0), kSeluScale * kSeluAlpha)), mul(ct, kSeluScale)),
     ),
   ],
 });
@@ -52,7 +52,7 @@ const seluOp = new Op('selu', {
 /** seluScale times x where x > 0, else times seluAlpha (exp(x) - 1). */
 export function seluOf(x: Tensor): Tensor {
   return applyComposed(seluOp, [x], null, () =>
-    select(less(x, 0), mul(expm1(minimum(x, 0)), seluScale * seluAlpha), mul(x, seluScale)),
+    select(less(x, 0), mul(expm1(minimum(x, 0)), kSeluScale * kSeluAlpha), mul(x, kSeluScale)),
   );
 }
 
