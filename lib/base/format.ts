@@ -1,5 +1,7 @@
-// Prints values exactly as TensorFlow prints an eager tensor or a variable (NumPy's array printing inside `tf.Tensor(...)`).
-// It knows values, a shape and a dtype; it is not the Tensor, and computes nothing. Golden: TensorFlow 2.21, NumPy 2.4.
+/**
+ * TensorFlow's print format of tensors and variables (NumPy's array printing inside `tf.Tensor(...)`). Knows elements, shape and dtype,
+ * and no tensor. Checked against TensorFlow 2.21 and NumPy 2.4.
+ */
 import type { DType } from './dtype.js';
 
 // NumPy's defaults, which TensorFlow leaves as they are.
@@ -8,7 +10,7 @@ const kLineWidth = 75;
 const kSummaryAbove = 1000;
 const kEdgeItems = 3;
 
-/** Elements in row-major order; a number if all are alike. */
+/** Elements in row-major order, or one number that all elements equal. */
 type Values = ArrayLike<number> | number;
 
 /** What Python's `print(tensor)` shows for these values. */
@@ -16,9 +18,9 @@ export function formatTensor(values: Values, shape: readonly number[], dtype: DT
   return `tf.Tensor(${ownLines(formatArray(values, shape, dtype))}, shape=${tuple(shape)}, dtype=${dtype})`;
 }
 
-/** What Python's `print(variable)` shows, but for the `:0` behind the name. */
+/** What Python's `print(variable)` shows, without the `:0` behind the name. */
 export function formatVariable(name: string, values: Values, shape: readonly number[], dtype: DType): string {
-  // A scalar is shown as Python shows its float, which is a double.
+  // A float32 scalar is printed like a double, because Python's float is one.
   const text =
     shape.length === 0
       ? formatScalar(at(values, 0), dtype === 'float32' ? 'float64' : dtype)
@@ -80,7 +82,7 @@ function elements(
   return layOut(cells, shape, summarise, separator, indent, width);
 }
 
-// Row-major offsets of the elements that are printed, in the order in which they are printed.
+/** Row-major offsets of the elements that are printed, in printing order. */
 function shownOffsets(shape: readonly number[], summarise: boolean): number[] {
   let offsets = [0];
   for (const dim of shape) {
@@ -164,7 +166,7 @@ function longest(texts: readonly string[]): number {
 
 type FloatType = 'float32' | 'float64';
 
-// One form for the whole array, as NumPy's FloatingFormat chooses it; points are aligned.
+// All elements in one form (positional or scientific), which NumPy's FloatingFormat chooses; decimal points are aligned.
 function formatFloats(values: readonly number[], dtype: FloatType): string[] {
   const finite = values.filter(Number.isFinite);
   const exponential = needsExponent(finite, dtype);
@@ -212,7 +214,7 @@ function needsExponent(finite: readonly number[], dtype: FloatType): boolean {
   return max >= 1e8 || min < 1e-4 || max / min > 1000;
 }
 
-// [whole, fraction] of the shortest decimal that reads back as the value, rounded to `precision` decimals if longer.
+// [whole, fraction] of the shortest decimal that reads back as the value, rounded to `precision` decimals if it has more.
 function positional(value: number, dtype: FloatType, precision: number, keepZero: boolean): [string, string] {
   const { digits, exponent } = decimalDigits(value, dtype, 'fraction', precision, 0);
   const sign = isNegative(value) ? '-' : '';
@@ -221,7 +223,7 @@ function positional(value: number, dtype: FloatType, precision: number, keepZero
   return [sign + whole, fraction.replace(/0+$/, '') || (keepZero ? '0' : '')];
 }
 
-// [mantissa, exponent] in the form d.ddd, +dd: between `minDigits` and `precision` digits follow the point.
+// [mantissa, exponent], as in ["1.25", "+03"]: from `minDigits` to `precision` digits follow the point.
 function scientific(
   value: number,
   dtype: FloatType,
@@ -246,7 +248,7 @@ interface Digits {
 
 const bits = new DataView(new ArrayBuffer(8));
 
-// The value as mantissa * 2**exponent; at a power of two the gap below is half of the gap above.
+// The value as mantissa * 2**exponent. `unequalGaps`: it is a power of two, whose gap to the next float below is half of that above.
 function decode(value: number, dtype: FloatType): { mantissa: bigint; exponent: number; unequalGaps: boolean } {
   if (dtype === 'float32') {
     bits.setFloat32(0, value);

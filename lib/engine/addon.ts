@@ -1,4 +1,4 @@
-/** The addon: loading it, what it tells of itself, its memory and its settings. Programs for it: program.ts. */
+/** The addon: loading it, what it tells of its kernels, its memory and its settings. (program.ts writes programs for it.) */
 import { join } from 'node:path';
 import type { DType } from '../base/dtype.js';
 import { dtypes } from '../base/dtype.js';
@@ -12,7 +12,7 @@ export interface AsyncOutcome {
   error: string;
 }
 
-/** How a run may end: one row a status, of which the first is "ok" (native/steps/failures.def). */
+/** How a run may end; the first status is "ok". One line of native/steps/failures.def each. */
 export interface Status {
   readonly name: string;
   readonly code: ErrorCode;
@@ -20,14 +20,14 @@ export interface Status {
   readonly message: string;
 }
 
-/** What the addon tells of an opcode (native/steps/step.h), in the order of their numbers. */
+/** What the addon tells of a kernel (native/steps/step.h). A list of these is in the order of the opcodes. */
 interface Opcode {
   name: string;
-  /** Of numbers that are data, not structure. */
+  /** How many numbers it takes as data instead of words (random streams). */
   numbers: number;
-  /** Whether attributes are sizes: products of lengths, which may be beyond 32 bits where no length is. */
+  /** Whether its words are sizes: products of lengths, which may exceed 32 bits though no length does. */
   sizes: boolean;
-  /** Whether computing it again costs less than keeping it. */
+  /** Whether computing a value again costs less than keeping it. */
   cheap: boolean;
   elementwise: boolean;
 }
@@ -68,7 +68,7 @@ export interface MemoryInfo {
   arenaBytes: number;
   /** The most that bytes and arenaBytes ever were together. */
   peakBytes: number;
-  /** What lies idle and may be used again: blocks of tensors that are gone, and arenas. `clearMemory()` gives it back. */
+  /** What lies idle and may be used again: memory of tensors that are gone, and arenas. `clearMemory()` frees it. */
   idleBytes: number;
   /** The plans of the latest programs: at most 512, and 64 MB or one larger than that. */
   plansBytes: number;
@@ -97,22 +97,24 @@ function load(): Addon {
   }
 }
 
-/** For program.ts, which runs programs; everybody else has the functions below. */
+/** The addon itself, for program.ts, which runs programs. All other files use the functions below. */
 export const addon: Addon = load();
 
 const opcodes: ReadonlyMap<string, number> = new Map(addon.opcodes.map(({ name }, opcode) => [name, opcode]));
 
-/** Facts of opcodes by their numbers; 0 or 1. */
+/** One fact of every kernel, by opcode: 0 or 1. */
 function facts(fact: (opcode: Opcode) => boolean): Uint8Array {
   return Uint8Array.from(addon.opcodes, (opcode) => (fact(opcode) ? 1 : 0));
 }
+/** Whether a kernel takes numbers as data. */
 export const takesNumbers: Uint8Array = facts(({ numbers }) => numbers > 0);
+/** Whether computing a value again costs less than keeping it. */
 export const isCheap: Uint8Array = facts(({ cheap }) => cheap);
 export const isElementwise: Uint8Array = facts(({ elementwise }) => elementwise);
-/** Whose attributes may take two words each. */
+/** Whether the words of a kernel are sizes, which may take two words each. */
 export const hasSizes: Uint8Array = facts(({ sizes }) => sizes);
 
-/** Elementwise kernels by name: their opcode and the dtypes they exist for. */
+/** An elementwise kernel: its opcode, number of operands, and the dtypes that it has loops for. */
 export interface ElementwiseKernel {
   readonly opcode: number;
   readonly arity: number;
@@ -126,43 +128,46 @@ export const elementwiseKernels: ReadonlyMap<string, ElementwiseKernel> = new Ma
   ]),
 );
 
-/** The opcode of a kernel; a name that the addon lacks is a mistake in this package. */
+/** The opcode of a kernel.
+ * @throws GradtapeError ERR_ADDON for a name that the addon lacks: lib/ and the addon do not belong together
+ */
 export function opcodeOf(name: string): number {
   const opcode = opcodes.get(name);
   if (opcode === undefined) throw new GradtapeError('ERR_ADDON', `gradtape: the addon has no kernel named ${name}`);
   return opcode;
 }
 
-/** Address of a buffer's data. The first write to a large one is made cheap, if the system can. */
+/** The address of a buffer's data. For a large buffer the system is asked for huge pages. */
 export function addressOf(buffer: ArrayBuffer): number {
   return addon.addressOf(buffer);
 }
 
-/** Frees a buffer that nobody has: now, not when V8 collects. */
+/** Frees a buffer that nobody uses, at once instead of when V8 collects it. */
 export function free(buffer: ArrayBuffer): void {
   addon.free(buffer);
 }
 
-/** Counts so many bytes in `memory()` for as long as the owner lives. `released` tells of the block then; -1 for none. */
+/** Counts the bytes in `memory()` for as long as the owner lives. `chunk`: the number that `released` returns afterwards; -1 for none. */
 export function track(owner: object, bytes: number, chunk: number): void {
   addon.track(owner, bytes, chunk);
 }
 
-/** Blocks whose owners were collected since the last call. */
+/** The numbers of the chunks whose owners were collected since the last call. */
 export function released(): readonly number[] | undefined {
   return addon.released();
 }
 
+/** The memory in use, as the addon counts it. */
 export function memory(): MemoryInfo {
   return addon.memory();
 }
 
-/** Gives back idle arenas and all plans. */
+/** Frees idle arenas and all plans. */
 export function clear(): void {
   addon.clear();
 }
 
-/** An object that all copies of the library in this environment have in common. */
+/** An object that all copies of the library in this thread of JavaScript have in common. */
 export const common: Record<string, unknown> = addon.common;
 
 /** Instruction sets that this build has and this CPU can run, best first. */
@@ -172,6 +177,7 @@ export function currentIsa(): string {
   return addon.isa();
 }
 
+/** Chooses the kernels; false if this build or CPU has no such instruction set. */
 export function setIsa(name: string): boolean {
   return addon.setIsa(name);
 }

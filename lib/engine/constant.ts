@@ -1,4 +1,4 @@
-/** From JavaScript's numbers, booleans, nested arrays and typed arrays to tensors of known elements. */
+/** Constants: tensors made of JavaScript's numbers, booleans, nested arrays and typed arrays. */
 import type { DType } from '../base/dtype.js';
 import { arrayClassName, newArray, numberAs } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError } from '../base/errors.js';
@@ -25,7 +25,7 @@ export type AnyTypedArray =
   | Uint16Array
   | Uint32Array;
 
-/** The dtype of a typed array; null for one that needs to be told. */
+/** The dtype that a typed array has by itself; null if the user has to say one. */
 export function naturalDType(array: ArrayBufferView): DType | null {
   switch (arrayClassName(array)) {
     case 'Float32Array':
@@ -44,8 +44,10 @@ export function naturalDType(array: ArrayBufferView): DType | null {
 
 /**
  * The tensor of a number, boolean, nested array or typed array.
- * @param like dtype for numbers and nested arrays that do not say their own
+ * @param dtype as the user asked for it
+ * @param like dtype of numbers and nested arrays, where `dtype` is not given
  * @param name of the argument, for the error
+ * @throws GradtapeError ERR_NOT_A_TENSOR, DTypeError, ShapeError
  */
 export function fromValue(
   op: string,
@@ -89,7 +91,7 @@ function isArray(value: unknown): value is readonly unknown[] {
   }
 }
 
-/** Indices of numbers, nested arrays and typed arrays: whole numbers, as int32. */
+/** The int32 tensor of indices given as a number, nested array or typed array of whole numbers. */
 export function indicesFrom(op: string, value: unknown, name: string): Tensor {
   if (typeof value === 'number') return uniformTensor(wholeNumber(op, name, value), 'int32', scalarShape);
   if (typeof value === 'boolean') throw boolIndices(op, name);
@@ -122,6 +124,7 @@ export function boolIndices(op: string, name: string): DTypeError {
   return new DTypeError(`${op}: ${name} must be int32, got bool; for a mask write booleanMask(x, mask)`);
 }
 
+/** The tensor of values, of the given shape or else of their natural one. */
 function filledTensor(
   op: string,
   values: ArrayLike<number>,
@@ -140,7 +143,10 @@ function filledTensor(
   return bufferTensor(buffer, dtype, target);
 }
 
-/** The typed array, if its numbers can be read. */
+/**
+ * The typed array, if its numbers can be read.
+ * @throws DTypeError for a DataView and for bigints; ValueError for a detached buffer
+ */
 function checkView(op: string, array: ArrayBufferView): AnyTypedArray {
   const kind = arrayClassName(array);
   if (kind === undefined || kind.startsWith('Big')) {
@@ -175,7 +181,7 @@ function fromTypedArray(
   return filledTensor(op, typed, dtype, guardShape(op, [typed.length]), shape);
 }
 
-/** A view of a detached buffer, or outside of one that shrank, throws when an element is asked for; an empty one does not. */
+/** Whether the buffer of an array of length 0 is detached or has shrunk: then `at` throws, whereas for an array that is just empty it does not. */
 function isGone(array: AnyTypedArray): boolean {
   try {
     Float32Array.prototype.at.call(array, 0);

@@ -1,4 +1,4 @@
-/** Memory for elements: V8's buffers, taken again once the tensor that had them is collected. */
+/** Memory for elements, in chunks of V8's: a chunk is used again once the tensor that had it is collected. */
 import { constants } from 'node:buffer';
 import type { DType, TypedArray } from '../base/dtype.js';
 import { dtypeBytes, newArray, viewOf } from '../base/dtype.js';
@@ -9,13 +9,13 @@ import { addressOf, common, released, track } from './addon.js';
 import { collectAll, collectYoung } from './collector.js';
 import { atRest, expectRest } from './rest.js';
 
-/** Elements in memory, 64-byte aligned, never handed out: whoever reads or writes them holds this object meanwhile. */
+/** Elements in memory, 64-byte aligned; users never get them. Whoever reads or writes at the address keeps this object alive meanwhile. */
 export interface TensorBuffer {
   readonly address: number;
   readonly elements: TypedArray;
 }
 
-/** Memory that several tensors have had, one after another. */
+/** A chunk: memory that tensors have one after another. */
 interface Chunk {
   readonly memory: ArrayBuffer;
   readonly offset: number;
@@ -24,32 +24,32 @@ interface Chunk {
 }
 
 const kAlignment = 64;
-// The first write to fresh memory costs a page fault per 4 KB, 13 times what it costs in huge pages (measured: 2.3 ms
-// against 0.17 ms for 4 MB). So large buffers start on a boundary of one, for which the addon asks the system.
+// The first write to fresh memory causes one page fault per 4 KB, which takes 13 times as long as with huge pages (measured: 2.3 ms
+// against 0.17 ms for 4 MB). So large buffers start on the boundary of a huge page, and the addon asks the system for huge pages there.
 const kHugePage = 2 ** 21;
-/** What may lie idle; beyond it, the system gets its memory back. Clearing fresh pages takes as long as computing what goes into them. */
+/** The most bytes of idle chunks; the system gets back what is beyond. (Clearing fresh pages takes as long as computing their elements.) */
 const kIdleLimit = 2 ** 29;
-/** What may lie idle at rest. */
+/** The most bytes of idle chunks while the program rests. */
 const kRestLimit = 2 ** 26;
-/** After so many bytes of blocks taken, V8 is asked to look for dead ones: soon, while they are still in the cache. */
+/** After handing out so many bytes, V8 is asked to collect: early, so that dead chunks are still in the CPU cache when they are used again. */
 const kNudgeBytes = 24 * 2 ** 20;
 /**
- * Up to here tensors made one after another share a buffer of V8, which costs more than to fill it. Larger ones take blocks again:
- * measured, a result of 32 KB in a new buffer each time takes 18 us, in a block 7.
+ * Buffers up to this size are packed: those made one after another lie in one chunk of kPackBytes, because making an ArrayBuffer takes
+ * longer than filling it. Larger ones reuse chunks (measured: a result of 32 KB takes 18 us in a new ArrayBuffer, 7 us in a used chunk).
  */
 const kSmallBytes = 2 ** 9;
 const kPackBytes = 2 ** 13;
 const chunks: (Chunk | null)[] = [];
-const vacant: number[] = []; // places in blocks
-const idle = new Map<number, number[]>(); // blocks by their size, the size asked for latest last
-let latestIdle: number[] = []; // those of the size asked for latest
+const vacant: number[] = []; // unused indices of `chunks`
+const idle = new Map<number, number[]>(); // indices of idle chunks by size; the size asked for latest is last
+let latestIdle: number[] = []; // the list for the size asked for latest
 let latestSize = 0;
 let idleBytes = 0;
-let heldBytes = 0; // of all blocks, idle or not
-let sinceNudge = 0; // bytes since the last nudge
+let heldBytes = 0; // of all chunks, idle or not
+let sinceNudge = 0; // bytes handed out since V8 was last asked to collect
 let allocatedEver = 0;
 
-/** Fresh memory whose first element lies on the boundary. */
+/** A fresh chunk whose address is a multiple of `boundary`. */
 function alignedMemory(dtype: DType, size: number, bytes: number, boundary: number): Chunk {
   const memory = memoryFor(dtype, size, bytes + boundary);
   const base = addressOf(memory);
@@ -57,7 +57,7 @@ function alignedMemory(dtype: DType, size: number, bytes: number, boundary: numb
   return { memory, offset, address: base + offset, bytes };
 }
 
-/** Most bytes of one ArrayBuffer that `Buffer` makes without clearing: 4 GiB on Node 20, more than anybody has on later ones. */
+/** The largest ArrayBuffer that `Buffer` makes without clearing: 4 GiB on Node 20, beyond all memory on later versions. */
 const kBufferLimit = constants.MAX_LENGTH;
 
 function memoryFor(dtype: DType, size: number, bytes: number): ArrayBuffer {
@@ -72,7 +72,7 @@ function memoryFor(dtype: DType, size: number, bytes: number): ArrayBuffer {
   try {
     return make();
   } catch {
-    clearIdle(); // what lies idle may be what is missing
+    clearIdle(); // the idle chunks may be what is missing
   }
   try {
     return make();
@@ -81,7 +81,7 @@ function memoryFor(dtype: DType, size: number, bytes: number): ArrayBuffer {
   }
 }
 
-/** Takes back the blocks of tensors that were collected. */
+/** Makes the chunks of collected tensors idle. */
 function reclaim(): void {
   for (const index of released() ?? []) {
     const { bytes } = chunks[index] as Chunk;
@@ -105,7 +105,8 @@ atRest({
   },
 });
 
-// A copy of the library that is loaded after this one (a test runner's, a hot reload's) most likely comes in its place.
+// A copy of the library that is loaded after this one (by a test runner or a hot reload) most likely replaces it: then this copy keeps no
+// idle chunks at rest. `common` holds the function that tells the copy before.
 let superseded = false;
 function supersede(): void {
   superseded = true;
@@ -114,7 +115,7 @@ function supersede(): void {
 (common['latest'] as WeakRef<() => void> | undefined)?.deref()?.();
 common['latest'] = new WeakRef(supersede);
 
-/** Drops a block of the size that nobody has asked for for the longest time. */
+/** Frees an idle chunk, of the size that has not been asked for for the longest time. */
 function dropChunk(): void {
   for (const [bytes, list] of idle) {
     const index = list.pop();
@@ -140,13 +141,13 @@ function newChunk(dtype: DType, size: number, bytes: number): number {
   return index;
 }
 
-/** Sizes come in eighths of a power of two, so that a block serves many and wastes little. */
+/** The size of the chunk for a buffer: rounded up to eighths of a power of two, so that a chunk fits many buffers and wastes little. */
 function rounded(bytes: number): number {
   const granule = bytes < 2 ** 31 ? (2 ** 28) >> Math.clz32(bytes) : 2 ** (Math.floor(Math.log2(bytes)) - 3);
   return Math.ceil(bytes / granule) * granule;
 }
 
-/** Makes the blocks of this size the ones asked for latest: the last in the map's order. */
+/** Makes this size the one asked for latest: the last in the map's order. */
 function makeLatest(bytes: number): void {
   latestSize = bytes;
   latestIdle = idle.get(bytes) ?? [];
@@ -190,7 +191,7 @@ function elementsOf(dtype: DType, memory: ArrayBuffer, offset: number, size: num
 let pack: Chunk | null = null;
 let packUsed = 0;
 
-/** A part of the shared buffer: all of it lives as long as one of its tensors. */
+/** A part of the chunk for small buffers. That chunk lives as long as one of its tensors does. */
 function packedBuffer(dtype: DType, size: number, bytes: number): TensorBuffer {
   if (!pack || packUsed + bytes > kPackBytes) {
     pack = alignedMemory(dtype, size, kPackBytes, kAlignment);
@@ -202,14 +203,14 @@ function packedBuffer(dtype: DType, size: number, bytes: number): TensorBuffer {
   return tracked(dtype, size, part, -1);
 }
 
-/** Unzeroed memory for `size` elements. */
+/** Memory for `size` elements, which is not cleared. */
 export function allocate(dtype: DType, size: number): TensorBuffer {
   const bytes = size * dtypeBytes[dtype];
   if (bytes <= kSmallBytes) return packedBuffer(dtype, size, bytes);
   return chunkBuffer(dtype, size, rounded(bytes));
 }
 
-/** An array for a caller to own; its contents are anything. */
+/** A typed array for the caller to own, which is not cleared. */
 export function unzeroed(dtype: DType, size: number): TypedArray {
   const bytes = size * dtypeBytes[dtype];
   if (bytes < kHugePage) return newArray(dtype, size);
@@ -218,14 +219,14 @@ export function unzeroed(dtype: DType, size: number): TypedArray {
   return elementsOf(dtype, memory, 0, size);
 }
 
-/** Frees the blocks that nobody has. */
+/** Frees all idle chunks. */
 function clearIdle(): void {
-  addon.memory(); // looks at every block, however few are new
+  addon.memory(); // makes the addon look for dead owners of every chunk; `released` looks only after enough new ones
   reclaim();
   while (idleBytes > 0) dropChunk();
 }
 
-/** Counts of what is alive and of what the library keeps. */
+/** The memory that is alive and that the library keeps. */
 export function memory(): MemoryInfo {
   const info = addon.memory();
   reclaim();
@@ -233,9 +234,9 @@ export function memory(): MemoryInfo {
   return info;
 }
 
-/** Gives back what is kept for later: blocks of tensors that are gone, idle arenas, the plans of programs. */
+/** Frees what is kept for later: chunks of tensors that are gone, idle arenas, the plans of programs. */
 export function clearKept(): void {
-  collectAll(); // so that the blocks of the latest dead are known
+  collectAll(); // so that the chunks of tensors that died lately are known
   clearIdle();
   addon.clear();
 }

@@ -1,4 +1,4 @@
-/** The operands of a convolution, checked: which window goes over which image. */
+/** Operands of convolutions, checked, and the window that follows from their shapes. */
 import { ShapeError } from '../base/errors.js';
 import { checkShape, guardShape, type Shape, sameShape, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
@@ -24,6 +24,7 @@ export function denseWindow(op: string, image: Shape, filter: Shape, opts: Slide
   return { words, shapes: [image, filter, result] };
 }
 
+/** @throws ShapeError if the window does not give a result of this shape */
 export function checkResultShape(op: string, what: string, got: Shape, window: Window): void {
   const [image, filter, result] = window.shapes;
   if (sameShape(got, result)) return;
@@ -32,6 +33,7 @@ export function checkResultShape(op: string, what: string, got: Shape, window: W
   );
 }
 
+/** The gradient of conv2d with respect to an image of shape `sizes`. `what`: the name of the argument `result` in errors. */
 export function imageGradient(
   op: string,
   what: string,

@@ -1,6 +1,6 @@
 /**
- * Convolution and pooling of images [batch, rows, columns, channels]. A convolution is linear in the image and in the filter: with its
- * two gradients it makes a family of three ops, each of which has the other two as its own gradients.
+ * Convolution and max pooling of images [batch, rows, columns, channels]. A convolution is linear in image and filter. Together with its two
+ * gradients it is a family of three ops, each of which has the other two as its gradients.
  */
 import type { Shape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
@@ -9,7 +9,7 @@ import { Op } from '../op/op.js';
 import { fromX, fromY, linear } from '../op/rules.js';
 import { zeroOf } from './movement.js';
 
-/** How a window goes over an image: what the addon needs of it, and the shapes of image, filter and result. */
+/** A window that slides over an image: its words for the kernel, and the shapes of image, filter and result. */
 export interface Window {
   /** Rows, then columns: taps, stride, dilation, zeros before, zeros after. */
   readonly words: readonly number[];
@@ -18,10 +18,11 @@ export interface Window {
 
 const windowWords = ({ words }: Window): readonly number[] => words;
 
-// ---- three ops of a form ----
+// ---- three ops of a trilinear form ----
 
-// The form <conv(image, filter), result> is linear in each of the three. An op gives its derivative in one of them (a slot)
-// from the other two; so its own derivative in one of these is the op of that slot, applied to its cotangent and the other.
+// sum(conv(image, filter) * result) is linear in image, filter and result, the three slots. The op of a slot computes the derivative of this
+// sum with respect to that slot from the tensors in the other two: the one of `result` is the convolution. The derivative of an op
+// with respect to an operand is the op of that operand's slot, applied to the cotangent and the other operand.
 type Slot = 0 | 1 | 2;
 export const ofImage = 0;
 export const ofFilter = 1;
@@ -32,9 +33,10 @@ const slotsOfOperands: readonly (readonly [Slot, Slot])[] = [
   [ofImage, ofFilter],
 ];
 
+/** Applies the op of a slot to the tensors of the other two slots, in the order of `slotsOfOperands`. */
 type Form = (slot: Slot, x: Tensor, y: Tensor, window: Window) => Tensor;
 
-/** The names are those of the kernels, by slot. */
+/** The three ops of a convolution. `names`: of their kernels, by slot. */
 function formOf(names: readonly [string, string, string]): Form {
   const pullback = (slot: Slot, wanted: Slot) => {
     return (ct: Tensor, other: Tensor, window: Window): Tensor =>
@@ -57,19 +59,19 @@ function formOf(names: readonly [string, string, string]): Form {
   return form;
 }
 
-/** Filters [rows, columns, channels, results]. */
+/** conv2d and its gradients; filters [rows, columns, channels, results]. */
 export const dense: Form = formOf(['conv2dBackpropInput', 'conv2dBackpropFilter', 'conv2d']);
-/** Filters [rows, columns, channels]: each channel has its own. */
+/** depthwiseConv2d and its gradients; filters [rows, columns, channels], one for each channel. */
 export const depthwise: Form = formOf([
   'depthwiseConv2dBackpropInput',
   'depthwiseConv2dBackpropFilter',
   'depthwiseConv2d',
 ]);
 
-// ---- the largest of each window ----
+// ---- max pooling ----
 
-// Where the keys are largest decides which element of a window is taken; in what is taken both ops are linear, and each is
-// the other's transpose. The derivative in the keys is zero.
+// maxPool(x, keys) takes from each window of x the element at the position where the keys are largest; maxPoolGrad(ct, keys) adds ct at these
+// positions. For fixed keys both are linear and each is the other's transpose; the derivative with respect to the keys is zero.
 const pickOp = new Op<Window>('maxPool', {
   kernel: 'maxPool',
   words: windowWords,
@@ -80,7 +82,7 @@ const maxPoolGradOp = new Op<Window>('maxPoolGrad', {
   words: windowWords,
   vjps: [fromY((ct, keys, e) => pickByKeys(ct, keys, e.attributes)), linear((_, e) => zeroOf(e, 1))],
 });
-/** Its operand is its keys. */
+/** maxPool of x with x itself as keys. */
 const maxPoolOp = new Op<Window>('maxPool2d', {
   vjps: [fromX((ct, x, e) => maxPoolGrad(ct, x, e.attributes))],
 });
@@ -93,7 +95,7 @@ function maxPoolGrad(ct: Tensor, keys: Tensor, window: Window): Tensor {
   return apply2(maxPoolGradOp, ct, keys, ct.dtype, window.shapes[ofImage], window);
 }
 
-/** The largest element of each window and channel; its gradient goes to the first of equals. */
+/** maxPool2d: the largest element of each window and channel; the gradient goes to the first of equals. */
 export function maxPoolOf(x: Tensor, window: Window): Tensor {
   return applyComposed(maxPoolOp, [x], window, () => pickByKeys(x, x, window));
 }

@@ -1,6 +1,6 @@
 /**
- * The two families of elementwise ops: kernel, dtypes, broadcasting, gradient rule and batch rule in one place. They check what users
- * pass, so that what they make is public as it is.
+ * The two families of elementwise ops, `unary` and `binary`: makers of functions from a kernel's name and gradient rules. The functions check
+ * what users pass, broadcast and apply the op, so they are public as they are.
  */
 import { refuseExtra } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
@@ -18,33 +18,36 @@ import type { TensorLike } from '../op/variable.js';
 import type { Vjp } from '../record/entry.js';
 import { castTo, identityOf, raiseRank } from './movement.js';
 
+/** A function of one operand. */
 export type Fn1 = (x: TensorLike) => Tensor;
+/** A function of two operands, which broadcast. */
 export type Fn2 = (x: TensorLike, y: TensorLike) => Tensor;
 
+/** What an elementwise op is made of. */
 interface ElementwiseParts extends Sampling {
-  /** As errors and the kernel have it. */
+  /** The name of the op, in errors too, and of its kernel. */
   readonly name: string;
   /**
-   * The op on two numbers (or one), if IEEE 754 says what it gives to the last bit: then known single values are computed at once, in
-   * double and rounded, which for these ops is the same as computing in float32 (Figueroa 1995).
+   * The op on JavaScript numbers, for ops whose result IEEE 754 defines to the last bit. Operands that are uniform are then computed at once,
+   * in double and rounded to the dtype; for these ops that equals computing in float32 (Figueroa 1995).
    */
   readonly fold?: (x: number, y: number) => number;
-  /** Takes uint8 too, which has no kernel of its own: computed as int32. */
+  /** Whether it takes dtypes without a kernel of their own by way of their accumulator dtype: uint8 by int32. */
   readonly bytes?: boolean;
-  /** Integers are their own result. */
+  /** Whether integers, for which there is no kernel, are their own result. */
   readonly sameIntegers?: boolean;
 }
 
 export interface UnaryParts extends ElementwiseParts {
-  /** Without it the result has no gradient. */
+  /** The gradient rule. Default: no gradient. */
   readonly vjp?: Vjp<null>;
 }
 
 export interface BinaryParts extends ElementwiseParts {
-  /** The rules of the operands; without them there is no gradient. They return cotangents of the result's shape: backward sums them. */
+  /** The gradient rules of the operands. Default: no gradient. They return cotangents of the result's shape; backward.ts sums them. */
   readonly x?: Vjp<null> | null;
   readonly y?: Vjp<null> | null;
-  /** What users call, where it does more than the kernel. */
+  /** The function that users call, where it is another than the one made here. */
   readonly fn?: Fn2;
 }
 
@@ -56,13 +59,17 @@ function kernelOf(name: string, arity: number): { dtypes: readonly DType[]; toBo
   return kernel;
 }
 
-/** The result of an op on values all of whose elements are alike, of which the kernel would make the same bits. */
+/** The result of `fold` on uniform operands: the same bits as the kernel would give. */
 function folded(fold: (x: number, y: number) => number, x: Tensor, y: number, shape: Shape): Tensor {
   const number = fold(x.uniform as number, y);
   return uniformTensor(x.dtype === 'float32' ? Math.fround(number) : number, x.dtype, shape);
 }
 
-/** An op on a dtype for which it has no kernel: uint8 by that of int32 (what leaves uint8 wraps around), integers that stay as they are. */
+/**
+ * The result of an op on a dtype for which it has no kernel: integers themselves (`sameIntegers`), or uint8 computed as int32 and cast back,
+ * which wraps around (`bytes`).
+ * @throws DTypeError if the op does not take the dtype
+ */
 function applyByOtherDType(
   op: Op,
   dtypes: readonly DType[],
@@ -79,24 +86,24 @@ function applyByOtherDType(
   return castTo(y ? apply2(op, a, castTo(y, wide), wide, shape, null) : apply1(op, a, wide, shape, null), x.dtype);
 }
 
-/** The op for a batch: what has the batch axis gets as many axes behind it as the result has. */
+/** The batch rule of both families. */
 function batched({ op, operands, batched: has, count, shape, dtype }: BatchedCall<null>): Tensor {
   const [x, y] = operands.map((t, k) => (has[k] ? raiseRank(t, shape.length) : t)) as [Tensor, Tensor?];
   const whole = Object.freeze([count, ...shape]);
   return y ? apply2(op, x, y, dtype, whole, null) : apply1(op, x, dtype, whole, null);
 }
 
-/** The error as users get it: a revoked proxy throws wherever it is touched, also at `instanceof`. */
+/** The error to throw: that of touching a revoked proxy (`instanceof` does already) becomes one that names the op. */
 function namedError(op: string, error: unknown): unknown {
   if (!(error instanceof TypeError) || !error.message.includes('revoked')) return error;
   return new GradtapeError('ERR_NOT_A_TENSOR', `${op}: an operand is a proxy that has been revoked`, error);
 }
 
-/** An elementwise op of one operand. */
+/** Makes the function of an elementwise op of one operand, and registers it. */
 export function unary(parts: UnaryParts): Fn1 {
   const { name, vjp = null, fold } = parts;
   const { dtypes, toBool } = kernelOf(name, 1);
-  const hasFloat32 = dtypes.includes('float32'); // asked first: a search of a list costs 20 ns
+  const hasFloat32 = dtypes.includes('float32'); // compared before searching the list, which takes 20 ns
   const op = new Op(name, { kernel: name, vjps: [vjp], batch: batched });
   const fn = function (value: TensorLike): Tensor {
     if (arguments.length > 1) refuseExtra(name, arguments[1], arguments[2]);
@@ -119,7 +126,7 @@ export function unary(parts: UnaryParts): Fn1 {
   return fn;
 }
 
-/** An elementwise op of two operands that broadcast. */
+/** Makes the function of an elementwise op of two operands that broadcast, and registers it. */
 export function binary(parts: BinaryParts): Fn2 {
   const { name, x: ofX = null, y: ofY = null, fold } = parts;
   const { dtypes, toBool } = kernelOf(name, 2);

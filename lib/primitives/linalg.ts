@@ -1,4 +1,4 @@
-/** Factors of square matrices, the last two axes of a tensor, and systems of equations with triangular ones. */
+/** Linear algebra of square matrices (the last two axes): the Cholesky factor, and systems of equations with triangular matrices. */
 import type { Tensor } from '../engine/tensor.js';
 import { apply1, apply2 } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
@@ -10,7 +10,7 @@ import { matmulOf } from './matmul.js';
 import { broadcast, identityOf, raiseRank, reshapeTo, transposeBy } from './movement.js';
 import { select } from './select.js';
 
-/** The matrices with rows for columns. */
+/** The transpose of the matrices. */
 function matrixTranspose(x: Tensor): Tensor {
   const last = x.rank - 1;
   return transposeBy(
@@ -25,7 +25,7 @@ function inTriangle(n: number, lower: boolean): Tensor {
   return lower ? greaterEqual(rows, iota(n)) : lessEqual(rows, iota(n));
 }
 
-/** The triangle of the matrices, zeros elsewhere: what is not read there, a NaN too, does not matter. */
+/** The triangle of the matrices, zeros elsewhere, also in place of NaN. */
 function triangle(x: Tensor, lower: boolean): Tensor {
   return select(inTriangle(x.shape[x.rank - 1] as number, lower), x, 0);
 }
@@ -33,8 +33,8 @@ function triangle(x: Tensor, lower: boolean): Tensor {
 /** The lower triangle with half the diagonal. */
 function halved(x: Tensor): Tensor {
   const n = x.shape[x.rank - 1] as number;
-  const below = triangle(x, true);
-  return select(inTriangle(n, false), mul(below, 0.5), below); // of the lower triangle, the upper one shares the diagonal
+  const lower = triangle(x, true);
+  return select(inTriangle(n, false), mul(lower, 0.5), lower); // both triangles have the diagonal; what else is halved is 0
 }
 
 // With ct the cotangent of l: s = l^-T P(l^T ct) l^-1, P the lower triangle with half the diagonal (Murray 2016, Differentiation of the
@@ -51,12 +51,12 @@ const choleskyOp = new Op('linalg.cholesky', {
   batch: ({ operands }) => choleskyOf(operands[0] as Tensor),
 });
 
-/** The lower triangular l with l l^T = x, of which the lower triangle is read. */
+/** cholesky: the lower triangular l with l l^T = x. Only the lower triangle of x is read. */
 export function choleskyOf(x: Tensor): Tensor {
   return x.size === 0 ? identityOf(x) : apply1(choleskyOp, x, x.dtype, x.shape, null);
 }
 
-/** Which triangle of the matrix is meant, and whether it is transposed. */
+/** Which triangle of the matrix is meant, and whether its transpose is. */
 export interface Triangle {
   readonly lower: boolean;
   readonly adjoint: boolean;
@@ -82,7 +82,7 @@ const solveOp = new Op<Triangle>('linalg.triangularSolve', {
   },
 });
 
-/** x with op(a) x = b for the triangle of a; a [.., n, n] and b [.., n, m] of the same leading axes. */
+/** triangularSolve: x with t x = b, t the triangle of a or its transpose; a [.., n, n] and b [.., n, m] have the same leading axes. */
 export function triangularSolveOf(a: Tensor, b: Tensor, triangle: Triangle): Tensor {
   return b.size === 0 ? identityOf(b) : apply2(solveOp, a, b, b.dtype, b.shape, triangle);
 }

@@ -1,4 +1,4 @@
-/** The product of matrices. */
+/** matmul: the product of matrices over the last two axes; leading axes broadcast. */
 import { ShapeError } from '../base/errors.js';
 import { broadcastShapes, guardShape, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
@@ -13,10 +13,10 @@ interface Transposed {
   readonly b: boolean;
 }
 
-// Objects made once: every call has one of these for its attributes.
+// The four possible attributes, made once.
 const transposed: readonly Transposed[] = [0, 1, 2, 3].map((bits) => ({ a: bits >= 2, b: bits % 2 === 1 }));
 
-// With C = A B: dA = ct B^T and dB = A^T ct; the flags move the transposes. Batch axes that broadcast are summed by backward.
+// Of C = A B: dA = ct B^T and dB = A^T ct; an operand that is transposed moves the transposes. backward.ts sums leading axes that broadcast.
 const matmulOp = new Op<Transposed>('matmul', {
   kernel: 'matmul',
   words: ({ a, b }) => [Number(a), Number(b)],
@@ -31,7 +31,7 @@ const matmulOp = new Op<Transposed>('matmul', {
 });
 
 /**
- * [.., m, k] x [.., k, n] -> [.., m, n] over the last two axes (`ta`, `tb`: transposed); leading axes broadcast.
+ * [.., m, k] x [.., k, n] -> [.., m, n]; leading axes broadcast. `ta`, `tb`: the operand is transposed in its last two axes.
  * @throws ShapeError for inner lengths that differ
  */
 export function matmulOf(x: Tensor, y: Tensor, ta: boolean, tb: boolean): Tensor {

@@ -1,4 +1,4 @@
-/** Reductions beside the sum: extremes, products, the logarithm of a sum of exponentials; and positions of extremes. */
+/** Reductions: extremes, products, the logarithm of a sum of exponentials, positions of extremes. (The sum is in movement.ts: it is linear.) */
 import type { DType } from '../base/dtype.js';
 import { highestOf, lowestOf } from '../base/dtype.js';
 import { sizeOf } from '../base/shape.js';
@@ -30,7 +30,7 @@ import { select } from './select.js';
 
 const reductionParts = { words: reductionWords, batch: batchedReduction } as const;
 
-// The gradient of an extreme: shared equally by all elements that attain it.
+/** The gradient rule of an extreme: all elements that equal it share the cotangent equally. */
 function shareExtreme(ct: Tensor, x: Tensor, out: Tensor, e: Entry<Reduction>): Tensor {
   const kept = keptShape(e);
   const attains = castTo(equal(x, reshapeTo(out, kept)), x.dtype);
@@ -44,10 +44,10 @@ const minOp = new Op<Reduction>('reduceMin', { kernel: 'reduceMin', ...reduction
 const anyOp = new Op<Reduction>('reduceAny', { kernel: 'reduceMax', ...reductionParts });
 const allOp = new Op<Reduction>('reduceAll', { kernel: 'reduceMin', ...reductionParts });
 
-/** A reduction over ascending axes. */
+/** A reduction over ascending axes; over none it is the identity. */
 type Reducer = (x: Tensor, axes: readonly number[], keepdims: boolean) => Tensor;
 
-/** `empty`: what it gives of no elements. */
+/** `empty`: the result of no elements. */
 function reducer(op: Op<Reduction>, empty: (dtype: DType) => number): Reducer {
   return (x, axes, keepdims) => (axes.length === 0 ? identityOf(x) : reduceOver(op, x, axes, keepdims, empty(x.dtype)));
 }
@@ -61,7 +61,7 @@ export const anyOver: Reducer = reducer(anyOp, () => 0);
 /** Whether all elements (bool) are true. */
 export const allOver: Reducer = reducer(allOp, () => 1);
 
-/** Products of all elements before (or after) each one along the last axis, by doubling: no division, so zeros are no trouble. */
+/** The product of all elements before each one along the last axis, in log(n) steps of doubling. Without division, so zeros do no harm. */
 function othersBefore(a: Tensor): Tensor {
   const n = a.shape[a.rank - 1] as number;
   const head = a.shape.slice(0, -1);
@@ -77,7 +77,7 @@ function othersBefore(a: Tensor): Tensor {
   return t;
 }
 
-// Reduced axes last and flat; each element's cotangent is the product of all the others.
+/** The gradient rule of a product: each element's derivative is the product of all others. The reduced axes are made the last one for that. */
 function productOfOthers(ct: Tensor, x: Tensor, e: Entry<Reduction>): Tensor {
   const { axes } = e.attributes;
   const rest = x.shape.map((_, d) => d).filter((d) => !axes.includes(d));
@@ -88,7 +88,7 @@ function productOfOthers(ct: Tensor, x: Tensor, e: Entry<Reduction>): Tensor {
   const last = flat.rank - 1;
   const before = othersBefore(flat);
   const after = count === 0 ? before : reverseAlong(othersBefore(reverseAlong(flat, last)), last);
-  // Of one element the others' product is 1 whatever it is; its derivative is connected all the same.
+  // With one element the product of the others is the constant 1; connected to x, so that the next order is zeros instead of null.
   const product = mul(before, after);
   const others = reshapeTo(count === 1 ? connect(product, flat) : product, moved.shape);
   const inverse = perm.map((_, d) => perm.indexOf(d));
@@ -101,7 +101,7 @@ const prodOp = new Op<Reduction>('reduceProd', {
   vjps: [fromX(productOfOthers)],
 });
 
-/** The product; of integers it wraps around. */
+/** The product; integers wrap around. */
 export const prodOver: Reducer = reducer(prodOp, () => 1);
 
 /** Attributes: the axes. */
@@ -127,7 +127,7 @@ const logSumExpOp = new Op<readonly number[]>('reduceLogsumexp', {
 });
 const logSumExpRowsOp = new Op('reduceLogsumexp', { kernel: 'logSumExp' });
 
-/** The maximum along the axes, or 0 where that is infinite or NaN: what exp's operand is reduced by. */
+/** The maximum along the axes, or 0 where that is infinite or NaN: subtracted before exp, so that it does not overflow. */
 function largestFinite(x: Tensor, axes: readonly number[]): Tensor {
   const top = maxOver(x, axes, true);
   return select(finite(top), top, 0);
@@ -148,7 +148,7 @@ export const logSumExpOver: Reducer = (x, axes, keepdims) => {
   });
 };
 
-/** sqrt whose gradient at 0 is 0. */
+/** sqrt with gradient 0 at 0. */
 export function safeSqrt(t: Tensor): Tensor {
   const zero = equal(t, 0);
   return select(zero, 0, sqrt(select(zero, 1, t)));
@@ -165,7 +165,7 @@ const positionParts = {
 export const argmaxOp: Op<number> = new Op('argmax', { kernel: 'argmax', ...positionParts });
 export const argminOp: Op<number> = new Op('argmin', { kernel: 'argmin', ...positionParts });
 
-/** Position of an extreme along the axis, which is not empty: the first of equals; int32. */
+/** The position (int32) of an extreme along an axis that is not empty; the first of equals. `op`: argmaxOp or argminOp. */
 export function positionOf(op: Op<number>, x: Tensor, axis: number): Tensor {
   return apply1(op, x, 'int32', Object.freeze(x.shape.filter((_, d) => d !== axis)), axis);
 }

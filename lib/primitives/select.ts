@@ -1,4 +1,4 @@
-/** Selection by a condition: the elements of one tensor where it holds, of another where not. */
+/** where: the elements of one tensor where a condition is true, and of another where it is false. */
 import { broadcastShapes } from '../base/shape.js';
 import { isTensor, type Tensor } from '../engine/tensor.js';
 import { applyMany } from '../op/apply.js';
@@ -16,7 +16,7 @@ const whereOp = new Op('where', {
   },
 });
 
-/** x where the condition (bool) holds, else y; all three broadcast. A number has the dtype of the tensor beside it. */
+/** x where the condition (bool) is true, else y; all three broadcast. One of x and y may be a number, which takes the dtype of the other. */
 export function select(condition: Tensor, x: Tensor | number, y: Tensor | number): Tensor {
   const dtype = isTensor(x) ? x.dtype : (y as Tensor).dtype;
   const a = isTensor(x) ? x : operandBeside('where', x, dtype);

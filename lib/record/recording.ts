@@ -1,4 +1,4 @@
-/** The record of one tape: which ops it has heard of. It differentiates nothing. */
+/** Recording: the entries of one tape. Differentiates nothing. */
 import { isFloating } from '../base/dtype.js';
 import type { Cohort, Tensor } from '../engine/tensor.js';
 import { peekId, startCohort } from '../engine/tensor.js';
@@ -9,44 +9,47 @@ const leafOp: RecordedOp = { name: 'leaf', vjps: [], pullAll: null };
 const variableOp: RecordedOp = { name: 'variable', vjps: [], pullAll: null };
 
 let nextSerial = 1;
-// A sweep is due after so many elements of results, an entry itself counting for some.
+// A sweep is due after results of so many elements; each entry counts for kEntryWeight more.
 const kSweep = 2 ** 22;
 const kEntryWeight = 2 ** 12;
-// A weak map takes 1 to 2 us an entry, of which most is the collector's: twenty times what recording takes. So where a sweep finds
-// many small results, it goes by cohort: a dead branch may then stay while some result made about the same time lives.
+// A sweep of up to so many entries puts each into a weak map by its result. That takes 1 to 2 us an entry, mostly in the collector: twenty
+// times as long as recording. So a larger sweep uses the cohorts of the results as keys; then a dead branch stays while some result
+// that was made about the same time lives.
 const kMostSweptSingly = 2 ** 8;
 
 /**
- * The record of one tape. New entries stand in a list that keeps them and their results. Now and then (and at each await of an
- * async recording) the list is swept into weak maps from results to entries, so that an entry lives as long as its
- * result or another entry needs it: branches that nobody can ask about any more are collected.
+ * The recording of one tape. New entries stand in a list, which keeps them and their results alive. From time to time (and in an async
+ * recording at each await) a sweep moves them into weak maps from results to entries. There an entry lives as long as its result, or
+ * an entry that was made from it, does: branches that nobody can ask about any more are collected.
  */
 export class Recording extends Recorder {
-  /** Renewed by each sweep, since tensors remember their place in the list by it. */
+  /** Tensors remember it with their index in the list (`tapeSerial`); each sweep renews it, since indices change. */
   private serial: number = nextSerial++;
   private readonly watchesVariables: boolean;
+  /** No tensor with a smaller id was made on this tape. */
   private firstId: number = peekId();
-  /** How many passes go through its entries; what is released meanwhile is let go of after. */
+  /** How many passes of backpropagation go through the entries; what is released meanwhile waits in `toRelease` for their end. */
   private passes = 0;
   private toRelease: readonly Entry[] | null = null;
-  /** In the order of their results' ids. Those before `pinned` are from before a pause, and stay. */
+  /** In the order of their results' ids. Those before `pinned` are never swept. */
   private entries: Entry[] = [];
   private results: Tensor[] = [];
   private pinned = 0;
   private weight = 0;
   private swept: WeakMap<Tensor, Entry> | null = null;
   private sweptCohorts: WeakMap<Cohort, Entry[]> | null = null;
-  /** Ids of leaf tensors, variables and readings, and their entries; a map of places once they are many. */
+  /** Ids of leaves (tensors, variables, and readings of these), and the entries of them; with more than 8, a map from ids to indices. */
   private leafIds: number[] = [];
   private leaves: Entry[] = [];
   private leafMap: Map<number, number> | null = null;
-  /** Variables watched. */
+  /** The variables that are watched. */
   variables: VariableInfo[] = [];
   constructor(watchesVariables: boolean) {
     super();
     this.watchesVariables = watchesVariables;
   }
 
+  /** The index of the leaf of this id, or -1. */
   private leafAt(id: number): number {
     return this.leafMap ? (this.leafMap.get(id) ?? -1) : this.leafIds.indexOf(id);
   }
@@ -64,12 +67,13 @@ export class Recording extends Recorder {
     if (this.leafIds.length === 9) this.leafMap = new Map(this.leafIds.map((k, i) => [k, i]));
   }
 
+  /** Notes on the tensor where its entry is: an index in `entries`, or -1 minus an index in `leaves`. */
   private remember(t: Tensor, index: number): void {
     t.tapeSerial = this.serial;
     t.tapeIndex = index;
   }
 
-  /** Makes the tensor a leaf, unless it is on the tape already. */
+  /** Makes the tensor a leaf, unless the tape knows it already. */
   watch(t: Tensor): void {
     if (this.find(t)) return;
     this.addLeaf(t.id, new Entry(leafOp, t.id, t.shape, t.dtype, null));
@@ -89,7 +93,7 @@ export class Recording extends Recorder {
     this.read(t, v.id);
   }
 
-  /** Says that a tensor is a reading of the variable of this id, if that is a leaf. */
+  /** Makes a tensor known as a reading of the variable of this id, if that is a leaf. */
   private read(t: Tensor, id: number): void {
     if (t.tapeSerial === this.serial) return;
     const at = this.leafAt(t.id);
@@ -101,7 +105,7 @@ export class Recording extends Recorder {
     this.remember(t, at < 0 ? -this.leaves.length : -1 - at);
   }
 
-  /** What the tensor is on this tape. */
+  /** The entry of the tensor on this tape; null if the tape does not know it. */
   find(t: Tensor): Entry | null {
     if (t.tapeSerial === this.serial) {
       return (t.tapeIndex < 0 ? this.leaves[-1 - t.tapeIndex] : this.entries[t.tapeIndex]) as Entry;
@@ -124,8 +128,8 @@ export class Recording extends Recorder {
     return this.find(t) !== null;
   }
 
-  // Operands without a rule or a floating dtype are none to the entry: there the way back ends. An operand that is not on the tape
-  // costs nothing: its rule keeps nothing.
+  // An operand without a rule, or of a dtype that is not floating, is left out of the entry (null): no gradient flows to it. For an operand
+  // that the tape does not know nothing is kept.
 
   override note1(op: RecordedOp, out: Tensor, x: Tensor, attributes: unknown): void {
     const ofX = this.find(x);
@@ -194,7 +198,7 @@ export class Recording extends Recorder {
     return false;
   }
 
-  /** Notes the op, if an operand that has a gradient is known; tells whether there is one. */
+  /** Notes the op, if the tape knows an operand to which a gradient flows. Returns whether there is one. */
   private noteDifferentiable(
     op: RecordedOp,
     outs: readonly Tensor[],
@@ -242,6 +246,7 @@ export class Recording extends Recorder {
     if (this.weight > kSweep) this.sweep();
   }
 
+  /** Moves the entries after the pinned ones, and their results, from the list into weak maps. */
   private sweep(): void {
     const { results, entries, pinned } = this;
     if (results.length === 0) return;
@@ -260,7 +265,7 @@ export class Recording extends Recorder {
   private sweepCohorts(): void {
     const { results, entries, pinned } = this;
     this.sweptCohorts ??= new WeakMap();
-    startCohort(); // the present one would be alive for being present
+    startCohort(); // else the current cohort would stay alive, and what is kept by it
     let cohort: Cohort | null = null;
     let members: Entry[] = [];
     for (let i = 0; i < results.length; i++) {
@@ -281,7 +286,7 @@ export class Recording extends Recorder {
     this.weight = 0;
   }
 
-  /** Starts anew: entries, leaves and watched variables are forgotten, and no tensor is on the tape any more. */
+  /** Forgets entries, leaves and watched variables; then the tape knows no tensor. */
   reset(): void {
     this.release();
     this.serial = nextSerial++;
@@ -292,11 +297,12 @@ export class Recording extends Recorder {
     this.variables = [];
   }
 
-  /** A pass through the entries begins; whatever becomes of the tape, they keep what they have until it ends. */
+  /** Says that a pass of backpropagation begins: entries keep their tensors until it ends, even if the tape is released meanwhile. */
   beginPass(): void {
     this.passes++;
   }
 
+  /** Says that a pass has ended. */
   endPass(): void {
     this.passes--;
     if (this.passes > 0 || this.toRelease === null) return;
@@ -304,7 +310,7 @@ export class Recording extends Recorder {
     this.toRelease = null;
   }
 
-  /** Lets go of everything that the entries kept. */
+  /** Lets go of all entries and of everything that they keep. */
   release(): void {
     if (this.passes === 0) releaseEntries(this.entries);
     else this.toRelease = this.toRelease === null ? this.entries : [...this.toRelease, ...this.entries];
@@ -315,7 +321,7 @@ export class Recording extends Recorder {
   }
 }
 
-/** The entry of this result, in a list that is in the order of results. */
+/** The entry of the result with this id, in a list that is in the order of ids: binary search. */
 function findEntry(entries: readonly Entry[], id: number): Entry | null {
   let low = 0;
   let high = entries.length - 1;
@@ -333,6 +339,7 @@ function releaseEntries(entries: readonly Entry[]): void {
   for (let i = 0; i < entries.length; i++) (entries[i] as Entry).release();
 }
 
+/** The op of an entry that passes the cotangent on to the entry of another tensor with the same value. */
 const sameOp: RecordedOp = { name: 'identity', vjps: [{ needs: keep.nothing, pull: (ct) => ct }], pullAll: null };
 
 function newEntry(op: RecordedOp, out: Tensor, attributes: unknown): Entry {

@@ -1,4 +1,7 @@
-/** Reverse accumulation: cotangent -> vjp -> sum to the operand's shape -> add, all in this one place. */
+/**
+ * Backpropagation (reverse accumulation): from the cotangents of targets to those of sources, entry by entry. Here alone rules are called,
+ * their cotangents summed to the operand's shape and added up.
+ */
 
 import type { Shape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
@@ -10,17 +13,19 @@ import { iota } from '../primitives/iota.js';
 import { sumTo } from '../primitives/movement.js';
 import { type Cotangent, type Entry, ruleOf } from '../record/entry.js';
 
-/** A target's entry and the cotangent that it starts with. */
+/** The entry of a target, and its cotangent. */
 export interface Seed {
   readonly entry: Entry;
   readonly ct: Tensor;
 }
 
+/** A cotangent as IndexedSlices: of a dense one, all rows. */
 function slicesOf(ct: Cotangent): IndexedSlices {
   if (ct instanceof IndexedSlices) return ct;
   return new IndexedSlices(ct, iota(ct.shape[0] as number), ct.shape);
 }
 
+/** The sum of two cotangents of one value. Sparse ones are concatenated, not added. */
 function sum(a: Cotangent | null | undefined, b: Cotangent): Cotangent {
   if (!a) return b;
   if (a instanceof IndexedSlices || b instanceof IndexedSlices) {
@@ -32,11 +37,12 @@ function sum(a: Cotangent | null | undefined, b: Cotangent): Cotangent {
       p.denseShape,
     );
   }
-  // Zeros are added like anything else: leaving out those that happen to be known would make the sign of zeros depend on looking.
+  // Zeros are added like anything else. Leaving out those that are known would make the sign of a zero depend on what has been computed.
   return add(a, b);
 }
 
-// Entries still to be met by the pass that is being prepared: a heap, the latest on top. It is empty again before any rule runs.
+// A heap of entries, the latest (largest outId) on top, from which a pass takes its entries in order. It is empty before any rule runs, so
+// nested passes share it.
 const heap: Entry[] = [];
 
 function pushEntry(e: Entry): void {
@@ -70,36 +76,37 @@ function popEntry(): Entry {
   return top;
 }
 
-// What an entry is to the pass that its mark belongs to, as an offset of the mark.
+// What an entry is to a pass. An entry's mark is the mark of the pass plus one of these.
 const kMet = 0;
-const kWanted = 1; // lies between a source and a target; only these are differentiated
+const kWanted = 1; // it lies between a source and a target: only these are differentiated
 const kSource = 2;
 const kStates = 3;
 
 const nothing: (Cotangent | null | undefined)[] = [];
 
+/** The mark of the latest pass; those of passes are kStates apart. */
 let marks = 0;
-/** The pass that runs now, perhaps within a rule of another. */
+/** The pass that is running, if any. A rule may start another within it. */
 let current: Pass | null = null;
 
-/** What an AbortSignal says. */
+/** The part of an AbortSignal that a pass reads. */
 interface Aborting {
   readonly aborted: boolean;
   readonly reason?: unknown;
 }
 
-/** One pass: the entries that the targets depend on, the latest first, and the cotangents gathered so far. */
+/** One pass of backpropagation: the entries that the targets depend on, the latest first, and the cotangents added up so far. */
 class Pass {
   readonly entries: Entry[] = [];
   private readonly sources: readonly (Entry | null)[];
   private cts: (Cotangent | null | undefined)[] = nothing;
   private readonly mark: number;
-  /** Nothing before the earliest source can depend on one. */
+  /** The id of the earliest source: entries before it cannot depend on any, and are left out. */
   private readonly earliest: number;
   private readonly outer: Pass | null;
-  /** The least mark of the passes around this one. */
+  /** The smallest mark of the passes around this one. */
   private readonly outermost: number;
-  /** A pass within one of its rules has marked some of its entries. */
+  /** Whether a pass within one of its rules has overwritten marks of its entries. */
   private disturbed = false;
 
   constructor(outer: Pass | null, sources: readonly (Entry | null)[]) {
@@ -120,7 +127,7 @@ class Pass {
     for (const { entry, ct } of seeds) if (this.has(entry)) this.addCotangent(entry, ct);
   }
 
-  /** Cotangents of the sources. Read while the marks are this pass's own. */
+  /** The cotangents of the sources. */
   run(seeds: readonly Seed[], consume: boolean, signal: Aborting | undefined): (Cotangent | null)[] {
     this.start(seeds);
     const { entries } = this;
@@ -133,13 +140,14 @@ class Pass {
     return this.sources.map((source) => this.result(source));
   }
 
-  /** Marks its entries again, if a pass within one of its rules has marked some. */
+  /** Goes on after a pass within one of its rules: restores the marks of its entries, if that has overwritten some. */
   resume(): void {
     if (!this.disturbed) return;
     this.disturbed = false;
     this.markAgain();
   }
 
+  /** Puts all entries that the seeds depend on, from the earliest source on, into `entries`. */
   private collect(seeds: readonly Seed[]): void {
     if (heap.length > 0) heap.length = 0; // left by a pass that failed
     for (const { entry } of seeds) this.meet(entry);
@@ -157,6 +165,7 @@ class Pass {
     }
   }
 
+  /** Marks an entry and puts it on the heap, when it is met for the first time. */
   private meet(e: Entry): void {
     if (e.mark === this.mark || e.outId < this.earliest) return;
     if (e.mark >= this.outermost) for (let pass = this.outer; pass; pass = pass.outer) pass.disturbed = true;
@@ -164,6 +173,7 @@ class Pass {
     pushEntry(e);
   }
 
+  /** Whether the entry is one of this pass. */
   private has(e: Entry): boolean {
     return e.mark >= this.mark && e.mark < this.mark + kStates;
   }
@@ -172,7 +182,7 @@ class Pass {
     return e !== null && (e.mark === this.mark + kWanted || e.mark === this.mark + kSource);
   }
 
-  /** Marks what the sources reach. */
+  /** Marks the sources, and the entries that depend on them. */
   private reach(): void {
     const { mark, entries } = this;
     for (const source of this.sources) if (source && this.has(source)) source.mark = mark + kSource;
@@ -218,6 +228,7 @@ class Pass {
     else this.drop(e);
   }
 
+  /** Lets go of the cotangent of an entry that is done with; those of sources stay. */
   private drop(e: Entry): void {
     if (e.mark === this.mark + kWanted) this.cts[e.passIndex] = null;
   }
@@ -259,8 +270,8 @@ class Pass {
 }
 
 /**
- * Cotangents of the sources, in their order; null where no path leads to a target.
- * With `consume`, each entry is released as soon as it is done with.
+ * The cotangents of the sources, in their order; null where no path leads to a target. With `consume`, each entry is released as soon as it is
+ * done with. An aborted `signal` makes it throw the signal's reason.
  */
 export function backpropagate(
   seeds: readonly Seed[],
