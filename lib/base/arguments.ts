@@ -88,8 +88,8 @@ export function isArray(value: unknown): value is readonly unknown[] {
 }
 
 /**
- * A copy of the elements of an array or typed array. `null` for any other value, and for one that cannot be read (a revoked proxy,
- * a detached view). Holes of sparse arrays become `undefined`.
+ * A copy of the elements of an array or typed array. `null` for any other value, and for one that cannot be read (a
+ * revoked proxy, a detached view). Holes of sparse arrays become `undefined`.
  */
 export function listOf(value: unknown): unknown[] | null {
   try {
@@ -115,8 +115,10 @@ export type Read<S extends Spec> = { readonly [K in keyof S]?: S[K] extends Kind
 const none: object = Object.freeze({});
 
 /**
- * Reads an options object: the options that were given, each of its kind. An option that is `undefined` counts as left out.
- * @throws ValueError ERR_OPTION for what is no object of options, for an unknown name (with the nearest one), for a value of a wrong kind
+ * Reads an options object: the options that were given, each of its kind. An option that is `undefined` counts as left
+ * out.
+ * @throws ValueError ERR_OPTION for what is no object of options, for an unknown name (with the nearest one), for a
+ *   value of a wrong kind
  */
 export function options<S extends Spec>(fn: string, spec: S, given: unknown): Read<S> {
   return given === undefined ? (none as Read<S>) : readOptions(fn, spec, given);
@@ -135,9 +137,10 @@ function readOptions<S extends Spec>(fn: string, spec: S, given: unknown): Read<
 }
 
 /**
- * Reads options of which the first may come by position, as in TensorFlow: the values of `names` in order, then the options object.
- * The object may come earlier, in place of the first value that is left out.
- * @throws ValueError ERR_OPTION as `options` does; also for an option given twice, and for a value behind the options object
+ * Reads options of which the first may come by position, as in TensorFlow: the values of `names` in order, then the
+ * options object. The object may come earlier, in place of the first value that is left out.
+ * @throws ValueError ERR_OPTION as `options` does; also for an option given twice, and for a value behind the options
+ *   object
  */
 export function positional<S extends Spec>(
   fn: string,
@@ -187,8 +190,8 @@ function unknownOption(fn: string, names: readonly string[], name: string): Valu
 }
 
 /**
- * Throws if a function without options got arguments behind its own. The two that Array's map and reduce append (an index and the
- * list) are accepted, so that `list.map(tf.exp)` works.
+ * Throws if a function without options got arguments behind its own. The two that Array's map and reduce append (an
+ * index and the list) are accepted, so that `list.map(tf.exp)` works.
  */
 export function refuseExtra(fn: string, index: unknown, list: unknown): void {
   if (index === undefined && list === undefined) return;
@@ -203,7 +206,9 @@ export function refuseBehind(fn: string, extra: unknown): void {
   throw new ValueError(`${fn}: takes no argument behind its options, got ${show(extra)}`, 'ERR_OPTION');
 }
 
-/** Throws if numbers were passed one by one where one list belongs. `operands`: what the hint writes before the list. */
+/**
+ * Throws if numbers were passed one by one where one list belongs. `operands`: what the hint writes before the list.
+ */
 export function refuseSpread(fn: string, operands: string, numbers: readonly unknown[]): void {
   if (numbers.every((n) => typeof n === 'number')) {
     throw new ValueError(
@@ -226,7 +231,10 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   }
 }
 
-/** Whether the value is an options object in the place of an argument that was left out. An empty object is not taken for one. */
+/**
+ * Whether the value is an options object in the place of an argument that was left out. An empty object is not taken
+ * for one.
+ */
 export function isOptions(value: unknown): boolean {
   try {
     return isPlainObject(value) && Object.keys(value).length > 0;
@@ -236,8 +244,8 @@ export function isOptions(value: unknown): boolean {
 }
 
 /**
- * What to throw after calling `f` threw `error`: that error; or, if `f` cannot be called at all (a class, a revoked proxy), one that
- * says so. Runs only after a failure, because finding out takes longer than the call.
+ * What to throw after calling `f` threw `error`: that error; or, if `f` cannot be called at all (a class, a revoked
+ * proxy), one that says so. Runs only after a failure, because finding out takes longer than the call.
  */
 export function thrownBy(fn: string, f: unknown, error: unknown): unknown {
   if (!(error instanceof TypeError) || isCallable(f)) return error;
@@ -275,8 +283,8 @@ export function showDeep(value: unknown, depth = 1): string {
 }
 
 /**
- * The name that was probably meant: equal but for case and underscores or few typing mistakes; else its initials; else a part of it or
- * it a part. `undefined` if none is near.
+ * The name that was probably meant: equal but for case and underscores or few typing mistakes; else its initials; else
+ * a part of it or it a part. `undefined` if none is near.
  */
 export function nearest(name: string, names: readonly string[]): string | undefined {
   const bare = (text: string): string => text.replaceAll('_', '').toLowerCase();

@@ -99,8 +99,8 @@ export const highestOf: Readonly<Record<DType, number>> = column('highest');
 export const lowestOf: Readonly<Record<DType, number>> = column('lowest');
 
 /**
- * Whether gradients of this dtype exist. Compares names, not the table, because it is asked of every recorded operand: a lookup by
- * string costs as much as five comparisons. dtype.test.ts compares it with the table.
+ * Whether gradients of this dtype exist. Compares names, not the table, because it is asked of every recorded operand:
+ * a lookup by string costs as much as five comparisons. dtype.test.ts compares it with the table.
  */
 export function isFloating(dtype: DType): boolean {
   return dtype === 'float32' || dtype === 'float64';
@@ -156,7 +156,8 @@ export function newArray(dtype: DType, length: number): TypedArray {
 
 /**
  * The number as the dtype holds it.
- * @throws ValueError for a whole number that does not fit (300 in a uint8); DTypeError for any other that is no element (0.5 in an int32)
+ * @throws ValueError for a whole number that does not fit (300 in a uint8); DTypeError for any other that is no element
+ *   (0.5 in an int32)
  */
 export function numberAs(op: string, dtype: DType, value: number | boolean): number {
   const number = typeof value === 'boolean' ? Number(value) : value;

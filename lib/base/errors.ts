@@ -34,7 +34,9 @@ export type ErrorCode =
   | 'ERR_UNCONNECTED'
   | 'ERR_VALUE';
 
-/** The class of all errors that gradtape throws on purpose. `code` is stable; the message is for people and may change. */
+/**
+ * The class of all errors that gradtape throws on purpose. `code` is stable; the message is for people and may change.
+ */
 export class GradtapeError extends Error {
   readonly code: ErrorCode;
   constructor(code: ErrorCode, message: string, cause?: unknown) {
@@ -75,8 +77,8 @@ export function warnOnce(code: string, message: string): void {
 }
 
 /**
- * The key under which the prototypes of Tensor and Variable hold `thisCopy`. If two copies of the library are loaded in one process,
- * their objects differ, and an error can say that a value is of the other copy.
+ * The key under which the prototypes of Tensor and Variable hold `thisCopy`. If two copies of the library are loaded in
+ * one process, their objects differ, and an error can say that a value is of the other copy.
  */
 export const copySymbol: unique symbol = Symbol.for('gradtape.copy');
 export const thisCopy: { readonly folder: string } = { folder: dirname(__dirname) };

@@ -1,6 +1,6 @@
 /**
- * TensorFlow's print format of tensors and variables (NumPy's array printing inside `tf.Tensor(...)`). Knows elements, shape and dtype,
- * and no tensor. Checked against TensorFlow 2.21 and NumPy 2.4.
+ * TensorFlow's print format of tensors and variables (NumPy's array printing inside `tf.Tensor(...)`). Knows elements,
+ * shape and dtype, and no tensor. Checked against TensorFlow 2.21 and NumPy 2.4.
  */
 import type { DType } from './dtype.js';
 
@@ -166,7 +166,8 @@ function longest(texts: readonly string[]): number {
 
 type FloatType = 'float32' | 'float64';
 
-// All elements in one form (positional or scientific), which NumPy's FloatingFormat chooses; decimal points are aligned.
+// All elements in one form (positional or scientific), which NumPy's FloatingFormat chooses; decimal points are
+// aligned.
 function formatFloats(values: readonly number[], dtype: FloatType): string[] {
   const finite = values.filter(Number.isFinite);
   const exponential = needsExponent(finite, dtype);
@@ -214,7 +215,8 @@ function needsExponent(finite: readonly number[], dtype: FloatType): boolean {
   return max >= 1e8 || min < 1e-4 || max / min > 1000;
 }
 
-// [whole, fraction] of the shortest decimal that reads back as the value, rounded to `precision` decimals if it has more.
+// [whole, fraction] of the shortest decimal that reads back as the value, rounded to `precision` decimals if it has
+// more.
 function positional(value: number, dtype: FloatType, precision: number, keepZero: boolean): [string, string] {
   const { digits, exponent } = decimalDigits(value, dtype, 'fraction', precision, 0);
   const sign = isNegative(value) ? '-' : '';
@@ -248,7 +250,8 @@ interface Digits {
 
 const bits = new DataView(new ArrayBuffer(8));
 
-// The value as mantissa * 2**exponent. `unequalGaps`: it is a power of two, whose gap to the next float below is half of that above.
+// The value as mantissa * 2**exponent. `unequalGaps`: it is a power of two, whose gap to the next float below is half
+// of that above.
 function decode(value: number, dtype: FloatType): { mantissa: bigint; exponent: number; unequalGaps: boolean } {
   if (dtype === 'float32') {
     bits.setFloat32(0, value);

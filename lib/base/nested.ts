@@ -11,7 +11,8 @@ export type Nested<T> = T | readonly Nested<T>[] | { readonly [key: string]: Nes
 const kMaxNesting = 1000;
 
 /**
- * The same structure with every leaf replaced by `leaf(value, path)`, depth first. Holes of arrays are leaves (undefined).
+ * The same structure with every leaf replaced by `leaf(value, path)`, depth first. Holes of arrays are leaves
+ * (undefined).
  * @throws GradtapeError ERR_NESTING for values that contain themselves, ERR_STRUCTURE for values that cannot be read
  */
 export function mapNested<R>(fn: string, value: unknown, leaf: (value: unknown, path: string) => R): unknown {
@@ -37,8 +38,8 @@ export function mapNested<R>(fn: string, value: unknown, leaf: (value: unknown, 
 }
 
 /**
- * Calls `leaf` on every leaf of `value` with the leaf at the same path in `other`. Where `other` has another structure, `unlike` makes
- * the error to throw. A part of `other` that `stands` accepts is passed for all leaves below its path.
+ * Calls `leaf` on every leaf of `value` with the leaf at the same path in `other`. Where `other` has another structure,
+ * `unlike` makes the error to throw. A part of `other` that `stands` accepts is passed for all leaves below its path.
  */
 export function zipNested(
   fn: string,

@@ -1,4 +1,7 @@
-/** Streams of random numbers: a seed and how far it is used; and the shared stream, from which calls without a seed draw. Knows no tensor. */
+/**
+ * Streams of random numbers: a seed and how far it is used; and the shared stream, from which calls without a seed
+ * draw. Knows no tensor.
+ */
 import { randomBytes } from 'node:crypto';
 
 /** A stream: the low and high 32 bits of its seed, and how many numbers were drawn so far. Drawing moves `offset`. */
@@ -20,7 +23,9 @@ export function setSharedStream(stream: Stream): void {
   current = stream;
 }
 
-/** Runs fn with the shared stream at another position; afterwards the shared stream goes on as if fn had drawn nothing. */
+/**
+ * Runs fn with the shared stream at another position; afterwards the shared stream goes on as if fn had drawn nothing.
+ */
 export function withStreamAt<T>(position: Readonly<Stream>, fn: () => T): T {
   const present = current;
   current = { ...position };

@@ -62,7 +62,8 @@ export function checkLength(op: string, name: string, length: unknown): number {
   throw new ShapeError(`${op}: ${name} must be a whole number from 0 to ${kMaxLength}, got ${showDeep(length)}`);
 }
 
-/** Freezes a computed shape.
+/**
+ * Freezes a computed shape.
  * @throws ShapeError for a rank above 16, or more than 2^33 elements
  */
 export function guardShape(op: string, shape: number[]): Shape {

@@ -1,4 +1,7 @@
-/** The addon: loading it, what it tells of its kernels, its memory and its settings. (program.ts writes programs for it.) */
+/**
+ * The addon: loading it, what it tells of its kernels, its memory and its settings. (program.ts writes programs for
+ * it.)
+ */
 import { join } from 'node:path';
 import type { DType } from '../base/dtype.js';
 import { dtypes } from '../base/dtype.js';
@@ -56,8 +59,8 @@ interface Addon {
 }
 
 /**
- * What `memory()` tells. Bytes are payload; the arena holds the temporaries of programs. Copies of the library in one process (test
- * runners load several) share arenas and plans, and each tells of all.
+ * What `memory()` tells. Bytes are payload; the arena holds the temporaries of programs. Copies of the library in one
+ * process (test runners load several) share arenas and plans, and each tells of all.
  */
 export interface MemoryInfo {
   /** Buffers of tensors and variables that are alive. */
@@ -74,7 +77,10 @@ export interface MemoryInfo {
   plansBytes: number;
   /** How often an arena asked the system for memory: stands still in a steady loop. */
   arenaGrowths: number;
-  /** Pages of the arenas that had to be faulted in (Linux; programs with over 1 MB of temporaries): stands still in a steady loop. */
+  /**
+   * Pages of the arenas that had to be faulted in (Linux; programs with over 1 MB of temporaries): stands still in a
+   * steady loop.
+   */
   arenaPageFaults: number;
   /** Program structures planned so far: stands still in a steady loop. */
   plans: number;
@@ -128,7 +134,8 @@ export const elementwiseKernels: ReadonlyMap<string, ElementwiseKernel> = new Ma
   ]),
 );
 
-/** The opcode of a kernel.
+/**
+ * The opcode of a kernel.
  * @throws GradtapeError ERR_ADDON for a name that the addon lacks: lib/ and the addon do not belong together
  */
 export function opcodeOf(name: string): number {
@@ -147,7 +154,10 @@ export function free(buffer: ArrayBuffer): void {
   addon.free(buffer);
 }
 
-/** Counts the bytes in `memory()` for as long as the owner lives. `chunk`: the number that `released` returns afterwards; -1 for none. */
+/**
+ * Counts the bytes in `memory()` for as long as the owner lives. `chunk`: the number that `released` returns
+ * afterwards; -1 for none.
+ */
 export function track(owner: object, bytes: number, chunk: number): void {
   addon.track(owner, bytes, chunk);
 }

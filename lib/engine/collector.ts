@@ -11,8 +11,8 @@ const lookUp = "typeof gc === 'function' ? gc : null";
 const freezing = /^--?freeze[-_]flags[-_]after[-_]init/;
 
 /**
- * Whether V8's flags may be changed at run time. With --freeze-flags-after-init the attempt would end the process. Flags belong to the
- * whole process, so a worker looks at the arguments of the process, not at its own.
+ * Whether V8's flags may be changed at run time. With --freeze-flags-after-init the attempt would end the process.
+ * Flags belong to the whole process, so a worker looks at the arguments of the process, not at its own.
  */
 export function mayTouchFlags(): boolean {
   if (process.env['GRADTAPE_V8_FLAGS'] === '0') return false;
@@ -37,8 +37,8 @@ function argumentsOfProcess(): string[] {
 }
 
 /**
- * V8's gc function: the global one of `node --expose-gc`; else that of a new context, made while the flag is set for a moment. Only that
- * context has it; the rest of the process does not see it. Done once for all copies of the library.
+ * V8's gc function: the global one of `node --expose-gc`; else that of a new context, made while the flag is set for a
+ * moment. Only that context has it; the rest of the process does not see it. Done once for all copies of the library.
  */
 function findCollect(): Collect | null {
   if (globalThis.gc) return globalThis.gc as Collect;
@@ -60,8 +60,9 @@ function collector(): Collect | null {
 }
 
 /**
- * Asks V8 to collect young objects (0.2 ms). V8 has no reason of its own to do so, because using a chunk again allocates nothing. Making
- * it collect by allocating does not work: that starts full collections too, and while V8 marks for one, it does not find what dies young.
+ * Asks V8 to collect young objects (0.2 ms). V8 has no reason of its own to do so, because using a chunk again
+ * allocates nothing. Making it collect by allocating does not work: that starts full collections too, and while V8
+ * marks for one, it does not find what dies young.
  */
 export function collectYoung(): void {
   collector()?.({ type: 'minor' });

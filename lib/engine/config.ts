@@ -33,14 +33,20 @@ function chooseIsa(isa: unknown, name: string): void {
 
 if (env['GRADTAPE_ISA']) chooseIsa(env['GRADTAPE_ISA'], 'GRADTAPE_ISA');
 
-/** The longest chain of pending ops: a longer one is computed though nobody looked at it, so that chains do not grow without bound. */
+/**
+ * The longest chain of pending ops: a longer one is computed though nobody looked at it, so that chains do not grow
+ * without bound.
+ */
 export const kMaxDepth = 1000;
 
 interface Flags {
   eager: boolean;
   checkNumerics: boolean;
   trackOrigin: boolean;
-  /** A value whose `depth` is above this is looked at by `apply` at once: kMaxDepth, or -1 (all values) while a flag above is on. */
+  /**
+   * A value whose `depth` is above this is looked at by `apply` at once: kMaxDepth, or -1 (all values) while a flag
+   * above is on.
+   */
   depth: number;
 }
 
@@ -70,7 +76,8 @@ if (!flag('GRADTAPE_DETERMINISTIC', true)) {
   throw new ValueError('gradtape: GRADTAPE_DETERMINISTIC is off, but results are always deterministic', 'ERR_OPTION');
 }
 
-// A misspelt variable would be ignored in silence, so it is told. Names with this prefix that are near to none may be of other programs.
+// A misspelt variable would be ignored in silence, so it is told. Names with this prefix that are near to none may be
+// of other programs.
 const variables = ['THREADS', 'ISA', 'EAGER', 'CHECK_NUMERICS', 'TRACK_ORIGIN', 'DETERMINISTIC'].map(
   (name) => `GRADTAPE_${name}`,
 );
@@ -150,7 +157,8 @@ function unknown(name: string | symbol): ValueError {
 export const config: Config = new Proxy(settings, {
   set: (target, name, value) => {
     if (!Object.hasOwn(settings, name)) throw unknown(name);
-    return Reflect.set(target, name, value); // no receiver is passed, so an object that inherits from config sets config itself
+    // No receiver is passed, so an object that inherits from config sets config itself.
+    return Reflect.set(target, name, value);
   },
   defineProperty: (_, name) => {
     throw Object.hasOwn(settings, name)

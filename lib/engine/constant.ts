@@ -181,7 +181,10 @@ function fromTypedArray(
   return filledTensor(op, typed, dtype, guardShape(op, [typed.length]), shape);
 }
 
-/** Whether the buffer of an array of length 0 is detached or has shrunk: then `at` throws, whereas for an array that is just empty it does not. */
+/**
+ * Whether the buffer of an array of length 0 is detached or has shrunk: then `at` throws, whereas for an array that is
+ * just empty it does not.
+ */
 function isGone(array: AnyTypedArray): boolean {
   try {
     Float32Array.prototype.at.call(array, 0);

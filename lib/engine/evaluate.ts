@@ -1,4 +1,7 @@
-/** Evaluation: one program for everything that is asked for, run in this thread or another, and tried again in parts if it fails. */
+/**
+ * Evaluation: one program for everything that is asked for, run in this thread or another, and tried again in parts if
+ * it fails.
+ */
 import { GradtapeError } from '../base/errors.js';
 import { type Job, noTensors, prepare, settleOutputs } from './job.js';
 import { type Cell, drainLosses, drainWaiting, launch, relist, settleWishes, type Wish } from './pending.js';
@@ -6,10 +9,14 @@ import * as native from './program.js';
 import { type Failure, failureOf, recover, unknownFailure } from './recovery.js';
 import type { Tensor } from './tensor.js';
 
-/** How many programs run on other threads. Each may be reading any buffer, so while one runs nothing is written over an input. */
+/**
+ * How many programs run on other threads. Each may be reading any buffer, so while one runs nothing is written over an
+ * input.
+ */
 let flying = 0;
 
-// Keeps the running job's buffers alive: the program has only their addresses, and V8 may drop a local that is not read again.
+// Keeps the running job's buffers alive: the program has only their addresses, and V8 may drop a local that is not read
+// again.
 let held: Job | null = null;
 
 /** Runs the program of the job in this thread. If it fails, no tensor has changed. */
@@ -71,14 +78,18 @@ async function computeElsewhere(
   }
 }
 
-/** Computes the given tensors, and every assigned value that waits.
+/**
+ * Computes the given tensors, and every assigned value that waits.
  * @throws what the failed op of one of the tensors throws
  */
 export function evaluateTensors(roots: readonly Tensor[]): void {
   evaluateAll(roots, drainWaiting());
 }
 
-/** Computes the value of the cell, and every other assigned value that waits. Does not throw if one of them fails: it is told where it is looked at. */
+/**
+ * Computes the value of the cell, and every other assigned value that waits. Does not throw if one of them fails: it is
+ * told where it is looked at.
+ */
 export function evaluateCell(cell: Cell): void {
   const wishes = drainWaiting();
   evaluateAll(noTensors, cell.state === 'flying' ? [...wishes, { cell, value: cell.current }] : wishes);
@@ -99,7 +110,8 @@ function evaluateAll(roots: readonly Tensor[], wishes: readonly Wish[]): void {
 
 /** As evaluateTensors, on a thread of the addon. */
 export async function evaluateTensorsAsync(roots: readonly Tensor[]): Promise<void> {
-  // The wishes are this program's now. Another program may need such a value meanwhile and compute it again, with the same bits.
+  // The wishes are this program's now. Another program may need such a value meanwhile and compute it again, with the
+  // same bits.
   const wishes = drainWaiting();
   launch(wishes);
   const failure = await computeElsewhere(roots, wishes, wishes.length > 0 ? drainLosses() : noTensors);

@@ -10,8 +10,8 @@ const kReshape = opcodeOf('reshape');
 const kBroadcast = opcodeOf('broadcast');
 const noWords: readonly number[] = [];
 let programSerial = 0;
-// Of the program being written: its inputs (tensors with buffers); the pending tensors that it computes, operands first; how often each
-// value is read in it, by index; and the tensors to be visited.
+// Of the program being written: its inputs (tensors with buffers); the pending tensors that it computes, operands
+// first; how often each value is read in it, by index; and the tensors to be visited.
 export const noTensors: Tensor[] = [];
 let inputs = noTensors;
 let computed = noTensors;
@@ -92,7 +92,10 @@ function operandIndex(t: Tensor): number {
   return t.index;
 }
 
-/** Writes everything that `root` needs, operands first. A loop with a stack of its own, since chains may be longer than the call stack. */
+/**
+ * Writes everything that `root` needs, operands first. A loop with a stack of its own, since chains may be longer than
+ * the call stack.
+ */
 function visitAll(root: Tensor): void {
   visit(root);
   while (stack.length > 0) {
@@ -129,8 +132,8 @@ export interface Job {
 }
 
 /**
- * The tensors whose values may be written over an input of the program, each with the tensors over that input: only elementwise ops,
- * and only where one input alone has that buffer.
+ * The tensors whose values may be written over an input of the program, each with the tensors over that input: only
+ * elementwise ops, and only where one input alone has that buffer.
  */
 function replacements(wishes: readonly Wish[]): Map<Tensor, readonly Tensor[]> | null {
   if (!wishes.some(({ cell }) => cell.replaces.length > 0)) return null;
@@ -229,8 +232,8 @@ export function viewed(t: Tensor): Tensor {
 const kAskedFor = -(2 ** 30);
 
 /**
- * Whether a computed tensor becomes an output: it was asked for, or a tape keeps it, or ops outside of this program read it too and it is
- * not cheap to compute again (a single number beside large values counts as not cheap).
+ * Whether a computed tensor becomes an output: it was asked for, or a tape keeps it, or ops outside of this program
+ * read it too and it is not cheap to compute again (a single number beside large values counts as not cheap).
  */
 function mustKeep(t: Tensor, large: boolean): boolean {
   const reads = readCounts[t.index] as number;
@@ -238,7 +241,10 @@ function mustKeep(t: Tensor, large: boolean): boolean {
   return t.readers > reads && (!isCheap[opcodeIn(t)] || (large && t.size === 1));
 }
 
-/** Gives the outputs of a job, and the views of them, their elements. `result`: the i-th number that the program returned. */
+/**
+ * Gives the outputs of a job, and the views of them, their elements. `result`: the i-th number that the program
+ * returned.
+ */
 export function settleOutputs(job: Job, result: (i: number) => number): void {
   // Nobody reads these again; without a buffer, somebody who does fails instead of reading the new value.
   for (const t of job.replaced) t.buffer = null;

@@ -9,7 +9,10 @@ import { addressOf, common, released, track } from './addon.js';
 import { collectAll, collectYoung } from './collector.js';
 import { atRest, expectRest } from './rest.js';
 
-/** Elements in memory, 64-byte aligned; users never get them. Whoever reads or writes at the address keeps this object alive meanwhile. */
+/**
+ * Elements in memory, 64-byte aligned; users never get them. Whoever reads or writes at the address keeps this object
+ * alive meanwhile.
+ */
 export interface TensorBuffer {
   readonly address: number;
   readonly elements: TypedArray;
@@ -24,18 +27,26 @@ interface Chunk {
 }
 
 const kAlignment = 64;
-// The first write to fresh memory causes one page fault per 4 KB, which takes 13 times as long as with huge pages (measured: 2.3 ms
-// against 0.17 ms for 4 MB). So large buffers start on the boundary of a huge page, and the addon asks the system for huge pages there.
+// The first write to fresh memory causes one page fault per 4 KB, which takes 13 times as long as with huge pages
+// (measured: 2.3 ms against 0.17 ms for 4 MB). So large buffers start on the boundary of a huge page, and the addon
+// asks the system for huge pages there.
 const kHugePage = 2 ** 21;
-/** The most bytes of idle chunks; the system gets back what is beyond. (Clearing fresh pages takes as long as computing their elements.) */
+/**
+ * The most bytes of idle chunks; the system gets back what is beyond. (Clearing fresh pages takes as long as computing
+ * their elements.)
+ */
 const kIdleLimit = 2 ** 29;
 /** The most bytes of idle chunks while the program rests. */
 const kRestLimit = 2 ** 26;
-/** After handing out so many bytes, V8 is asked to collect: early, so that dead chunks are still in the CPU cache when they are used again. */
+/**
+ * After handing out so many bytes, V8 is asked to collect: early, so that dead chunks are still in the CPU cache when
+ * they are used again.
+ */
 const kNudgeBytes = 24 * 2 ** 20;
 /**
- * Buffers up to this size are packed: those made one after another lie in one chunk of kPackBytes, because making an ArrayBuffer takes
- * longer than filling it. Larger ones reuse chunks (measured: a result of 32 KB takes 18 us in a new ArrayBuffer, 7 us in a used chunk).
+ * Buffers up to this size are packed: those made one after another lie in one chunk of kPackBytes, because making an
+ * ArrayBuffer takes longer than filling it. Larger ones reuse chunks (measured: a result of 32 KB takes 18 us in a new
+ * ArrayBuffer, 7 us in a used chunk).
  */
 const kSmallBytes = 2 ** 9;
 const kPackBytes = 2 ** 13;
@@ -57,7 +68,9 @@ function alignedMemory(dtype: DType, size: number, bytes: number, boundary: numb
   return { memory, offset, address: base + offset, bytes };
 }
 
-/** The largest ArrayBuffer that `Buffer` makes without clearing: 4 GiB on Node 20, beyond all memory on later versions. */
+/**
+ * The largest ArrayBuffer that `Buffer` makes without clearing: 4 GiB on Node 20, beyond all memory on later versions.
+ */
 const kBufferLimit = constants.MAX_LENGTH;
 
 function memoryFor(dtype: DType, size: number, bytes: number): ArrayBuffer {
@@ -105,8 +118,8 @@ atRest({
   },
 });
 
-// A copy of the library that is loaded after this one (by a test runner or a hot reload) most likely replaces it: then this copy keeps no
-// idle chunks at rest. `common` holds the function that tells the copy before.
+// A copy of the library that is loaded after this one (by a test runner or a hot reload) most likely replaces it: then
+// this copy keeps no idle chunks at rest. `common` holds the function that tells the copy before.
 let superseded = false;
 function supersede(): void {
   superseded = true;
@@ -141,7 +154,10 @@ function newChunk(dtype: DType, size: number, bytes: number): number {
   return index;
 }
 
-/** The size of the chunk for a buffer: rounded up to eighths of a power of two, so that a chunk fits many buffers and wastes little. */
+/**
+ * The size of the chunk for a buffer: rounded up to eighths of a power of two, so that a chunk fits many buffers and
+ * wastes little.
+ */
 function rounded(bytes: number): number {
   const granule = bytes < 2 ** 31 ? (2 ** 28) >> Math.clz32(bytes) : 2 ** (Math.floor(Math.log2(bytes)) - 3);
   return Math.ceil(bytes / granule) * granule;

@@ -1,21 +1,25 @@
 /**
- * Cells: the value of each variable between its assignment and the program that computes it, and who is told if it fails. The only file
- * that changes a cell's state (drawn in ARCHITECTURE.md). Computes nothing; evaluate.ts does.
+ * Cells: the value of each variable between its assignment and the program that computes it, and who is told if it
+ * fails. The only file that changes a cell's state (drawn in ARCHITECTURE.md). Computes nothing; evaluate.ts does.
  */
 import { dtypeBytes } from '../base/dtype.js';
 import { opcodeOf } from './addon.js';
 import { aliasOf, Computation, isKnown, type Tensor } from './tensor.js';
 
 /**
- * settled: the value is known. waiting: the next program, whoever starts it, also computes the value. flying: a program on another
- * thread computes it. failed: it could not be computed and nobody has been told yet; whoever looks at it gets the error.
+ * settled: the value is known. waiting: the next program, whoever starts it, also computes the value. flying: a program
+ * on another thread computes it. failed: it could not be computed and nobody has been told yet; whoever looks at it
+ * gets the error.
  */
 export type CellState = 'settled' | 'waiting' | 'flying' | 'failed';
 
 const noTensors: readonly Tensor[] = [];
 const kReshape = opcodeOf('reshape');
 
-/** The op of a value that was assigned to a variable: a view of the tensor that was passed. Its name is the variable's, for errors. */
+/**
+ * The op of a value that was assigned to a variable: a view of the tensor that was passed. Its name is the variable's,
+ * for errors.
+ */
 class Assignment extends Computation<null> {
   constructor(variable: string) {
     super(variable, kReshape, null);
@@ -29,9 +33,13 @@ export class Cell {
   current: Tensor;
   /** The last value that was computed: what the variable goes back to if `current` fails. */
   lastGood: Tensor;
-  /** The tensors over the old buffer, if only the update reads that buffer: the program may write the new value into it. */
+  /**
+   * The tensors over the old buffer, if only the update reads that buffer: the program may write the new value into it.
+   */
   replaces: readonly Tensor[] = noTensors;
-  /** The tensor that `current` is a view of, if nobody else reads it: the value assigned next may be written over it. */
+  /**
+   * The tensor that `current` is a view of, if nobody else reads it: the value assigned next may be written over it.
+   */
   replaceable: Tensor | null = null;
   /** The variable's name. */
   readonly name: string;
@@ -84,7 +92,9 @@ export class Cell {
     return this.weak;
   }
 
-  /** Goes back to the last computed value. That may be an operand of whatever is tried next, so it is not replaceable. */
+  /**
+   * Goes back to the last computed value. That may be an operand of whatever is tried next, so it is not replaceable.
+   */
   revert(): void {
     if (!isKnown(this.current)) {
       this.current = this.lastGood;
@@ -95,7 +105,10 @@ export class Cell {
   }
 }
 
-/** A wish: an assigned value that is to be computed, and its cell. The cell may hold a later value when the program is done. */
+/**
+ * A wish: an assigned value that is to be computed, and its cell. The cell may hold a later value when the program is
+ * done.
+ */
 export interface Wish {
   readonly cell: Cell;
   readonly value: Tensor;
@@ -103,15 +116,15 @@ export interface Wish {
 
 const noWishes: readonly Wish[] = [];
 
-// Waiting cells. Those assigned in this turn of the event loop are in `listed`. At the end of the turn they move to `dormant`, as weak
-// references, so that a variable that nobody holds is collected together with its pending value. They do not start there, because a new
-// WeakRef keeps its target alive until the end of the turn anyway.
+// Waiting cells. Those assigned in this turn of the event loop are in `listed`. At the end of the turn they move to
+// `dormant`, as weak references, so that a variable that nobody holds is collected together with its pending value.
+// They do not start there, because a new WeakRef keeps its target alive until the end of the turn anyway.
 let listed: Cell[] = [];
 let listedBytes = 0;
 let dormant: WeakRef<Cell>[] = [];
 
-// Losses: `latestLoss` is the last one whose gradients were asked for in this turn; an assignment puts it into `losses`, and the program
-// that computes the assigned values computes those too.
+// Losses: `latestLoss` is the last one whose gradients were asked for in this turn; an assignment puts it into
+// `losses`, and the program that computes the assigned values computes those too.
 let latestLoss: Tensor | null = null;
 let losses: Tensor[] = [];
 let dormantLosses: WeakRef<Tensor>[] = [];
@@ -133,9 +146,9 @@ function endOfTurn(): void {
 }
 
 /**
- * Notes a loss: a value of one element whose gradients were asked for. If variables are assigned before the turn ends, the program that
- * computes their values also computes the loss. There that is nearly free, because both need the same forward pass; and a loss that
- * stays pending would keep that pass's operands alive.
+ * Notes a loss: a value of one element whose gradients were asked for. If variables are assigned before the turn ends,
+ * the program that computes their values also computes the loss. There that is nearly free, because both need the same
+ * forward pass; and a loss that stays pending would keep that pass's operands alive.
  */
 export function noteLoss(t: Tensor): void {
   if (t.size !== 1 || isKnown(t)) return;
@@ -143,7 +156,9 @@ export function noteLoss(t: Tensor): void {
   endOfTurn();
 }
 
-/** Empties the list of waiting cells. The caller computes their values, and passes the wishes to `relist` afterwards. */
+/**
+ * Empties the list of waiting cells. The caller computes their values, and passes the wishes to `relist` afterwards.
+ */
 export function drainWaiting(): readonly Wish[] {
   if (listed.length === 0 && dormant.length === 0) return noWishes;
   const wishes: Wish[] = [];
@@ -207,15 +222,17 @@ export function drainReverted(): readonly string[] {
   return names;
 }
 
-// By the tensor to blame for failures: the failed wishes that nobody has been told of, and whether the error has been thrown once.
+// By the tensor to blame for failures: the failed wishes that nobody has been told of, and whether the error has been
+// thrown once.
 const failedBy = new WeakMap<Tensor, Wish[]>();
 const toldOf = new WeakSet<Tensor>();
 // The cells of values that have failed or are being computed on another thread.
 const cellsByValue = new WeakMap<Tensor, Cell>();
 
 /**
- * Says that a value cannot be computed because of `blame` (null if that is not known). The cell has failed, and whoever looks at it is
- * told; but if the error of `blame` has been thrown already, the variable goes back to its last good value at once.
+ * Says that a value cannot be computed because of `blame` (null if that is not known). The cell has failed, and whoever
+ * looks at it is told; but if the error of `blame` has been thrown already, the variable goes back to its last good
+ * value at once.
  */
 export function fail(wish: Wish, blame: Tensor | null): void {
   const { cell, value } = wish;
@@ -237,7 +254,9 @@ export function told({ cell, value }: Wish): void {
   if (cell.current === value && cell.state !== 'settled') cell.revert();
 }
 
-/** Says that the error of `blame` is thrown: all variables that failed because of it go back to their last good values. */
+/**
+ * Says that the error of `blame` is thrown: all variables that failed because of it go back to their last good values.
+ */
 export function tell(blame: Tensor): void {
   toldOf.add(blame);
   for (const wish of failedBy.get(blame) ?? []) told(wish);
@@ -250,7 +269,8 @@ export function toldOfValue(value: Tensor): void {
   if (cell) told({ cell, value });
 }
 
-// The most that may wait until it is computed though nobody looks: else a loop that only makes and assigns variables would keep them all.
+// The most that may wait until it is computed though nobody looks: else a loop that only makes and assigns variables
+// would keep them all.
 const kMostCells = 4096;
 const kMostBytes = 2 ** 30;
 

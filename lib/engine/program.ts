@@ -1,4 +1,7 @@
-/** Programs: writing one into the mailbox, the arrays shared with the addon, and running it (format: native/program/program.h). Knows no tensor. */
+/**
+ * Programs: writing one into the mailbox, the arrays shared with the addon, and running it (format:
+ * native/program/program.h). Knows no tensor.
+ */
 import type { DType } from '../base/dtype.js';
 import { dtypeCode } from '../base/dtype.js';
 import { type ErrorCode, GradtapeError, ValueError } from '../base/errors.js';
@@ -145,7 +148,10 @@ export function writeOutput(index: number, address: number): void {
   pushData(address);
 }
 
-/** Asks for the value of an elementwise op, to be written over an input of the same size and dtype when nothing reads that any more. */
+/**
+ * Asks for the value of an elementwise op, to be written over an input of the same size and dtype when nothing reads
+ * that any more.
+ */
 export function writeReplacement(index: number, input: number): void {
   outputList.push(index, input);
 }

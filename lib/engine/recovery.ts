@@ -1,4 +1,7 @@
-/** Recovery from a failed program: what is computed all the same, which assigned values are lost, and who gets the error. Runs nothing. */
+/**
+ * Recovery from a failed program: what is computed all the same, which assigned values are lost, and who gets the
+ * error. Runs nothing.
+ */
 import { GradtapeError, ValueError } from '../base/errors.js';
 import { opcodeOf } from './addon.js';
 import { type Job, noTensors, opcodeIn, viewed } from './job.js';
@@ -15,7 +18,10 @@ export interface Attempt {
   readonly wishes: readonly Wish[];
 }
 
-/** Why a program computed nothing: `run` and the culprit (the tensor whose op failed), or an `error` without a known culprit. */
+/**
+ * Why a program computed nothing: `run` and the culprit (the tensor whose op failed), or an `error` without a known
+ * culprit.
+ */
 export interface Failure {
   readonly run: RunFailure | null;
   readonly error: unknown;
@@ -36,9 +42,9 @@ export function failureOf(run: RunFailure, job: Job, indices: readonly number[])
 }
 
 /**
- * After a failure: assigned values that depend on the culprit have failed; everything else is computed; and if something that was looked
- * at depends on the culprit, the error is thrown at the end. A generator, so that it serves both threads: it yields what to compute next,
- * and the caller passes in the failure of that, or null.
+ * After a failure: assigned values that depend on the culprit have failed; everything else is computed; and if
+ * something that was looked at depends on the culprit, the error is thrown at the end. A generator, so that it serves
+ * both threads: it yields what to compute next, and the caller passes in the failure of that, or null.
  */
 export function* recover(
   first: Failure,
@@ -73,7 +79,10 @@ export function* recover(
   if (answer) throw withReverted(answer);
 }
 
-/** The error, its message extended by the variables that lost an assignment for the same reason and that it does not name yet. */
+/**
+ * The error, its message extended by the variables that lost an assignment for the same reason and that it does not
+ * name yet.
+ */
 function withReverted({ error, names }: Told): unknown {
   const others = drainReverted().filter((name) => !names.has(name));
   if (!(error instanceof GradtapeError)) return error;
@@ -85,7 +94,10 @@ function withReverted({ error, names }: Told): unknown {
   return error;
 }
 
-/** The tensor to blame: of gather and scatterAdd their indices, since the op of the gradient fails by the same; else the culprit itself. */
+/**
+ * The tensor to blame: of gather and scatterAdd their indices, since the op of the gradient fails by the same; else the
+ * culprit itself.
+ */
 function blameOf(culprit: Tensor): Tensor {
   const opcode = opcodeIn(culprit);
   return culprit.y && (opcode === kGather || opcode === kScatterAdd) ? viewed(culprit.y) : culprit;
@@ -146,7 +158,10 @@ interface Told {
   readonly names: ReadonlySet<string>;
 }
 
-/** The error for whoever looked at the roots. It names the variables through whose assigned values they depend on the culprit. */
+/**
+ * The error for whoever looked at the roots. It names the variables through whose assigned values they depend on the
+ * culprit.
+ */
 function toldFor(failure: Failure, roots: readonly Tensor[], isBad: (t: Tensor) => boolean): Told {
   const names = new Set<string>();
   for (const t of pendingBelow(roots)) {

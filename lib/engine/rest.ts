@@ -1,4 +1,7 @@
-/** Rest: a second in which the library was not used. Then those who keep memory for later are asked to release what is too much. */
+/**
+ * Rest: a second in which the library was not used. Then those who keep memory for later are asked to release what is
+ * too much.
+ */
 import { setTimeout } from 'node:timers'; // no test runner's fake ones
 import { runInThisContext } from 'node:vm';
 
@@ -39,6 +42,6 @@ function checkRest(): void {
   else for (const holder of holders) holder.release();
 }
 
-// Made in the main context and given a weak reference, so that the timer does not keep this copy of the library alive: a function of this
-// module would.
+// Made in the main context and given a weak reference, so that the timer does not keep this copy of the library alive:
+// a function of this module would.
 const call = runInThisContext('(ref) => ref.deref()?.()') as (ref: WeakRef<() => void>) => void;

@@ -1,6 +1,6 @@
 /**
- * Tensor: an immutable value, known or pending. A pending tensor is a node of the graph that its operands make. The class has no ops:
- * lib/methods.ts puts those on it.
+ * Tensor: an immutable value, known or pending. A pending tensor is a node of the graph that its operands make. The
+ * class has no ops: lib/methods.ts puts those on it.
  */
 import type { DType } from '../base/dtype.js';
 import { ValueError } from '../base/errors.js';
@@ -15,12 +15,15 @@ export function peekId(): number {
   return nextId;
 }
 
-/** A symbol cannot be cloned, so a tensor that holds one cannot be either: the error of structuredClone and postMessage quotes this text. */
+/**
+ * A symbol cannot be cloned, so a tensor that holds one cannot be either: the error of structuredClone and postMessage
+ * quotes this text.
+ */
 const uncloneable = Symbol('a tensor of gradtape: send what its data() or arraySync() gives; it');
 
 /**
- * A cohort: an object that tensors made one after another have in common, alive while one of them is. A sweep of a recording keeps
- * entries of small results by cohort, which takes one weak reference for many of them.
+ * A cohort: an object that tensors made one after another have in common, alive while one of them is. A sweep of a
+ * recording keeps entries of small results by cohort, which takes one weak reference for many of them.
  */
 export class Cohort {
   readonly uncloneable: symbol = uncloneable;
@@ -35,7 +38,9 @@ export function startCohort(): void {
   cohort = new Cohort();
 }
 
-/** What computes a pending tensor: a kernel of the addon, how its attributes become words, and the name that errors use. */
+/**
+ * What computes a pending tensor: a kernel of the addon, how its attributes become words, and the name that errors use.
+ */
 export class Computation<A = unknown> {
   readonly name: string;
   /** The kernel's opcode; -1 if other ops compute it. */
@@ -50,12 +55,15 @@ export class Computation<A = unknown> {
 }
 
 /**
- * Writes attributes as the words (int32 numbers) of a program. Declared as a method, whose parameters TypeScript compares loosely: so
- * every Computation<A> is a Computation<unknown>.
+ * Writes attributes as the words (int32 numbers) of a program. Declared as a method, whose parameters TypeScript
+ * compares loosely: so every Computation<A> is a Computation<unknown>.
  */
 export type Words<A> = { write(attributes: A): readonly number[] }['write'];
 
-/** The key to the constructor of Tensor, which users do not have: their values come in through `constant()`, which checks them. */
+/**
+ * The key to the constructor of Tensor, which users do not have: their values come in through `constant()`, which
+ * checks them.
+ */
 export const made: unique symbol = Symbol('made by gradtape');
 
 export class Tensor {
@@ -69,8 +77,8 @@ export class Tensor {
   /** Number of elements. */
   readonly size: number;
 
-  // A known tensor has `uniform` (the number that all its elements are) or `buffer`. A pending one has `op` and its operands: `x` and `y`,
-  // or `more`.
+  // A known tensor has `uniform` (the number that all its elements are) or `buffer`. A pending one has `op` and its
+  // operands: `x` and `y`, or `more`.
   /** @internal */ uniform: number | undefined;
   /** @internal */ buffer: TensorBuffer | null = null;
   /** @internal */ op: Computation | null;
@@ -154,7 +162,10 @@ export function settle(t: Tensor): void {
   t.depth = 0;
 }
 
-/** @internal Another tensor over the same elements. While they are pending, `op` stands between the two; it must be a view. */
+/**
+ * @internal Another tensor over the same elements. While they are pending, `op` stands between the two; it must be a
+ *   view.
+ */
 export function aliasOf(t: Tensor, op: Computation): Tensor {
   const known = isKnown(t);
   const alias = new Tensor(made, t.shape, t.dtype, t.size, known ? null : op, known ? null : t, null);

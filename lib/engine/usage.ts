@@ -17,8 +17,9 @@ export function memory(): MemoryInfo {
 }
 
 /**
- * Frees what the library keeps for later: memory of tensors that are gone, idle arenas, the plans of programs. The next programs are
- * slower once. No program has to call this: what is too much is freed when the library was not used for a second.
+ * Frees what the library keeps for later: memory of tensors that are gone, idle arenas, the plans of programs. The next
+ * programs are slower once. No program has to call this: what is too much is freed when the library was not used for a
+ * second.
  */
 export function clearMemory(): void {
   if (arguments.length > 0) refuseExtra('clearMemory', arguments[0], undefined);

@@ -1,7 +1,9 @@
-// Parses the formulas of `expr`: Python's operators and precedence, holes and op calls. It evaluates nothing and
-// knows no op: every operator is a call of the op that Python's operator stands for.
+/**
+ * The parser of `expr`: Python's operators and precedence, holes and op calls. It evaluates nothing and knows no op: an
+ * operator becomes a call of the op of that name.
+ */
 
-/** A call of an op; operators are calls too. */
+/** A call of an op, written as an operator or by name. */
 export interface ExprCall {
   readonly kind: 'call';
   readonly op: string;
@@ -50,7 +52,7 @@ const numberPattern = /(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y;
 const namePattern = /[A-Za-z_][A-Za-z0-9_]*(?:\s*\.\s*[A-Za-z_][A-Za-z0-9_]*)*/y;
 const symbolPattern = /\*\*|\/\/|[<>=!]=|[-+*/%@<>(),]/y;
 
-// What people write out of habit, and what to write here.
+// Symbols that people write out of habit, and the hint that the error gives.
 const hints: ReadonlyMap<string, string> = new Map([
   ['^', "write '**' for a power"],
   ['=', "write '==' to compare"],
@@ -76,7 +78,7 @@ export function formulaError(strings: readonly string[], at: number, problem: st
   return Object.assign(error, { code: 'ERR_EXPR' });
 }
 
-/** How many operations may stand inside or behind one another: a formula is read, and evaluated, by recursion. */
+/** The most operations inside or behind one another: formulas are parsed and evaluated by recursion. */
 const kMaxNesting = 500;
 
 /** Parses the literal parts of a template; a hole stands between each two of them. */

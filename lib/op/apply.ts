@@ -1,7 +1,7 @@
 /**
- * `apply`: makes the pending tensor of an op and tells recorders of it. Two others make pending tensors: `aliasOf` a view, which
- * `applied1` or `recordInstead` tells of, and the constructor of IndexedSlices, which tells of itself. The settings eager, checkNumerics
- * and trackOrigin act here.
+ * `apply`: makes the pending tensor of an op and tells recorders of it. Two others make pending tensors: `aliasOf` a
+ * view, which `applied1` or `recordInstead` tells of, and the constructor of IndexedSlices, which tells of itself. The
+ * settings eager, checkNumerics and trackOrigin act here.
  */
 import type { DType } from '../base/dtype.js';
 import { isFloating } from '../base/dtype.js';
@@ -77,7 +77,10 @@ export function applyMany<A>(
   return settledIfAsked(t, op);
 }
 
-/** Tells recorders that an op gave t, which is known already or a view of the operand. Returns t; nothing is to be computed. */
+/**
+ * Tells recorders that an op gave t, which is known already or a view of the operand. Returns t; nothing is to be
+ * computed.
+ */
 export function applied1<A>(op: Op<A>, t: Tensor, x: Tensor, attributes: A): Tensor {
   if (isRecording()) record1(op, t, x, attributes);
   return settledIfAsked(t, op);
@@ -88,7 +91,10 @@ export function applied2<A>(op: Op<A>, t: Tensor, x: Tensor, y: Tensor, attribut
   return settledIfAsked(t, op);
 }
 
-/** The result of an op that other ops compute in `forward`. Recorders are told of this op, with its rule, and not of those. */
+/**
+ * The result of an op that other ops compute in `forward`. Recorders are told of this op, with its rule, and not of
+ * those.
+ */
 export function applyComposed<A>(op: Op<A>, operands: readonly Tensor[], attributes: A, forward: () => Tensor): Tensor {
   if (!isRecording()) return forward();
   const t = below(null, forward);
@@ -112,7 +118,10 @@ export interface ResultSpec<A> {
   readonly attributes: A;
 }
 
-/** The results of an op each of which the kernel of `part` computes from the operand. Recorders are told of `op`, with all results. */
+/**
+ * The results of an op each of which the kernel of `part` computes from the operand. Recorders are told of `op`, with
+ * all results.
+ */
 export function applyParts<A, B>(
   op: Op<A>,
   x: Tensor,

@@ -23,7 +23,8 @@ export function reduceArguments(
   return [shifted ? undefined : axis, keepdims];
 }
 
-/** One axis, as 0 .. rank - 1; a list of axes is refused.
+/**
+ * One axis, as 0 .. rank - 1; a list of axes is refused.
  * @throws ShapeError ERR_AXIS
  */
 export function oneAxis(op: string, axis: unknown, rank: number): number {

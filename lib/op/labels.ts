@@ -10,7 +10,10 @@ import type { TensorLike } from './variable.js';
 
 const toClasses = new Op('cast', { kernel: 'cast' });
 
-/** Labels (probabilities) and logits, of one shape and one floating dtype. The errors name the order of arguments, for users who swapped them. */
+/**
+ * Labels (probabilities) and logits, of one shape and one floating dtype. The errors name the order of arguments, for
+ * users who swapped them.
+ */
 export function labelsAndLogits(op: string, labels: TensorLike, logits: TensorLike): [Tensor, Tensor] {
   const known =
     dtypeOf(labels) ?? (ArrayBuffer.isView(labels) ? asTensor(op, labels, undefined, 'labels').dtype : undefined);
@@ -31,7 +34,10 @@ export function labelsAndLogits(op: string, labels: TensorLike, logits: TensorLi
   return [y, x];
 }
 
-/** Classes as int32, from labels of any numeric dtype. Floats are computed and checked, so that a fraction is not cut to a class. */
+/**
+ * Classes as int32, from labels of any numeric dtype. Floats are computed and checked, so that a fraction is not cut to
+ * a class.
+ */
 export function wholeLabels(op: string, labels: Tensor, name: string): Tensor {
   if (labels.dtype === 'int32') return labels;
   const order = `${name} (classes) come first`;
@@ -45,7 +51,10 @@ export function wholeLabels(op: string, labels: Tensor, name: string): Tensor {
   return apply1(toClasses, labels, 'int32', labels.shape, null);
 }
 
-/** Classes as int32, of the shape of the logits without their last axis. Known ones are checked against the length of that axis. */
+/**
+ * Classes as int32, of the shape of the logits without their last axis. Known ones are checked against the length of
+ * that axis.
+ */
 function classLabels(op: string, labels: TensorLike, name: string, logits: Tensor): Tensor {
   const given = asTensor(op, labels, undefined, name);
   const classes = logits.shape[logits.rank - 1] as number;
@@ -64,7 +73,10 @@ function classLabels(op: string, labels: TensorLike, name: string, logits: Tenso
   return whole;
 }
 
-/** Classes as int32 and logits [..., classes] of a floating dtype. `labelsName` and `logitsName`: the arguments' names in errors. */
+/**
+ * Classes as int32 and logits [..., classes] of a floating dtype. `labelsName` and `logitsName`: the arguments' names
+ * in errors.
+ */
 export function logitsAndClasses(
   op: string,
   labels: TensorLike,

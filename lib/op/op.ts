@@ -5,8 +5,9 @@ import { opcodeOf } from '../engine/addon.js';
 import { Computation, type Tensor, type Words } from '../engine/tensor.js';
 import type { PullAll, RecordedOp, Vjp } from '../record/entry.js';
 
-/** One call of an op, as its batch rule gets it: shape, attributes and rules are those of one element, and some operands are batched, that
- * is, have a batch axis of length `count` before their own axes.
+/**
+ * One call of an op, as its batch rule gets it: shape, attributes and rules are those of one element, and some operands
+ * are batched, that is, have a batch axis of length `count` before their own axes.
  */
 export interface BatchedCall<A> {
   readonly op: Op<A>;
@@ -29,7 +30,10 @@ export interface OpParts<A> {
   readonly kernel?: string;
   /** Writes the attributes as words of a program. Default: the kernel takes none. */
   readonly words?: Words<A>;
-  /** The gradient rule of each operand, null where there is none; the last serves all further operands. Default: no gradient. */
+  /**
+   * The gradient rule of each operand, null where there is none; the last serves all further operands. Default: no
+   * gradient.
+   */
   readonly vjps?: readonly (Vjp<A> | null)[];
   /** The rule of all operands at once, in place of `vjps`. */
   readonly pullAll?: PullAll<A>;

@@ -18,7 +18,10 @@ export function dtypeOf(x: unknown): DType | undefined {
   return isTensor(x) || isVariable(x) ? x.dtype : undefined;
 }
 
-/** The dtype that a number takes which stands beside x: that of a tensor, variable or typed array; undefined for anything else. */
+/**
+ * The dtype that a number takes which stands beside x: that of a tensor, variable or typed array; undefined for
+ * anything else.
+ */
 export function likeOf(x: unknown): DType | undefined {
   return dtypeOf(x) ?? (ArrayBuffer.isView(x) ? (naturalDType(x) ?? undefined) : undefined);
 }
@@ -37,8 +40,8 @@ export function asTensor(op: string, x: TensorLike, like?: DType, name = 'x'): T
   return fromValue(op, x, undefined, undefined, like, name);
 }
 
-// Tensors of the numbers 1 to 16, made once, because rules and formulas use these all the time. Only an op and its rule ever get them, so no
-// tape can watch one.
+// Tensors of the numbers 1 to 16, made once, because rules and formulas use these all the time. Only an op and its rule
+// ever get them, so no tape can watch one.
 const kLiterals = 16;
 const literals = {
   float32: Array.from({ length: kLiterals + 1 }, (_, n) => uniformTensor(n, 'float32', scalarShape)),
@@ -74,8 +77,9 @@ export function asTensors(op: string, values: readonly TensorLike[], names?: rea
 const toIndices = new Op('cast', { kernel: 'cast' });
 
 /**
- * Indices as an int32 tensor. Accepted are numbers and arrays of whole numbers, tensors of int32 and uint8, and known tensors of floats that
- * are whole. Pending floats are refused: computing them would be a look that the user did not ask for.
+ * Indices as an int32 tensor. Accepted are numbers and arrays of whole numbers, tensors of int32 and uint8, and known
+ * tensors of floats that are whole. Pending floats are refused: computing them would be a look that the user did not
+ * ask for.
  * @throws DTypeError, ValueError ERR_INDEX
  */
 export function asIndices(op: string, x: TensorLike, name = 'indices'): Tensor {
@@ -100,7 +104,8 @@ export function mixedDTypes(op: string, x: Tensor, y: Tensor, first = 'x', secon
   );
 }
 
-/** The tensor, if its dtype is of one of these kinds.
+/**
+ * The tensor, if its dtype is of one of these kinds.
  * @throws DTypeError
  */
 export function ofKind(op: string, t: Tensor, ...kinds: readonly DTypeKind[]): Tensor {
@@ -108,7 +113,8 @@ export function ofKind(op: string, t: Tensor, ...kinds: readonly DTypeKind[]): T
   throw unsupportedDType(op, t.dtype, dtypesOf(...kinds));
 }
 
-/** The tensor, if its dtype is floating.
+/**
+ * The tensor, if its dtype is floating.
  * @throws DTypeError
  */
 export function floating(op: string, t: Tensor): Tensor {

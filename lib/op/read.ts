@@ -1,4 +1,6 @@
-/** Reading values of tensors and variables: as typed arrays, nested arrays, numbers, text and JSON. No tape records it. */
+/**
+ * Reading values of tensors and variables: as typed arrays, nested arrays, numbers, text and JSON. No tape records it.
+ */
 import type { DType, TypedArray } from '../base/dtype.js';
 import { newArray } from '../base/dtype.js';
 import { copySymbol, GradtapeError, ShapeError, show, thisCopy } from '../base/errors.js';
@@ -15,7 +17,9 @@ export type NestedArray = number | boolean | NestedArray[];
 
 /** The methods of tensors and variables that read values. */
 export interface Readable {
-  /** The elements in row-major order, computed now; a copy that the caller owns. bool comes as a Uint8Array of 0 and 1. */
+  /**
+   * The elements in row-major order, computed now; a copy that the caller owns. bool comes as a Uint8Array of 0 and 1.
+   */
   dataSync<T extends TypedArray = TypedArray>(): T;
   /** As dataSync, computed on another thread while the event loop goes on. */
   data<T extends TypedArray = TypedArray>(): Promise<T>;
@@ -23,7 +27,8 @@ export interface Readable {
   arraySync<T extends NestedArray = NestedArray>(): T;
   /** As arraySync, computed on another thread while the event loop goes on. */
   array<T extends NestedArray = NestedArray>(): Promise<T>;
-  /** The only element; a bool as 0 or 1.
+  /**
+   * The only element; a bool as 0 or 1.
    * @throws ShapeError if there is not exactly one
    */
   item(): number;
@@ -31,7 +36,10 @@ export interface Readable {
   toString(): string;
   /** What JSON.stringify writes: arraySync(). JSON has no NaN and no infinities; it writes null for them. */
   toJSON(): NestedArray;
-  /** Text, where JavaScript wants text. Where it wants a number this throws GradtapeError ERR_OPERATOR: operators would give NaN. */
+  /**
+   * Text, where JavaScript wants text. Where it wants a number this throws GradtapeError ERR_OPERATOR: operators would
+   * give NaN.
+   */
   [Symbol.toPrimitive](hint: string): string;
 }
 
@@ -42,7 +50,10 @@ declare module './variable.js' {
   interface Variable extends Readable {}
 }
 
-/** The tensor that a method was called on, or the value of the variable. `kept`: it is still read after other code has run. */
+/**
+ * The tensor that a method was called on, or the value of the variable. `kept`: it is still read after other code has
+ * run.
+ */
 function receiver(method: string, x: unknown, kept = false): Tensor {
   if (isTensor(x)) return x;
   if (isVariable(x)) return kept ? x.peek() : x.borrow();

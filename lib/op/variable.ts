@@ -34,8 +34,8 @@ const variableOptions = { dtype: dtypeArgument, trainable: boolean, name: string
 let unnamed = 0;
 
 /**
- * A value that `assign` replaces. Every use as an operand is a reading; a tape that records then watches the variable, if it is trainable
- * and the tape watches variables that are read.
+ * A value that `assign` replaces. Every use as an operand is a reading; a tape that records then watches the variable,
+ * if it is trainable and the tape watches variables that are read.
  */
 export class Variable {
   /** Unique in this process; variables made later have larger ones. */
@@ -46,7 +46,10 @@ export class Variable {
   readonly name: string;
   private readonly cell: Cell;
 
-  /** @throws GradtapeError ERR_NOT_A_TENSOR, ShapeError, DTypeError for an initial value that is no tensor; ValueError ERR_OPTION */
+  /**
+   * @throws GradtapeError ERR_NOT_A_TENSOR, ShapeError, DTypeError for an initial value that is no tensor; ValueError
+   *   ERR_OPTION
+   */
   constructor(initialValue: TensorLike, opts?: VariableOptions) {
     if (arguments.length > 2) refuseExtra('Variable', arguments[2], undefined);
     const { dtype, trainable = true, name } = options('Variable', variableOptions, opts);
@@ -79,8 +82,9 @@ export class Variable {
   }
 
   /**
-   * Replaces the value, by one of the same shape and dtype. Gradients do not flow through an assignment. The new value may be pending;
-   * if it cannot be computed, whoever looks at the variable is told, and it has its last good value again.
+   * Replaces the value, by one of the same shape and dtype. Gradients do not flow through an assignment. The new value
+   * may be pending; if it cannot be computed, whoever looks at the variable is told, and it has its last good value
+   * again.
    * @throws ShapeError, DTypeError, GradtapeError ERR_NOT_A_TENSOR
    */
   assign(x: TensorLike): this {
@@ -123,7 +127,9 @@ export class Variable {
     return this.cell.current;
   }
 
-  /** @internal As `peek`, for a caller who does not keep the tensor: the next value may be written over its elements. */
+  /**
+   * @internal As `peek`, for a caller who does not keep the tensor: the next value may be written over its elements.
+   */
   borrow(): Tensor {
     return this.cell.current;
   }

@@ -1,11 +1,14 @@
-/** Windows of convolution and pooling, as users describe them: sizes, strides, padding, and the lengths of the result. */
+/**
+ * Windows of convolution and pooling, as users describe them: sizes, strides, padding, and the lengths of the result.
+ */
 import { type Kind, listOf, oneOf, refused } from '../base/arguments.js';
 import { ShapeError } from '../base/errors.js';
 import { type Shape, showShape } from '../base/shape.js';
 
 /**
- * 'VALID': only windows inside the image. 'SAME': ceil(length / stride) windows; half of the zeros before the image and half after it, an odd
- * one after. Or the number of zeros [before, after] for each axis: [[0, 0], rows, columns, [0, 0]] or [rows, columns].
+ * 'VALID': only windows inside the image. 'SAME': ceil(length / stride) windows; half of the zeros before the image and
+ * half after it, an odd one after. Or the number of zeros [before, after] for each axis: [[0, 0], rows, columns, [0,
+ * 0]] or [rows, columns].
  */
 export type Padding = NamedPadding | readonly (readonly [number, number])[];
 export type NamedPadding = 'SAME' | 'VALID' | 'same' | 'valid';
@@ -77,7 +80,10 @@ export interface Slide {
   readonly dilations?: readonly [number, number];
 }
 
-/** What errors show instead of the internal shapes: conv1d computes with images that have one row, and users know no rows. */
+/**
+ * What errors show instead of the internal shapes: conv1d computes with images that have one row, and users know no
+ * rows.
+ */
 export interface Shown {
   readonly image: Shape;
   readonly filter: Shape;
@@ -85,8 +91,8 @@ export interface Shown {
 }
 
 /**
- * The window of `taps` (rows, columns) over an image: the kernel's words, for each of the two axes taps, stride, dilation, zeros before and
- * after; and the lengths of the result.
+ * The window of `taps` (rows, columns) over an image: the kernel's words, for each of the two axes taps, stride,
+ * dilation, zeros before and after; and the lengths of the result.
  * @throws ShapeError for a window without taps, or one that does not fit the padded image
  */
 export function slide(

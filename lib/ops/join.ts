@@ -1,4 +1,4 @@
-/** Tensors joined. Their first argument is a list, so they are no methods. */
+/** concat and stack. Their first argument is a list, so they are no methods. */
 import { isOptions, listOf, options, refuseExtra } from '../base/arguments.js';
 import { ShapeError, show, ValueError } from '../base/errors.js';
 import { checkAxis, guardShape, sameShape, showShape } from '../base/shape.js';
@@ -18,7 +18,10 @@ function checkTensors(op: string, values: unknown): readonly TensorLike[] {
   return list as TensorLike[];
 }
 
-/** One tensor after the other along an axis. */
+/**
+ * The tensors one after the other along an axis. They have one dtype, and one shape but for that axis.
+ * @throws ShapeError, DTypeError, ValueError for an empty list
+ */
 export function concat(values: readonly TensorLike[], axis: number): Tensor {
   if (arguments.length > 2) refuseExtra('concat', arguments[2], undefined);
   const tensors = asTensors('concat', checkTensors('concat', values));
@@ -37,7 +40,10 @@ export function concat(values: readonly TensorLike[], axis: number): Tensor {
   return concatAlong(tensors, d);
 }
 
-/** Tensors of one shape along a new axis. */
+/**
+ * Tensors of one shape and dtype along a new axis (default 0) of the result.
+ * @throws ShapeError, DTypeError, ValueError for an empty list
+ */
 export function stack(values: readonly TensorLike[], axis = 0): Tensor {
   if (arguments.length > 2) refuseExtra('stack', arguments[2], undefined);
   if (isOptions(axis)) options('stack', {}, axis);

@@ -1,4 +1,4 @@
-/** Products and norms of matrices: the checks around primitives/matmul.ts. */
+/** Products of matrices, the checks around primitives/matmul.ts; and norms of vectors and matrices. */
 import { boolean, isOptions, listOf, options, refuseBehind, showDeep } from '../base/arguments.js';
 import { accumulatorOf, dtypesOf } from '../base/dtype.js';
 import { ShapeError, show, ValueError } from '../base/errors.js';
@@ -16,11 +16,13 @@ import { maxOver, safeSqrt } from '../primitives/reduce.js';
 import { select } from '../primitives/select.js';
 
 export interface MatmulOptions {
+  /** Whether a is transposed in its last two axes first. Default false. */
   transposeA?: boolean;
+  /** Whether b is. Default false. */
   transposeB?: boolean;
 }
 
-// Those that are their own accumulator have a kernel.
+// The dtypes that are their own accumulator dtype have a kernel: float32, float64, int32.
 const matmulDTypes = dtypesOf('floating', 'integer').filter((dtype) => accumulatorOf[dtype] === dtype);
 const matmulOptions = { transposeA: boolean, transposeB: boolean } as const;
 
@@ -42,16 +44,18 @@ export function matmul(a: TensorLike, b: TensorLike, opts?: MatmulOptions): Tens
   return matmulOf(x, y, transposeA, transposeB);
 }
 
-/** t^(1 / p) whose gradient at 0 is 0. */
+/** t^(1 / p), with gradient 0 at 0. */
 function safeRoot(t: Tensor, p: number): Tensor {
   const zero = equal(t, 0);
   return select(zero, 0, pow(select(zero, 1, t), 1 / p));
 }
 
 /**
- * Norm of vectors along `axis`, or of everything (by default); of matrices where `axis` is a pair. `ord`: 'euclidean'
- * or 'fro' (all elements as one vector), a number p > 0, Infinity; of matrices 1 (largest column sum) and Infinity
- * (largest row sum). Its gradient at 0 is 0.
+ * The norm of the vectors along `axis`; of all elements as one vector, without an axis; or of the matrices along a pair
+ * of axes. `ord` of vectors: 'euclidean' (default; also 'fro' and 2), a number p > 0, or Infinity. `ord` of matrices:
+ * 'fro' or 'euclidean' (default), 1 (the largest sum of a column) or Infinity (the largest sum of a row), both of |x|.
+ * float32 and float64; the gradient at 0 is 0.
+ * @throws ValueError ERR_OPTION for an unknown ord; ShapeError, DTypeError
  */
 export function norm(
   x: TensorLike,
@@ -71,7 +75,7 @@ export function norm(
     throw new ValueError(`norm: axis must be one axis or a pair of different ones, got ${showDeep(over)}`);
   }
   const axes = checkAxes('norm', over, a.rank);
-  // x times x, not its square, whose derivative 2x would leave float32 before the norm does.
+  // mul(a, a) instead of square(a): the derivative 2 a of that could overflow where the norm does not.
   if (order === 'euclidean' || order === 'fro' || (order === 2 && !pair)) {
     return safeSqrt(sumOver(mul(a, a), axes, keepdims));
   }

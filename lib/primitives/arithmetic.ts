@@ -1,6 +1,6 @@
 /**
- * Arithmetic with broadcasting: elementwise ops of numbers, public as they are. Operands are of one dtype; float32, float64 and int32 unless
- * said otherwise. Integers wrap around.
+ * Arithmetic with broadcasting: elementwise ops of numbers, public as they are. Operands are of one dtype; float32,
+ * float64 and int32 unless said otherwise. Integers wrap around.
  */
 import { refuseExtra } from '../base/arguments.js';
 import { dtypeBytes, kindOf } from '../base/dtype.js';
@@ -46,7 +46,10 @@ const realDiv: Fn2 = binary({
   ],
 });
 
-/** x / y by IEEE 754: 1 / 0 is infinite. Integers divide as floats, as in TensorFlow: int32 as float64, uint8 as float32. */
+/**
+ * x / y by IEEE 754: 1 / 0 is infinite. Integers divide as floats, as in TensorFlow: int32 as float64, uint8 as
+ * float32.
+ */
 export function div(x: TensorLike, y: TensorLike): Tensor {
   if (arguments.length > 2) refuseExtra('div', arguments[2], arguments[3]);
   const dtype = dtypeOf(x) ?? dtypeOf(y) ?? likeOf(x) ?? likeOf(y);
@@ -56,12 +59,15 @@ export function div(x: TensorLike, y: TensorLike): Tensor {
   return realDiv(castTo(a, wide), castTo(b, wide));
 }
 
-/** floor(x / y); uint8 too. No gradient. Division of an integer by 0 is GradtapeError ERR_DIVISION_BY_ZERO when it is computed. */
+/**
+ * floor(x / y); uint8 too. No gradient. Division of an integer by 0 is GradtapeError ERR_DIVISION_BY_ZERO when it is
+ * computed.
+ */
 export const floordiv: Fn2 = binary({ name: 'floordiv', bytes: true });
 
 /**
- * x - floor(x / y) y, which has the sign of y; uint8 too. Its derivatives are 1 and -floor(x / y), also where it jumps. An integer modulo 0
- * is GradtapeError ERR_DIVISION_BY_ZERO when it is computed.
+ * x - floor(x / y) y, which has the sign of y; uint8 too. Its derivatives are 1 and -floor(x / y), also where it jumps.
+ * An integer modulo 0 is GradtapeError ERR_DIVISION_BY_ZERO when it is computed.
  */
 export const floormod: Fn2 = binary({
   // It jumps where x / y is an integer; these intervals have no such point.

@@ -8,7 +8,9 @@ import { linear } from '../op/rules.js';
 import { isRecording } from '../record/stack.js';
 import { broadcast, identityOf } from './movement.js';
 
-/** A box: along each axis the first element, and the stride to the next. How many there are is the shape of the slice. */
+/**
+ * A box: along each axis the first element, and the stride to the next. How many there are is the shape of the slice.
+ */
 export interface Box {
   readonly begin: readonly number[];
   readonly strides: readonly number[];
@@ -58,8 +60,8 @@ export function reverseAlong(x: Tensor, ...axes: readonly number[]): Tensor {
 
 // ---- concat and split ----
 
-// Each is the other's transpose. As rules of all operands at once (pullAll), so that the time grows with the number of parts, not with its
-// square.
+// Each is the other's transpose. As rules of all operands at once (pullAll), so that the time grows with the number of
+// parts, not with its square.
 
 /** Attributes: the axis. */
 const concatOp = new Op<number>('concat', {

@@ -1,6 +1,6 @@
 /**
- * Comparisons and logic, with broadcasting: elementwise ops that give bool and have no gradient, public as they are. Comparisons take all
- * numbers, of one dtype, and are false with NaN (notEqual: true); logic takes bool.
+ * Comparisons and logic, with broadcasting: elementwise ops that give bool and have no gradient, public as they are.
+ * Comparisons take all numbers, of one dtype, and are false with NaN (notEqual: true); logic takes bool.
  */
 import { binary, type Fn1, type Fn2, unary } from './family.js';
 

@@ -33,7 +33,10 @@ export function checkResultShape(op: string, what: string, got: Shape, window: W
   );
 }
 
-/** The gradient of conv2d with respect to an image of shape `sizes`. `what`: the name of the argument `result` in errors. */
+/**
+ * The gradient of conv2d with respect to an image of shape `sizes`. `what`: the name of the argument `result` in
+ * errors.
+ */
 export function imageGradient(
   op: string,
   what: string,

@@ -1,6 +1,6 @@
 /**
- * Convolution and max pooling of images [batch, rows, columns, channels]. A convolution is linear in image and filter. Together with its two
- * gradients it is a family of three ops, each of which has the other two as its gradients.
+ * Convolution and max pooling of images [batch, rows, columns, channels]. A convolution is linear in image and filter.
+ * Together with its two gradients it is a family of three ops, each of which has the other two as its gradients.
  */
 import type { Shape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
@@ -20,9 +20,10 @@ const windowWords = ({ words }: Window): readonly number[] => words;
 
 // ---- three ops of a trilinear form ----
 
-// sum(conv(image, filter) * result) is linear in image, filter and result, the three slots. The op of a slot computes the derivative of this
-// sum with respect to that slot from the tensors in the other two: the one of `result` is the convolution. The derivative of an op
-// with respect to an operand is the op of that operand's slot, applied to the cotangent and the other operand.
+// sum(conv(image, filter) * result) is linear in image, filter and result, the three slots. The op of a slot computes
+// the derivative of this sum with respect to that slot from the tensors in the other two: the one of `result` is the
+// convolution. The derivative of an op with respect to an operand is the op of that operand's slot, applied to the
+// cotangent and the other operand.
 type Slot = 0 | 1 | 2;
 export const ofImage = 0;
 export const ofFilter = 1;
@@ -70,8 +71,9 @@ export const depthwise: Form = formOf([
 
 // ---- max pooling ----
 
-// maxPool(x, keys) takes from each window of x the element at the position where the keys are largest; maxPoolGrad(ct, keys) adds ct at these
-// positions. For fixed keys both are linear and each is the other's transpose; the derivative with respect to the keys is zero.
+// maxPool(x, keys) takes from each window of x the element at the position where the keys are largest; maxPoolGrad(ct,
+// keys) adds ct at these positions. For fixed keys both are linear and each is the other's transpose; the derivative
+// with respect to the keys is zero.
 const pickOp = new Op<Window>('maxPool', {
   kernel: 'maxPool',
   words: windowWords,

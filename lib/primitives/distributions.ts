@@ -1,4 +1,6 @@
-/** Distributions: uniform, normal and truncated normal, with their parameters checked; for random ops and initializers. */
+/**
+ * Distributions: uniform, normal and truncated normal, with their parameters checked; for random ops and initializers.
+ */
 import type { DType } from '../base/dtype.js';
 import { numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../base/errors.js';
@@ -14,7 +16,10 @@ import { castTo } from './movement.js';
 import { draw, normalOp, uniformOp } from './random.js';
 import { select } from './select.js';
 
-/** A parameter of a distribution: a number that is not NaN, or an operand of the result's dtype that broadcasts to its shape. */
+/**
+ * A parameter of a distribution: a number that is not NaN, or an operand of the result's dtype that broadcasts to its
+ * shape.
+ */
 function parameter(op: string, name: string, value: unknown, dtype: DType, shape: Shape): TensorLike {
   if (typeof value === 'number') {
     if (!Number.isNaN(value) && Number.isFinite(numberAs(op, dtype, value))) return value;
@@ -107,8 +112,8 @@ function scaling(op: string, shape: Shape, opts: NormalRead): (z: Tensor) => Ten
 /** Normal, where numbers beyond two standard deviations are drawn again. `op`: the name in errors. */
 export function truncatedNormalOf(op: string, shape: Shape, opts: NormalRead): Tensor {
   const scale = scaling(op, shape, opts);
-  // Each round draws new numbers from the same stream and uses them for the 4.6 % that are out of bounds. After 12 rounds a share of less than
-  // 1e-16 is left, and set to 0.
+  // Each round draws new numbers from the same stream and uses them for the 4.6 % that are out of bounds. After 12
+  // rounds a share of less than 1e-16 is left, and set to 0.
   const stream = streamFor(opts.seed);
   const next = (): Tensor => draw(op, normalOp, opts.dtype ?? 'float32', shape, stream);
   let z = next();

@@ -1,6 +1,6 @@
 /**
- * The two families of elementwise ops, `unary` and `binary`: makers of functions from a kernel's name and gradient rules. The functions check
- * what users pass, broadcast and apply the op, so they are public as they are.
+ * The two families of elementwise ops, `unary` and `binary`: makers of functions from a kernel's name and gradient
+ * rules. The functions check what users pass, broadcast and apply the op, so they are public as they are.
  */
 import { refuseExtra } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
@@ -28,8 +28,9 @@ interface ElementwiseParts extends Sampling {
   /** The name of the op, in errors too, and of its kernel. */
   readonly name: string;
   /**
-   * The op on JavaScript numbers, for ops whose result IEEE 754 defines to the last bit. Operands that are uniform are then computed at once,
-   * in double and rounded to the dtype; for these ops that equals computing in float32 (Figueroa 1995).
+   * The op on JavaScript numbers, for ops whose result IEEE 754 defines to the last bit. Operands that are uniform are
+   * then computed at once, in double and rounded to the dtype; for these ops that equals computing in float32 (Figueroa
+   * 1995).
    */
   readonly fold?: (x: number, y: number) => number;
   /** Whether it takes dtypes without a kernel of their own by way of their accumulator dtype: uint8 by int32. */
@@ -44,7 +45,10 @@ export interface UnaryParts extends ElementwiseParts {
 }
 
 export interface BinaryParts extends ElementwiseParts {
-  /** The gradient rules of the operands. Default: no gradient. They return cotangents of the result's shape; backward.ts sums them. */
+  /**
+   * The gradient rules of the operands. Default: no gradient. They return cotangents of the result's shape; backward.ts
+   * sums them.
+   */
   readonly x?: Vjp<null> | null;
   readonly y?: Vjp<null> | null;
   /** The function that users call, where it is another than the one made here. */
@@ -66,8 +70,8 @@ function folded(fold: (x: number, y: number) => number, x: Tensor, y: number, sh
 }
 
 /**
- * The result of an op on a dtype for which it has no kernel: integers themselves (`sameIntegers`), or uint8 computed as int32 and cast back,
- * which wraps around (`bytes`).
+ * The result of an op on a dtype for which it has no kernel: integers themselves (`sameIntegers`), or uint8 computed as
+ * int32 and cast back, which wraps around (`bytes`).
  * @throws DTypeError if the op does not take the dtype
  */
 function applyByOtherDType(

@@ -1,6 +1,6 @@
 /**
- * Rows read and rows added: gather and scatterAdd, each the other's transpose; and IndexedSlices, a sparse tensor that scatterAdd makes dense
- * when somebody looks.
+ * Rows read and rows added: gather and scatterAdd, each the other's transpose; and IndexedSlices, a sparse tensor that
+ * scatterAdd makes dense when somebody looks.
  */
 import { accumulatorOf, kindOf } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
@@ -15,8 +15,8 @@ import { isRecording, record2 } from '../record/stack.js';
 import { reshapeTo } from './movement.js';
 
 /**
- * The attributes of gather and scatterAdd. The kernel sees params [batch, outer, length, inner], indices [batch, count] and a result [batch,
- * outer, count, inner]; a row is the `inner` elements at one index.
+ * The attributes of gather and scatterAdd. The kernel sees params [batch, outer, length, inner], indices [batch, count]
+ * and a result [batch, outer, count, inner]; a row is the `inner` elements at one index.
  */
 export interface Rows {
   readonly sizes: readonly [batch: number, outer: number, length: number, count: number, inner: number];
@@ -87,8 +87,9 @@ function rowsOf(denseShape: Shape, indices: Tensor): Rows {
 }
 
 /**
- * A sparse tensor of shape `denseShape`: `values[k]` in row `indices[k]` of axis 0, zero elsewhere; rows that come twice are added up. It is the
- * gradient of a gather. Every op takes it; its dense elements are computed only if somebody looks.
+ * A sparse tensor of shape `denseShape`: `values[k]` in row `indices[k]` of axis 0, zero elsewhere; rows that come
+ * twice are added up. It is the gradient of a gather. Every op takes it; its dense elements are computed only if
+ * somebody looks.
  */
 export class IndexedSlices extends Tensor {
   /** [n, ...denseShape[1:]]; float32, float64 or int32. */
@@ -96,7 +97,9 @@ export class IndexedSlices extends Tensor {
   /** int32 [n]. */
   readonly indices: Tensor;
 
-  /** @throws ShapeError and DTypeError for parts that do not fit; ValueError ERR_INDEX for a known index out of range */
+  /**
+   * @throws ShapeError and DTypeError for parts that do not fit; ValueError ERR_INDEX for a known index out of range
+   */
   constructor(values: TensorLike, indices: TensorLike, denseShape: number | Lengths) {
     const v = asTensor('IndexedSlices', values, undefined, 'values');
     const i = asIndices('IndexedSlices', indices);

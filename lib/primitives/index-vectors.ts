@@ -21,14 +21,17 @@ export function indexedLengths(op: string, indices: Tensor, shape: Shape): Shape
   return lengths;
 }
 
-/** The row number of every index vector, as if the axes of these lengths were one. Each index is checked against its own axis: now if known, else when it is computed. */
+/**
+ * The row number of every index vector, as if the axes of these lengths were one. Each index is checked against its own
+ * axis: now if known, else when it is computed.
+ */
 export function rowNumbers(op: string, indices: Tensor, lengths: Shape): Tensor {
   if (lengths.length === 0) return uniformTensor(0, 'int32', Object.freeze(indices.shape.slice(0, -1)));
   if (isKnown(indices)) checkVectors(op, indices, lengths);
   const columns = columnsOf(indices).map((column, d) => {
     if (isKnown(indices) || lengths.length === 1) return column;
-    // The row number does not show an index out of range: with rows of 4, [0, 4] has the number of [1, 0]. So each index reads from a vector of
-    // zeros of its axis' length: gather fails for one out of range, and adds 0 otherwise.
+    // The row number does not show an index out of range: with rows of 4, [0, 4] has the number of [1, 0]. So each
+    // index reads from a vector of zeros of its axis' length: gather fails for one out of range, and adds 0 otherwise.
     const length = lengths[d] as number;
     const zeros = uniformTensor(0, 'int32', Object.freeze([length]));
     const sizes: Rows['sizes'] = [1, 1, length, column.size, 1];

@@ -1,4 +1,7 @@
-/** Linear algebra of square matrices (the last two axes): the Cholesky factor, and systems of equations with triangular matrices. */
+/**
+ * Linear algebra of square matrices (the last two axes): the Cholesky factor, and systems of equations with triangular
+ * matrices.
+ */
 import type { Tensor } from '../engine/tensor.js';
 import { apply1, apply2 } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
@@ -34,11 +37,13 @@ function triangle(x: Tensor, lower: boolean): Tensor {
 function halved(x: Tensor): Tensor {
   const n = x.shape[x.rank - 1] as number;
   const lower = triangle(x, true);
-  return select(inTriangle(n, false), mul(lower, 0.5), lower); // both triangles have the diagonal; what else is halved is 0
+  // The upper triangle of a lower one has the diagonal and zeros.
+  return select(inTriangle(n, false), mul(lower, 0.5), lower);
 }
 
-// With ct the cotangent of l: s = l^-T P(l^T ct) l^-1, P the lower triangle with half the diagonal (Murray 2016, Differentiation of the
-// Cholesky decomposition, eq. 10). The operand is meant to be symmetric, and so its cotangent is made, as in TensorFlow.
+// With ct the cotangent of l: s = l^-T P(l^T ct) l^-1, P the lower triangle with half the diagonal (Murray 2016,
+// Differentiation of the Cholesky decomposition, eq. 10). The operand is meant to be symmetric, and so its cotangent is
+// made, as in TensorFlow.
 const choleskyOp = new Op('linalg.cholesky', {
   kernel: 'cholesky',
   vjps: [
@@ -82,7 +87,10 @@ const solveOp = new Op<Triangle>('linalg.triangularSolve', {
   },
 });
 
-/** triangularSolve: x with t x = b, t the triangle of a or its transpose; a [.., n, n] and b [.., n, m] have the same leading axes. */
+/**
+ * triangularSolve: x with t x = b, t the triangle of a or its transpose; a [.., n, n] and b [.., n, m] have the same
+ * leading axes.
+ */
 export function triangularSolveOf(a: Tensor, b: Tensor, triangle: Triangle): Tensor {
   return b.size === 0 ? identityOf(b) : apply2(solveOp, a, b, b.dtype, b.shape, triangle);
 }

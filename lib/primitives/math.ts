@@ -1,6 +1,7 @@
 /**
- * Elementwise functions of one or two numbers, public as they are. They take float32 and float64 unless said otherwise, and give NaN outside
- * of their domain. Derivatives are those of any table, written with the output where that keeps fewer tensors.
+ * Elementwise functions of one or two numbers, public as they are. They take float32 and float64 unless said otherwise,
+ * and give NaN outside of their domain. Derivatives are those of any table, written with the output where that keeps
+ * fewer tensors.
  */
 import { refuseExtra } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
@@ -142,8 +143,8 @@ export const digamma: Fn1 = unary({
   domain: [0.4, 4],
 });
 /**
- * The derivative of order `a` of digamma at `x`: (-1)^(a + 1) a! zeta(a + 1, x) for a > 0. NaN unless `a` is 0, 1, ... 171; the
- * gradient with respect to `a` is unconnected, as in TensorFlow.
+ * The derivative of order `a` of digamma at `x`: (-1)^(a + 1) a! zeta(a + 1, x) for a > 0. NaN unless `a` is 0, 1, ...
+ * 171; the gradient with respect to `a` is unconnected, as in TensorFlow.
  */
 export const polygamma: Fn2 = binary({
   name: 'polygamma',
@@ -166,7 +167,10 @@ const finite: Fn1 = unary({ name: 'isFinite' });
 export const isInf: Fn1 = unary({ name: 'isInf' });
 export { finite as isFinite };
 
-/** ct n x^(n - 1), for an exponent n that is a number in the call. Where the chain of derivatives ends it is exact: x^2 has zeros at order 3. */
+/**
+ * ct n x^(n - 1), for an exponent n that is a number in the call. Where the chain of derivatives ends it is exact: x^2
+ * has zeros at order 3.
+ */
 function powNumber(ct: Tensor, x: Tensor, n: number): Tensor {
   if (n === 2) return mul(mul(ct, 2), linked(x));
   if (n === 1) return connect(mul(ct, 1), x);
@@ -186,12 +190,14 @@ const powRules = {
     return mul(ct, mul(out, select(inside, log(select(inside, x, 1)), 0)));
   }),
 };
-// The rule depends on whether the exponent is a JavaScript number in the call, not on whether its value is known: looking changes no bits.
+// The rule depends on whether the exponent is a JavaScript number in the call, not on whether its value is known:
+// looking changes no bits.
 const powNumberOp = new Op<number>('pow', { vjps: [fromX((ct, x, e) => powNumber(ct, x, e.attributes))] });
 
 /**
- * x^y; int32 too. The derivative with respect to y is 0 where x <= 0, by convention; that with respect to x is 0 where both are 0. If the
- * exponent is a JavaScript number, x^2 and x^3 are computed as products, and derivatives of any order are exact at x = 0.
+ * x^y; int32 too. The derivative with respect to y is 0 where x <= 0, by convention; that with respect to x is 0 where
+ * both are 0. If the exponent is a JavaScript number, x^2 and x^3 are computed as products, and derivatives of any
+ * order are exact at x = 0.
  */
 export function pow(x: TensorLike, y: TensorLike): Tensor {
   if (arguments.length > 2) refuseExtra('pow', arguments[2], arguments[3]);

@@ -16,7 +16,8 @@ interface Transposed {
 // The four possible attributes, made once.
 const transposed: readonly Transposed[] = [0, 1, 2, 3].map((bits) => ({ a: bits >= 2, b: bits % 2 === 1 }));
 
-// Of C = A B: dA = ct B^T and dB = A^T ct; an operand that is transposed moves the transposes. backward.ts sums leading axes that broadcast.
+// Of C = A B: dA = ct B^T and dB = A^T ct; an operand that is transposed moves the transposes. backward.ts sums leading
+// axes that broadcast.
 const matmulOp = new Op<Transposed>('matmul', {
   kernel: 'matmul',
   words: ({ a, b }) => [Number(a), Number(b)],
@@ -31,7 +32,8 @@ const matmulOp = new Op<Transposed>('matmul', {
 });
 
 /**
- * [.., m, k] x [.., k, n] -> [.., m, n]; leading axes broadcast. `ta`, `tb`: the operand is transposed in its last two axes.
+ * [.., m, k] x [.., k, n] -> [.., m, n]; leading axes broadcast. `ta`, `tb`: the operand is transposed in its last two
+ * axes.
  * @throws ShapeError for inner lengths that differ
  */
 export function matmulOf(x: Tensor, y: Tensor, ta: boolean, tb: boolean): Tensor {

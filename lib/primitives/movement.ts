@@ -1,4 +1,7 @@
-/** Movement: linear maps that move, copy, cast or add up elements; each stands beside its transpose, which is its gradient. */
+/**
+ * Movement: linear maps that move, copy, cast or add up elements; each stands beside its transpose, which is its
+ * gradient.
+ */
 import type { DType } from '../base/dtype.js';
 import { accumulatorOf, isFloating } from '../base/dtype.js';
 import type { Shape } from '../base/shape.js';
@@ -48,8 +51,8 @@ export function broadcast(x: Tensor, shape: Shape): Tensor {
 }
 
 /**
- * A batched operand with axes of length 1 put in behind its batch axis, until `rank` axes follow that. So its own axes stay aligned at the end
- * when it broadcasts with results of that rank.
+ * A batched operand with axes of length 1 put in behind its batch axis, until `rank` axes follow that. So its own axes
+ * stay aligned at the end when it broadcasts with results of that rank.
  */
 export function raiseRank(x: Tensor, rank: number): Tensor {
   const missing = rank - (x.rank - 1);
@@ -64,7 +67,10 @@ export interface Reduction {
   readonly axes: readonly number[];
   /** What it gives of no elements. */
   readonly empty: number;
-  /** The kernel's words: the products of the lengths before, in and behind the axes. None if the axes are no neighbours: then several kernels run. */
+  /**
+   * The kernel's words: the products of the lengths before, in and behind the axes. None if the axes are no neighbours:
+   * then several kernels run.
+   */
   readonly words: readonly number[];
 }
 
@@ -81,8 +87,8 @@ export function keptShape(e: Entry<Reduction>): Shape {
 }
 
 /**
- * A reduction over one axis or more. Each group of neighbouring axes is reduced by one kernel, the last group first. `empty`: the result of no
- * elements.
+ * A reduction over one axis or more. Each group of neighbouring axes is reduced by one kernel, the last group first.
+ * `empty`: the result of no elements.
  */
 export function reduceOver(
   op: Op<Reduction>,
@@ -253,14 +259,20 @@ export function zeroOf(e: Entry, operand: number): Cotangent {
 
 const connectOp = new Op('connect', { vjps: [linear((ct) => ct), fromY((_, x, e) => connect(zeroOf(e, 1), x))] });
 
-/** t, with a gradient of zeros with respect to x: connected at every order, as TensorFlow's is. For derivatives that do not depend on x. */
+/**
+ * t, with a gradient of zeros with respect to x: connected at every order, as TensorFlow's is. For derivatives that do
+ * not depend on x.
+ */
 export function connect(t: Tensor, x: Tensor): Tensor {
   return isOnTape(x) ? applyComposed(connectOp, [t, x], null, () => identityOf(t)) : t;
 }
 
 const linkedOp = new Op('linked', { vjps: [fromX((ct, x) => connect(ct, x))] });
 
-/** x, of which the derivative stays connected to x: where x itself is a factor of a derivative, the next order is zeros instead of null. */
+/**
+ * x, of which the derivative stays connected to x: where x itself is a factor of a derivative, the next order is zeros
+ * instead of null.
+ */
 export function linked(x: Tensor): Tensor {
   return isOnTape(x) ? applyComposed(linkedOp, [x], null, () => identityOf(x)) : x;
 }

@@ -1,4 +1,7 @@
-/** Random numbers from counters (Philox): the same seed and offset give the same numbers on any machine, with any number of threads. */
+/**
+ * Random numbers from counters (Philox): the same seed and offset give the same numbers on any machine, with any number
+ * of threads.
+ */
 import type { DType } from '../base/dtype.js';
 import type { Stream } from '../base/random-stream.js';
 import type { Shape } from '../base/shape.js';
@@ -21,7 +24,8 @@ export const permutationOp: Op<StreamPosition> = new Op('random.shuffle', { kern
 /** A tensor of the next numbers of the stream; moves its offset. `name`: the op in errors. */
 export function draw(name: string, op: Op<StreamPosition>, dtype: DType, shape: Shape, stream: Stream): Tensor {
   const t = apply0(op.as(name), dtype, shape, [stream.low, stream.high, stream.offset]);
-  // A counter of Philox gives four 64-bit numbers; the offset moves by whole counters, so no two ops draw from the same one.
+  // A counter of Philox gives four 64-bit numbers; the offset moves by whole counters, so no two ops draw from the same
+  // one.
   stream.offset += Math.ceil(sizeOf(shape) / 4) * 4;
   return t;
 }

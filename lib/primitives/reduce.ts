@@ -1,4 +1,7 @@
-/** Reductions: extremes, products, the logarithm of a sum of exponentials, positions of extremes. (The sum is in movement.ts: it is linear.) */
+/**
+ * Reductions: extremes, products, the logarithm of a sum of exponentials, positions of extremes. (The sum is in
+ * movement.ts: it is linear.)
+ */
 import type { DType } from '../base/dtype.js';
 import { highestOf, lowestOf } from '../base/dtype.js';
 import { sizeOf } from '../base/shape.js';
@@ -61,7 +64,10 @@ export const anyOver: Reducer = reducer(anyOp, () => 0);
 /** Whether all elements (bool) are true. */
 export const allOver: Reducer = reducer(allOp, () => 1);
 
-/** The product of all elements before each one along the last axis, in log(n) steps of doubling. Without division, so zeros do no harm. */
+/**
+ * The product of all elements before each one along the last axis, in log(n) steps of doubling. Without division, so
+ * zeros do no harm.
+ */
 function othersBefore(a: Tensor): Tensor {
   const n = a.shape[a.rank - 1] as number;
   const head = a.shape.slice(0, -1);
@@ -77,7 +83,10 @@ function othersBefore(a: Tensor): Tensor {
   return t;
 }
 
-/** The gradient rule of a product: each element's derivative is the product of all others. The reduced axes are made the last one for that. */
+/**
+ * The gradient rule of a product: each element's derivative is the product of all others. The reduced axes are made the
+ * last one for that.
+ */
 function productOfOthers(ct: Tensor, x: Tensor, e: Entry<Reduction>): Tensor {
   const { axes } = e.attributes;
   const rest = x.shape.map((_, d) => d).filter((d) => !axes.includes(d));
@@ -88,7 +97,8 @@ function productOfOthers(ct: Tensor, x: Tensor, e: Entry<Reduction>): Tensor {
   const last = flat.rank - 1;
   const before = othersBefore(flat);
   const after = count === 0 ? before : reverseAlong(othersBefore(reverseAlong(flat, last)), last);
-  // With one element the product of the others is the constant 1; connected to x, so that the next order is zeros instead of null.
+  // With one element the product of the others is the constant 1; connected to x, so that the next order is zeros
+  // instead of null.
   const product = mul(before, after);
   const others = reshapeTo(count === 1 ? connect(product, flat) : product, moved.shape);
   const inverse = perm.map((_, d) => perm.indexOf(d));
@@ -127,7 +137,9 @@ const logSumExpOp = new Op<readonly number[]>('reduceLogsumexp', {
 });
 const logSumExpRowsOp = new Op('reduceLogsumexp', { kernel: 'logSumExp' });
 
-/** The maximum along the axes, or 0 where that is infinite or NaN: subtracted before exp, so that it does not overflow. */
+/**
+ * The maximum along the axes, or 0 where that is infinite or NaN: subtracted before exp, so that it does not overflow.
+ */
 function largestFinite(x: Tensor, axes: readonly number[]): Tensor {
   const top = maxOver(x, axes, true);
   return select(finite(top), top, 0);
@@ -165,7 +177,9 @@ const positionParts = {
 export const argmaxOp: Op<number> = new Op('argmax', { kernel: 'argmax', ...positionParts });
 export const argminOp: Op<number> = new Op('argmin', { kernel: 'argmin', ...positionParts });
 
-/** The position (int32) of an extreme along an axis that is not empty; the first of equals. `op`: argmaxOp or argminOp. */
+/**
+ * The position (int32) of an extreme along an axis that is not empty; the first of equals. `op`: argmaxOp or argminOp.
+ */
 export function positionOf(op: Op<number>, x: Tensor, axis: number): Tensor {
   return apply1(op, x, 'int32', Object.freeze(x.shape.filter((_, d) => d !== axis)), axis);
 }

@@ -6,14 +6,19 @@ import { apply1 } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { linear } from '../op/rules.js';
 
-/** What a scan is told. exclusive: each result leaves its own element out. reverse: from the last element to the first. */
+/**
+ * What a scan is told. exclusive: each result leaves its own element out. reverse: from the last element to the first.
+ */
 export interface Scan {
   readonly axis: number;
   readonly exclusive: boolean;
   readonly reverse: boolean;
 }
 
-/** With the kernel's words: the product of the lengths before the axis, its length, the product of those behind it, and the flags. */
+/**
+ * With the kernel's words: the product of the lengths before the axis, its length, the product of those behind it, and
+ * the flags.
+ */
 interface Sized extends Scan {
   readonly words: readonly number[];
 }
@@ -24,7 +29,8 @@ function sized({ axis, exclusive, reverse }: Scan, shape: Shape): Sized {
   return { axis, exclusive, reverse, words };
 }
 
-// An element is part of its own sum and of all later ones, so its cotangent is the sum of their cotangents: a scan in the other direction.
+// An element is part of its own sum and of all later ones, so its cotangent is the sum of their cotangents: a scan in
+// the other direction.
 const cumsumOp = new Op<Sized>('cumsum', {
   kernel: 'cumsum',
   words: ({ words }) => words,

@@ -16,7 +16,10 @@ const whereOp = new Op('where', {
   },
 });
 
-/** x where the condition (bool) is true, else y; all three broadcast. One of x and y may be a number, which takes the dtype of the other. */
+/**
+ * x where the condition (bool) is true, else y; all three broadcast. One of x and y may be a number, which takes the
+ * dtype of the other.
+ */
 export function select(condition: Tensor, x: Tensor | number, y: Tensor | number): Tensor {
   const dtype = isTensor(x) ? x.dtype : (y as Tensor).dtype;
   const a = isTensor(x) ? x : operandBeside('where', x, dtype);

@@ -4,15 +4,18 @@ import type { Shape } from '../base/shape.js';
 import { scalarShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 
-/** What a rule needs of the forward pass, as bits: bit k for operand k (below 30), `out` for the result. The entry keeps these tensors only. */
+/**
+ * What a rule needs of the forward pass, as bits: bit k for operand k (below 30), `out` for the result. The entry keeps
+ * these tensors only.
+ */
 export const keep = { nothing: 0, x: 1, y: 2, out: 0x40000000 } as const;
 
 /** The derivative of a scalar with respect to a value: of the value's shape and dtype. */
 export type Cotangent = Tensor;
 
 /**
- * The gradient rule of one operand: pulls the cotangent of the result back to a cotangent of the operand (null where there is none).
- * That may be larger than the operand by broadcasting; backward.ts sums it.
+ * The gradient rule of one operand: pulls the cotangent of the result back to a cotangent of the operand (null where
+ * there is none). That may be larger than the operand by broadcasting; backward.ts sums it.
  */
 export interface Vjp<A = unknown> {
   /** What `pull` reads of the entry: bits of `keep`. */
@@ -35,8 +38,8 @@ export interface RecordedOp<A = unknown> {
 }
 
 /**
- * An entry: one application of an op on one tape, or a leaf. It has the entries that made the operands, the shapes of these, and the
- * tensors that the rules need.
+ * An entry: one application of an op on one tape, or a leaf. It has the entries that made the operands, the shapes of
+ * these, and the tensors that the rules need.
  */
 export class Entry<A = unknown> {
   readonly op: RecordedOp<A>;
@@ -58,7 +61,9 @@ export class Entry<A = unknown> {
   resultEntries: readonly Entry[] | null = null;
   /** In the entry of a further result: the entry of the first. */
   firstResult: Entry | null = null;
-  /** The pass of backpropagation that met it last and what it was to that pass (see backward.ts), and its index there. */
+  /**
+   * The pass of backpropagation that met it last and what it was to that pass (see backward.ts), and its index there.
+   */
   mark = 0;
   passIndex = 0;
   // What its rules need: the first two operands, operands from the third on by number, and the result.

@@ -12,15 +12,16 @@ let nextSerial = 1;
 // A sweep is due after results of so many elements; each entry counts for kEntryWeight more.
 const kSweep = 2 ** 22;
 const kEntryWeight = 2 ** 12;
-// A sweep of up to so many entries puts each into a weak map by its result. That takes 1 to 2 us an entry, mostly in the collector: twenty
-// times as long as recording. So a larger sweep uses the cohorts of the results as keys; then a dead branch stays while some result
-// that was made about the same time lives.
+// A sweep of up to so many entries puts each into a weak map by its result. That takes 1 to 2 us an entry, mostly in
+// the collector: twenty times as long as recording. So a larger sweep uses the cohorts of the results as keys; then a
+// dead branch stays while some result that was made about the same time lives.
 const kMostSweptSingly = 2 ** 8;
 
 /**
- * The recording of one tape. New entries stand in a list, which keeps them and their results alive. From time to time (and in an async
- * recording at each await) a sweep moves them into weak maps from results to entries. There an entry lives as long as its result, or
- * an entry that was made from it, does: branches that nobody can ask about any more are collected.
+ * The recording of one tape. New entries stand in a list, which keeps them and their results alive. From time to time
+ * (and in an async recording at each await) a sweep moves them into weak maps from results to entries. There an entry
+ * lives as long as its result, or an entry that was made from it, does: branches that nobody can ask about any more are
+ * collected.
  */
 export class Recording extends Recorder {
   /** Tensors remember it with their index in the list (`tapeSerial`); each sweep renews it, since indices change. */
@@ -28,7 +29,10 @@ export class Recording extends Recorder {
   private readonly watchesVariables: boolean;
   /** No tensor with a smaller id was made on this tape. */
   private firstId: number = peekId();
-  /** How many passes of backpropagation go through the entries; what is released meanwhile waits in `toRelease` for their end. */
+  /**
+   * How many passes of backpropagation go through the entries; what is released meanwhile waits in `toRelease` for
+   * their end.
+   */
   private passes = 0;
   private toRelease: readonly Entry[] | null = null;
   /** In the order of their results' ids. Those before `pinned` are never swept. */
@@ -38,7 +42,10 @@ export class Recording extends Recorder {
   private weight = 0;
   private swept: WeakMap<Tensor, Entry> | null = null;
   private sweptCohorts: WeakMap<Cohort, Entry[]> | null = null;
-  /** Ids of leaves (tensors, variables, and readings of these), and the entries of them; with more than 8, a map from ids to indices. */
+  /**
+   * Ids of leaves (tensors, variables, and readings of these), and the entries of them; with more than 8, a map from
+   * ids to indices.
+   */
   private leafIds: number[] = [];
   private leaves: Entry[] = [];
   private leafMap: Map<number, number> | null = null;
@@ -128,8 +135,8 @@ export class Recording extends Recorder {
     return this.find(t) !== null;
   }
 
-  // An operand without a rule, or of a dtype that is not floating, is left out of the entry (null): no gradient flows to it. For an operand
-  // that the tape does not know nothing is kept.
+  // An operand without a rule, or of a dtype that is not floating, is left out of the entry (null): no gradient flows
+  // to it. For an operand that the tape does not know nothing is kept.
 
   override note1(op: RecordedOp, out: Tensor, x: Tensor, attributes: unknown): void {
     const ofX = this.find(x);
@@ -297,7 +304,10 @@ export class Recording extends Recorder {
     this.variables = [];
   }
 
-  /** Says that a pass of backpropagation begins: entries keep their tensors until it ends, even if the tape is released meanwhile. */
+  /**
+   * Says that a pass of backpropagation begins: entries keep their tensors until it ends, even if the tape is released
+   * meanwhile.
+   */
   beginPass(): void {
     this.passes++;
   }

@@ -1,4 +1,7 @@
-/** The stack of recorders: who is told of ops as they are applied, in the order of entry. Keeps nothing of what they are told. */
+/**
+ * The stack of recorders: who is told of ops as they are applied, in the order of entry. Keeps nothing of what they are
+ * told.
+ */
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Tensor } from '../engine/tensor.js';
 import type { RecordedOp } from './entry.js';
@@ -20,7 +23,10 @@ export abstract class Recorder {
   hidden = 0;
   /** Its index on the stack; -1 if it is not there. */
   stackIndex = -1;
-  /** The opening of the `enter` block that records on it, or of one that crossed the end of its turn; null with record(), which cannot. */
+  /**
+   * The opening of the `enter` block that records on it, or of one that crossed the end of its turn; null with
+   * record(), which cannot.
+   */
   opening: Opening | null = null;
   /** Whether it is bound to an async context, instead of being on the stack. */
   async = false;
@@ -36,9 +42,9 @@ export abstract class Recorder {
   /** An op of any operands and any results (in ascending order of id) was applied. */
   abstract noteMany(op: RecordedOp, outs: readonly Tensor[], operands: readonly Tensor[], attributes: unknown): void;
   /**
-   * Results of a custom gradient take the place of the tensors `under` them, which have the same values. If an operand is known, the op
-   * connects the results to the operands. Else a result whose tensor under it is known (because the body used other known tensors)
-   * is connected to that.
+   * Results of a custom gradient take the place of the tensors `under` them, which have the same values. If an operand
+   * is known, the op connects the results to the operands. Else a result whose tensor under it is known (because the
+   * body used other known tensors) is connected to that.
    */
   abstract noteInstead(
     op: RecordedOp,
@@ -51,7 +57,10 @@ export abstract class Recorder {
   /** It has left the stack, for good or until it is pushed again. */
   abstract left(): void;
 
-  /** Whether it takes the ops that are applied now: not while paused, hidden from, or after its `enter` block crossed the end of its turn. */
+  /**
+   * Whether it takes the ops that are applied now: not while paused, hidden from, or after its `enter` block crossed
+   * the end of its turn.
+   */
   takes(): boolean {
     return !this.paused && this.hidden === 0 && (this.opening === null || crossedBlock(this) === null);
   }
@@ -70,15 +79,15 @@ class Gone extends Recorder {
   override left(): void {}
 }
 
-// Recorders may leave the stack in any order: one that leaves from below others leaves a hole (`gone`), and when half of the stack is holes
-// they are closed.
+// Recorders may leave the stack in any order: one that leaves from below others leaves a hole (`gone`), and when half
+// of the stack is holes they are closed.
 const active: Recorder[] = [];
 const gone = new Gone();
 gone.paused = true;
 let holes = 0;
 
-// Recorders bound to the async contexts of functions. The store is asked only while there is one, so that programs without async tapes do
-// not pay for it.
+// Recorders bound to the async contexts of functions. The store is asked only while there is one, so that programs
+// without async tapes do not pay for it.
 const contexts = new AsyncLocalStorage<readonly Recorder[]>();
 let asyncRecordings = 0;
 
@@ -154,7 +163,10 @@ export function resume(r: Recorder, opening: Opening | null): void {
   putOnStack(r);
 }
 
-/** Runs fn with the recorder bound to fn's async context: it is told of what fn does, also after awaits, and of nothing else. */
+/**
+ * Runs fn with the recorder bound to fn's async context: it is told of what fn does, also after awaits, and of nothing
+ * else.
+ */
 export async function bound<T>(r: Recorder, fn: () => Promise<T>): Promise<T> {
   asyncRecordings++;
   r.paused = false;
@@ -170,8 +182,8 @@ export async function bound<T>(r: Recorder, fn: () => Promise<T>): Promise<T> {
 }
 
 /**
- * Says that an `enter` block records on it. If the turn ends before the block is left, the recorder is taken off the stack, and only
- * calls on its tape throw. `opener`: the function that the user called.
+ * Says that an `enter` block records on it. If the turn ends before the block is left, the recorder is taken off the
+ * stack, and only calls on its tape throw. `opener`: the function that the user called.
  */
 export function openBlock(r: Recorder, opener: (...args: never[]) => unknown): void {
   r.opening = new Opening(opener);
@@ -208,8 +220,8 @@ export function isOnTape(t: Tensor): boolean {
 }
 
 /**
- * Runs fn outside of a recorder: that one and those entered after it do not take fn's ops. Those entered before it do, and so do those
- * that fn enters. With null, none that is there now takes them.
+ * Runs fn outside of a recorder: that one and those entered after it do not take fn's ops. Those entered before it do,
+ * and so do those that fn enters. With null, none that is there now takes them.
  */
 export function below<T>(recorder: Recorder | null, fn: () => T): T {
   const all = listening();

@@ -1,4 +1,7 @@
-/** Turns: a turn is what runs from one return to the event loop to the next. Tells when one ends and where a block was opened. Knows no tape. */
+/**
+ * Turns: a turn is what runs from one return to the event loop to the next. Tells when one ends and where a block was
+ * opened. Knows no tape.
+ */
 import { AsyncResource, executionAsyncId, executionAsyncResource } from 'node:async_hooks';
 import { promiseHooks } from 'node:v8';
 
@@ -35,9 +38,9 @@ export class Opening {
 const limitIsFree = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;
 
 /**
- * Whether this is the async resource of a callback of process.nextTick or queueMicrotask. Such callbacks follow one another without a return
- * to the event loop, which `atTurnEnd` would notice; each counts as a turn of its own. A function bound to a resource by
- * AsyncResource.bind runs within its caller's turn, and is not meant.
+ * Whether this is the async resource of a callback of process.nextTick or queueMicrotask. Such callbacks follow one
+ * another without a return to the event loop, which `atTurnEnd` would notice; each counts as a turn of its own. A
+ * function bound to a resource by AsyncResource.bind runs within its caller's turn, and is not meant.
  */
 function isQueued(resource: object): boolean {
   if (!Object.hasOwn(resource, 'callback')) return false;
@@ -50,8 +53,9 @@ const endings = new Set<() => void>();
 let unhook: (() => void) | null = null;
 
 /**
- * Calls `end` when this turn is over: before the next continuation of a promise runs, even one queued earlier, and before the next timer,
- * immediate or event. A promise hook tells when; it is set only until then, because it makes promises slower.
+ * Calls `end` when this turn is over: before the next continuation of a promise runs, even one queued earlier, and
+ * before the next timer, immediate or event. A promise hook tells when; it is set only until then, because it makes
+ * promises slower.
  */
 export function atTurnEnd(end: () => void): void {
   endings.add(end);

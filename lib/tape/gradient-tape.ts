@@ -1,4 +1,7 @@
-/** GradientTape: TensorFlow's tape, its states and its errors; recording is tape.ts's, differentiating backward.ts's. */
+/**
+ * GradientTape: TensorFlow's tape, its states and its errors. Recording is record/, differentiating
+ * transform/backward.ts.
+ */
 import { boolean, isA, type Kind, oneOf, options, refused, refuseExtra, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from '../base/errors.js';
@@ -19,17 +22,21 @@ import { backpropagate } from '../transform/backward.js';
 import type { Leaf, Mapped, Sources } from './sources.js';
 
 export interface GradientTapeOptions {
-  /** Any number of gradients instead of one set; held until the tape is disposed of. Default false. */
+  /**
+   * Whether `gradient` may be called more than once; the tape then keeps everything until it is disposed of. Default
+   * false.
+   */
   persistent?: boolean;
-  /** Watch trainable variables when they are read. Default true. */
+  /** Whether trainable variables are watched when they are read. Default true. */
   watchAccessedVariables?: boolean;
-  /** What `gradient` does about sources without a path where the call does not say. Default 'none'. */
+  /** What `gradient` gives for sources without a path to a target, where its call does not say. Default 'none'. */
   unconnectedGradients?: UnconnectedGradients;
 }
 
+/** What a source without a path to a target gets: null, zeros, or GradtapeError ERR_UNCONNECTED. */
 export type UnconnectedGradients = 'none' | 'zero' | 'throw';
 
-/** What the pass needs of an AbortSignal. */
+/** The part of an AbortSignal that `gradient` uses. */
 export interface Signal {
   readonly aborted: boolean;
   readonly reason?: unknown;
@@ -37,13 +44,18 @@ export interface Signal {
 }
 
 export interface GradientOptions {
-  /** Cotangents of the targets, of their structure, shapes and dtypes; null for ones. */
+  /** Cotangents of the targets, with their structure, shapes and dtypes; null means ones. Default: ones. */
   outputGradients?: Nested<TensorLike | null>;
-  /** What a source without a path to a target gets: null (default), zeros, or an error. */
+  /**
+   * What a source without a path to a target gets: 'none' null, 'zero' zeros, 'throw' an error. Default: what the tape
+   * was made with.
+   */
   unconnectedGradients?: UnconnectedGradients;
+  /** An AbortSignal: `gradient` throws its reason, before or between two ops, once it is aborted. */
   signal?: Signal;
 }
 
+/** Whether the value is a tensor or variable; false for a revoked proxy, at which `instanceof` throws. */
 export function isLeaf(value: unknown): value is Leaf {
   try {
     return value instanceof Tensor || value instanceof Variable;
@@ -53,13 +65,13 @@ export function isLeaf(value: unknown): value is Leaf {
 }
 
 type Targets = Nested<Leaf>;
-/** Every source gets a gradient. */
+/** Options with which every source gets a gradient. */
 type Connected = GradientOptions & { unconnectedGradients: 'zero' | 'throw' };
-/** What the tape was made with decides. */
+/** Options that leave unconnected gradients to the tape. */
 type Unsaid = GradientOptions & { unconnectedGradients?: undefined };
 
 declare global {
-  // As the compiler's lib esnext.disposable has them, which nobody need have.
+  // As in TypeScript's lib esnext.disposable, which users need not have switched on.
   interface SymbolConstructor {
     readonly dispose: unique symbol;
   }
@@ -100,31 +112,34 @@ function isSignal(value: unknown): value is AbortSignal {
   }
 }
 
-/** What a gradient without a path is, by what the tape was told of it. */
+/** The type of a gradient without a path to a target. */
 type Unconnected<U extends UnconnectedGradients> = U extends 'none' ? null : never;
 
-/** What is left to do after a pause of a tape: its block goes on, unless it was left meanwhile. */
+/**
+ * A pause by stopRecording. `left`: the block that was recording was left during the pause, so that the tape does not
+ * go on after it.
+ */
 interface Pause {
   left: boolean;
 }
 
 /**
- * Records the operations on what it watches, and gives gradients with respect to that. U says what its gradients without a path are,
- * where the call of `gradient` does not.
+ * Records ops on what it watches, and computes gradients with respect to that. The type parameter U says what sources
+ * without a path to a target get, where the call of `gradient` does not.
  */
 export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients> {
   private readonly persistent: boolean;
   private readonly watches: boolean;
   private readonly unconnected: UnconnectedGradients;
-  /** What is recorded: null before the first recording and after the tape is consumed. */
+  /** The recording; null before the first one and after the tape was consumed. */
   private tape: Recording | null = null;
   private recording = false;
   private pausing: Pause | null = null;
   private consumed: 'gradient' | 'dispose' | null = null;
-  /** The variables that it watched before it was consumed. */
+  /** The variables that the tape watched before it was consumed. */
   private watchedBefore: Recording['variables'] = [];
 
-  /** @throws ValueError ERR_OPTION for what is no option */
+  /** @throws ValueError ERR_OPTION */
   constructor(opts?: GradientTapeOptions & { unconnectedGradients?: U }) {
     if (arguments.length > 1) refuseExtra('GradientTape', arguments[1], undefined);
     const given = options('GradientTape', tapeOptions, opts);
@@ -133,7 +148,11 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     this.unconnected = given.unconnectedGradients ?? 'none';
   }
 
-  /** Python's `with tape:`. Records what fn does and returns its result; calling it again goes on with the same recording. */
+  /**
+   * Python's `with tape:`: runs fn, records its ops and returns its result. Calling it again goes on with the same
+   * recording.
+   * @throws TapeError ERR_TAPE_RECORDING if the tape is recording, ERR_TAPE_ASYNC if fn returns a promise
+   */
   record<T>(fn: (tape: this) => T): T {
     checkReceiver(this, 'record');
     if (arguments.length > 1) refuseExtra('record', arguments[1], undefined);
@@ -155,8 +174,9 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
   }
 
   /**
-   * The block form of record: `{ using _ = tape.enter(); ... }`. It must be left before its function awaits or returns to the event
-   * loop: after that the tape records no more, which leaving it, and asking the tape for anything, then says (ERR_TAPE_CROSSED_AWAIT).
+   * The block form of record: `{ using _ = tape.enter(); ... }`. It must be left before its function awaits or returns
+   * to the event loop: after that the tape records no more, which leaving it, and asking the tape for anything, then
+   * says (ERR_TAPE_CROSSED_AWAIT).
    */
   enter(): Disposable {
     checkReceiver(this, 'enter');
@@ -170,15 +190,16 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
         left = true;
         const crossed = this.tape === tape && this.recording ? crossedBlock(tape) : null;
         this.leave(tape);
-        // An error that its owner has had already would hide another.
+        // Not thrown twice: where an error of the block is on its way already, this one would hide it.
         if (crossed && !crossed.told) throw crossedError('enter', crossed);
       },
     };
   }
 
   /**
-   * record for async functions. The tape is bound to fn's own async context: it sees what fn does across its awaits, and nothing of
-   * what else runs meanwhile.
+   * `record` for async functions. The tape is bound to fn's async context: it records what fn does, also after its
+   * awaits, and nothing that other code does meanwhile.
+   * @throws TapeError ERR_TAPE_RECORDING if the tape is recording
    */
   async recordAsync<T>(fn: (tape: this) => Promise<T>): Promise<T> {
     checkReceiver(this, 'recordAsync');
@@ -195,6 +216,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     }
   }
 
+  /** Begins to record on the stack. */
   private start(op: string): Recording {
     const tape = this.open(op);
     push(tape);
@@ -202,7 +224,9 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     return tape;
   }
 
-  /** The recording to go on with; a new one the first time, and after one whose block was left open. */
+  /**
+   * The recording to go on with; a new one at first, after the tape was consumed, and after a block that was left open.
+   */
   private open(op: string): Recording {
     if (this.recording) {
       if (this.tape) refuseCrossed(op, this.tape);
@@ -219,7 +243,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     return this.tape;
   }
 
-  /** Ends what began to record on `tape`, unless that is consumed already. */
+  /** Ends recording on `tape`, unless it was consumed meanwhile. */
   private leave(tape: Recording): void {
     if (this.tape !== tape) return;
     if (!this.recording && this.pausing) this.pausing.left = true;
@@ -227,7 +251,10 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     pop(tape);
   }
 
-  /** The recording that goes on now. */
+  /**
+   * The recording, if the tape is recording now.
+   * @throws TapeError
+   */
   private current(op: string): Recording {
     const { tape } = this;
     if (tape) refuseCrossed(op, tape);
@@ -240,7 +267,11 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     );
   }
 
-  /** Makes tensors and variables leaves of this tape, so that gradients with respect to them can be asked for. */
+  /**
+   * Makes tensors and variables leaves of this tape: gradients with respect to them can be asked for. Takes one, or a
+   * nest of them.
+   * @throws TapeError ERR_TAPE_NOT_RECORDING; GradtapeError ERR_NOT_A_TENSOR
+   */
   watch(x: Nested<Leaf>): void;
   watch<const T>(x: T & NoInfer<Sources<T>>): void;
   watch(x: unknown): void {
@@ -276,14 +307,17 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     }
   }
 
-  /** The variables that the tape watches, in the order of their construction. */
+  /** The variables that the tape watches, in the order in which they were made. */
   watchedVariables(): Variable[] {
     checkReceiver(this, 'watchedVariables');
     if (arguments.length > 0) refuseExtra('watchedVariables', arguments[0], undefined);
     return variablesOf(this.tape ? this.tape.variables : this.watchedBefore);
   }
 
-  /** Runs fn while this tape (and no other) pauses. */
+  /**
+   * Runs fn while this tape, and no other, does not record. Returns its result.
+   * @throws TapeError ERR_TAPE_NOT_RECORDING, ERR_TAPE_ASYNC if fn returns a promise
+   */
   stopRecording<T>(fn: () => T): T {
     checkReceiver(this, 'stopRecording');
     if (arguments.length > 1) refuseExtra('stopRecording', arguments[1], undefined);
@@ -314,7 +348,10 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     return result;
   }
 
-  /** Forgets everything recorded and watched; goes on recording. */
+  /**
+   * Forgets everything recorded and watched, and goes on recording.
+   * @throws TapeError ERR_TAPE_NOT_RECORDING
+   */
   reset(): void {
     checkReceiver(this, 'reset');
     if (arguments.length > 0) refuseExtra('reset', arguments[0], undefined);
@@ -322,8 +359,11 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
   }
 
   /**
-   * Gradients of the sum of the targets with respect to the sources, in the structure of the sources.
-   * A non-persistent tape is consumed by it.
+   * The gradients of the sum of all targets with respect to the sources, in the structure of the sources. Each has its
+   * source's shape and dtype; that of rows that were gathered is an IndexedSlices. Consumes the tape, unless it is
+   * persistent.
+   * @throws TapeError ERR_TAPE_CONSUMED, ERR_TAPE_EMPTY; GradtapeError ERR_NOT_A_TENSOR, ERR_UNCONNECTED; ShapeError,
+   *   DTypeError and ERR_STRUCTURE for outputGradients that do not fit the target
    */
   gradient<const S extends Nested<Leaf>>(target: Targets, sources: S, opts: Connected): Mapped<S, Tensor>;
   gradient<const S extends Nested<Leaf>>(
@@ -389,7 +429,8 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
       if (!isFloating(t.dtype)) return;
       if (entry) seeds.push({ entry, ct });
       else {
-        // Not on the tape, but perhaps a source itself: its own derivative.
+        // A target that is not on the tape may be a source itself: its derivative with respect to itself is the
+        // cotangent.
         from.forEach((source, i) => {
           if (source === t) direct[i] = direct[i] ? add(direct[i] as Tensor, ct) : ct;
         });
@@ -407,7 +448,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     });
   }
 
-  /** The usual call, without the rest's ceremony. */
+  /** The gradient of one target with respect to one source, without options: a shorter way for the usual call. */
   private gradientOfOne(seed: Seed, target: Tensor, source: Leaf): Tensor | null {
     if (source instanceof Variable) noteLoss(target);
     const tape = this.tape as Recording;
@@ -415,7 +456,10 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     return (pulled[0] as Tensor | null) ?? unconnectedValue(source, this.unconnected, '');
   }
 
-  /** One pass. A non-persistent tape is consumed when it begins, so that a rule that asks it again is told. */
+  /**
+   * One pass of backpropagation. A tape that is not persistent is consumed before it, so that a rule that asks the same
+   * tape gets an error.
+   */
   private pull(
     tape: Recording,
     seeds: readonly Seed[],
@@ -431,6 +475,10 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     }
   }
 
+  /**
+   * The recording, for `gradient`.
+   * @throws TapeError if there is none
+   */
   private recorded(): Recording {
     const { tape } = this;
     if (tape) {
@@ -458,7 +506,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     this.consumed = by;
   }
 
-  /** Lets go of everything the tape holds, also of a block that was left open. */
+  /** Lets go of everything that the tape keeps. Ends recording, also of a block that was left open. */
   [Symbol.dispose](): void {
     checkReceiver(this, 'dispose');
     this.consume('dispose');
@@ -466,7 +514,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
   }
 }
 
-/** Throws for a method that was taken from its tape. */
+/** @throws ValueError ERR_RECEIVER for a method called on anything but a tape */
 function checkReceiver(tape: unknown, method: string): void {
   if (isA(tape, GradientTape)) return;
   throw new ValueError(
@@ -480,7 +528,7 @@ function checkFunction(method: string, fn: unknown): void {
   throw new TapeError('ERR_TAPE_RECORD', `${method}: expected a function, got ${show(fn)}`);
 }
 
-/** Throws if a block of the tape was left open when its turn ended. */
+/** @throws TapeError ERR_TAPE_CROSSED_AWAIT if the `enter` block of the tape crossed the end of its turn */
 function refuseCrossed(op: string, tape: Recording): void {
   const crossed = crossedBlock(tape);
   if (crossed) throw crossedError(op, crossed);
@@ -495,7 +543,7 @@ function crossedError(op: string, opening: Opening): TapeError {
   );
 }
 
-/** Throws for a promise: whatever becomes of it, this error is what the caller gets to hear. */
+/** @throws TapeError ERR_TAPE_ASYNC for a promise, whose own rejection is ignored then: the caller gets this error */
 function refuseAsync(result: unknown, message: string): void {
   const { then } = (result ?? {}) as { then?: unknown };
   if (typeof then !== 'function') return;
@@ -503,13 +551,14 @@ function refuseAsync(result: unknown, message: string): void {
   throw new TapeError('ERR_TAPE_ASYNC', message);
 }
 
-/** What to write where an object that is no nest stands among the sources. */
+/** The hint for an object that is no nest among the sources. */
 function collecting(value: unknown): string {
   return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)
     ? '; trainableVariables(x) gives the variables of objects of a class, Maps and Sets'
     : '';
 }
 
+/** The tensors and variables of a nest, in order. */
 function flatten(what: 'target' | 'source', value: unknown): Leaf[] {
   if (isLeaf(value)) return [value];
   const leaves: Leaf[] = [];
@@ -526,11 +575,12 @@ function flatten(what: 'target' | 'source', value: unknown): Leaf[] {
   return leaves;
 }
 
+/** The entry of a tensor, or of the variable itself (not of a reading). */
 function entryOf(tape: Recording, leaf: Leaf): Entry | null {
   return leaf instanceof Variable ? tape.leaf(leaf.id) : tape.find(leaf);
 }
 
-/** The given cotangents, checked against the targets; null where ones are meant. */
+/** The cotangents of `outputGradients`, checked against the targets; null means ones. */
 function seedsFor(targets: readonly Leaf[], target: unknown, given: unknown): (Tensor | null)[] {
   if (given === undefined || given === null) return targets.map(() => null);
   const seeds: (Tensor | null)[] = [];

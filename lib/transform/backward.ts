@@ -1,6 +1,6 @@
 /**
- * Backpropagation (reverse accumulation): from the cotangents of targets to those of sources, entry by entry. Here alone rules are called,
- * their cotangents summed to the operand's shape and added up.
+ * Backpropagation (reverse accumulation): from the cotangents of targets to those of sources, entry by entry. Here
+ * alone rules are called, their cotangents summed to the operand's shape and added up.
  */
 
 import type { Shape } from '../base/shape.js';
@@ -37,12 +37,13 @@ function sum(a: Cotangent | null | undefined, b: Cotangent): Cotangent {
       p.denseShape,
     );
   }
-  // Zeros are added like anything else. Leaving out those that are known would make the sign of a zero depend on what has been computed.
+  // Zeros are added like anything else. Leaving out those that are known would make the sign of a zero depend on what
+  // has been computed.
   return add(a, b);
 }
 
-// A heap of entries, the latest (largest outId) on top, from which a pass takes its entries in order. It is empty before any rule runs, so
-// nested passes share it.
+// A heap of entries, the latest (largest outId) on top, from which a pass takes its entries in order. It is empty
+// before any rule runs, so nested passes share it.
 const heap: Entry[] = [];
 
 function pushEntry(e: Entry): void {
@@ -95,7 +96,10 @@ interface Aborting {
   readonly reason?: unknown;
 }
 
-/** One pass of backpropagation: the entries that the targets depend on, the latest first, and the cotangents added up so far. */
+/**
+ * One pass of backpropagation: the entries that the targets depend on, the latest first, and the cotangents added up so
+ * far.
+ */
 class Pass {
   readonly entries: Entry[] = [];
   private readonly sources: readonly (Entry | null)[];
@@ -270,8 +274,8 @@ class Pass {
 }
 
 /**
- * The cotangents of the sources, in their order; null where no path leads to a target. With `consume`, each entry is released as soon as it is
- * done with. An aborted `signal` makes it throw the signal's reason.
+ * The cotangents of the sources, in their order; null where no path leads to a target. With `consume`, each entry is
+ * released as soon as it is done with. An aborted `signal` makes it throw the signal's reason.
  */
 export function backpropagate(
   seeds: readonly Seed[],

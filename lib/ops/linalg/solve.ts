@@ -18,9 +18,10 @@ export interface TriangularSolveOptions {
 const solveOptions = { lower: boolean, adjoint: boolean } as const;
 
 /**
- * x of matrix x = rhs for triangular matrices: matrix [..., n, n], rhs [..., n, m] -> [..., n, m], of float32 or float64. Leading axes
- * broadcast.
- * @throws ShapeError for shapes that do not fit; DTypeError; GradtapeError ERR_SINGULAR, when it is computed, for a zero on a diagonal
+ * x of matrix x = rhs for triangular matrices: matrix [..., n, n], rhs [..., n, m] -> [..., n, m], of float32 or
+ * float64. Leading axes broadcast.
+ * @throws ShapeError for shapes that do not fit; DTypeError; GradtapeError ERR_SINGULAR, when it is computed, for a
+ *   zero on a diagonal
  */
 export function triangularSolve(matrix: TensorLike, rhs: TensorLike, opts?: TriangularSolveOptions): Tensor {
   const op = 'linalg.triangularSolve';

@@ -1,4 +1,4 @@
-/** The gradients of conv2d as ops of their own. Their operands do not all come first, so they are no methods. */
+/** The gradients of conv2d as ops. A shape stands among their operands, so they are no methods. */
 import { options } from '../../base/arguments.js';
 import { checkShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
@@ -7,7 +7,11 @@ import { type Conv2dOptions, conv2dSpec } from '../../op/windows.js';
 import { dense, ofFilter } from '../../primitives/conv.js';
 import { checkResultShape, denseWindow, floatingPair, imageGradient } from '../../primitives/conv-window.js';
 
-/** The gradient of conv2d with respect to its input, of shape inputSizes; linear in both operands. */
+/**
+ * The gradient of conv2d with respect to its input, which has the shape inputSizes. Linear in both operands.
+ * outBackprop is the cotangent of the result; options as of conv2d.
+ * @throws ShapeError, DTypeError, ValueError as conv2d
+ */
 export function conv2dBackpropInput(
   inputSizes: readonly number[],
   filters: TensorLike,
@@ -18,7 +22,11 @@ export function conv2dBackpropInput(
   return imageGradient(op, 'outBackprop', inputSizes, filters, outBackprop, options(op, conv2dSpec, opts));
 }
 
-/** The gradient of conv2d with respect to its filters, of shape filterSizes; linear in both operands. */
+/**
+ * The gradient of conv2d with respect to its filters, which have the shape filterSizes. Linear in both operands.
+ * outBackprop is the cotangent of the result; options as of conv2d.
+ * @throws ShapeError, DTypeError, ValueError as conv2d
+ */
 export function conv2dBackpropFilter(
   input: TensorLike,
   filterSizes: readonly number[],

@@ -27,8 +27,9 @@ export type { Conv2dOptions, NamedPadding, Padding, Sizes } from '../../op/windo
 const byPosition = ['strides', 'padding'] as const;
 
 /**
- * Convolution (cross-correlation, as in TensorFlow): result[n, i, j, o] = sum over k, l, c of input[n, i s + k d - p, j s + l d - p, c]
- * filters[k, l, c, o], with stride s, dilation d and padding p of each axis. What lies beyond the image counts as nothing.
+ * Convolution (cross-correlation, as in TensorFlow): result[n, i, j, o] = sum over k, l, c of input[n, i s + k d - p, j
+ * s + l d - p, c] filters[k, l, c, o], with stride s, dilation d and padding p of each axis. What lies outside of the
+ * image counts as zeros.
  * input [batch, rows, columns, channels], filters [rows, columns, channels, results] -> [batch, rows, columns, results]
  * Strides and padding may come by position, as in TensorFlow: `conv2d(x, filters, 2, 'SAME')`.
  * @throws ShapeError for ranks, channels or windows that do not fit; DTypeError for dtypes other than float32, float64;
@@ -48,8 +49,9 @@ export function conv2d(
 }
 
 /**
- * The transpose of conv2d with filters [rows, columns, results, channels]: the gradient of the conv2d that takes outputShape to the
- * shape of the input. input [batch, rows, columns, channels] -> outputShape [batch, rows, columns, results]. Default padding 'SAME'.
+ * The transpose of conv2d with filters [rows, columns, results, channels]: the gradient of the conv2d that takes
+ * outputShape to the shape of the input. input [batch, rows, columns, channels] -> outputShape [batch, rows, columns,
+ * results]. Default padding 'SAME'.
  * @throws ShapeError if that conv2d does not give the input's shape; DTypeError, ValueError as conv2d
  */
 export function conv2dTranspose(
@@ -67,7 +69,8 @@ export function conv2dTranspose(
 
 /**
  * Each channel convolved with filters of its own: result c * multiplier + m is channel c under filter [:, :, c, m].
- * input [batch, rows, columns, channels], filter [rows, columns, channels, multiplier] -> [batch, rows, columns, channels * multiplier]
+ * input [batch, rows, columns, channels], filter [rows, columns, channels, multiplier] -> [batch, rows, columns,
+ * channels * multiplier]
  * @throws ShapeError, DTypeError, ValueError as conv2d
  */
 export function depthwiseConv2d(
@@ -101,13 +104,13 @@ function channelwise(op: string, x: Tensor, f: Tensor, read: Slide): Tensor {
 }
 
 export interface Conv1dOptions {
-  /** Step of the window; default 1. */
+  /** Distance from one window to the next. Default 1. */
   stride?: Sizes;
   /** Default 'VALID'. */
   padding?: NamedPadding;
-  /** Distance of the filter's taps in the input; default 1. */
+  /** Distance in the input between neighbouring elements of the filter. Default 1. */
   dilations?: Sizes;
-  /** Inputs are [batch, width, channels]. */
+  /** Inputs are [batch, width, channels], the only format. */
   dataFormat?: 'NWC';
 }
 
@@ -123,7 +126,8 @@ const widthKind: Kind<number> = {
 const conv1dSpec = { stride: widthKind, padding: namedPads, dilations: widthKind, dataFormat: oneOf(['NWC']) } as const;
 
 /**
- * Convolution along one axis. input [batch, width, channels], filters [width, channels, results] -> [batch, width, results]
+ * Convolution along one axis. input [batch, width, channels], filters [width, channels, results] -> [batch, width,
+ * results]
  * @throws ShapeError, DTypeError, ValueError as conv2d
  */
 export function conv1d(
