@@ -40,7 +40,7 @@ interface Addon {
   runAsync(held: unknown): Promise<AsyncOutcome> | undefined;
   setMailbox(words: Int32Array, data: Float64Array, results: Float64Array, control: Int32Array): void;
   addressOf(buffer: ArrayBuffer): number;
-  track(owner: object, bytes: number, chunk: number): void;
+  track(owner: object, bytes: number, slab: number): void;
   released(): number[] | undefined;
   free(buffer: ArrayBuffer): void;
   memory(): MemoryInfo;
@@ -155,14 +155,14 @@ export function free(buffer: ArrayBuffer): void {
 }
 
 /**
- * Counts the bytes in `memory()` for as long as the owner lives. `chunk`: the number that `released` returns
+ * Counts the bytes in `memory()` for as long as the owner lives. `slab`: the number that `released` returns
  * afterwards; -1 for none.
  */
-export function track(owner: object, bytes: number, chunk: number): void {
-  addon.track(owner, bytes, chunk);
+export function track(owner: object, bytes: number, slab: number): void {
+  addon.track(owner, bytes, slab);
 }
 
-/** The numbers of the chunks whose owners were collected since the last call. */
+/** The numbers of the slabs whose owners were collected since the last call. */
 export function released(): readonly number[] | undefined {
   return addon.released();
 }

@@ -60,7 +60,7 @@ function collector(): Collect | null {
 }
 
 /**
- * Asks V8 to collect young objects (0.2 ms). V8 has no reason of its own to do so, because using a chunk again
+ * Asks V8 to collect young objects (0.2 ms). V8 has no reason of its own to do so, because using a slab again
  * allocates nothing. Making it collect by allocating does not work: that starts full collections too, and while V8
  * marks for one, it does not find what dies young.
  */

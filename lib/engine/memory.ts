@@ -1,4 +1,4 @@
-/** Memory for elements, in chunks of V8's: a chunk is used again once the tensor that had it is collected. */
+/** Memory for elements, in slabs of V8's: a slab is used again once the tensor that had it is collected. */
 import { constants } from 'node:buffer';
 import type { DType, TypedArray } from '../base/dtype.js';
 import { dtypeBytes, newArray, viewOf } from '../base/dtype.js';
@@ -18,8 +18,8 @@ export interface TensorBuffer {
   readonly elements: TypedArray;
 }
 
-/** A chunk: memory that tensors have one after another. */
-interface Chunk {
+/** A slab: memory that tensors have one after another. */
+interface Slab {
   readonly memory: ArrayBuffer;
   readonly offset: number;
   readonly address: number;
@@ -32,36 +32,36 @@ const kAlignment = 64;
 // asks the system for huge pages there.
 const kHugePage = 2 ** 21;
 /**
- * The most bytes of idle chunks; the system gets back what is beyond. (Clearing fresh pages takes as long as computing
+ * The most bytes of idle slabs; the system gets back what is beyond. (Clearing fresh pages takes as long as computing
  * their elements.)
  */
 const kIdleLimit = 2 ** 29;
-/** The most bytes of idle chunks while the program rests. */
+/** The most bytes of idle slabs while the program rests. */
 const kRestLimit = 2 ** 26;
 /**
- * After handing out so many bytes, V8 is asked to collect: early, so that dead chunks are still in the CPU cache when
+ * After handing out so many bytes, V8 is asked to collect: early, so that dead slabs are still in the CPU cache when
  * they are used again.
  */
 const kNudgeBytes = 24 * 2 ** 20;
 /**
- * Buffers up to this size are packed: those made one after another lie in one chunk of kPackBytes, because making an
- * ArrayBuffer takes longer than filling it. Larger ones reuse chunks (measured: a result of 32 KB takes 18 us in a new
- * ArrayBuffer, 7 us in a used chunk).
+ * Buffers up to this size are packed: those made one after another lie in one slab of kPackBytes, because making an
+ * ArrayBuffer takes longer than filling it. Larger ones reuse slabs (measured: a result of 32 KB takes 18 us in a new
+ * ArrayBuffer, 7 us in a used slab).
  */
 const kSmallBytes = 2 ** 9;
 const kPackBytes = 2 ** 13;
-const chunks: (Chunk | null)[] = [];
-const vacant: number[] = []; // unused indices of `chunks`
-const idle = new Map<number, number[]>(); // indices of idle chunks by size; the size asked for latest is last
+const slabs: (Slab | null)[] = [];
+const vacant: number[] = []; // unused indices of `slabs`
+const idle = new Map<number, number[]>(); // indices of idle slabs by size; the size asked for latest is last
 let latestIdle: number[] = []; // the list for the size asked for latest
 let latestSize = 0;
 let idleBytes = 0;
-let heldBytes = 0; // of all chunks, idle or not
+let heldBytes = 0; // of all slabs, idle or not
 let sinceNudge = 0; // bytes handed out since V8 was last asked to collect
 let allocatedEver = 0;
 
-/** A fresh chunk whose address is a multiple of `boundary`. */
-function alignedMemory(dtype: DType, size: number, bytes: number, boundary: number): Chunk {
+/** A fresh slab whose address is a multiple of `boundary`. */
+function alignedMemory(dtype: DType, size: number, bytes: number, boundary: number): Slab {
   const memory = memoryFor(dtype, size, bytes + boundary);
   const base = addressOf(memory);
   const offset = (boundary - (base % boundary)) % boundary;
@@ -85,7 +85,7 @@ function memoryFor(dtype: DType, size: number, bytes: number): ArrayBuffer {
   try {
     return make();
   } catch {
-    clearIdle(); // the idle chunks may be what is missing
+    clearIdle(); // the idle slabs may be what is missing
   }
   try {
     return make();
@@ -94,16 +94,16 @@ function memoryFor(dtype: DType, size: number, bytes: number): ArrayBuffer {
   }
 }
 
-/** Makes the chunks of collected tensors idle. */
+/** Makes the slabs of collected tensors idle. */
 function reclaim(): void {
   for (const index of released() ?? []) {
-    const { bytes } = chunks[index] as Chunk;
+    const { bytes } = slabs[index] as Slab;
     const list = idle.get(bytes);
     if (list) list.push(index);
     else idle.set(bytes, [index]);
     idleBytes += bytes;
   }
-  while (idleBytes > kIdleLimit) dropChunk();
+  while (idleBytes > kIdleLimit) dropSlab();
   if (idleBytes > kRestLimit) expectRest();
 }
 
@@ -114,12 +114,12 @@ atRest({
     if (heldBytes <= limit) return;
     collectYoung();
     reclaim();
-    while (idleBytes > limit) dropChunk();
+    while (idleBytes > limit) dropSlab();
   },
 });
 
 // A copy of the library that is loaded after this one (by a test runner or a hot reload) most likely replaces it: then
-// this copy keeps no idle chunks at rest. `common` holds the function that tells the copy before.
+// this copy keeps no idle slabs at rest. `common` holds the function that tells the copy before.
 let superseded = false;
 function supersede(): void {
   superseded = true;
@@ -128,16 +128,16 @@ function supersede(): void {
 (common['latest'] as WeakRef<() => void> | undefined)?.deref()?.();
 common['latest'] = new WeakRef(supersede);
 
-/** Frees an idle chunk, of the size that has not been asked for for the longest time. */
-function dropChunk(): void {
+/** Frees an idle slab, of the size that has not been asked for for the longest time. */
+function dropSlab(): void {
   for (const [bytes, list] of idle) {
     const index = list.pop();
     if (index === undefined) {
       if (list !== latestIdle) idle.delete(bytes);
       continue;
     }
-    addon.free((chunks[index] as Chunk).memory);
-    chunks[index] = null;
+    addon.free((slabs[index] as Slab).memory);
+    slabs[index] = null;
     heldBytes -= bytes;
     vacant.push(index);
     idleBytes -= bytes;
@@ -145,17 +145,17 @@ function dropChunk(): void {
   }
 }
 
-function newChunk(dtype: DType, size: number, bytes: number): number {
-  const chunk = alignedMemory(dtype, size, bytes, bytes >= kHugePage ? kHugePage : kAlignment);
-  const index = vacant.pop() ?? chunks.length;
-  chunks[index] = chunk;
+function newSlab(dtype: DType, size: number, bytes: number): number {
+  const slab = alignedMemory(dtype, size, bytes, bytes >= kHugePage ? kHugePage : kAlignment);
+  const index = vacant.pop() ?? slabs.length;
+  slabs[index] = slab;
   heldBytes += bytes;
   if (heldBytes > kRestLimit) expectRest();
   return index;
 }
 
 /**
- * The size of the chunk for a buffer: rounded up to eighths of a power of two, so that a chunk fits many buffers and
+ * The size of the slab for a buffer: rounded up to eighths of a power of two, so that a slab fits many buffers and
  * wastes little.
  */
 function rounded(bytes: number): number {
@@ -171,7 +171,7 @@ function makeLatest(bytes: number): void {
   idle.set(bytes, latestIdle);
 }
 
-function chunkBuffer(dtype: DType, size: number, bytes: number): TensorBuffer {
+function slabBuffer(dtype: DType, size: number, bytes: number): TensorBuffer {
   sinceNudge += bytes;
   allocatedEver += bytes;
   if (sinceNudge > Math.max(kNudgeBytes, 3 * bytes)) {
@@ -181,12 +181,12 @@ function chunkBuffer(dtype: DType, size: number, bytes: number): TensorBuffer {
   if (bytes !== latestSize) makeLatest(bytes);
   if (latestIdle.length === 0) reclaim();
   let index = latestIdle.pop();
-  if (index === undefined) index = newChunk(dtype, size, bytes);
+  if (index === undefined) index = newSlab(dtype, size, bytes);
   else idleBytes -= bytes;
-  return tracked(dtype, size, chunks[index] as Chunk, index);
+  return tracked(dtype, size, slabs[index] as Slab, index);
 }
 
-function tracked(dtype: DType, size: number, { memory, offset, address }: Chunk, index: number): TensorBuffer {
+function tracked(dtype: DType, size: number, { memory, offset, address }: Slab, index: number): TensorBuffer {
   const buffer = { address, elements: elementsOf(dtype, memory, offset, size) };
   track(buffer, size * dtypeBytes[dtype], index);
   return buffer;
@@ -204,10 +204,10 @@ function elementsOf(dtype: DType, memory: ArrayBuffer, offset: number, size: num
   }
 }
 
-let pack: Chunk | null = null;
+let pack: Slab | null = null;
 let packUsed = 0;
 
-/** A part of the chunk for small buffers. That chunk lives as long as one of its tensors does. */
+/** A part of the slab for small buffers. That slab lives as long as one of its tensors does. */
 function packedBuffer(dtype: DType, size: number, bytes: number): TensorBuffer {
   if (!pack || packUsed + bytes > kPackBytes) {
     pack = alignedMemory(dtype, size, kPackBytes, kAlignment);
@@ -223,7 +223,7 @@ function packedBuffer(dtype: DType, size: number, bytes: number): TensorBuffer {
 export function allocate(dtype: DType, size: number): TensorBuffer {
   const bytes = size * dtypeBytes[dtype];
   if (bytes <= kSmallBytes) return packedBuffer(dtype, size, bytes);
-  return chunkBuffer(dtype, size, rounded(bytes));
+  return slabBuffer(dtype, size, rounded(bytes));
 }
 
 /** A typed array for the caller to own, which is not cleared. */
@@ -235,11 +235,11 @@ export function unzeroed(dtype: DType, size: number): TypedArray {
   return elementsOf(dtype, memory, 0, size);
 }
 
-/** Frees all idle chunks. */
+/** Frees all idle slabs. */
 function clearIdle(): void {
-  addon.memory(); // makes the addon look for dead owners of every chunk; `released` looks only after enough new ones
+  addon.memory(); // makes the addon look for dead owners of every slab; `released` looks only after enough new ones
   reclaim();
-  while (idleBytes > 0) dropChunk();
+  while (idleBytes > 0) dropSlab();
 }
 
 /** The memory that is alive and that the library keeps. */
@@ -250,9 +250,9 @@ export function memory(): MemoryInfo {
   return info;
 }
 
-/** Frees what is kept for later: chunks of tensors that are gone, idle arenas, the plans of programs. */
+/** Frees what is kept for later: slabs of tensors that are gone, idle arenas, the plans of programs. */
 export function clearKept(): void {
-  collectAll(); // so that the chunks of tensors that died lately are known
+  collectAll(); // so that the slabs of tensors that died lately are known
   clearIdle();
   addon.clear();
 }

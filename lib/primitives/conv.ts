@@ -20,32 +20,32 @@ const windowWords = ({ words }: Window): readonly number[] => words;
 
 // ---- three ops of a trilinear form ----
 
-// sum(conv(image, filter) * result) is linear in image, filter and result, the three slots. The op of a slot computes
-// the derivative of this sum with respect to that slot from the tensors in the other two: the one of `result` is the
-// convolution. The derivative of an op with respect to an operand is the op of that operand's slot, applied to the
+// sum(conv(image, filter) * result) is linear in image, filter and result, the three roles. The op of a role computes
+// the derivative of this sum with respect to that role from the tensors in the other two: the one of `result` is the
+// convolution. The derivative of an op with respect to an operand is the op of that operand's role, applied to the
 // cotangent and the other operand.
-type Slot = 0 | 1 | 2;
+type Role = 0 | 1 | 2;
 export const ofImage = 0;
 export const ofFilter = 1;
 export const ofResult = 2;
-const slotsOfOperands: readonly (readonly [Slot, Slot])[] = [
+const rolesOfOperands: readonly (readonly [Role, Role])[] = [
   [ofResult, ofFilter],
   [ofImage, ofResult],
   [ofImage, ofFilter],
 ];
 
-/** Applies the op of a slot to the tensors of the other two slots, in the order of `slotsOfOperands`. */
-type Form = (slot: Slot, x: Tensor, y: Tensor, window: Window) => Tensor;
+/** Applies the op of a role to the tensors of the other two, in the order of `rolesOfOperands`. */
+type Form = (role: Role, x: Tensor, y: Tensor, window: Window) => Tensor;
 
-/** The three ops of a convolution. `names`: of their kernels, by slot. */
+/** The three ops of a convolution. `names`: of their kernels, by role. */
 function formOf(names: readonly [string, string, string]): Form {
-  const pullback = (slot: Slot, wanted: Slot) => {
+  const pullback = (role: Role, wanted: Role) => {
     return (ct: Tensor, other: Tensor, window: Window): Tensor =>
-      slotsOfOperands[wanted]?.[0] === slot ? form(wanted, ct, other, window) : form(wanted, other, ct, window);
+      rolesOfOperands[wanted]?.[0] === role ? form(wanted, ct, other, window) : form(wanted, other, ct, window);
   };
-  const ops = slotsOfOperands.map(([x, y], slot) => {
-    const [toX, toY] = [pullback(slot as Slot, x), pullback(slot as Slot, y)];
-    const kernel = names[slot] as string;
+  const ops = rolesOfOperands.map(([x, y], role) => {
+    const [toX, toY] = [pullback(role as Role, x), pullback(role as Role, y)];
+    const kernel = names[role] as string;
     return new Op<Window>(kernel, {
       kernel,
       words: windowWords,
@@ -55,8 +55,8 @@ function formOf(names: readonly [string, string, string]): Form {
       ],
     });
   });
-  const form: Form = (slot, x, y, window) =>
-    apply2(ops[slot] as Op<Window>, x, y, x.dtype, window.shapes[slot], window);
+  const form: Form = (role, x, y, window) =>
+    apply2(ops[role] as Op<Window>, x, y, x.dtype, window.shapes[role], window);
   return form;
 }
 

@@ -10,7 +10,10 @@ import type { Tensor } from '../engine/tensor.js';
  */
 export const keep = { nothing: 0, x: 1, y: 2, out: 0x40000000 } as const;
 
-/** The derivative of a scalar with respect to a value: of the value's shape and dtype. */
+/**
+ * A cotangent of a value (the primal): the derivative of the sum of the targets with respect to it; of its shape and
+ * dtype. (A tangent is the derivative of it with respect to the sources; nothing computes tangents yet.)
+ */
 export type Cotangent = Tensor;
 
 /**

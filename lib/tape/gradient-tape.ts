@@ -17,7 +17,7 @@ import type { Cotangent, Entry } from '../record/entry.js';
 import { Recording } from '../record/recording.js';
 import { bound, crossedBlock, openBlock, pause, pop, push, resume } from '../record/stack.js';
 import type { Opening } from '../record/turn.js';
-import type { Seed } from '../transform/backward.js';
+import type { TargetEntry } from '../transform/backward.js';
 import { backpropagate } from '../transform/backward.js';
 import type { Leaf, Mapped, Sources } from './sources.js';
 
@@ -407,7 +407,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     }
     const targets = flatten('target', target);
     const from = flatten('source', sources);
-    const grads = seedsFor(targets, target, given.outputGradients);
+    const grads = targetCotangents(targets, target, given.outputGradients);
     given.signal?.throwIfAborted();
     if (this.recording) {
       if (this.persistent) {
@@ -421,13 +421,13 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
       }
     }
     const entries = from.map((source) => entryOf(tape, source));
-    const seeds: Seed[] = [];
+    const targetEntries: TargetEntry[] = [];
     const direct = from.map((): Cotangent | null => null);
     targets.forEach((t, k) => {
       const entry = entryOf(tape, t);
       const ct = grads[k] ?? uniformTensor(1, t.dtype, t.shape);
       if (!isFloating(t.dtype)) return;
-      if (entry) seeds.push({ entry, ct });
+      if (entry) targetEntries.push({ entry, ct });
       else {
         // A target that is not on the tape may be a source itself: its derivative with respect to itself is the
         // cotangent.
@@ -437,7 +437,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
       }
     });
     if (from.some((s) => s instanceof Variable)) for (const t of targets) if (t instanceof Tensor) noteLoss(t);
-    const pulled = this.pull(tape, seeds, entries, given.signal);
+    const pulled = this.pull(tape, targetEntries, entries, given.signal);
     if (isLeaf(sources)) return direct[0] ?? pulled[0] ?? unconnectedValue(sources, unconnected, '');
     let i = 0;
     return mapNested('gradient', sources, (_, path) => {
@@ -449,10 +449,10 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
   }
 
   /** The gradient of one target with respect to one source, without options: a shorter way for the usual call. */
-  private gradientOfOne(seed: Seed, target: Tensor, source: Leaf): Tensor | null {
+  private gradientOfOne(targetEntry: TargetEntry, target: Tensor, source: Leaf): Tensor | null {
     if (source instanceof Variable) noteLoss(target);
     const tape = this.tape as Recording;
-    const pulled = this.pull(tape, [seed], [entryOf(tape, source)]);
+    const pulled = this.pull(tape, [targetEntry], [entryOf(tape, source)]);
     return (pulled[0] as Tensor | null) ?? unconnectedValue(source, this.unconnected, '');
   }
 
@@ -462,14 +462,14 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
    */
   private pull(
     tape: Recording,
-    seeds: readonly Seed[],
+    targets: readonly TargetEntry[],
     sources: readonly (Entry | null)[],
     signal?: Signal,
   ): (Cotangent | null)[] {
     tape.beginPass();
     if (!this.persistent) this.consume('gradient');
     try {
-      return backpropagate(seeds, sources, !this.persistent, signal);
+      return backpropagate(targets, sources, !this.persistent, signal);
     } finally {
       tape.endPass();
     }
@@ -581,14 +581,15 @@ function entryOf(tape: Recording, leaf: Leaf): Entry | null {
 }
 
 /** The cotangents of `outputGradients`, checked against the targets; null means ones. */
-function seedsFor(targets: readonly Leaf[], target: unknown, given: unknown): (Tensor | null)[] {
+function targetCotangents(targets: readonly Leaf[], target: unknown, given: unknown): (Tensor | null)[] {
   if (given === undefined || given === null) return targets.map(() => null);
-  const seeds: (Tensor | null)[] = [];
+  const cotangents: (Tensor | null)[] = [];
   zipNested(
     'gradient: outputGradients',
     target,
     given,
-    (t, g, path) => seeds.push(g === null || g === undefined ? null : seedFor(t as Leaf, g as TensorLike, path)),
+    (t, g, path) =>
+      cotangents.push(g === null || g === undefined ? null : targetCotangent(t as Leaf, g as TensorLike, path)),
     (path, expected, got) =>
       new ValueError(
         `gradient: outputGradients must have the structure of the target; at ${path || 'the top'} expected ` +
@@ -597,10 +598,10 @@ function seedsFor(targets: readonly Leaf[], target: unknown, given: unknown): (T
       ),
     (g) => g === null,
   );
-  return seeds;
+  return cotangents;
 }
 
-function seedFor(t: Leaf, value: TensorLike, path: string): Tensor {
+function targetCotangent(t: Leaf, value: TensorLike, path: string): Tensor {
   const g = isVariable(value) ? value.value() : asTensor('gradient: outputGradients', value, t.dtype);
   if (g.dtype !== t.dtype) {
     throw new DTypeError(

@@ -50,10 +50,7 @@ class NoLoss {
   }
 }
 
-/**
- * The base class of optimizers. A class of its own kind names its slots (`slotNames`) and computes new values
- * (`update`). It does not matter in which order variables are given; the optimizer knows each by identity.
- */
+/** The base class of optimizers. A subclass names its slots (`slotNames`) and computes new values (`update`). */
 export abstract class Optimizer {
   readonly #name: string;
   readonly #clipnorm: number | undefined;

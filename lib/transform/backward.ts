@@ -14,7 +14,7 @@ import { sumTo } from '../primitives/movement.js';
 import { type Cotangent, type Entry, ruleOf } from '../record/entry.js';
 
 /** The entry of a target, and its cotangent. */
-export interface Seed {
+export interface TargetEntry {
   readonly entry: Entry;
   readonly ct: Tensor;
 }
@@ -124,16 +124,16 @@ class Pass {
     this.earliest = earliest;
   }
 
-  private start(seeds: readonly Seed[]): void {
-    this.collect(seeds);
+  private start(targets: readonly TargetEntry[]): void {
+    this.collect(targets);
     this.cts = new Array(this.entries.length);
     this.reach();
-    for (const { entry, ct } of seeds) if (this.has(entry)) this.addCotangent(entry, ct);
+    for (const { entry, ct } of targets) if (this.has(entry)) this.addCotangent(entry, ct);
   }
 
   /** The cotangents of the sources. */
-  run(seeds: readonly Seed[], consume: boolean, signal: Aborting | undefined): (Cotangent | null)[] {
-    this.start(seeds);
+  run(targets: readonly TargetEntry[], consume: boolean, signal: Aborting | undefined): (Cotangent | null)[] {
+    this.start(targets);
     const { entries } = this;
     for (let i = 0; i < entries.length; i++) {
       if (signal?.aborted) throw signal.reason;
@@ -151,10 +151,10 @@ class Pass {
     this.markAgain();
   }
 
-  /** Puts all entries that the seeds depend on, from the earliest source on, into `entries`. */
-  private collect(seeds: readonly Seed[]): void {
+  /** Puts all entries that the targets depend on, from the earliest source on, into `entries`. */
+  private collect(targets: readonly TargetEntry[]): void {
     if (heap.length > 0) heap.length = 0; // left by a pass that failed
-    for (const { entry } of seeds) this.meet(entry);
+    for (const { entry } of targets) this.meet(entry);
     while (heap.length > 0) {
       const e = popEntry();
       e.passIndex = this.entries.length;
@@ -278,7 +278,7 @@ class Pass {
  * released as soon as it is done with. An aborted `signal` makes it throw the signal's reason.
  */
 export function backpropagate(
-  seeds: readonly Seed[],
+  targets: readonly TargetEntry[],
   sources: readonly (Entry | null)[],
   consume: boolean,
   signal?: Aborting,
@@ -287,7 +287,7 @@ export function backpropagate(
   const pass = new Pass(outer, sources);
   current = pass;
   try {
-    return pass.run(seeds, consume, signal);
+    return pass.run(targets, consume, signal);
   } finally {
     current = outer;
     outer?.resume();
