@@ -1,4 +1,4 @@
-/** The error classes of gradtape, each with a stable `code`; and warnings that are said once. */
+/** The error classes of gradtape, each with a stable `code`; and warnings, each given once. */
 import { dirname } from 'node:path';
 
 /** The codes of gradtape's errors; docs/errors.md explains each. */

@@ -65,9 +65,9 @@ interface Addon {
 export interface MemoryInfo {
   /** Buffers of tensors and variables that are alive. */
   tensors: number;
-  /** Their payload. */
+  /** Their payload in bytes. */
   bytes: number;
-  /** Memory of the arenas in which programs keep their temporaries. */
+  /** Bytes of the arenas, in which programs keep their temporaries. */
   arenaBytes: number;
   /** The most that bytes and arenaBytes ever were together. */
   peakBytes: number;

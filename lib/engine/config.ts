@@ -93,15 +93,17 @@ function checkFlag(name: string, value: unknown): boolean {
 }
 
 export interface Config {
-  /** Threads that a program may use. Results do not depend on it. */
+  /** The number of threads that a program may use. Default: those of the CPU. Results do not depend on it. */
   threads: number;
-  /** Instruction set of the kernels: 'avx512', 'avx2', 'sse2' or 'neon'. */
+  /** The instruction set of the kernels: 'avx512', 'avx2', 'sse2' or 'neon'. Default: the best that the CPU has. */
   isa: string;
-  /** Compute each op when it is called. */
+  /** Whether each op is computed when it is called. Default false. */
   eager: boolean;
-  /** Throw when an op makes a NaN or an infinity; implies computing each op when it is called. */
+  /**
+   * Whether an op that gives a NaN or an infinity throws; each op is computed when it is called, then. Default false.
+   */
   checkNumerics: boolean;
-  /** Remember where each op was called, for errors that only show later. */
+  /** Whether ops remember the line that called them, for errors that show when they are computed. Default false. */
   trackOrigin: boolean;
   /** Always true: the same program gives the same bits. */
   deterministic: boolean;

@@ -8,7 +8,11 @@ import { allocate } from './memory.js';
 import { bufferTensor, isTensor, type Tensor, uniformTensor } from './tensor.js';
 
 export interface ConstantOptions {
+  /** Default: that of a typed array; bool for booleans; float32 for numbers. */
   dtype?: DType;
+  /**
+   * Default: that of the nested array; [length] for a typed array; [] for a number. With a number, all elements are it.
+   */
   shape?: number | Lengths;
 }
 

@@ -2,7 +2,7 @@
  * Rest: a second in which the library was not used. Then those who keep memory for later are asked to release what is
  * too much.
  */
-import { setTimeout } from 'node:timers'; // no test runner's fake ones
+import { setTimeout } from 'node:timers'; // not the global one, which test runners replace by a fake
 import { runInThisContext } from 'node:vm';
 
 interface Holder {

@@ -154,7 +154,9 @@ export function applyResults<A>(
   return results;
 }
 
-/** Last step of every op: computes the value now if the settings or the length of the pending chain ask for it. */
+/**
+ * The last step of every op: computes the value at once, if the settings or the length of the pending chain ask for it.
+ */
 function settledIfAsked(t: Tensor, op: Computation): Tensor {
   if (t.depth > flags.depth) evaluateNow(t, op);
   return t;

@@ -42,7 +42,7 @@ const kSeluAlpha = 1.6732632423543772;
 
 const seluOp = new Op('selu', {
   vjps: [
-    // At 0 its derivative is the scale, as in TensorFlow.
+    // At 0 the derivative is kSeluScale, as in TensorFlow.
     fromOut((ct, out) =>
       select(less(out, 0), mul(ct, add(minimum(out, 0), kSeluScale * kSeluAlpha)), mul(ct, kSeluScale)),
     ),

@@ -18,7 +18,7 @@ function batchedOne<A>({ operands, count, shape }: BatchedCall<A>): [Tensor, Sha
   return [operands[0] as Tensor, Object.freeze([count, ...shape])];
 }
 
-// ---- views ----
+// ---- reshape ----
 
 const reshapeOp = new Op('reshape', {
   kernel: 'reshape',
@@ -204,7 +204,7 @@ export function transposeBy(x: Tensor, perm: readonly number[]): Tensor {
   return apply1(transposeOp, x, x.dtype, shape, perm);
 }
 
-// ---- dtype, and values as they are ----
+// ---- cast, identity and stopGradient ----
 
 /** Attributes: the operand's dtype. */
 const castOp = new Op<DType>('cast', {

@@ -33,7 +33,7 @@ const softmaxOp = new Op<number>('softmax', {
   batch: ({ operands, attributes }) => softmaxAlong(operands[0] as Tensor, attributes + 1),
 });
 
-/** exp(x) / sum(exp(x)) along the axis. */
+/** softmax: exp(x) / sum(exp(x)) along the axis. */
 export function softmaxAlong(x: Tensor, axis: number): Tensor {
   return applyComposed(softmaxOp, [x], axis, () => alongAxis(softmaxRows, x, axis));
 }

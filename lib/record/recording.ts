@@ -286,7 +286,7 @@ export class Recording extends Recorder {
     }
   }
 
-  /** Stops tracking whether results are still reachable; the entries stay until the tape is consumed. */
+  /** Pins all entries: stops tracking whether their results are reachable, so they stay until the tape is consumed. */
   override left(): void {
     this.results = [];
     this.pinned = this.entries.length;

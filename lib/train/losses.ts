@@ -2,7 +2,7 @@
  * Losses: Keras' functions, with its order of arguments (truth, prediction). They give one loss for each example,
  * unless a reduction is asked for.
  */
-import { boolean, integer, type Kind, number, oneOf, options, refused } from '../base/arguments.js';
+import { axisKind, boolean, integer, number, oneOf, options } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, ShapeError } from '../base/errors.js';
 import { broadcastShapes, checkAxis, sameShape, showShape } from '../base/shape.js';
@@ -51,11 +51,6 @@ export interface SparseCategoricalCrossentropyOptions extends CrossentropyOption
   ignoreClass?: number;
 }
 
-const axisKind: Kind<number> = {
-  expected: 'a whole number',
-  code: 'ERR_AXIS',
-  read: (value) => (Number.isInteger(value) ? (value as number) : refused),
-};
 const lossSpec = { reduction: oneOf(['none', 'sum', 'mean']) } as const;
 const crossentropySpec = { ...lossSpec, fromLogits: boolean, axis: axisKind } as const;
 const categoricalSpec = { ...crossentropySpec, labelSmoothing: number('a number from 0 to 1', 0, 1) } as const;

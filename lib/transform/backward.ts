@@ -153,7 +153,7 @@ class Pass {
 
   /** Puts all entries that the targets depend on, from the earliest source on, into `entries`. */
   private collect(targets: readonly TargetEntry[]): void {
-    if (heap.length > 0) heap.length = 0; // left by a pass that failed
+    if (heap.length > 0) heap.length = 0; // entries left by a pass that threw
     for (const { entry } of targets) this.meet(entry);
     while (heap.length > 0) {
       const e = popEntry();
@@ -260,7 +260,7 @@ class Pass {
     for (const part of parts) {
       const ct = this.has(part) ? this.cts[part.passIndex] : null;
       if (ct) any = true;
-      // A result that nobody differentiated through has a cotangent of zeros.
+      // A result that got no cotangent has zeros, as another result of the op got one.
       cts.push(ct ? densify(ct) : uniformTensor(0, part.outDType, part.outShape));
     }
     if (!any) return;

@@ -9,9 +9,9 @@ import { triangularSolveOf } from '../../primitives/linalg.js';
 import { broadcast } from '../../primitives/movement.js';
 
 export interface TriangularSolveOptions {
-  /** The lower triangle of the matrix is meant (default), or the upper one. The other is not read. */
+  /** Whether the lower triangle of the matrix is meant, or else the upper one; the other is not read. Default true. */
   lower?: boolean;
-  /** The transpose of the triangle is meant. Default false. */
+  /** Whether the transpose of the triangle is meant. Default false. */
   adjoint?: boolean;
 }
 

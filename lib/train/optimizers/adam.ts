@@ -34,7 +34,7 @@ export class Adam extends Optimizer {
   readonly #beta1: number;
   readonly #beta2: number;
   readonly #epsilon: number;
-  /** @param kind is AdamW's own */
+  /** @param kind only for AdamW, which extends this class */
   constructor(learningRate?: LearningRate | AdamOptions, opts?: AdamOptions, kind: AdamKind = adam) {
     if (kind !== adam && kind !== adamW) {
       throw new ValueError(`Adam: takes nothing behind its options, got ${show(kind)}`, 'ERR_OPTION');
