@@ -9,7 +9,7 @@ import { isVariable, notAVariable, type TensorLike, Variable } from './op/variab
 import * as ops from './ops/methods.js';
 import * as nn from './ops/nn/methods.js';
 import { add, sub } from './primitives/arithmetic.js';
-import { below } from './record/stack.js';
+import { unheard } from './record/stack.js';
 
 /**
  * A signature without its first argument. (Where a function has fewer overloads than a pattern below, TypeScript infers
@@ -93,7 +93,7 @@ function assignBy(name: string, combine: typeof add): (this: Variable, x: Tensor
     const change = this.checked(name, x);
     return this.replace(
       name,
-      below(null, () => combine(this.peek(), change)),
+      unheard(() => combine(this.peek(), change)),
     );
   };
 }

@@ -9,7 +9,7 @@ export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 export type DTypeKind = 'floating' | 'integer' | 'boolean';
 
 interface Row {
-  /** Its number in a program: that of its line in native/simd/dtypes.def. */
+  /** Its number in a program: that of its line in native/kernels/dtype.def. */
   readonly code: number;
   readonly kind: DTypeKind;
   /** Size of an element in bytes. */

@@ -13,7 +13,7 @@ import * as ops from '../ops/index.js';
 import * as linalg from '../ops/linalg/index.js';
 import * as nn from '../ops/nn/index.js';
 import * as random from '../ops/random/index.js';
-import { below } from '../record/stack.js';
+import { unheard } from '../record/stack.js';
 import type { ExprCall, ExprNode } from './parser.js';
 import { formulaError, parseExpr, pointAt } from './parser.js';
 
@@ -182,7 +182,7 @@ function doubled(name: string, fn: Fn): OnNumbers | undefined {
     if (!numbers.every((n) => typeof n === 'number') || (arity && numbers.length !== arity))
       return fn(...numbers) as never;
     const [first, ...more] = numbers;
-    const t = below(null, () => fn(asTensor(name, first as number, 'float64'), ...more)) as Tensor;
+    const t = unheard(() => fn(asTensor(name, first as number, 'float64'), ...more)) as Tensor;
     if (t.dtype === 'bool') return t.item() === 1;
     return t.dtype === 'float64' && t.rank === 0 ? t.item() : (t as never);
   };

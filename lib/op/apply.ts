@@ -13,7 +13,7 @@ import { evaluateTensors } from '../engine/evaluate.js';
 import { linkResults } from '../engine/job.js';
 import { Computation, isKnown, made, Tensor } from '../engine/tensor.js';
 import type { RecordedOp } from '../record/entry.js';
-import { below, isRecording, record1, record2, recordMany } from '../record/stack.js';
+import { isRecording, record1, record2, recordMany, unheard } from '../record/stack.js';
 import { Op } from './op.js';
 
 function pending<A>(op: Op<A>, dtype: DType, shape: Shape, x: Tensor | null, y: Tensor | null, attributes: A): Tensor {
@@ -54,14 +54,16 @@ export function apply0<A>(op: Op<A>, dtype: DType, shape: Shape, attributes: A):
 export function apply1<A>(op: Op<A>, x: Tensor, dtype: DType, shape: Shape, attributes: A): Tensor {
   const t = pending(op, dtype, shape, x, null, attributes);
   if (isRecording()) record1(op, t, x, attributes);
-  return settledIfAsked(t, op);
+  if (t.depth > flags.depth) evaluateNow(t, op);
+  return t;
 }
 
 /** The result of an op of two operands. */
 export function apply2<A>(op: Op<A>, x: Tensor, y: Tensor, dtype: DType, shape: Shape, attributes: A): Tensor {
   const t = pending(op, dtype, shape, x, y, attributes);
   if (isRecording()) record2(op, t, x, y, attributes);
-  return settledIfAsked(t, op);
+  if (t.depth > flags.depth) evaluateNow(t, op);
+  return t;
 }
 
 /** The result of an op of any number of operands, at least one. */
@@ -97,7 +99,7 @@ export function applied2<A>(op: Op<A>, t: Tensor, x: Tensor, y: Tensor, attribut
  */
 export function applyComposed<A>(op: Op<A>, operands: readonly Tensor[], attributes: A, forward: () => Tensor): Tensor {
   if (!isRecording()) return forward();
-  const t = below(null, forward);
+  const t = unheard(forward);
   recordComposed(op, t, operands, attributes);
   return t;
 }

@@ -10,7 +10,7 @@ import { add, mul, neg } from './arithmetic.js';
 import { greaterEqual, lessEqual } from './compare.js';
 import { iota } from './iota.js';
 import { matmulOf } from './matmul.js';
-import { broadcast, identityOf, raiseRank, reshapeTo, transposeBy } from './movement.js';
+import { broadcast, connect, identityOf, raiseRank, reshapeTo, transposeBy } from './movement.js';
 import { select } from './select.js';
 
 /** The transpose of the matrices. */
@@ -92,5 +92,5 @@ const solveOp = new Op<Triangle>('linalg.triangularSolve', {
  * leading axes.
  */
 export function triangularSolveOf(a: Tensor, b: Tensor, triangle: Triangle): Tensor {
-  return b.size === 0 ? identityOf(b) : apply2(solveOp, a, b, b.dtype, b.shape, triangle);
+  return b.size === 0 ? connect(identityOf(b), a) : apply2(solveOp, a, b, b.dtype, b.shape, triangle);
 }

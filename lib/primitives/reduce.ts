@@ -10,7 +10,7 @@ import { apply1, applyComposed } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
 import { fromX, fromXOut } from '../op/rules.js';
 import type { Entry } from '../record/entry.js';
-import { below } from '../record/stack.js';
+import { unheard } from '../record/stack.js';
 import { add, div, mul, sub } from './arithmetic.js';
 import { concatAlong, reverseAlong, sliceBox } from './box.js';
 import { equal } from './compare.js';
@@ -123,7 +123,7 @@ const logSumExpOp = new Op<readonly number[]>('reduceLogsumexp', {
       const t = exp(
         sub(
           x,
-          below(null, () => largestFinite(x, axes)),
+          unheard(() => largestFinite(x, axes)),
         ),
       );
       return mul(div(t, sumOver(t, axes, true)), reshapeTo(ct, reducedShape(x.shape, axes, true)));

@@ -142,7 +142,7 @@ export class Recording extends Recorder {
     const ofX = this.find(x);
     if (!ofX || !this.takes()) return;
     const rule = op.vjps[0];
-    const e = newEntry(op, out, attributes);
+    const e = new Entry(op, out.id, out.shape, out.dtype, attributes);
     if (rule && isFloating(x.dtype)) {
       e.count = 1;
       e.ofX = ofX;
@@ -158,7 +158,7 @@ export class Recording extends Recorder {
     if (!(knownX || knownY) || !this.takes()) return;
     const ruleX = op.vjps[0];
     const ruleY = op.vjps[1];
-    const e = newEntry(op, out, attributes);
+    const e = new Entry(op, out.id, out.shape, out.dtype, attributes);
     const ofX = ruleX && isFloating(x.dtype) ? knownX : null;
     const ofY = ruleY && isFloating(y.dtype) ? knownY : null;
     if (ofX || ofY) {

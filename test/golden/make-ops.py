@@ -9,242 +9,16 @@ the same number of their dtype; nan, inf and -inf are strings. A case holds its 
         o: gradients of h with output gradients 0.25, 0.5, 0.75, 1, 1.25, 0.25, ... (of an op's first cases);
         error instead of g and h where TensorFlow's gradient function fails
 Gradients are with respect to every operand of a floating dtype, in order; null where TensorFlow says None.
+Numbers that ops.json has already stay, if their case has the same operands still: another processor adds in another order, so
+that products of matrices round another way. `python make-ops.py --again` computes them anew.
+ops_tools.py has the machinery, ops_later.py the cases that came later.
 """
 
-import json
-import os
-import pathlib
-import zlib
-
-os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
-os.environ["CUDA_VISIBLE_DEVICES"] = ""
+from ops_tools import *  # noqa: F403
 
 import keras  # noqa: E402
 import numpy as np  # noqa: E402
 import tensorflow as tf  # noqa: E402
-
-random = np.random.RandomState(20260101)
-FLOATS = ("float32", "float64")
-INF, NAN = float("inf"), float("nan")
-ops = {}
-
-
-def number(x):
-    """The JSON of an element."""
-    if isinstance(x, (bool, np.bool_)):
-        return int(x)
-    if isinstance(x, (int, np.integer)):
-        return int(x)
-    if np.isnan(x):
-        return "nan"
-    if np.isinf(x):
-        return "inf" if x > 0 else "-inf"
-    if isinstance(x, np.float32):
-        text = np.format_float_scientific(x, unique=True, trim="-")
-        assert np.float32(float(text)) == x
-        value = float(text)
-    else:
-        value = float(x)
-    whole = value == int(value) and abs(value) < 1e15 and not (value == 0 and np.signbit(value))
-    return int(value) if whole else value
-
-
-def elements(array):
-    flat = [number(x) for x in np.asarray(array).reshape(-1)]
-    same = len(flat) > 1 and all(type(x) is type(flat[0]) and x == flat[0] and str(x) == str(flat[0]) for x in flat)
-    return flat[0] if same else flat
-
-
-def tensor(t):
-    array = t.numpy()
-    return [array.dtype.name, list(array.shape), elements(array)]
-
-
-def gradient(t):
-    if t is None:
-        return None
-    return elements(tf.convert_to_tensor(t).numpy())
-
-
-class Ints(np.ndarray):
-    """Operands whose dtype is not the case's."""
-
-
-def fixed(values, dtype="int32"):
-    return np.asarray(values, dtype).view(Ints)
-
-
-def plain(x):
-    return x if isinstance(x, np.ndarray) else np.asarray(x, "float64")
-
-
-def rounded(stored, double):
-    """A float64 result as float32, for the cases that are computed in float64."""
-    if not double or stored is None:
-        return stored
-    with np.errstate(over="ignore"):
-        array = [number(np.float32(x)) for x in (stored if isinstance(stored, list) else [stored])]
-    return array if isinstance(stored, list) else array[0]
-
-
-def case(op, label, fn, operands, args=None, dtypes=FLOATS, take=None):
-    """One case. `operands` are float64 arrays that are cast to each dtype, or fixed(); `take`: outputs to differentiate.
-
-    TensorFlow takes subnormal numbers for 0, so what it makes of those of float32 is computed in float64 and rounded.
-    """
-    operands = [plain(x) for x in operands]
-    entry = {"name": label, "in": [], "args": args if args is not None else [f"${i}" for i in range(len(operands))]}
-    if take is not None:
-        entry["take"] = take
-    for x in operands:
-        kind = x.dtype.name if isinstance(x, Ints) else "*"
-        entry["in"].append([kind, list(x.shape), elements(x)])
-    entry["ct"] = None
-    entry["r"] = {}
-    for dtype in dtypes:
-        double = "denormal" in label
-        xs = [np.asarray(x).astype(x.dtype if isinstance(x, Ints) else dtype) for x in operands]
-        xs = [tf.constant(x.astype("float64") if double and x.dtype == np.float32 else x) for x in xs]
-        sources = [x for x in xs if x.dtype.is_floating]
-        with tf.GradientTape(persistent=True) as tape:
-            for x in sources:
-                tape.watch(x)
-            ys = fn(*xs)
-        ys = list(ys) if isinstance(ys, (list, tuple)) else [ys]
-        result = {"y": [tensor(y) for y in ys]}
-        if double:
-            result["y"] = [[dtype, y[1], rounded(y[2], True)] if y[0] == "float64" else y for y in result["y"]]
-        targets = [y for i, y in enumerate(ys) if take is None or i in take]
-        if sources and all(y.dtype.is_floating for y in targets):
-            if entry["ct"] is None:
-                entry["ct"] = [cotangent(y.shape, "special" in label, double) for y in targets]
-            cts = [tf.cast(tf.constant(np.asarray(ct), dtype), y.dtype) for ct, y in zip(entry["ct"], targets)]
-            try:
-                result["g"] = [rounded(gradient(g), double) for g in tape.gradient(targets, sources)]
-                result["h"] = [
-                    rounded(gradient(g), double) for g in tape.gradient(targets, sources, output_gradients=cts)
-                ]
-                if wants_second(op, label):
-                    result["o"] = [gradient(g) for g in second(fn, xs, sources, take, cts)]
-            except (tf.errors.OpError, ValueError, LookupError) as error:
-                result["error"] = type(error).__name__  # TensorFlow's own gradient fails
-                print(f"{op} {label} {dtype}: {str(error)[:160]}")
-        entry["r"][dtype] = result
-        del tape
-    if entry["ct"] is None:
-        del entry["ct"]
-    else:
-        entry["ct"] = [elements(ct) for ct in entry["ct"]]
-    assert all(other["name"] != label for other in ops.get(op, [])), f"{op}: two cases {label}"
-    ops.setdefault(op, []).append(entry)
-    random.seed(zlib.crc32(f"{op} {label}".encode()))  # so a new case changes the numbers of the next one only
-
-
-def wants_second(op, label):
-    """Order 2 for the first cases of an op, and where it has kinks."""
-    few = len(ops.get(op, [])) < 3 or any(word in label for word in ("kinks", "ties", "by number", "zeros in rows"))
-    return few and "special" not in label
-
-
-def second(fn, xs, sources, take, cts):
-    with tf.GradientTape() as outer:
-        outer.watch(sources)
-        with tf.GradientTape() as inner:
-            inner.watch(sources)
-            ys = fn(*xs)
-            ys = list(ys) if isinstance(ys, (list, tuple)) else [ys]
-            targets = [y for i, y in enumerate(ys) if take is None or i in take]
-        found = [tf.convert_to_tensor(g) for g in inner.gradient(targets, sources, output_gradients=cts) if g is not None]
-    if not found:
-        return [None for _ in sources]
-    weights = [tf.reshape(tf.constant([0.25 * (1 + i % 5) for i in range(int(tf.size(g)))], g.dtype), g.shape) for g in found]
-    return outer.gradient(found, sources, output_gradients=weights)
-
-
-def cotangent(shape, special, double):
-    if double:  # none below 1: what leaves float32 without it must not come back with it
-        return np.asarray(random.choice([1, -1, 2, -3], shape), "float64")
-    ct = np.round(random.uniform(-2, 2, shape), 2)
-    if special:  # also zeros of both signs: 0 * inf, 0 / 0
-        ct = np.where(random.uniform(0, 1, shape) < 0.2, random.choice([0.0, -0.0], shape), ct)
-    return np.asarray(ct, "float64")
-
-
-def uniform(shape, low=-2, high=2):
-    """Random numbers of three decimals."""
-    return np.round(random.uniform(low, high, shape), 3) + 0.0  # and no -0
-
-
-def wide(count, low, high, smallest=1e-8, largest=1e8):
-    """Half of them uniform, half of every magnitude; within [low, high]."""
-    few = random.uniform(max(low, -4), min(high, 4), count // 2)
-    sizes = np.exp(random.uniform(np.log(smallest), np.log(largest), 4 * count)) * random.choice([-1, 1], 4 * count)
-    sizes = sizes[(sizes >= low) & (sizes <= high)][: count - count // 2]
-    return np.array([float(f"{x:.4g}") for x in np.concatenate([few, sizes])])
-
-
-SPECIAL = [0.0, -0.0, 1, -1, INF, -INF, NAN, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 2, 6, -6, 20, -20, 100, -100, 1000, -1000,
-           1e-8, -1e-8, 1e-20, -1e-20, 1e20, -1e20, 3e38, -3e38, 8388609, -8388609, 16777217]
-DENORMAL = [1e-40, -1e-40, 1.4e-45, 1.17549435e-38, -1.17549435e-38]
-SPECIAL64 = [1e-200, -1e-200, 1e200, -1e200, 1.7e308, -1.7e308, 4503599627370497.5, -4503599627370497.5,
-             9007199254740993, 700, -700, 745, -745, 0.4999999999999999]
-INTS = [0, 1, -1, 2, -2, 3, -3, 7, -7, 100, -100, 46341, -46341, 2147483647, -2147483647, -2147483648]
-
-
-def unary(op, fn, low=-INF, high=INF, ints=False, args=None, largest=1e8, prefix="", dtypes=(*FLOATS, "int32")):
-    def one(label, x, of=FLOATS):
-        kinds = [dtype for dtype in of if dtype in dtypes]
-        if kinds:
-            case(op, prefix + label, fn, [x], args, kinds)
-
-    one("2x3", uniform([2, 3], max(low, -2), min(high, 2)))
-    one("scalar", uniform([], max(low, -2), min(high, 2)))
-    one("empty", np.zeros([0, 3]))
-    one("wide", wide(41, low, high, largest=largest))
-    one("special", np.array(SPECIAL))
-    one("special denormal", np.array(DENORMAL), ["float32"])
-    one("special 64", np.array(SPECIAL64), ["float64"])
-    if ints:
-        one("ints", np.array(INTS), ["int32"])
-
-
-SHAPES = [([2, 3], [2, 3]), ([2, 3], [3]), ([2, 1], [1, 3]), ([], [2, 3]), ([2, 3], []), ([4, 1, 3], [2, 1]), ([], []),
-          ([0, 3], [3]), ([0, 3], [1, 1]), ([1], [1, 1])]
-PAIRS = [0.0, -0.0, 1, -1, INF, -INF, NAN, 0.5, -2.5, 2, 3, -3, 1e20, -3e38, 1e-20]
-PAIRS64 = [0.0, -1, INF, NAN, 1e-200, -1e200, 1.7e308, 9007199254740992, 3]
-INTPAIRS = [0, 1, -1, 2, -3, 7, -7, 46341, 2147483647, -2147483648]
-
-
-def show(shape):
-    return "x".join(map(str, shape)) or "scalar"
-
-
-def every_pair(values):
-    x, y = np.meshgrid(values, values, indexing="ij")
-    return [x.reshape(-1), y.reshape(-1)]
-
-
-def binary(op, fn, low=(-2, -2), high=(2, 2), ints=None, floats=True, shapes=SHAPES):
-    """`ints`: a filter of the pairs of integers, or None for no integers."""
-    if floats:
-        for a, b in shapes:
-            case(op, f"{show(a)} {show(b)}", fn, [uniform(a, low[0], high[0]), uniform(b, low[1], high[1])])
-        case(op, "wide", fn, [wide(41, -INF if low[0] < 0 else 0, INF), wide(41, -INF if low[1] < 0 else 0, INF)])
-        case(op, "special", fn, every_pair(PAIRS))
-        case(op, "special 64", fn, every_pair(PAIRS64), dtypes=["float64"])
-    if floats:
-        if op != "pow":
-            case(op, "special denormal", fn, every_pair([0.0, 1e-40, -3e-40, 1e-38, 1e-30]), dtypes=["float32"])
-    if ints:
-        x, y = every_pair(INTPAIRS)
-        keep = [bool(ints(a, b)) for a, b in zip(x, y)]
-        case(op, "ints", fn, [x[keep], y[keep]], dtypes=["int32"])
-        case(op, "ints 2x3 3", fn, [np.arange(1, 7).reshape(2, 3), np.array([3, 2, 1])], dtypes=["int32"])
-
-
-def yes(a, b):
-    return True
-
 
 # ---- elementwise ----
 
@@ -300,7 +74,6 @@ for name, fn in {"logicalAnd": tf.logical_and, "logicalOr": tf.logical_or, "logi
          dtypes=["float32"])
 case("logicalNot", "bools", tf.logical_not, BOOLS[:1], dtypes=["float32"])
 
-MASK = fixed([[True, False, True], [False, True, False]], "bool")
 case("where", "2x3", tf.where, [MASK, uniform([2, 3]), uniform([2, 3])])
 case("where", "broadcast x", tf.where, [MASK, uniform([3]), uniform([2, 1])])
 case("where", "broadcast mask", tf.where, [fixed([True, False, True], "bool"), uniform([2, 3]), uniform([])])
@@ -727,38 +500,7 @@ for label, make, options in [
             states.append([elements(v.numpy()) for v in variables])
         optimizers.append({"optimizer": label, "options": options, "dtype": dtype, "states": states})
 
-# ---- functions that came later, here so that the operands of those above stay ----
-
-ENDS = [1, -1, 0.999, -0.999, 0.5, -0.5, 1.0000001, -1.0000001, 1.001, 1.5, 3, 1e8, -1e8]
-POLES = [0.0, -0.0, -1, -2, -3, -7, -20, -1e6, 1, 2, -0.5, -1.5, -1.25, -2.75, -6.5, 0.125, 3, 4, 8.5, 1e-8, -1e-8, 1e6]
-unary("asin", tf.asin, low=-0.999, high=0.999)
-unary("acos", tf.acos, low=-0.999, high=0.999)
-unary("atan", tf.atan)
-unary("sinh", tf.sinh, low=-80, high=80)
-unary("cosh", tf.cosh, low=-80, high=80)
-unary("asinh", tf.asinh)
-unary("acosh", tf.acosh, low=1.001)
-unary("atanh", tf.atanh, low=-0.999, high=0.999)
-unary("erfc", tf.math.erfc, low=-9, high=9)
-unary("lgamma", tf.math.lgamma, low=0.125)
-unary("digamma", tf.math.digamma, low=0.125)
-for name, fn in {"asin": tf.asin, "acos": tf.acos, "atanh": tf.atanh, "acosh": tf.acosh}.items():
-    case(name, "special ends", fn, [ENDS])
-for name, fn in {"lgamma": tf.math.lgamma, "digamma": tf.math.digamma}.items():
-    case(name, "negative", fn, [uniform([3, 4], -5, -0.1)])
-    case(name, "special poles", fn, [POLES])
-binary("atan2", tf.atan2)
-for a, b in SHAPES:
-    case("polygamma", f"{show(a)} {show(b)}", tf.math.polygamma, [random.randint(0, 4, a), uniform(b, 0.25, 4)])
-case("polygamma", "negative", tf.math.polygamma, [[[0], [1], [2], [3]], uniform([5], -5, -0.1)])
-case("polygamma", "large orders", tf.math.polygamma, [[[5], [10], [20]], uniform([5], 0.5, 9)])
-case("polygamma", "wide", tf.math.polygamma, [random.randint(0, 4, 41), wide(41, 0.125, INF)])
-for label, rows, points in [
-    ("special", [0, 1, 2, 3, 8, -1, 0.5, INF, -INF, NAN], [x for x in POLES if x >= 0 or x == round(x)] + [INF, -INF, NAN, 1e20]),
-    ("far left", [2, 3, 8], [-0.5, -1.25, -1.5, -2.75, -6.5]),
-]:
-    pairs = np.meshgrid(rows, points, indexing="ij")
-    case("polygamma", label, tf.math.polygamma, [x.reshape(-1) for x in pairs])
+import ops_later  # noqa: E402, F401
 
 report = {
     "versions": {"tensorflow": tf.__version__, "keras": keras.__version__, "numpy": np.__version__},
@@ -766,19 +508,4 @@ report = {
     "dropout": dropout,
     "optimizers": {"start": [elements(x) for x in start], "steps": [[elements(g) for g in s] for s in steps], "runs": optimizers},
 }
-
-
-def dump(value):
-    return json.dumps(value, separators=(",", ":"), allow_nan=False)
-
-
-# One case a line, so that a change of one shows as one.
-lines = [f'{{"versions":{dump(report["versions"])},\n"ops":{{']
-lines.append(",\n".join(f'"{op}":[\n' + ",\n".join(map(dump, cases)) + "]" for op, cases in ops.items()))
-lines.append(f'}},\n"dropout":[\n' + ",\n".join(map(dump, dropout)) + "],")
-lines.append(f'"optimizers":{{"start":{dump(report["optimizers"]["start"])},"steps":{dump(report["optimizers"]["steps"])},"runs":[\n')
-lines.append(",\n".join(map(dump, optimizers)) + "]}}\n")
-text = "\n".join(lines)
-json.loads(text)
-pathlib.Path(__file__).with_name("ops.json").write_text(text)
-print(len(text), "bytes,", len(ops), "ops,", sum(map(len, ops.values())), "cases")
+write(report)

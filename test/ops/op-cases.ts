@@ -17,6 +17,8 @@ export type Interval = readonly [number, number];
 export interface Sampling {
   readonly domain?: Interval | readonly Interval[];
   readonly avoid?: readonly number[];
+  /** It is an error for some values of its operands; random programs leave it out. */
+  readonly throws?: boolean;
 }
 
 export interface OpCases extends Sampling {

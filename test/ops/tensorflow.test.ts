@@ -81,6 +81,7 @@ interface Tolerance {
 const exact: Tolerance = { ulp: 0 };
 const summed: Tolerance = { ulp: 1, sum: 16 };
 
+const solved: Tolerance = { ulp: 4, sum: 16 };
 const second: Tolerance = { ulp: 16, sum: 64 };
 
 /**
@@ -176,6 +177,19 @@ const tolerances: Readonly<Record<string, readonly [Tolerance, Tolerance]>> = {
   'nn.sparseSoftmaxCrossEntropyWithLogits': [{ ulp: 3 }, { ulp: 3, one: 1 }],
   'nn.sigmoidCrossEntropyWithLogits': [{ ulp: 3 }, { ulp: 3, one: 2 }],
   'nn.biasAdd': [exact, summed],
+  cumsum: [summed, summed],
+  'linalg.cholesky': [solved, solved],
+  'linalg.triangularSolve': [solved, solved],
+  fill: [exact, summed],
+  range: [{ ulp: 3 }, exact],
+  linspace: [{ ulp: 3 }, exact],
+  'nn.conv2d': [summed, summed],
+  'nn.conv2dBackpropInput': [summed, summed],
+  'nn.conv2dBackpropFilter': [summed, summed],
+  'nn.conv2dTranspose': [summed, summed],
+  'nn.depthwiseConv2d': [summed, summed],
+  'nn.conv1d': [summed, summed],
+  'nn.avgPool2d': [{ ulp: 1, sum: 1 }, summed],
 };
 
 // ---- differences ----
@@ -271,6 +285,22 @@ const show = (x: number): string => (Object.is(x, -0) ? '-0' : String(x));
 type Call = (...args: unknown[]) => tf.Tensor | tf.Tensor[];
 const compositions: Readonly<Record<string, Call>> = {
   '!root': (x) => tf.where(tf.greater(x as tf.Tensor, 0), tf.sqrt(x as tf.Tensor), tf.zerosLike(x as tf.Tensor)),
+  // Functions of a factor L: what is done with them decides which part of its gradient matters.
+  '!square': (x) => tf.square(tf.linalg.cholesky(x as tf.Tensor)),
+  '!product': (x) => {
+    const factor = tf.linalg.cholesky(x as tf.Tensor);
+    return tf.matmul(factor, factor, { transposeB: true });
+  },
+  '!logDeterminant': (x) => {
+    const factor = tf.linalg.cholesky(x as tf.Tensor);
+    const diagonal = tf.reduceSum(tf.mul(factor, tf.eye(factor.shape.at(-1) as number, { dtype: factor.dtype })), -1);
+    return tf.mul(2, tf.reduceSum(tf.log(diagonal), -1));
+  },
+  '!solve': (x, b) => {
+    const factor = tf.linalg.cholesky(x as tf.Tensor);
+    const half = tf.linalg.triangularSolve(factor, b as tf.Tensor);
+    return tf.linalg.triangularSolve(factor, half, { adjoint: true });
+  },
   '!thereAndBack': (x, dtype) => tf.cast(tf.cast(x as tf.Tensor, dtype as tf.DType), 'float32'),
 };
 

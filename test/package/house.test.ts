@@ -40,6 +40,12 @@ test('the addon is loaded only by lib/engine/addon.ts', () => {
   expect(found.filter((line) => !line.startsWith('lib/engine/addon.ts:'))).toEqual([]);
 });
 
+test('a module has state only where values are computed, recorded or read: ops, tapes and what trains keep none', () => {
+  const state = linesWith(libFiles, /^(export )?(let|var) /).map((line) => line.split(':')[0]?.split('/')[1]);
+  expect(state.length).toBeGreaterThan(20);
+  expect([...new Set(state)].sort()).toEqual(['base', 'engine', 'expr', 'op', 'record', 'transform']);
+});
+
 test('lib has no any and no suppressed check', () => {
   expect(
     linesWith(libFiles, /(:|<|\bas|\||&)\s*any\b|\bany\[\]|@ts-(ignore|nocheck|expect-error)|biome-ignore/),

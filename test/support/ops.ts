@@ -99,7 +99,9 @@ const found = [...opCases, ...hiddenCases].map(([name, op]) => ({ name, forms: f
 export const undrawn: readonly string[] = found.filter(({ forms }) => forms.length === 0).map(({ name }) => name);
 
 export const drawn: readonly Drawn[] = found.flatMap(({ name, forms }) =>
-  forms.map((form, i) => ({ ...form, name: forms.length > 1 ? `${name} ${i}` : name })),
+  forms
+    .filter(({ checked }) => !checked?.throws)
+    .map((form, i) => ({ ...form, name: forms.length > 1 ? `${name} ${i}` : name })),
 );
 
 /** Whether the shapes broadcast. */

@@ -12,10 +12,14 @@ function invertible(x: tf.Tensor): tf.Tensor {
   return tf.add(x, tf.mul(tf.eye(x.shape[x.rank - 1] as number, { dtype: x.dtype }), 4));
 }
 
-casesOf(tf.linalg.cholesky, [
-  { shapes: [[3, 3]], call: (x) => tf.linalg.cholesky(definite(x)) },
-  { shapes: [[2, 1, 2, 2]], call: (x) => tf.linalg.cholesky(definite(x)) },
-]);
+casesOf(
+  tf.linalg.cholesky,
+  [
+    { shapes: [[3, 3]], call: (x) => tf.linalg.cholesky(definite(x)) },
+    { shapes: [[2, 1, 2, 2]], call: (x) => tf.linalg.cholesky(definite(x)) },
+  ],
+  { throws: true },
+);
 const { triangularSolve } = tf.linalg;
 const shapes = [
   [3, 3],
@@ -25,9 +29,13 @@ const batches = [
   [2, 1, 2, 2],
   [3, 2, 1],
 ];
-casesOf(triangularSolve, [
-  { shapes, call: (a, b) => triangularSolve(invertible(a), b) },
-  { shapes, call: (a, b) => triangularSolve(invertible(a), b, { adjoint: true }) },
-  { shapes, call: (a, b) => triangularSolve(invertible(a), b, { lower: false }) },
-  { shapes: batches, call: (a, b) => triangularSolve(invertible(a), b, { lower: false, adjoint: true }) },
-]);
+casesOf(
+  triangularSolve,
+  [
+    { shapes, call: (a, b) => triangularSolve(invertible(a), b) },
+    { shapes, call: (a, b) => triangularSolve(invertible(a), b, { adjoint: true }) },
+    { shapes, call: (a, b) => triangularSolve(invertible(a), b, { lower: false }) },
+    { shapes: batches, call: (a, b) => triangularSolve(invertible(a), b, { lower: false, adjoint: true }) },
+  ],
+  { throws: true },
+);

@@ -1,0 +1,121 @@
+// Every public op stands beside TensorFlow's numbers (golden/ops.json, golden/convolution.json), with its gradients and in each
+// dtype that its kernel computes in. The numbers themselves are compared elsewhere: here only that they are there.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { elementwiseKernels } from '../../lib/engine/addon.js';
+import { opCases } from './op-cases.js';
+
+const here = import.meta.dirname;
+
+// ---- the public ops: the functions that an index.ts of lib/ops exports, a folder's by the name of the folder ----
+
+const rooms = join(here, '../../lib/ops');
+const publicOps = new Set<string>();
+for (const room of ['', ...readdirSync(rooms)]) {
+  const index = join(rooms, room, 'index.ts');
+  if (!existsSync(index)) continue;
+  const exported = Object.entries((await import(index)) as Record<string, unknown>);
+  for (const [name, op] of exported)
+    if (typeof op === 'function') publicOps.add(room === '' ? name : `${room}.${name}`);
+}
+
+// ---- what the golden files have of each ----
+
+interface Seen {
+  readonly dtypes: Set<string>;
+  /** Of the operands that a gradient is with respect to. */
+  readonly gradients: Set<string>;
+}
+const seen = new Map<string, Seen>();
+function seenOf(op: string): Seen {
+  const known = seen.get(op) ?? { dtypes: new Set(), gradients: new Set() };
+  seen.set(op, known);
+  return known;
+}
+
+const read = (file: string): unknown => JSON.parse(readFileSync(join(here, '../golden', file), 'utf8'));
+
+interface OpsFile {
+  readonly ops: Record<
+    string,
+    readonly {
+      readonly in: readonly (readonly [dtype: string, ...unknown[]])[];
+      readonly r: Record<string, { readonly y: readonly unknown[]; readonly h?: readonly unknown[] }>;
+    }[]
+  >;
+  readonly dropout: readonly { readonly dtype: string }[];
+}
+const { ops, dropout } = read('ops.json') as OpsFile;
+for (const [op, cases] of Object.entries(ops)) {
+  for (const one of cases) {
+    for (const [dtype, { y, h }] of Object.entries(one.r)) {
+      if (y.length === 0) continue;
+      const operands = one.in.map(([kind]) => (kind === '*' ? dtype : kind));
+      const sources = operands.filter((kind) => kind.startsWith('float'));
+      const { dtypes, gradients } = seenOf(op);
+      for (const kind of operands) dtypes.add(kind);
+      h?.forEach((g, i) => {
+        if (g !== null) gradients.add(sources[i] as string);
+      });
+    }
+  }
+}
+for (const { dtype } of dropout) {
+  seenOf('nn.dropout').dtypes.add(dtype);
+  seenOf('nn.dropout').gradients.add(dtype);
+}
+for (const { op, g } of read('convolution.json') as { op: string; g: unknown[] }[]) {
+  seenOf(`nn.${op}`).dtypes.add('float32');
+  if (g.some((stored) => stored !== null)) seenOf(`nn.${op}`).gradients.add('float32');
+}
+
+/** Ops with nothing of TensorFlow's to stand beside, and why. */
+const stream =
+  'its numbers are those of a stream of its own (docs/differences.md, "Random numbers"); random.test.ts tests it';
+const state = "the state of gradtape's own stream, which TensorFlow has not";
+const withoutCounterpart: Readonly<Record<string, string>> = {
+  'random.uniform': stream,
+  'random.normal': stream,
+  'random.truncatedNormal': stream,
+  'random.shuffle': stream,
+  'random.categorical': stream,
+  'random.setSeed': state,
+  'random.getState': state,
+  'random.setState': state,
+};
+
+describe('golden files', () => {
+  it('have cases of every public op', () => {
+    expect(publicOps.size).toBeGreaterThan(125);
+    for (const name of opCases.keys())
+      expect(publicOps.has(name), `${name} is an op that no index.ts exports`).toBe(true);
+    expect([...publicOps].filter((op) => !seen.has(op) && !(op in withoutCounterpart))).toEqual([]);
+  });
+
+  it('have no cases of what is no public op', () => {
+    expect([...seen.keys()].filter((op) => !publicOps.has(op))).toEqual([]);
+  });
+
+  it('have no cases of ops that are said to have no counterpart', () => {
+    const needless = Object.keys(withoutCounterpart).filter((op) => seen.has(op) || !publicOps.has(op));
+    expect(needless).toEqual([]);
+  });
+
+  it('have gradients of every differentiable op, in float32 and float64', () => {
+    const differentiable = [...opCases].flatMap(([op, cases]) => (cases && seen.has(op) ? [op] : []));
+    expect(differentiable.length).toBeGreaterThan(80);
+    const lacking = differentiable.flatMap((op) =>
+      ['float32', 'float64'].filter((dtype) => !seen.get(op)?.gradients.has(dtype)).map((dtype) => `${op} ${dtype}`),
+    );
+    expect(lacking).toEqual([]);
+  });
+
+  it('have every dtype that the kernel of an elementwise op computes in', () => {
+    const lacking = [...seen].flatMap(([op, { dtypes }]) => {
+      const kernel = elementwiseKernels.get(op.replace(/^nn\./, ''));
+      return (kernel?.dtypes ?? []).filter((dtype) => !dtypes.has(dtype)).map((dtype) => `${op} ${dtype}`);
+    });
+    expect(lacking).toEqual([]);
+  });
+});
