@@ -28,7 +28,7 @@ function parameter(op: string, name: string, value: unknown, dtype: DType, shape
   const t = asTensor(op, value as TensorLike, dtype, name);
   if (t.dtype !== dtype) {
     throw new DTypeError(
-      `${op}: ${name} has dtype ${t.dtype}, the result ${dtype}; write castTo(${name}, '${dtype}') or { dtype: '${t.dtype}' }`,
+      `${op}: ${name} has dtype ${t.dtype}, the result ${dtype}; write cast(${name}, '${dtype}') or { dtype: '${t.dtype}' }`,
     );
   }
   if (!sameShape(broadcastShapes(op, t.shape, shape), shape)) {
