@@ -181,6 +181,7 @@ export function prepare(
   if (severalResults.length > 0) severalResults = [];
   for (const t of wanted) visitAll(t);
   for (const t of severalResults) {
+    wanted.push(t);
     for (const result of furtherResults.get(t) ?? noTensors) {
       if (isKnown(result)) continue;
       visitAll(result);

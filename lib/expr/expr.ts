@@ -11,7 +11,9 @@ import type { TensorLike } from '../op/variable.js';
 import { Variable } from '../op/variable.js';
 import * as ops from '../ops/index.js';
 import * as linalg from '../ops/linalg/index.js';
+import * as opMethods from '../ops/methods.js';
 import * as nn from '../ops/nn/index.js';
+import * as nnMethods from '../ops/nn/methods.js';
 import * as random from '../ops/random/index.js';
 import { unheard } from '../record/stack.js';
 import type { ExprCall, ExprNode } from './parser.js';
@@ -159,11 +161,8 @@ function isScalar(value: unknown): value is number | boolean {
   return typeof value === 'number' || typeof value === 'boolean';
 }
 
-// Ops that are not in the registry but give a number for numbers, as those do.
-const scalarOps = new Set([
-  ...['where', 'clipByValue', 'squaredDifference'],
-  ...['leakyRelu', 'relu6', 'elu', 'selu', 'silu', 'gelu'].map((name) => `nn.${name}`),
-]);
+// Ops of tensors: of a number alone, those that give one number give it in double.
+const opsOfTensors: ReadonlySet<unknown> = new Set([...Object.values(opMethods), ...Object.values(nnMethods)]);
 
 function isChoice(values: readonly unknown[]): boolean {
   return values.length === 3 && typeof values[0] === 'boolean';
@@ -177,14 +176,15 @@ function doubled(name: string, fn: Fn): OnNumbers | undefined {
   const info = registry.get(name.slice(name.indexOf('.') + 1));
   if (name === 'where') return (...values) => (isChoice(values) ? chosen(values) : (fn(...values) as never));
   const arity = info?.fn === fn ? info.arity : undefined;
-  if (!(arity || scalarOps.has(name))) return undefined;
+  if (!opsOfTensors.has(fn)) return undefined;
   return (...numbers) => {
     if (!numbers.every((n) => typeof n === 'number') || (arity && numbers.length !== arity))
       return fn(...numbers) as never;
     const [first, ...more] = numbers;
-    const t = unheard(() => fn(asTensor(name, first as number, 'float64'), ...more)) as Tensor;
-    if (t.dtype === 'bool') return t.item() === 1;
-    return t.dtype === 'float64' && t.rank === 0 ? t.item() : (t as never);
+    const t = unheard(() => fn(asTensor(name, first as number, 'float64'), ...more)) as Tensor | Tensor[];
+    if (!(t instanceof Tensor)) return fn(...numbers) as never;
+    if (t.dtype === 'bool' && t.rank === 0) return t.item() === 1;
+    return t.dtype === 'float64' && t.rank === 0 ? t.item() : (fn(...numbers) as never);
   };
 }
 

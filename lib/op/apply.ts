@@ -45,9 +45,13 @@ function pendingMany<A>(op: Op<A>, operands: readonly Tensor[], dtype: DType, sh
   return t;
 }
 
+const noTensors: readonly Tensor[] = [];
+
 /** The result of an op without operands. */
 export function apply0<A>(op: Op<A>, dtype: DType, shape: Shape, attributes: A): Tensor {
-  return settledIfAsked(pending(op, dtype, shape, null, null, attributes), op);
+  const t = pending(op, dtype, shape, null, null, attributes);
+  if (isRecording()) recordMany(op, [t], noTensors, attributes);
+  return settledIfAsked(t, op);
 }
 
 /** The result of an op of one operand. */

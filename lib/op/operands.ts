@@ -1,7 +1,7 @@
 /** Operands: making tensors of what users pass, and checking their dtypes. */
 
 import type { DType, DTypeKind } from '../base/dtype.js';
-import { dtypesOf, kindOf } from '../base/dtype.js';
+import { dtypesOf, isFloating, kindOf } from '../base/dtype.js';
 import { DTypeError } from '../base/errors.js';
 import { scalarShape } from '../base/shape.js';
 import { boolIndices, fromValue, indicesFrom, naturalDType, wholeNumber, wholeNumbers } from '../engine/constant.js';
@@ -117,15 +117,16 @@ export function ofKind(op: string, t: Tensor, ...kinds: readonly DTypeKind[]): T
  * The tensor, if its dtype is floating.
  * @throws DTypeError
  */
-export function floating(op: string, t: Tensor): Tensor {
-  return ofKind(op, t, 'floating');
+export function floating(op: string, t: Tensor, name = 'x'): Tensor {
+  if (isFloating(t.dtype)) return t;
+  throw unsupportedDType(op, t.dtype, dtypesOf('floating'), name);
 }
 
 /** The error of an op that does not accept the dtype; it names a dtype to cast to. */
-export function unsupportedDType(op: string, dtype: DType, dtypes: readonly DType[]): DTypeError {
+export function unsupportedDType(op: string, dtype: DType, dtypes: readonly DType[], name = 'x'): DTypeError {
   const last = dtypes.length - 1;
   const list = last > 0 ? `${dtypes.slice(0, last).join(', ')} or ${dtypes[last]}` : dtypes[0];
   const better = kindOf[dtype] === 'boolean' && dtypes.includes('int32') ? 'int32' : 'float32';
-  const hint = dtypes.includes(better) ? `; write cast(x, '${better}')` : '';
+  const hint = dtypes.includes(better) ? `; write cast(${name}, '${better}')` : '';
   return new DTypeError(`${op}: expected dtype ${list}, got ${dtype}${hint}`);
 }

@@ -145,13 +145,14 @@ const methods = {
     return nested(computed(receiver('toJSON', this)));
   },
   [Symbol.toPrimitive](this: unknown, hint: string): string {
-    if (hint === 'string') return text('toString', this);
     receiver('toPrimitive', this);
+    if (hint === 'string') return (this as Tensor).toString(); // a sparse tensor has its own
     const what = isVariable(this) ? 'variable' : 'tensor';
     throw new GradtapeError('ERR_OPERATOR', `a ${what} was used as a number: ${operators}`);
   },
   [Symbol.for('nodejs.util.inspect.custom')](this: unknown): string {
-    return text('inspect', this);
+    receiver('inspect', this);
+    return (this as Tensor).toString();
   },
 };
 

@@ -3,6 +3,7 @@
  * told.
  */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { GradtapeError } from '../base/errors.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { RecordedOp } from './entry.js';
 import { atTurnEnd, Opening } from './turn.js';
@@ -120,6 +121,7 @@ export function unheard<T>(fn: () => T): T {
 }
 
 function putOnStack(r: Recorder): void {
+  if (unheardRuns > 0) throw new GradtapeError('ERR_INTERNAL', 'gradtape: a recorder was entered where nobody hears');
   r.paused = false;
   if (r.async || r.stackIndex >= 0) return;
   r.stackIndex = active.length;

@@ -28,7 +28,7 @@ export function triangularSolve(matrix: TensorLike, rhs: TensorLike, opts?: Tria
   const { lower = true, adjoint = false } = options(op, solveOptions, opts);
   if (arguments.length > 3) refuseBehind(op, arguments[3]);
   const [a, b] = asTensors(op, [matrix, rhs], ['matrix', 'rhs']) as [Tensor, Tensor];
-  floating(op, a);
+  floating(op, a, 'matrix');
   const n = a.shape[a.rank - 1];
   if (a.rank < 2 || n !== a.shape[a.rank - 2]) {
     throw new ShapeError(`${op}: expected square matrices [..., n, n], got shape ${showShape(a.shape)}`);
