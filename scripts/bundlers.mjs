@@ -1,6 +1,7 @@
-// gradtape inside bundles and test runners that are not installed here: installs each in a folder of its own (needs the network), builds
-// with it, moves the result away from node_modules, and runs the README's first example. Usage: node scripts/bundlers.mjs [NAME...]
-// With the binary of build/ for this machine. What users are told to do is what is done here; README.md, "Bundlers".
+// gradtape inside bundles and test runners that are not installed here: installs each in a folder of its own (needs
+// the network), builds with it, moves the result away from node_modules, and runs the README's first example. Usage:
+// node scripts/bundlers.mjs [NAME...] With the binary of build/ for this machine. What users are told to do is what is
+// done here; README.md, "Bundlers".
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +17,7 @@ const printed = '[[12. 12. 12.]\n [12. 12. 12.]]';
 const banner = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 
 // `run(tool, node)`: build with the tool's program, then node runs what came out, far from node_modules.
-const CASES = {
+const cases = {
   'esbuild-cjs': {
     packages: ['esbuild'],
     source: entry + example,
@@ -140,16 +141,16 @@ function check(name, one, tarballs) {
 }
 
 await main(() => {
-  const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(CASES);
-  const unknown = names.filter((name) => !(name in CASES));
+  const names = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(cases);
+  const unknown = names.filter((name) => !(name in cases));
   if (unknown.length > 0)
-    throw new StepError(`no case ${unknown.join(', ')}; there are ${Object.keys(CASES).join(', ')}`);
+    throw new StepError(`no case ${unknown.join(', ')}; there are ${Object.keys(cases).join(', ')}`);
   const packed = mkdtempSync(join(tmpdir(), 'gradtape-packed-'));
   mkdirSync(packed, { recursive: true });
   const told = execFileSync(process.execPath, [join(root, 'scripts', 'pack.mjs'), packed], { encoding: 'utf8' });
   const tarballs = JSON.parse(told).tarballs.map((name) => join(packed, name));
   try {
-    for (const name of names) check(name, CASES[name], tarballs);
+    for (const name of names) check(name, cases[name], tarballs);
   } finally {
     rmSync(packed, { recursive: true, force: true });
   }
