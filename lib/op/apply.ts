@@ -11,7 +11,7 @@ import { sizeOf } from '../base/shape.js';
 import { flags, kMaxDepth } from '../engine/config.js';
 import { evaluateTensors } from '../engine/evaluate.js';
 import { linkResults } from '../engine/job.js';
-import { Computation, isKnown, made, Tensor } from '../engine/tensor.js';
+import { Computation, isKnown, made, pendingDepth, Tensor } from '../engine/tensor.js';
 import type { RecordedOp } from '../record/entry.js';
 import { isRecording, record1, record2, recordMany, unheard } from '../record/stack.js';
 import { Op } from './op.js';
@@ -177,7 +177,10 @@ function evaluateNow(t: Tensor, op: Computation): void {
     if (line) name += ` (${line.trim()})`;
     t.op = new Computation(name, t.op.opcode, t.op.words);
   }
-  if (t.depth <= kMaxDepth && !flags.eager && !flags.checkNumerics) return;
+  if (!flags.eager && !flags.checkNumerics) {
+    if (t.depth > kMaxDepth) t.depth = pendingDepth(t);
+    if (t.depth <= kMaxDepth) return;
+  }
   evaluateTensors([t]);
   if (!flags.checkNumerics || !isFloating(t.dtype)) return;
   for (const value of t.dataSync()) {
