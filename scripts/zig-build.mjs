@@ -56,6 +56,7 @@ function objectsOf({ platform, arch, triple, unitTriple }) {
   const isas = manifest[`isas_${arch}`];
   const base = [
     '-std=c++17',
+    '-g0',
     '-Wall',
     '-Wextra',
     '-Wno-unused-parameter',
