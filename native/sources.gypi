@@ -7,6 +7,7 @@
       "native/addon/buffers.cc",
       "native/addon/async-run.cc",
       "native/addon/reflect.cc",
+      "native/addon/runtime.cc",
       "native/steps/failure.cc",
       "native/steps/steps.cc",
       "native/steps/layout.cc",
@@ -36,6 +37,7 @@
       "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden",
       "-fno-exceptions", "-fno-rtti", "-fno-threadsafe-statics"
     ],
+    "isa_flags_not_win": ["-fno-unwind-tables", "-fno-asynchronous-unwind-tables"],
     "isas_x64": ["avx512", "avx2", "sse2"],
     "isas_arm64": ["neon"],
     "isa_flags_avx512": ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"],

@@ -4,6 +4,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { root, StepError } from './common.mjs';
+import { targets } from './targets.mjs';
 
 export function buildLib() {
   const config = ts.getParsedCommandLineOfConfigFile(
@@ -37,6 +38,12 @@ export function buildLib() {
     const declarations = `${name === 'index' ? '' : "import './index.js';\n"}export * from './${name}.js';\n`;
     write('.d.cts', declarations);
     write('.d.mts', declarations);
+  }
+  // A static require, which bundlers follow.
+  for (const { name, file } of targets()) {
+    const entry = `'use strict';\nrequire('./engine/load.js').provide('${name}', () => require('../${file}'));\n`;
+    writeFileSync(join(dist, `${name}.cjs`), entry);
+    writeFileSync(join(dist, `${name}.d.cts`), 'export {};\n');
   }
 }
 

@@ -1,12 +1,13 @@
 #!/usr/bin/env node
-// What prebuildify takes for node-gyp: called as `rebuild --target=.. --arch=.. --release`, leaves build/Release/*.node.
-// CC and CXX choose a cross compiler.
+// What prebuildify takes for node-gyp when it makes this machine's own binary: cmake-js with the machine's compiler, one .node
+// left in build/Release of the folder where this is started.
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildNative } from './bootstrap.mjs';
-import { main, root } from './common.mjs';
+import { main } from './common.mjs';
 
 await main(() => {
-  rmSync(join(root, 'build'), { recursive: true, force: true });
-  buildNative('build', ['GRADTAPE_WERROR=OFF']);
+  const folder = join(process.cwd(), 'build');
+  rmSync(folder, { recursive: true, force: true });
+  buildNative(folder, ['GRADTAPE_WERROR=OFF']);
 });

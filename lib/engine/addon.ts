@@ -1,11 +1,8 @@
-/**
- * The addon: loading it, what it tells of its kernels, its memory and its settings. (program.ts writes programs for
- * it.)
- */
-import { join } from 'node:path';
+/** The addon: what it tells of itself, its memory and its settings. Loading it: load.ts; programs for it: program.ts. */
 import type { DType } from '../base/dtype.js';
 import { dtypes } from '../base/dtype.js';
 import { type ErrorCode, GradtapeError } from '../base/errors.js';
+import { loadAddon } from './load.js';
 
 /** How an asynchronous run ended. */
 export interface AsyncOutcome {
@@ -86,25 +83,8 @@ export interface MemoryInfo {
   plans: number;
 }
 
-function load(): Addon {
-  const root = join(__dirname, '..', '..');
-  const path = process.env['GRADTAPE_ADDON'];
-  try {
-    const loaded = (path ? require(path) : require('node-gyp-build')(root)) as { open(): Addon };
-    return loaded.open();
-  } catch (error) {
-    throw new GradtapeError(
-      'ERR_ADDON',
-      `gradtape: no native addon for ${process.platform}-${process.arch} (Node ${process.version}). ` +
-        `Looked in ${path ?? `build/Release and prebuilds of ${root}`}. ` +
-        'Supported are linux, darwin and win32 on x64 and arm64; elsewhere, or if install scripts were ignored, build it: ' +
-        `npm rebuild gradtape (needs a C++17 compiler). The loader said: ${(error as Error).message.split('\n')[0]}`,
-    );
-  }
-}
-
-/** The addon itself, for program.ts, which runs programs. All other files use the functions below. */
-export const addon: Addon = load();
+/** For program.ts, which runs programs; everybody else has the functions below. */
+export const addon: Addon = loadAddon().open() as Addon;
 
 const opcodes: ReadonlyMap<string, number> = new Map(addon.opcodes.map(({ name }, opcode) => [name, opcode]));
 
@@ -140,7 +120,8 @@ export const elementwiseKernels: ReadonlyMap<string, ElementwiseKernel> = new Ma
  */
 export function opcodeOf(name: string): number {
   const opcode = opcodes.get(name);
-  if (opcode === undefined) throw new GradtapeError('ERR_ADDON', `gradtape: the addon has no kernel named ${name}`);
+  if (opcode === undefined)
+    throw new GradtapeError('ERR_ADDON', `gradtape: the addon has no kernel named ${name}; it is of another version`);
   return opcode;
 }
 

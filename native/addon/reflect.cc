@@ -68,7 +68,7 @@ Napi::Array elementwise(Napi::Env env) {
     o["toBool"] = k.to_bool;
     Napi::Array domain = Napi::Array::New(env);
     for (uint32_t d = 0; d < kDTypes; ++d) {
-      if (kernels.elementwise[list.Length()][d][0]) domain[domain.Length()] = Napi::Number::New(env, d);
+      if (kernels.elementwise(list.Length(), d)[0]) domain[domain.Length()] = Napi::Number::New(env, d);
     }
     o["dtypes"] = domain;
     list[list.Length()] = o;

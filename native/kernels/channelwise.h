@@ -213,6 +213,13 @@ struct DepthwiseFilter : Unprepared {
     });
   }
 
+  // Of one tap and `count` positions.
+  template <size_t N>
+  static __attribute__((noinline)) void add_alone(const T* x, int64_t next, const T* g, int64_t channels, int64_t lanes,
+                                                  int64_t count, V (&sum)[N]) {
+    for (; count > 0; --count, x += next, g += channels) add_products<T, 1, N>(x, 0, g, lanes, &sum);
+  }
+
   // Of K taps, the first of which meets `column` of the image at position 0; where not all meet it, one by one.
   template <size_t K, size_t N>
   static GRADTAPE_INLINE void add(const Window& w, const Lattice::Range* q, int64_t column, const T* x, const T* g,
@@ -228,8 +235,14 @@ struct DepthwiseFilter : Unprepared {
     if (hi < lo) hi = lo;
     V acc[K][N];
     const auto alone = [&](size_t k, int64_t from, int64_t to) GRADTAPE_LAMBDA {
-      for (int64_t i = from; i < to; ++i)
-        add_products<T, 1, N>(x + (first + i * next + int64_t(k) * tap), 0, g + i * channels, lanes, acc + k);
+      if (from >= to) return;
+      V sum[N];  // not acc itself, which stays in registers
+#pragma GCC unroll 4
+      for (size_t v = 0; v < N; ++v) sum[v] = acc[k][v];
+      add_alone<N>(x + (first + from * next + int64_t(k) * tap), next, g + from * channels, channels, lanes, to - from,
+                   sum);
+#pragma GCC unroll 4
+      for (size_t v = 0; v < N; ++v) acc[k][v] = sum[v];
     };
 #pragma GCC unroll 4
     for (size_t k = 0; k < K; ++k) {

@@ -62,33 +62,28 @@ struct ConvTile {
           G::template step<R, N>(a, a_row, b, kLast, acc);
       }
     }
+    // One after the other what each kind of tile needs, not one piece of code for each kind.
     T* c = s.c;
-    const bool add = s.add;
-    if (s.columns < N * L) {
-      const size_t few = s.columns - (N - 1) * L;
-      T lanes[R * L];
+    const bool few = s.columns < N * L;
+    if (s.add) {
+      const T* from = c;
 #pragma GCC unroll 16
-      for (size_t i = 0; i < R; ++i) store(lanes + i * L, acc[i][N - 1]);
-#pragma GCC unroll 16
-      for (size_t i = 0; i < R; ++i) {
-        T* at = c + int64_t(i) * s.c_row;
+      for (size_t i = 0; i < R; ++i, from += s.c_row) {
 #pragma GCC unroll 4
-        for (size_t j = 0; j + 1 < N; ++j) store(at + j * L, add ? load<T>(at + j * L) + acc[i][j] : acc[i][j]);
-      }
-      put_few(R, few, lanes, c + (N - 1) * L, s.c_row, add);
-    } else if (add) {
-#pragma GCC unroll 16
-      for (size_t i = 0; i < R; ++i, c += s.c_row) {
-#pragma GCC unroll 4
-        for (size_t j = 0; j < N; ++j) store(c + j * L, load<T>(c + j * L) + acc[i][j]);
-      }
-    } else {
-#pragma GCC unroll 16
-      for (size_t i = 0; i < R; ++i, c += s.c_row) {
-#pragma GCC unroll 4
-        for (size_t j = 0; j < N; ++j) store(c + j * L, acc[i][j]);
+        for (size_t j = 0; j + 1 < N; ++j) acc[i][j] = load<T>(from + j * L) + acc[i][j];
+        if (!few) acc[i][N - 1] = load<T>(from + (N - 1) * L) + acc[i][N - 1];
       }
     }
+    T lanes[R * L];
+    T* last = few ? lanes : c + (N - 1) * L;
+    const int64_t last_row = few ? int64_t(L) : s.c_row;
+#pragma GCC unroll 16
+    for (size_t i = 0; i < R; ++i, c += s.c_row, last += last_row) {
+#pragma GCC unroll 4
+      for (size_t j = 0; j + 1 < N; ++j) store(c + j * L, acc[i][j]);
+      store(last, acc[i][N - 1]);
+    }
+    if (few) put_few(R, s.columns - (N - 1) * L, lanes, s.c + (N - 1) * L, s.c_row, s.add);
   }
 
   [[gnu::noinline]] static void put_few(size_t rows, size_t columns, const T* lanes, T* c, int64_t c_row, bool add) {

@@ -119,6 +119,22 @@ struct Uniform {
   GRADTAPE_INLINE Vectors<T, N> at(size_t) const { return v; }
   GRADTAPE_INLINE Vectors<T, N> padded(size_t) const { return v; }
 };
+// One of the two, as is known at run time: for operations beside which a load is nothing.
+template <class T, size_t N>
+struct Either {
+  alignas(kVectorBytes) T lanes[N];
+  const T* p;
+  size_t mask;  // of the index
+  Either(const void* x, bool uniform) : p(static_cast<const T*>(x)), mask(uniform ? 0 : ~size_t(0)) {
+    if (!uniform) return;
+#pragma GCC unroll 8
+    for (size_t i = 0; i < N; i += kLanes<T>) store(lanes + i, splat<T>(*p));
+    p = lanes;
+  }
+  Either(const Either&) = delete;
+  GRADTAPE_INLINE Vectors<T, N> at(size_t i) const { return load_vectors<T, N>(p + (i & mask)); }
+  GRADTAPE_INLINE Vectors<T, N> padded(size_t n) const { return mask == 0 ? at(0) : Array<T, N>(p).padded(n); }
+};
 struct None {
   explicit None(const void*) {}
   GRADTAPE_INLINE int at(size_t) const { return 0; }
@@ -128,7 +144,7 @@ struct None {
 // The one elementwise loop. The tail is the last whole vector, whose operands are read before anything is written, so
 // that `out` may be an operand; fewer elements than a vector are padded to one. So one code computes every element.
 template <class F, size_t N, class A, class B, class C, class Out>
-GRADTAPE_INLINE void loop(A a, B b, C c, Out* out, size_t n) {
+GRADTAPE_INLINE void loop(const A& a, const B& b, const C& c, Out* out, size_t n) {
   if (n < N) {
     store_few(out, F::apply(a.padded(n), b.padded(n), c.padded(n)), n);
     return;
@@ -271,13 +287,62 @@ struct BinaryLoop {
     else
       return Op::apply(x, y);
   }
-  static void run(const void* a, const void* b, const void*, void* out, size_t n) {
+  [[gnu::noinline]] static void run(const void* a, const void* b, const void*, void* out, size_t n) {
     using Out = std::conditional_t<Op::to_bool, uint8_t, T>;
     constexpr size_t N = kAtOnce<Op, T>;
     loop<BinaryLoop, N>(Reader<T, N, variant & 1>(a), Reader<T, N, (variant & 2) != 0>(b), None(nullptr),
                         static_cast<Out*>(out), n);
   }
 };
+
+// Operations beside whose instructions a load is nothing: one loop for all variants.
+template <class Op>
+constexpr bool kIsLong = std::is_same_v<Op, floordiv_> || std::is_same_v<Op, floormod_> || std::is_same_v<Op, pow_> ||
+                         std::is_same_v<Op, atan2_> || std::is_same_v<Op, polygamma_>;
+
+template <class Op, class T>
+struct LongBinaryLoop {
+  [[gnu::noinline]] static void run(const void* a, const void* b, void* out, size_t n, bool a_uniform, bool b_uniform) {
+    constexpr size_t N = kAtOnce<Op, T>;
+    loop<BinaryLoop<Op, T, 0>, N>(Either<T, N>(a, a_uniform), Either<T, N>(b, b_uniform), None(nullptr),
+                                  static_cast<T*>(out), n);
+  }
+};
+
+// The kernel that gives the same for exchanged operands, if there is one: its loops serve both.
+template <class Op>
+struct Exchanged {
+  using type = void;
+};
+#define EXCHANGED(name, other) \
+  template <>                  \
+  struct Exchanged<name##_> {  \
+    using type = other##_;     \
+  };
+EXCHANGED(add, add)
+EXCHANGED(mul, mul)
+EXCHANGED(squaredDifference, squaredDifference)
+EXCHANGED(equal, equal)
+EXCHANGED(notEqual, notEqual)
+EXCHANGED(logicalAnd, logicalAnd)
+EXCHANGED(logicalOr, logicalOr)
+EXCHANGED(logicalXor, logicalXor)
+EXCHANGED(greater, less)
+EXCHANGED(greaterEqual, lessEqual)
+#undef EXCHANGED
+
+// The function of a binary kernel for a variant.
+template <class Op, class T, unsigned variant>
+void binary(const void* a, const void* b, const void*, void* out, size_t n) {
+  constexpr bool a_uniform = variant == 1, b_uniform = variant == 2;
+  using Other = typename Exchanged<Op>::type;
+  if constexpr (kIsLong<Op>)
+    LongBinaryLoop<Op, T>::run(a, b, out, n, a_uniform, b_uniform);
+  else if constexpr (!std::is_void_v<Other> && (b_uniform || !std::is_same_v<Op, Other>))
+    BinaryLoop<Other, T, (3 - variant) % 3>::run(b, a, nullptr, out, n);
+  else
+    BinaryLoop<Op, T, variant>::run(a, b, nullptr, out, n);
+}
 
 template <class Op, class T, unsigned variant>
 struct TernaryLoop {

@@ -235,34 +235,41 @@ struct Gemm : Gemv<T> {
     ptrdiff_t rsc = panel.rsc;
     asm("" : "+r"(c), "+r"(rsc));  // else gcc computes the rows of c before the loop and keeps them in memory
     const ptrdiff_t last_c = panel.last_c;
-    const bool add = panel.add;
-    if (panel.narrow > 0) {
-      T lanes[R * L];
+    if constexpr (N == 1) {
+      if (panel.narrow > 0) {
+        T lanes[R * L];
 #pragma GCC unroll 16
-      for (size_t i = 0; i < R; ++i) store(lanes + i * L, acc[i][0]);
-      put_narrow(R, panel.narrow, lanes, c, rsc, add);
-    } else if (panel.shift > 0) {
-      const MaskOf<V> mine = load<Lane<MaskOf<V>>>(kLaneMasks.mask + L - panel.shift);
-#pragma GCC unroll 16
-      for (size_t i = 0; i < R; ++i, c += rsc) {
-#pragma GCC unroll 4
-        for (size_t j = 0; j + 1 < N; ++j) store(c + j * L, add ? load<T>(c + j * L) + acc[i][j] : acc[i][j]);
-        const V old = load<T>(c + last_c);
-        store(c + last_c, select(mine, add ? old + acc[i][N - 1] : acc[i][N - 1], old));
-      }
-    } else if (add) {
-#pragma GCC unroll 16
-      for (size_t i = 0; i < R; ++i, c += rsc) {
-#pragma GCC unroll 4
-        for (size_t j = 0; j < N; ++j) store(c + j * L, load<T>(c + j * L) + acc[i][j]);
-      }
-    } else {
-#pragma GCC unroll 16
-      for (size_t i = 0; i < R; ++i, c += rsc) {
-#pragma GCC unroll 4
-        for (size_t j = 0; j < N; ++j) store(c + j * L, acc[i][j]);
+        for (size_t i = 0; i < R; ++i) store(lanes + i * L, acc[i][0]);
+        put_narrow(R, panel.narrow, lanes, c, rsc, panel.add);
+        return;
       }
     }
+    // One after the other what each kind of tile needs, not one piece of code for each kind.
+    if (panel.add) {
+      const T* from = c;
+#pragma GCC unroll 16
+      for (size_t i = 0; i < R; ++i, from += rsc) {
+#pragma GCC unroll 4
+        for (size_t j = 0; j + 1 < N; ++j) acc[i][j] = load<T>(from + j * L) + acc[i][j];
+        acc[i][N - 1] = load<T>(from + last_c) + acc[i][N - 1];
+      }
+    }
+    T* last = c + last_c;
+    if constexpr (N > 1) {
+#pragma GCC unroll 16
+      for (size_t i = 0; i < R; ++i, c += rsc) {
+#pragma GCC unroll 4
+        for (size_t j = 0; j + 1 < N; ++j) store(c + j * L, acc[i][j]);
+      }
+    }
+    if (panel.shift > 0) {
+      const MaskOf<V> mine = load<Lane<MaskOf<V>>>(kLaneMasks.mask + L - panel.shift);
+      const T* from = last;
+#pragma GCC unroll 16
+      for (size_t i = 0; i < R; ++i, from += rsc) acc[i][N - 1] = select(mine, acc[i][N - 1], load<T>(from));
+    }
+#pragma GCC unroll 16
+    for (size_t i = 0; i < R; ++i, last += rsc) store(last, acc[i][N - 1]);
   }
 
   [[gnu::noinline]] static void put_narrow(size_t rows, size_t columns, const T* lanes, T* c, ptrdiff_t rsc, bool add) {

@@ -25,20 +25,21 @@ namespace {
 
 template <class Op, DType d>
 constexpr void fill_unary(Kernels& k, unsigned kernel) {
-  if constexpr (Op::domain >> d & 1) k.elementwise[kernel][d][0] = &UnaryLoop<Op, Type<d>>::run;
+  if constexpr (Op::domain >> d & 1) k.unary[kernel][d][0] = &UnaryLoop<Op, Type<d>>::run;
 }
 template <class Op, DType d>
 constexpr void fill_binary(Kernels& k, unsigned kernel) {
   if constexpr (Op::domain >> d & 1) {
-    k.elementwise[kernel][d][0] = &BinaryLoop<Op, Type<d>, 0>::run;
-    k.elementwise[kernel][d][1] = &BinaryLoop<Op, Type<d>, 1>::run;
-    k.elementwise[kernel][d][2] = &BinaryLoop<Op, Type<d>, 2>::run;
+    ElementwiseFn(&fns)[kBinaryVariants] = k.binary[kernel - kUnaryKernels][d];
+    fns[0] = &binary<Op, Type<d>, 0>;
+    fns[1] = &binary<Op, Type<d>, 1>;
+    fns[2] = &binary<Op, Type<d>, 2>;
   }
 }
 template <class Op, DType d, unsigned... variants>
 constexpr void fill_ternary(Kernels& k, unsigned kernel, std::integer_sequence<unsigned, variants...>) {
   if constexpr (Op::domain >> d & 1) {
-    ((k.elementwise[kernel][d][variants] = &TernaryLoop<Op, Type<d>, variants>::run), ...);
+    ((k.ternary[kernel - kUnaryKernels - kBinaryKernels][d][variants] = &TernaryLoop<Op, Type<d>, variants>::run), ...);
   }
 }
 
@@ -77,7 +78,7 @@ constexpr void fill_dtype(Kernels& k) {
 #undef BINARY
 #undef BINARY_TO_BOOL
 #define TERNARY(name, dtypes, expr) \
-  fill_ternary<name##_, d>(k, k_##name, std::make_integer_sequence<unsigned, kVariants - 1>());
+  fill_ternary<name##_, d>(k, k_##name, std::make_integer_sequence<unsigned, kTernaryVariants>());
 #include "ternary.def"
 #undef TERNARY
 #define DTYPE(id, name, lane, kind, bytes, sums) k.cast[d][k##id] = &Cast<d, k##id>::run;

@@ -24,6 +24,21 @@ enum ElementwiseKernel : uint16_t {
   kElementwiseKernels
 };
 
+// How many operands each has, by the same order.
+#define UNARY(name, dtypes, expr) +1
+#define UNARY_TO_BOOL(name, dtypes, expr) +1
+constexpr unsigned kUnaryKernels = 0
+#include "unary.def"
+    ;
+#undef UNARY
+#undef UNARY_TO_BOOL
+#define TERNARY(name, dtypes, expr) +1
+constexpr unsigned kTernaryKernels = 0
+#include "ternary.def"
+    ;
+#undef TERNARY
+constexpr unsigned kBinaryKernels = kElementwiseKernels - kUnaryKernels - kTernaryKernels;
+
 struct ElementwiseInfo {
   const char* name;
   uint8_t arity;
@@ -37,7 +52,8 @@ extern const ElementwiseInfo kElementwiseInfo[kElementwiseKernels];
 // (non-uniform) operand of the same element size; any other overlap is a caller's bug. n >= 1. No alignment is
 // assumed beyond the element's. The bits of out[i] do not depend on n, on i or on the variant.
 using ElementwiseFn = void (*)(const void* a, const void* b, const void* c, void* out, size_t n);
-constexpr unsigned kVariants = 8;  // unary uses 0; binary 0, 1, 2; ternary 0..6 (all-uniform is computed with n = 1)
+// Those that there are; with all operands uniform it is computed with n = 1.
+constexpr unsigned kUnaryVariants = 1, kBinaryVariants = 3, kTernaryVariants = 7;
 
 enum Reduction : uint8_t { kSum, kProd, kMax, kMin, kReductions };
 // The kernel that combines two partial results of a reduction.
@@ -73,7 +89,7 @@ using TransposeFn = void (*)(const void* src, size_t src_stride, void* dst, size
 
 // Told of every block of a product once it is finished, while it is in the cache: rows x columns of c.
 struct GemmDone {
-  void (*fn)(void* context, size_t row, size_t rows, size_t column, size_t columns);
+  void (*fn)(void* context, size_t row, size_t rows, size_t column, size_t columns) noexcept;
   void* context;
 };
 
@@ -160,8 +176,10 @@ struct TriangularFns {
 
 struct Kernels {
   const char* isa;
-  ElementwiseFn elementwise[kElementwiseKernels][kDTypes][kVariants];  // null: not defined for that dtype
-  ElementwiseFn cast[kDTypes][kDTypes];                                // [from][to]; unary
+  ElementwiseFn unary[kUnaryKernels][kDTypes][kUnaryVariants];  // null: not defined for that dtype
+  ElementwiseFn binary[kBinaryKernels][kDTypes][kBinaryVariants];
+  ElementwiseFn ternary[kTernaryKernels][kDTypes][kTernaryVariants];
+  ElementwiseFn cast[kDTypes][kDTypes];    // [from][to]; unary
   ReduceFns reduce[kReductions][kDTypes];  // bool: max is any, min is all; sum and prod: null without sums
   ArgFns argmax[kDTypes];
   ArgFns argmin[kDTypes];
@@ -177,6 +195,13 @@ struct Kernels {
   FactorFns cholesky[kDTypes];            // floating; others null
   FactorFns lu[kDTypes];
   TriangularFns triangular_solve[kDTypes];
+
+  // The variants of a kernel for a dtype.
+  const ElementwiseFn* elementwise(unsigned kernel, unsigned dtype) const {
+    if (kernel < kUnaryKernels) return unary[kernel][dtype];
+    kernel -= kUnaryKernels;
+    return kernel < kBinaryKernels ? binary[kernel][dtype] : ternary[kernel - kBinaryKernels][dtype];
+  }
 };
 
 }  // namespace gradtape

@@ -258,12 +258,14 @@ struct Reduce {
     for (size_t j = 0; j < n; ++j) to[j] = lanes[j];
   }
 
-  static GRADTAPE_INLINE void few_rows(const T* p, size_t stride, T* to, size_t rows, size_t n) {
+  static __attribute__((noinline)) void few_rows(const T* p, size_t stride, T* to, size_t rows, size_t n) {
     if (n < L) return narrow_columns(p, stride, to, rows, n);
     size_t j = 0;
     for (; j + 4 * L <= n; j += 4 * L) column_vectors<4>(p + j, stride, to + j, rows);
-    for (; j + L <= n; j += L) column_vectors<1>(p + j, stride, to + j, rows);
-    if (j < n) column_vectors<1>(p + n - L, stride, to + n - L, rows);
+    for (; j < n; j += L) {
+      const size_t at = j + L <= n ? j : n - L;
+      column_vectors<1>(p + at, stride, to + at, rows);
+    }
   }
 
   static constexpr size_t kFold = kColumnFold / 8 + 7 * kColumnFold / (kColumnRun + 1);

@@ -27,10 +27,10 @@ int64_t bytes_in_memory(const Loop& loop) {
 const ElementwiseFn* Planner::variants_of(const Value& v) const {
   const Value& x = values_[v.operands[0]];
   if (v.opcode == kCast) return &kernels_.cast[x.dtype][v.dtype];
-  if (v.opcode == kBroadcast || is_reshape(v)) return kernels_.elementwise[k_identity][v.dtype];
+  if (v.opcode == kBroadcast || is_reshape(v)) return kernels_.elementwise(k_identity, v.dtype);
   const int k = v.opcode - kFirstElementwise;
   if (k < 0) GRADTAPE_UNREACHABLE();
-  return kernels_.elementwise[k][kElementwiseInfo[k].first_is_bool ? values_[v.operands[1]].dtype : x.dtype];
+  return kernels_.elementwise(k, kElementwiseInfo[k].first_is_bool ? values_[v.operands[1]].dtype : x.dtype);
 }
 
 uint8_t Planner::divisor_size(const Value& v) const {
@@ -140,8 +140,8 @@ void Planner::make_loop(const Group& g, int32_t overwritten) {
     r.size = uint8_t(kDTypeSize[v.dtype]);
     const int reduction = v.opcode - kFirstReduction;
     r.fns = &kernels_.reduce[reduction][v.dtype];
-    r.combine = is_boolean(v.dtype) ? kernels_.elementwise[reduction == kMax ? k_logicalOr : k_logicalAnd][kBool]
-                                    : kernels_.elementwise[kCombine[reduction]][v.dtype];
+    r.combine = is_boolean(v.dtype) ? kernels_.elementwise(reduction == kMax ? k_logicalOr : k_logicalAnd, kBool)
+                                    : kernels_.elementwise(kCombine[reduction], v.dtype);
     r.value = i;
     r.partials = -1;
     if (loop.inner == 1 && loop.length > int64_t(kRowChunk)) {

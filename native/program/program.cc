@@ -104,7 +104,7 @@ std::string fault(size_t index, const char* what) { return "value " + std::to_st
 bool has_kernel(const Value& v, Operands x, const Kernels& kernels) {
   if (v.opcode < kFirstElementwise) return true;
   const int k = v.opcode - kFirstElementwise;
-  return kernels.elementwise[k][x[kElementwiseInfo[k].first_is_bool ? 1 : 0].dtype][0] != nullptr;
+  return kernels.elementwise(k, x[kElementwiseInfo[k].first_is_bool ? 1 : 0].dtype)[0] != nullptr;
 }
 
 }  // namespace

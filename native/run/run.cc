@@ -91,7 +91,7 @@ struct Follower {
   bool ok;
 };
 
-void follow(void* context, size_t row, size_t rows, size_t column, size_t columns) {
+void follow(void* context, size_t row, size_t rows, size_t column, size_t columns) noexcept {
   Follower& f = *static_cast<Follower*>(context);
   if (!f.ok) return;
   const int64_t from = f.start + int64_t(row) * f.n + int64_t(column);

@@ -1,9 +1,8 @@
 // Elementary functions of vectors, for float32 and float64 and any width. Knows vectors (simd.h) and no memory.
 #pragma once
 
-#include <cmath>
-
 #include "coefficients.h"
+#include "remainder.h"
 #include "vbasic.h"
 
 namespace gradtape {
@@ -26,7 +25,7 @@ struct Format<float> {
   static constexpr float sinh_high = 89.5f;               // above: infinity
   static constexpr float square_high = 0x1p13f;           // above: x^2 + 1 is x^2, for the logarithm of it
   static constexpr float tiny = 0x1p-26f;                 // below: sin x = expm1 x = log1p x = x
-  static constexpr float trig_high = kFma ? 3e5f : 1e6f;  // above: by the C library
+  static constexpr float trig_high = kFma ? 3e5f : 1e6f;  // above: by reduce_huge
   static constexpr float trig_near = 0x1p-17f;            // times trig_high / pi is more than pi / 4
 };
 template <>
@@ -303,15 +302,6 @@ GRADTAPE_INLINE V softplus(V x) {
 
 // sin, cos, tan
 
-// The lanes of the mask by the C library.
-template <class V>
-__attribute__((noinline)) V each_special(MaskOf<V> mask, V x, V r, double (*f)(double)) {
-  for (size_t i = 0; i < kLanesOf<V>; ++i) {
-    if (mask[i]) r[i] = Lane<V>(f(double(x[i])));
-  }
-  return r;
-}
-
 // x - h pi = r + c, where c is what rounding takes from r; 2 h is an integer. Exact products by fma, or by constants
 // short enough, in float64.
 template <class V>
@@ -390,9 +380,19 @@ __attribute__((noinline)) V trig_special(MaskOf<V> mask, V x, V y) {
   using T = Lane<V>;
   V t, r, c;
   subtract_pi(x, half_turns(x, t), r, c);
-  y = select(mask, select((x == 0) & (f != kCosine), x, trig_of<f, true>(t, r, c)), y);
-  mask = ~(abs(x) <= Format<T>::trig_high);
-  return any(mask) ? each_special<V>(mask, x, y, f == kSine ? ::sin : f == kCosine ? ::cos : ::tan) : y;
+  const MaskOf<V> huge = ~(abs(x) <= Format<T>::trig_high);
+  if (any(huge)) {
+    UintVec<V> n = bitcast<UintVec<V>>(t);
+    for (size_t i = 0; i < kLanesOf<V>; ++i) {
+      if (!huge[i]) continue;
+      const HugeAngle angle = reduce_huge(double(x[i]));
+      n[i] = Lane<UintVec<V>>(angle.n);
+      r[i] = T(angle.r);
+      c[i] = kIsFloat<V> ? T(angle.r - double(r[i])) : T(angle.c);
+    }
+    t = bitcast<V>(n);
+  }
+  return select(mask, select((x == 0) & (f != kCosine), x, trig_of<f, true>(t, r, c)), y);
 }
 
 template <Trig f, class V>
@@ -489,11 +489,11 @@ GRADTAPE_INLINE V floordiv_int(V x, V y) {
   return select(y == 0, V{}, narrow(low, high));
 }
 
-// The remainder of x / y with the sign of x, exactly, by the C library where the mask says.
+// The remainder of x / y with the sign of x, exactly, where the mask says.
 template <class V>
 __attribute__((noinline)) V fmod_special(MaskOf<V> mask, V x, V y, V r) {
   for (size_t i = 0; i < kLanesOf<V>; ++i) {
-    if (mask[i]) r[i] = Lane<V>(::fmod(double(x[i]), double(y[i])));
+    if (mask[i]) r[i] = Lane<V>(truncated_remainder(double(x[i]), double(y[i])));
   }
   return r;
 }

@@ -96,7 +96,7 @@ Failure run_scatter(const StepRun& s, int64_t from, int64_t to, const char*, cha
   const auto* indices = reinterpret_cast<const int32_t*>(s.in[1]);
   const int64_t row = r.inner * int64_t(kDTypeSize[s.v.dtype]);
   std::memset(s.out[0] + from * row, 0, size_t((to - from) * row));
-  const ElementwiseFn add = s.kernels.elementwise[k_add][s.v.dtype][0];
+  const ElementwiseFn add = s.kernels.elementwise(k_add, s.v.dtype)[0];
   for (int64_t unit = from, next; unit < to; unit = next) {
     const int64_t block = unit / r.length, low = unit - block * r.length;
     next = (block + 1) * r.length < to ? (block + 1) * r.length : to;

@@ -153,14 +153,13 @@ void fill(DType d, void* p, size_t n) {
 
 // Every length, offset and variant gives the bits of one element alone; nothing else is written; `out` may be an
 // operand.
-void check_elementwise(const std::string& what, ElementwiseFn const* variants, unsigned arity, const DType (&types)[3],
-                       DType out_type) {
+void check_elementwise(const std::string& what, ElementwiseFn const* variants, unsigned count, unsigned arity,
+                       const DType (&types)[3], DType out_type) {
   const size_t most = 2 * 64 / kDTypeSize[types[arity - 1]] + 1, out_size = kDTypeSize[out_type];
   bool bits_ok = true, guard_ok = true, in_place_ok = true;
   std::string where;
-  for (unsigned variant = 0; variant < kVariants; ++variant) {
+  for (unsigned variant = 0; variant < count; ++variant) {
     const ElementwiseFn run = variants[variant];
-    if (!run) continue;
     for (size_t n = 1; n <= most; n += sparse ? 3 : 1) {
       const size_t offset = n % 4;
       std::unique_ptr<unsigned char[]> memory[3];
@@ -168,9 +167,9 @@ void check_elementwise(const std::string& what, ElementwiseFn const* variants, u
       size_t size[3] = {};
       for (unsigned k = 0; k < arity; ++k) {
         size[k] = kDTypeSize[types[k]];
-        const size_t count = (variant >> k & 1 ? 1 : n), skip = (offset + k) % 4;
-        memory[k].reset(new unsigned char[(count + skip) * size[k]]);
-        fill(types[k], memory[k].get() + skip * size[k], count);
+        const size_t elements = (variant >> k & 1 ? 1 : n), skip = (offset + k) % 4;
+        memory[k].reset(new unsigned char[(elements + skip) * size[k]]);
+        fill(types[k], memory[k].get() + skip * size[k], elements);
         operand[k] = memory[k].get() + skip * size[k];
       }
       std::vector<unsigned char> out((n + 8) * out_size, 0xA5);
@@ -210,26 +209,26 @@ void test_every_loop(const Kernels& k) {
     const ElementwiseInfo& info = kElementwiseInfo[kernel];
     unsigned dtypes = 0;
     for (unsigned d = 0; d < kDTypes; ++d) {
-      const ElementwiseFn* variants = k.elementwise[kernel][d];
+      const ElementwiseFn* variants = k.elementwise(kernel, d);
       if (!variants[0]) continue;
       ++dtypes;
       const DType t = DType(d);
       const DType types[3] = {info.first_is_bool ? kBool : t, t, t};
       const std::string what = isa + " " + info.name + " " + kDTypeInfo[d].name;
-      check_elementwise(what, variants, info.arity, types, info.to_bool ? kBool : t);
-      const unsigned expected = info.arity == 1 ? 1 : info.arity == 2 ? 3 : 7;
+      const unsigned expected = info.arity == 1 ? kUnaryVariants : info.arity == 2 ? kBinaryVariants : kTernaryVariants;
       unsigned count = 0;
-      for (unsigned v = 0; v < kVariants; ++v) count += variants[v] != nullptr;
+      while (count < expected && variants[count]) ++count;
       check(count == expected, what + ": variants");
+      check_elementwise(what, variants, count, info.arity, types, info.to_bool ? kBool : t);
     }
     check(dtypes > 0, isa + " " + info.name + ": no dtype");
   }
   for (unsigned from = 0; from < kDTypes; ++from) {
     for (unsigned to = 0; to < kDTypes; ++to) {
-      const ElementwiseFn variants[kVariants] = {k.cast[from][to]};
+      const ElementwiseFn variants[] = {k.cast[from][to]};
       const DType types[3] = {DType(from), DType(from), DType(from)};
       check(variants[0] != nullptr, "cast exists");
-      check_elementwise(isa + " cast " + kDTypeInfo[from].name + " to " + kDTypeInfo[to].name, variants, 1, types,
+      check_elementwise(isa + " cast " + kDTypeInfo[from].name + " to " + kDTypeInfo[to].name, variants, 1, 1, types,
                         DType(to));
     }
   }
@@ -300,9 +299,9 @@ void check_unary_error(const Kernels& k, const Samples& samples, const UnaryRefe
   std::vector<double> dy(ds.size());
   const int kernel = kernel_number(f.name);
   Worst worst32, worst64;
-  k.elementwise[kernel][kFloat32][0](fs.data(), nullptr, nullptr, fy.data(), fs.size());
+  k.elementwise(kernel, kFloat32)[0](fs.data(), nullptr, nullptr, fy.data(), fs.size());
   for (size_t i = 0; i < fs.size(); ++i) worst32.add(ulps(fy[i], Long(f.reference64(double(fs[i])))), double(fs[i]));
-  k.elementwise[kernel][kFloat64][0](ds.data(), nullptr, nullptr, dy.data(), ds.size());
+  k.elementwise(kernel, kFloat64)[0](ds.data(), nullptr, nullptr, dy.data(), ds.size());
   for (size_t i = 0; i < ds.size(); ++i) {
     const Long x = Long(ds[i]);
     worst64.add(ulps(dy[i], f.reference(x), f.unit ? f.unit(x) : 0), ds[i]);
@@ -334,7 +333,7 @@ void check_binary_error(const Kernels& k, const BinaryReference& f, DType d, dou
     ys.push_back(from_bits<T>(random_bits()));
   }
   std::vector<T> out(xs.size());
-  k.elementwise[kernel_number(f.name)][d][0](xs.data(), ys.data(), nullptr, out.data(), xs.size());
+  k.elementwise(kernel_number(f.name), d)[0](xs.data(), ys.data(), nullptr, out.data(), xs.size());
   Worst worst;
   for (size_t i = 0; i < xs.size(); ++i)
     worst.add(ulps(out[i], f.reference(Long(xs[i]), Long(ys[i]))), double(xs[i]), double(ys[i]));
@@ -370,7 +369,7 @@ template <class T>
 void check_special(const Kernels& k, ElementwiseKernel kernel, const std::vector<Special<T>>& table) {
   for (const auto& [x, want] : table) {
     T out;
-    k.elementwise[kernel][sizeof(T) == 4 ? kFloat32 : kFloat64][0](&x, nullptr, nullptr, &out, 1);
+    k.elementwise(kernel, sizeof(T) == 4 ? kFloat32 : kFloat64)[0](&x, nullptr, nullptr, &out, 1);
     char text[160];
     std::snprintf(text, sizeof text, "%s %s(%.9g) of %zu bytes is %.9g, not %.9g", k.isa, kElementwiseInfo[kernel].name,
                   double(x), sizeof(T), double(out), double(want));
@@ -486,7 +485,7 @@ void test_special(const Kernels& k) {
   };
   for (const Pair& p : pairs) {
     T out;
-    k.elementwise[p.kernel][sizeof(T) == 4 ? kFloat32 : kFloat64][0](&p.x, &p.y, nullptr, &out, 1);
+    k.elementwise(p.kernel, sizeof(T) == 4 ? kFloat32 : kFloat64)[0](&p.x, &p.y, nullptr, &out, 1);
     char text[160];
     std::snprintf(text, sizeof text, "%s %s(%.9g, %.9g) of %zu bytes is %.9g, not %.9g", k.isa,
                   kElementwiseInfo[p.kernel].name, double(p.x), double(p.y), sizeof(T), double(out), double(p.want));
@@ -563,7 +562,7 @@ void check_binary(const Kernels& k, ElementwiseKernel kernel, DType d, F f) {
   for (int i = 0; i < 4000; ++i) xs.push_back(some_value<T>()), ys.push_back(some_value<T>());
   using Out = decltype(f(T(), T()));
   std::vector<Out> out(xs.size());
-  k.elementwise[kernel][d][0](xs.data(), ys.data(), nullptr, out.data(), xs.size());
+  k.elementwise(kernel, d)[0](xs.data(), ys.data(), nullptr, out.data(), xs.size());
   size_t wrong = 0, at = 0;
   for (size_t i = 0; i < xs.size(); ++i) {
     if (!same(out[i], Out(f(xs[i], ys[i]))) && !(out[i] == 0 && f(xs[i], ys[i]) == 0 && kernel == k_maximum)) {
@@ -583,7 +582,7 @@ void check_unary(const Kernels& k, ElementwiseKernel kernel, DType d, F f) {
   for (int i = 0; i < 4000; ++i) xs.push_back(some_value<T>());
   using Out = decltype(f(T()));
   std::vector<Out> out(xs.size());
-  k.elementwise[kernel][d][0](xs.data(), nullptr, nullptr, out.data(), xs.size());
+  k.elementwise(kernel, d)[0](xs.data(), nullptr, nullptr, out.data(), xs.size());
   size_t wrong = 0, at = 0;
   for (size_t i = 0; i < xs.size(); ++i) {
     if (!same(out[i], Out(f(xs[i])))) ++wrong, at = i;
@@ -684,7 +683,7 @@ void test_exact(const Kernels& k) {
   const uint8_t a[] = {0, 0, 1, 1}, b[] = {0, 1, 0, 1};
   const auto logical = [&](ElementwiseKernel kernel, const char* want) {
     uint8_t out[4];
-    k.elementwise[kernel][kBool][0](a, b, nullptr, out, 4);
+    k.elementwise(kernel, kBool)[0](a, b, nullptr, out, 4);
     bool ok = true;
     for (int i = 0; i < 4; ++i) ok &= out[i] == want[i] - '0';
     check(ok, std::string(k.isa) + " " + kElementwiseInfo[kernel].name);
@@ -703,7 +702,7 @@ void test_exact(const Kernels& k) {
   std::vector<uint8_t> c(100);
   std::vector<float> x(100), y(100), out(100);
   for (size_t i = 0; i < 100; ++i) c[i] = random_bits() & 1, x[i] = float(i), y[i] = -float(i) - 1;
-  k.elementwise[k_where][kFloat32][0](c.data(), x.data(), y.data(), out.data(), 100);
+  k.elementwise(k_where, kFloat32)[0](c.data(), x.data(), y.data(), out.data(), 100);
   bool ok = true;
   for (size_t i = 0; i < 100; ++i) ok &= out[i] == (c[i] ? x[i] : y[i]);
   check(ok, std::string(k.isa) + " where");
@@ -1265,7 +1264,7 @@ void bench(const Kernels& k) {
     const ElementwiseInfo& info = kElementwiseInfo[kernel];
     std::printf("  %-18s", info.name);
     for (unsigned d = 0; d < kDTypes; ++d) {
-      const ElementwiseFn f = k.elementwise[kernel][d][0];
+      const ElementwiseFn f = k.elementwise(kernel, d)[0];
       if (!f) continue;
       for (size_t i = 0; i < n * 8; ++i) a[i] = b[i] = c[i] = i % 3 == 0;
       for (size_t i = 0; i < n; ++i) {

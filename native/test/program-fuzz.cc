@@ -283,7 +283,7 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
     int kernel = in.below(kElementwiseKernels);
     for (int tries = 0; tries < kElementwiseKernels; ++tries, kernel = (kernel + 1) % kElementwiseKernels) {
       const ElementwiseInfo& info = kElementwiseInfo[kernel];
-      if (info.first_is_bool ? x.dtype == kBool : kernels.elementwise[kernel][x.dtype][0] != nullptr) break;
+      if (info.first_is_bool ? x.dtype == kBool : kernels.elementwise(kernel, x.dtype)[0] != nullptr) break;
     }
     const ElementwiseInfo& info = kElementwiseInfo[kernel];
     v.opcode = kFirstElementwise + kernel;

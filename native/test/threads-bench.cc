@@ -59,7 +59,7 @@ void argmax(const Kernels& k, const float* x, const float*, float* out, size_t n
 template <ElementwiseKernel kernel>
 void elementwise(const Kernels& k, const float* x, const float* y, float* out, size_t n) {
   for (size_t i = 0; i < n; i += 1024) {
-    k.elementwise[kernel][kFloat32][0](x + i, y + i, nullptr, out + i, std::min<size_t>(1024, n - i));
+    k.elementwise(kernel, kFloat32)[0](x + i, y + i, nullptr, out + i, std::min<size_t>(1024, n - i));
   }
 }
 void sum(const Kernels& k, const float* x, const float*, float* out, size_t n) {

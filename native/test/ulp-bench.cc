@@ -111,8 +111,8 @@ Worst sweep(const UnaryReference& f, ElementwiseFn kernel, std::atomic<uint64_t>
   }
 }
 
-void unary(const Options& o, const Accuracy& a, const UnaryReference& f,
-           ElementwiseFn const (&kernel)[kDTypes][kVariants]) {
+void unary(const Options& o, const Accuracy& a, const UnaryReference& f, ElementwiseFn kernel32,
+           ElementwiseFn kernel64) {
   Worst worst;
   double start = now();
   const uint64_t count = uint64_t(1) << (f.symmetry == kNone ? 32 : 31), to = count * (o.part + 1) / o.parts;
@@ -120,7 +120,7 @@ void unary(const Options& o, const Accuracy& a, const UnaryReference& f,
   std::atomic<uint64_t> next{from};
   std::vector<Worst> found(o.threads);
   std::vector<std::thread> threads;
-  for (Worst& one : found) threads.emplace_back([&] { one = sweep(f, kernel[kFloat32][0], next, to, o.step); });
+  for (Worst& one : found) threads.emplace_back([&] { one = sweep(f, kernel32, next, to, o.step); });
   for (std::thread& thread : threads) thread.join();
   for (const Worst& one : found) worst.add(one);
   const uint64_t tried = (to - from + o.step - 1) / o.step * (f.symmetry == kNone ? 1 : 2);
@@ -131,7 +131,7 @@ void unary(const Options& o, const Accuracy& a, const UnaryReference& f,
   start = now();
   for (uint64_t done = 0; done < o.samples; done += kBlock) {
     for (size_t i = 0; i < kBlock; ++i) x[i] = some_double(i);
-    kernel[kFloat64][0](x.data(), nullptr, nullptr, y.data(), kBlock);
+    kernel64(x.data(), nullptr, nullptr, y.data(), kBlock);
     for (size_t i = 0; i < kBlock; ++i) {
       worst.add(ulps(y[i], f.reference(Long(x[i])), f.unit ? f.unit(Long(x[i])) : 0), x[i]);
     }
@@ -185,12 +185,13 @@ int main(int argc, char** argv) {
     for (unsigned k = 0; k < kElementwiseKernels; ++k) {
       if (std::strcmp(kElementwiseInfo[k].name, a.name) != 0) continue;
       for (const UnaryReference& f : kUnaryReferences) {
-        if (std::strcmp(f.name, a.name) == 0) unary(o, a, f, kernels->elementwise[k]);
+        if (std::strcmp(f.name, a.name) != 0) continue;
+        unary(o, a, f, kernels->elementwise(k, kFloat32)[0], kernels->elementwise(k, kFloat64)[0]);
       }
       for (const BinaryReference& f : kBinaryReferences) {
         if (std::strcmp(f.name, a.name) != 0 || o.part > 0) continue;
-        binary<float>(o, a, f, kernels->elementwise[k][kFloat32][0], "float32", a.bound32);
-        binary<double>(o, a, f, kernels->elementwise[k][kFloat64][0], "float64", a.bound64);
+        binary<float>(o, a, f, kernels->elementwise(k, kFloat32)[0], "float32", a.bound32);
+        binary<double>(o, a, f, kernels->elementwise(k, kFloat64)[0], "float64", a.bound64);
       }
     }
   }

@@ -218,6 +218,8 @@ def main():
     print('// Coefficients of native/simd/vmath.h and native/simd/vspecial.h. Made by native/tools/minimax.py: change that, not this.')
     print('#pragma once')
     print()
+    print('#include <cstdint>')
+    print()
     print('namespace gradtape {')
     print('namespace GRADTAPE_ISA {')
     print('namespace {')
@@ -252,6 +254,16 @@ def main():
         parts('kPiF', 24, PI, [24, 24, 24], 'pi, for fused products')
         parts('kPiD', 53, PI, [53, 53, 53], 'the same')
         parts('kPiShortD', 53, PI, [33, 33, 33, 53], 'pi; the first three times an integer below 2^20 are exact')
+        # 64 zeros, and the bits that the largest float64 needs: from word 16 on four of them
+        count = 20
+        with mp.workprec(64 * count + 64):
+            digits = int(mp.floor(mp.ldexp(2 / mp.pi, 64 * (count - 1))))
+        words = [digits >> 64 * (count - 1 - i) & (2 ** 64 - 1) for i in range(count)]
+        print('// the bits of 2 / pi; the first word is before the point')
+        print('constexpr uint64_t kTwoOverPi[] = {')
+        print(',\n'.join('    ' + ', '.join(f'0x{w:016x}' for w in words[i:i + 4]) for i in range(0, count, 4)))
+        print('};')
+        print()
     if wanted('erf'):
         for n, bits, k, top in (('F', 24, 7, 1), ('D', 53, 9, mpf('0.48') ** 2)):
             polynomial(f'kErf{n}', bits, erf_part, list(range(k)), 0, top, lambda z: 1 / (1 + erf_part(z)),

@@ -1,0 +1,148 @@
+#!/usr/bin/env node
+// What prebuildify takes for node-gyp when it makes a target: Zig compiles what native/sources.gypi lists, and one .node is
+// left in build/Release of the folder where this is started. The target is told by PREBUILD_PLATFORM, _ARCH and _LIBC.
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { basename, join, relative } from 'node:path';
+import { cores, main, root, StepError, say } from './common.mjs';
+import { runZig, zig } from './zig.mjs';
+
+const require = createRequire(import.meta.url);
+
+const CPUS = { x64: 'x86_64', arm64: 'aarch64' };
+// The oldest systems that Node's own binaries run on: RHEL 8 and Debian 10, macOS 11.
+const SYSTEMS = {
+  'linux.glibc': 'linux-gnu.2.28',
+  'linux.musl': 'linux-musl',
+  darwin: 'macos.11.0',
+  win32: 'windows-gnu',
+};
+
+function targetOf({ PREBUILD_PLATFORM: platform, PREBUILD_ARCH: arch, PREBUILD_LIBC: libc }) {
+  const triple = (system) => `${CPUS[arch]}-${SYSTEMS[system]}`;
+  const system = platform === 'linux' ? `linux.${libc}` : platform;
+  if (!CPUS[arch] || !SYSTEMS[system]) throw new StepError(`no target ${system}-${arch}`);
+  const name = `${platform}${libc === 'musl' ? 'musl' : ''}-${arch}`;
+  // Units that compute call nothing but memcpy and the like: one object serves both C libraries.
+  return {
+    name,
+    platform,
+    arch,
+    triple: triple(system),
+    unitTriple: triple(platform === 'linux' ? 'linux.glibc' : system),
+  };
+}
+
+/** Runs tasks, so many at a time; the first that fails ends it, after those that run have ended. */
+async function inParallel(tasks, width) {
+  const waiting = [...tasks];
+  const failures = [];
+  const worker = async () => {
+    for (let task = waiting.shift(); task && failures.length === 0; task = waiting.shift()) {
+      try {
+        await task();
+      } catch (error) {
+        failures.push(error);
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: width }, worker));
+  if (failures.length > 0) throw failures[0];
+}
+
+const manifest = JSON.parse(readFileSync(join(root, 'native', 'sources.gypi'), 'utf8')).variables;
+const pathInRoot = (path) => relative(root, path);
+
+/** What is compiled: of each object its name and the compiler's arguments. The units first: they take longest. */
+function objectsOf({ platform, arch, triple, unitTriple }) {
+  const isas = manifest[`isas_${arch}`];
+  const base = [
+    '-std=c++17',
+    '-Wall',
+    '-Wextra',
+    '-Wno-unused-parameter',
+    ...(platform === 'win32' ? [] : ['-fPIC']),
+    '-I',
+    'native',
+  ];
+  const unitFlags = [...manifest.isa_flags, ...(platform === 'win32' ? [] : manifest.isa_flags_not_win)];
+  const units = isas.map((isa) => ({
+    name: `kernels_${isa}.o`,
+    args: ['-target', unitTriple, ...base, ...unitFlags, ...manifest[`isa_flags_${isa}`], `-DGRADTAPE_ISA=${isa}`],
+    source: manifest.isa_source,
+    unit: true,
+  }));
+  const includes = [require('node-api-headers').include_dir, join(root, 'node_modules', 'node-addon-api')].map(
+    pathInRoot,
+  );
+  const common = manifest.common_sources.map((source) => ({
+    name: `${basename(source, '.cc')}.o`,
+    args: [
+      '-target',
+      triple,
+      ...base,
+      ...manifest.common_flags,
+      ...manifest.common_defines.map((define) => `-D${define}`),
+      ...isas.map((isa) => `-DGRADTAPE_HAS_${isa.toUpperCase()}`),
+      ...includes.flatMap((path) => ['-isystem', path]),
+    ],
+    source,
+  }));
+  return [...units, ...common];
+}
+
+const LINK = {
+  linux: ['-Wl,--gc-sections', '-Wl,--version-script=native/addon/exports.map'],
+  // The install name and local symbols would tell where it was built.
+  darwin: ['-Wl,-undefined,dynamic_lookup', '-Wl,-dead_strip', '-Wl,-x', '-Wl,-install_name,@rpath/gradtape.node'],
+  win32: ['-Wl,--gc-sections'],
+};
+
+async function build(program, target, folder) {
+  rmSync(folder, { recursive: true, force: true });
+  const release = join(folder, 'Release');
+  mkdirSync(release, { recursive: true });
+  const objects = objectsOf(target).map((object) => ({ ...object, path: pathInRoot(join(folder, object.name)) }));
+  await inParallel(
+    objects.map(({ name, args, source, path, unit }) => async () => {
+      const seconds = await runZig(program, ['c++', ...args, '-c', source, '-o', path]);
+      if (unit) say(`${target.name}: ${name} ${seconds.toFixed(1)} s`);
+    }),
+    cores,
+  );
+  const inputs = objects.map(({ path }) => path);
+  if (target.platform === 'win32') {
+    const library = pathInRoot(join(folder, 'node_api.lib'));
+    const { def_paths } = require('node-api-headers');
+    const machine = target.arch === 'x64' ? 'i386:x86-64' : 'arm64';
+    await runZig(program, [
+      'dlltool',
+      '-m',
+      machine,
+      '-D',
+      'node.exe',
+      '-d',
+      pathInRoot(def_paths.node_api_def),
+      '-l',
+      library,
+    ]);
+    inputs.push(library);
+  }
+  const file = pathInRoot(join(release, 'gradtape.node'));
+  const link = [
+    'c++',
+    '-target',
+    target.triple,
+    '-shared',
+    '-s',
+    '-O3',
+    ...LINK[target.platform],
+    ...inputs,
+    '-o',
+    file,
+  ];
+  const seconds = await runZig(program, link);
+  say(`${target.name}: linked in ${seconds.toFixed(1)} s`);
+}
+
+await main(() => build(zig(), targetOf(process.env), join(process.cwd(), 'build')));
