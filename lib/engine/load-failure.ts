@@ -59,10 +59,11 @@ export function missing(
   const state = provided.includes(target) && !named ? provision(cause) : presence(path);
   if (state === 'there') return undefined;
   if (state !== 'missing') {
-    return addonError(
-      `${path} may not be read (${state}): under --permission Node needs --allow-addons and --allow-fs-read=${named ? path : root}`,
-      cause,
-    );
+    const hint =
+      state === 'ERR_ACCESS_DENIED'
+        ? `: under --permission Node needs --allow-addons and --allow-fs-read=${named ? path : root}`
+        : '';
+    return addonError(`${path} may not be read (${state})${hint}`, cause);
   }
   if (named)
     return addonError(
@@ -120,11 +121,10 @@ export function unloadable(tried: Tried, path: string, cause: unknown, libc: Lib
   );
 }
 
-function reason({ root, target }: Tried, path: string, cause: unknown, words: string, libc: Libc | undefined): string {
+function reason({ target }: Tried, path: string, cause: unknown, words: string, libc: Libc | undefined): string {
   if (codeOf(cause) === 'ERR_DLOPEN_DISABLED') {
     return 'addons are switched off: give Node --allow-addons beside --permission, and no --no-addons';
   }
-  if (codeOf(cause) === 'ERR_ACCESS_DENIED') return `Node needs --allow-addons and --allow-fs-read=${root}`;
   const made = madeFor(path);
   if (made === '') return `it is no addon but something else, or damaged. Copy or install it again`;
   if (made && made !== `${process.platform}-${process.arch}`) {

@@ -1,5 +1,5 @@
 /** Which file the addon is loaded from, and the loading. What to say where that fails: load-failure.ts. */
-import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { GradtapeError } from '../base/errors.js';
 import { cutOff, type Libc, missing, type Tried, unloadable, versions } from './load-failure.js';
@@ -16,16 +16,20 @@ export function libcOfProcess(): Libc | undefined {
   }
 }
 
-function libcOfReport(): Libc | undefined {
+function libcOfReport(): Libc {
   try {
-    const report = process.report.getReport() as {
-      header?: { glibcVersionRuntime?: string };
-      sharedObjects?: string[];
-    };
-    if (report.header?.glibcVersionRuntime) return 'glibc';
-    return report.sharedObjects?.some((file) => file.includes('/ld-musl-')) ? 'musl' : undefined;
+    const report = process.report.getReport() as { header?: { glibcVersionRuntime?: string } };
+    return report.header?.glibcVersionRuntime ? 'glibc' : 'musl';
   } catch {
-    return undefined; // refused: node-gyp-build decides
+    return isAlpine() ? 'musl' : 'glibc'; // refused as well
+  }
+}
+
+function isAlpine(): boolean {
+  try {
+    return statSync('/etc/alpine-release').isFile();
+  } catch {
+    return false;
   }
 }
 
@@ -110,6 +114,8 @@ export function loadAddon(): { open(): unknown } {
   const path = named ? resolve(named) : load ? `the binary of gradtape/${target}` : find(prebuilt, libc);
   let loaded: unknown;
   try {
+    if (named && !path.endsWith('.node'))
+      throw new GradtapeError('ERR_ADDON', `gradtape: GRADTAPE_ADDON names ${path}, which is no .node file`);
     if (!load && isCutOff(path)) throw cutOff(path);
     loaded = load ? load() : require(path);
   } catch (error) {
