@@ -6,8 +6,9 @@
   "target_defaults": {
     "default_configuration": "Release",
     "include_dirs": ["native"],
-    "cflags_cc!": ["-fno-exceptions", "-std=gnu++17", "-std=gnu++20"],
-    "cflags_cc": ["-std=c++17"],
+    "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
+    # GCC 12's own AVX-512 intrinsics use an undefined value on purpose and are warned about.
+    "cflags_cc": ["-std=c++17", "-Wno-unknown-warning-option", "-Wno-maybe-uninitialized"],
     "xcode_settings": {
       "CLANG_CXX_LANGUAGE_STANDARD": "c++17",
       "CLANG_CXX_LIBRARY": "libc++",
@@ -16,7 +17,9 @@
       "MACOSX_DEPLOYMENT_TARGET": "11.0"
     },
     "msbuild_toolset": "ClangCL",
-    "msvs_settings": {"VCCLCompilerTool": {"ExceptionHandling": 1}}
+    "msvs_settings": {
+      "VCCLCompilerTool": {"ExceptionHandling": 1, "AdditionalOptions": ["/clang:-ffp-contract=off"]}
+    }
   },
   "conditions": [
     ["target_arch=='x64'", {
@@ -26,8 +29,10 @@
           "type": "static_library",
           "sources": ["<(isa_source)"],
           "defines": ["GRADTAPE_ISA=avx512"],
-          "cflags_cc": ["<@(isa_flags)", "<@(isa_flags_avx512)"],
-          "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<@(isa_flags)", "<@(isa_flags_avx512)"]},
+          "cflags_cc": ["<@(isa_flags)", "<@(isa_flags_not_win)", "<@(isa_flags_avx512)"],
+          "xcode_settings": {
+            "OTHER_CPLUSPLUSFLAGS": ["<@(isa_flags)", "<@(isa_flags_not_win)", "<@(isa_flags_avx512)"]
+          },
           "msvs_settings": {"VCCLCompilerTool": {"AdditionalOptions": ["<@(isa_flags_avx512)"]}}
         },
         {
@@ -35,8 +40,10 @@
           "type": "static_library",
           "sources": ["<(isa_source)"],
           "defines": ["GRADTAPE_ISA=avx2"],
-          "cflags_cc": ["<@(isa_flags)", "<@(isa_flags_avx2)"],
-          "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<@(isa_flags)", "<@(isa_flags_avx2)"]},
+          "cflags_cc": ["<@(isa_flags)", "<@(isa_flags_not_win)", "<@(isa_flags_avx2)"],
+          "xcode_settings": {
+            "OTHER_CPLUSPLUSFLAGS": ["<@(isa_flags)", "<@(isa_flags_not_win)", "<@(isa_flags_avx2)"]
+          },
           "msvs_settings": {"VCCLCompilerTool": {"AdditionalOptions": ["<@(isa_flags_avx2)"]}}
         },
         {
@@ -44,8 +51,10 @@
           "type": "static_library",
           "sources": ["<(isa_source)"],
           "defines": ["GRADTAPE_ISA=sse2"],
-          "cflags_cc": ["<@(isa_flags)", "<@(isa_flags_sse2)"],
-          "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<@(isa_flags)", "<@(isa_flags_sse2)"]},
+          "cflags_cc": ["<@(isa_flags)", "<@(isa_flags_not_win)", "<@(isa_flags_sse2)"],
+          "xcode_settings": {
+            "OTHER_CPLUSPLUSFLAGS": ["<@(isa_flags)", "<@(isa_flags_not_win)", "<@(isa_flags_sse2)"]
+          },
           "msvs_settings": {"VCCLCompilerTool": {"AdditionalOptions": ["<@(isa_flags_sse2)"]}}
         }
       ],
@@ -61,8 +70,10 @@
           "type": "static_library",
           "sources": ["<(isa_source)"],
           "defines": ["GRADTAPE_ISA=neon"],
-          "cflags_cc": ["<@(isa_flags)", "<@(isa_flags_neon)"],
-          "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<@(isa_flags)", "<@(isa_flags_neon)"]}
+          "cflags_cc": ["<@(isa_flags)", "<@(isa_flags_not_win)", "<@(isa_flags_neon)"],
+          "xcode_settings": {
+            "OTHER_CPLUSPLUSFLAGS": ["<@(isa_flags)", "<@(isa_flags_not_win)", "<@(isa_flags_neon)"]
+          }
         }
       ],
       "variables": {
@@ -78,7 +89,17 @@
       "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
       "defines": ["<@(common_defines)", "<@(isa_defines)"],
       "dependencies": ["<@(isa_libraries)"],
+      "cflags_cc!": ["-fno-exceptions"],
       "cflags_cc": ["<@(common_flags)"],
+      "conditions": [
+        ["OS=='mac'", {
+          "xcode_settings": {
+            "OTHER_LDFLAGS": ["-Wl,-exported_symbols_list,<(module_root_dir)/<(exports_mach)", "-Wl,-dead_strip"]
+          }
+        }, "OS!='win'", {
+          "ldflags": ["-Wl,--version-script=<(module_root_dir)/<(exports_elf)", "-Wl,--gc-sections"]
+        }]
+      ],
       "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<@(common_flags)"]}
     }
   ]

@@ -32,6 +32,8 @@
     ],
     "common_flags": ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"],
     "common_defines": ["NAPI_VERSION=8", "NAPI_CPP_EXCEPTIONS", "NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS"],
+    "exports_elf": "native/addon/exports.map",
+    "exports_mach": "native/addon/exports.txt",
     "isa_source": "native/kernels/kernels.cc",
     "isa_flags": [
       "-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden",

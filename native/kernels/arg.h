@@ -50,7 +50,7 @@ struct Arg {
   }
 
   // The best of each block is compared, then looked for in its block. n >= L.
-  static GRADTAPE_INLINE size_t long_row(const T* p, size_t n) {
+  static __attribute__((noinline)) size_t long_row(const T* p, size_t n) {
     using Best = Reduce<ExtremeOf<largest>, T>;
     T best = p[0];
     size_t block = 0, length = 0;

@@ -11,17 +11,12 @@ namespace {
 // n <= L elements; the lanes beyond are zero.
 template <class T>
 GRADTAPE_INLINE Vec<T> load_lanes(const T* p, int64_t n) {
-  if (n == int64_t(kLanes<T>)) return load<T>(p);
-  T lanes[kLanes<T>] = {};
-  for (int64_t i = 0; i < n; ++i) lanes[i] = p[i];
-  return load<T>(lanes);
+  return n == int64_t(kLanes<T>) ? load<T>(p) : load_first<T>(p, size_t(n));
 }
 template <class T>
 GRADTAPE_INLINE void store_lanes(T* p, Vec<T> v, int64_t n) {
   if (n == int64_t(kLanes<T>)) return store(p, v);
-  T lanes[kLanes<T>];
-  store(lanes, v);
-  for (int64_t i = 0; i < n; ++i) p[i] = lanes[i];
+  store_first(p, v, size_t(n));
 }
 
 // Calls f(channel, vectors as a constant, lanes of each) for channels from .. to - 1: `most` vectors at a time, then

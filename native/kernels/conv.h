@@ -64,26 +64,38 @@ struct ConvTile {
     }
     // One after the other what each kind of tile needs, not one piece of code for each kind.
     T* c = s.c;
-    const bool few = s.columns < N * L;
+    const int64_t c_row = s.c_row;
+    const size_t last = s.columns - (N - 1) * L;  // columns of the last vector
+    const bool few = last < L, by_mask = kVectorBytes == 64;
     if (s.add) {
       const T* from = c;
 #pragma GCC unroll 16
-      for (size_t i = 0; i < R; ++i, from += s.c_row) {
+      for (size_t i = 0; i < R; ++i, from += c_row) {
 #pragma GCC unroll 4
         for (size_t j = 0; j + 1 < N; ++j) acc[i][j] = load<T>(from + j * L) + acc[i][j];
-        if (!few) acc[i][N - 1] = load<T>(from + (N - 1) * L) + acc[i][N - 1];
+        const T* from_last = from + (N - 1) * L;
+        if (by_mask)
+          acc[i][N - 1] = load_first(from_last, last) + acc[i][N - 1];
+        else if (!few)
+          acc[i][N - 1] = load<T>(from_last) + acc[i][N - 1];
       }
     }
-    T lanes[R * L];
-    T* last = few ? lanes : c + (N - 1) * L;
-    const int64_t last_row = few ? int64_t(L) : s.c_row;
+    if (!by_mask && few) {
+      T lanes[R * L];
 #pragma GCC unroll 16
-    for (size_t i = 0; i < R; ++i, c += s.c_row, last += last_row) {
+      for (size_t i = 0; i < R; ++i) store(lanes + i * L, acc[i][N - 1]);
+      put_few(R, last, lanes, c + (N - 1) * L, c_row, s.add);
+    }
+#pragma GCC unroll 16
+    for (size_t i = 0; i < R; ++i, c += c_row) {
 #pragma GCC unroll 4
       for (size_t j = 0; j + 1 < N; ++j) store(c + j * L, acc[i][j]);
-      store(last, acc[i][N - 1]);
+      T* to_last = c + (N - 1) * L;
+      if (by_mask)
+        store_first(to_last, acc[i][N - 1], last);
+      else if (!few)
+        store(to_last, acc[i][N - 1]);
     }
-    if (few) put_few(R, s.columns - (N - 1) * L, lanes, s.c + (N - 1) * L, s.c_row, s.add);
   }
 
   [[gnu::noinline]] static void put_few(size_t rows, size_t columns, const T* lanes, T* c, int64_t c_row, bool add) {

@@ -297,8 +297,8 @@ struct BinaryLoop {
 
 // Operations beside whose instructions a load is nothing: one loop for all variants.
 template <class Op>
-constexpr bool kIsLong = std::is_same_v<Op, floordiv_> || std::is_same_v<Op, floormod_> || std::is_same_v<Op, pow_> ||
-                         std::is_same_v<Op, atan2_> || std::is_same_v<Op, polygamma_>;
+constexpr bool kIsLong = std::is_same_v<Op, floordiv_> || std::is_same_v<Op, pow_> || std::is_same_v<Op, atan2_> ||
+                         std::is_same_v<Op, polygamma_>;
 
 template <class Op, class T>
 struct LongBinaryLoop {

@@ -38,7 +38,7 @@ struct Gemm : Gemv<T> {
   static constexpr size_t kVectors = 2;
   static constexpr size_t max_rows(size_t vectors) { return vectors > 1 ? 6 : 12; }
 #endif
-  static constexpr size_t kSteps = 4;                         // along k, of a tile over packed operands
+  static constexpr size_t kSteps = 2;                         // along k, of a tile over packed operands
   static constexpr size_t kTurn = L < 8 ? L : 8;              // rows and steps of a that are packed at once
   static constexpr size_t kRows = 768 / sizeof(T);            // most rows of a in one block
   static constexpr size_t kColumnsReused = 8192 / sizeof(T);  // most columns of b, if several blocks of rows use them

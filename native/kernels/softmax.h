@@ -97,7 +97,7 @@ struct Softmax {
 
   // n >= L. The sum of exp(x - top), which stay in `to` unless it is null. The sums of the row's blocks are added
   // pairwise, as a binary counter carries.
-  static GRADTAPE_INLINE T sum_of_powers(const T* x, V top, T* to, size_t n) {
+  static __attribute__((noinline)) T sum_of_powers(const T* x, V top, T* to, size_t n) {
     alignas(kVectorBytes) T here[2 * kBlock];
     T partial[64];
     size_t counted = 0;
@@ -120,7 +120,7 @@ struct Softmax {
 
   static GRADTAPE_INLINE void long_row(const T* x, T* y, size_t n) {
     const V top = splat<V>(Max::long_row(x, n));
-    const V sum = splat<V>(sum_of_powers(x, top, logarithm ? nullptr : y, n));
+    const V sum = splat<V>(Softmax<T, true>::sum_of_powers(x, top, logarithm ? nullptr : y, n));
     if constexpr (logarithm) {
       const V log_sum = vmath::log(sum);
       each_of(x, y, n, [&](V v) GRADTAPE_LAMBDA { return v - top - log_sum; });

@@ -96,6 +96,49 @@ GRADTAPE_INLINE void store(T* p, V v) {
   *reinterpret_cast<typename VecOf<T, kLanesOf<V>>::unaligned*>(p) = v;
 }
 
+#if defined(__AVX2__) && !defined(__AVX512F__)
+template <class T>
+GRADTAPE_INLINE __m256i first_lanes(size_t n) {
+  if constexpr (sizeof(T) == 4)
+    return _mm256_cmpgt_epi32(_mm256_set1_epi32(int(n)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+  else
+    return _mm256_cmpgt_epi64(_mm256_set1_epi64x(int64_t(n)), _mm256_setr_epi64x(0, 1, 2, 3));
+}
+#endif
+
+// The first n > 0 elements of a vector; the other lanes are zero. Not for all lanes but by AVX-512, whose masks cost
+// nothing.
+template <class T>
+GRADTAPE_INLINE Vec<T> load_first(const T* p, size_t n) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) return (Vec<T>)_mm512_maskz_loadu_epi32(__mmask16((1u << n) - 1), p);
+  if constexpr (sizeof(T) == 8) return (Vec<T>)_mm512_maskz_loadu_epi64(__mmask8((1u << n) - 1), p);
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4) return (Vec<T>)_mm256_maskload_ps((const float*)p, first_lanes<T>(n));
+  if constexpr (sizeof(T) == 8) return (Vec<T>)_mm256_maskload_pd((const double*)p, first_lanes<T>(n));
+#else
+  Vec<T> v = {};
+  v[0] = p[0];
+  for (size_t i = 1; i < kLanes<T>; ++i) v[i] = i < n ? p[i] : T(0);
+  return v;
+#endif
+}
+template <class T>
+GRADTAPE_INLINE void store_first(T* p, Vec<T> v, size_t n) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) _mm512_mask_storeu_epi32(p, __mmask16((1u << n) - 1), (__m512i)v);
+  if constexpr (sizeof(T) == 8) _mm512_mask_storeu_epi64(p, __mmask8((1u << n) - 1), (__m512i)v);
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4) _mm256_maskstore_ps((float*)p, first_lanes<T>(n), (__m256)v);
+  if constexpr (sizeof(T) == 8) _mm256_maskstore_pd((double*)p, first_lanes<T>(n), (__m256d)v);
+#else
+#pragma GCC unroll 4
+  for (size_t i = 0; i < kLanes<T>; ++i) {
+    if (i < n) p[i] = v[i];
+  }
+#endif
+}
+
 // A vector by its own type or by that of its elements.
 template <class X, bool scalar = std::is_arithmetic_v<X>>
 struct AsVector {

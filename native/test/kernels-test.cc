@@ -359,6 +359,41 @@ void test_accuracy(const Kernels& k) {
   }
 }
 
+// Angles whose reduction takes all bits of 2 / pi that there are, the first nearest to a multiple of pi / 2 of all
+// float64. By mpmath with 1500 bits, not by a C library.
+struct HugeAngleSample {
+  double x;
+  Long sin, cos, tan;
+};
+constexpr HugeAngleSample kHugeAngles[] = {
+    {0x1.6ac5b262ca1ffp+849, 1, -4.68716592425462761112e-19L, -2133485385753703843.67L},
+    {0x1.fffffffffffffp+1023, 0.0049619547891840617905L, -0.999987689426559937465L, -0.0049620158744448949005L},
+    {0x1p+1023, 0.563127779850884013453L, -0.826369834614147994501L, -0.681447647606621501285L},
+    {0x1.7e43c8800759cp+996, -0.817881912115908597046L, -0.575386111957549046688L, 1.42144882387472441237L},
+    {0x1.0f0cf064dd592p+73, -0.852200849767188801773L, 0.523214785395138945498L, -1.62877822560689887855L},
+    {0x1.5cba89af1f855p+62, -9.7238075090784213955e-14L, 1, -9.7238075090784213955e-14L},
+    {0x1.2e3b40a0e9b5p+51, -0.954017687463637857658L, 0.299750316107477353979L, -3.18270786117059118714L},
+    {0x1.c31bffcfp+44, -0.999422575148482543529L, 0.0339781736350817270464L, -29.4136637796388331885L},
+};
+
+void test_huge_angles(const Kernels& k) {
+  for (const char* name : {"sin", "cos", "tan"}) {
+    Worst worst;
+    for (const HugeAngleSample& sample : kHugeAngles) {
+      for (const double sign : {1.0, -1.0}) {
+        const double x = sign * sample.x;
+        const Long want = *name == 's' ? sign * sample.sin : *name == 'c' ? sample.cos : sign * sample.tan;
+        double y;
+        k.elementwise(kernel_number(name), kFloat64)[0](&x, nullptr, nullptr, &y, 1);
+        worst.add(ulps(y, want), x);
+      }
+    }
+    double bound = 0;
+    for (const Accuracy& a : kAccuracy) bound = std::strcmp(a.name, name) == 0 ? a.bound64 : bound;
+    report(std::string(k.isa) + " " + name + " of huge numbers", worst, bound);
+  }
+}
+
 // What the functions give at zeros, infinities, NaN, the smallest numbers, poles and the ends of their domains.
 
 template <class T>
@@ -1224,6 +1259,7 @@ void test(const Kernels& k) {
   test_every_loop(k);
   test_exact(k);
   test_accuracy(k);
+  test_huge_angles(k);
 #define DTYPE(id, name, lane, kind, bytes, sums) test_dtype<lane, k##id>(k);
 #include "../kernels/dtype.def"
 #undef DTYPE

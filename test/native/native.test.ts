@@ -1,8 +1,9 @@
 // Runs the plain native test binaries that the developers' build made, and looks at the objects of the ISA units.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { isas } from '../../lib/engine/addon.js';
 import { plain } from '../support/child.js';
 import { root } from '../support/files.js';
 
@@ -47,5 +48,36 @@ describe.runIf(plain && process.platform === 'linux')('objects of the ISA units'
     expect(symbols.filter((line) => line.includes('_GLOBAL__sub_I'))).toEqual([]);
     const sections = execFileSync('readelf', ['-SW', path], { encoding: 'utf8' });
     expect(sections).not.toMatch(/\.(init_array|ctors)\b/);
+  });
+
+  test.each(objects)(
+    '$isa: needs the C library to copy and fill memory, and for nothing that is a result',
+    ({ path }) => {
+      const lines = execFileSync('nm', ['-u', path], { encoding: 'utf8' }).trim().split('\n');
+      const needed = lines.map((line) => line.trim().replace(/^U /, ''));
+      expect(needed.filter((name) => !/^(memcpy|memmove|memset|_GLOBAL_OFFSET_TABLE_)$/.test(name))).toEqual([]);
+    },
+  );
+});
+
+describe.runIf(plain && process.platform === 'linux')('the addon', () => {
+  test('has the units that the flags of the processor imply, best first', () => {
+    const info = readFileSync('/proc/cpuinfo', 'utf8');
+    const flags = new Set(/^flags\s*:(.*)$/m.exec(info)?.[1]?.trim().split(' '));
+    const avx2 = ['ssse3', 'sse4_1', 'sse4_2', 'popcnt', 'avx', 'fma', 'avx2'];
+    const needs = { avx512: [...avx2, 'f16c', 'avx512f', 'avx512dq', 'avx512bw', 'avx512vl'], avx2, sse2: ['sse2'] };
+    const able = Object.entries(needs).flatMap(([isa, all]) => (all.every((flag) => flags.has(flag)) ? [isa] : []));
+    expect(isas).toEqual(process.arch === 'arm64' ? ['neon'] : able);
+  });
+
+  test('shows the loader two names of Node-API, and no other', () => {
+    const symbols = execFileSync('nm', ['-D', '--defined-only', join(build, 'Release', 'gradtape.node')], {
+      encoding: 'utf8',
+    });
+    const names = symbols
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ').pop());
+    expect(names.sort()).toEqual(['napi_register_module_v1', 'node_api_module_get_api_version_v1']);
   });
 });
