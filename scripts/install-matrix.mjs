@@ -183,7 +183,9 @@ function moved(folder, ...names) {
 }
 
 const withBinary = { 'bundled.mjs': `import 'gradtape/${target}';\n${example}` };
-const BANNER = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+// What CommonJS in an ES module lacks.
+const BANNER =
+  "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); const __dirname = import.meta.dirname;";
 
 function esbuild(format, tarball) {
   const { bin, version } = tool('esbuild@0.28');
