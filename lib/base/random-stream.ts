@@ -2,7 +2,6 @@
  * Streams of random numbers: a seed and how far it is used; and the shared stream, from which calls without a seed
  * draw. Knows no tensor.
  */
-import { randomBytes } from 'node:crypto';
 
 /** A stream: the low and high 32 bits of its seed, and how many numbers were drawn so far. Drawing moves `offset`. */
 export interface Stream {
@@ -11,12 +10,18 @@ export interface Stream {
   offset: number;
 }
 
-const entropy = randomBytes(8);
-let current: Stream = { low: entropy.readUInt32LE(0), high: entropy.readUInt32LE(4), offset: 0 };
+let shared: Stream | undefined;
+
+// Not at load: the first random bytes cost a process 4 ms.
+function unseeded(): Stream {
+  const [low, high] = crypto.getRandomValues(new Uint32Array(2)) as unknown as [number, number];
+  return { low, high, offset: 0 };
+}
 
 /** The stream from which calls without a seed draw. It starts from a random seed in each process. */
 export function sharedStream(): Stream {
-  return current;
+  shared ??= unseeded();
+  return shared;
 }
 
 export function setSharedStream(stream: Stream): void {
