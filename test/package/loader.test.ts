@@ -2,29 +2,15 @@
 // is made: files that are damaged, for another machine or another libc, places where nothing may run. Platforms that are not
 // supported cannot be had here: their names are set in the process.
 import { execFileSync, spawnSync } from 'node:child_process';
-import {
-  chmodSync,
-  copyFileSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { targets } from '../../lib/engine/load-failure.js';
 import { linux, plain } from '../support/child.js';
-import { read, root } from '../support/files.js';
+import { read } from '../support/files.js';
+import { built, installed, isBuilt, platform, prebuilt } from '../support/installed.js';
 
-const built = process.env['GRADTAPE_ADDON'] ?? join(root, 'build', 'Release', 'gradtape.node');
-const platform = `${process.platform}-${process.arch}`;
 const onLinux = process.platform === 'linux';
-// The tests of Linux run with glibc.
-const prebuilt = `prebuilds/${platform}/gradtape${onLinux ? '.glibc' : ''}.node`;
 
 interface Loading {
   /** The addon that was loaded, from the package's folder. */
@@ -89,17 +75,9 @@ test('the targets of the loader are those of package.json, and each entry names 
   }
 });
 
-describe.runIf(plain && existsSync(built))('loading', () => {
+describe.runIf(plain && isBuilt)('loading', () => {
   beforeAll(() => {
-    project = mkdtempSync(join(tmpdir(), 'gradtape-loader-'));
-    chmodSync(project, 0o755);
-    home = join(project, 'node_modules', 'gradtape');
-    mkdirSync(home, { recursive: true });
-    cpSync(join(root, 'dist'), at('dist'), { recursive: true });
-    copyFileSync(join(root, 'package.json'), at('package.json'));
-    cpSync(join(root, 'node_modules', 'node-gyp-build'), join(project, 'node_modules', 'node-gyp-build'), {
-      recursive: true,
-    });
+    ({ folder: project, home } = installed('loader'));
   });
   afterAll(() => rmSync(project, { recursive: true, force: true }));
   beforeEach(() => void put(prebuilt));
@@ -108,10 +86,9 @@ describe.runIf(plain && existsSync(built))('loading', () => {
   });
 
   test('the order: GRADTAPE_ADDON, an entry, a local build, the prebuilt file', () => {
-    const target = `${platform}`;
     const other = put('other/gradtape.node');
     put('build/Release/gradtape.node');
-    const entry = `require('gradtape/${target}');`;
+    const entry = `require('gradtape/${platform}');`;
     expect(load(entry, { GRADTAPE_ADDON: other }).from).toBe('other/gradtape.node');
     expect(load(entry).from).toBe(prebuilt);
     expect(load().from).toBe('build/Release/gradtape.node');
