@@ -25,19 +25,19 @@ export function sharedStream(): Stream {
 }
 
 export function setSharedStream(stream: Stream): void {
-  current = stream;
+  shared = stream;
 }
 
 /**
  * Runs fn with the shared stream at another position; afterwards the shared stream goes on as if fn had drawn nothing.
  */
 export function withStreamAt<T>(position: Readonly<Stream>, fn: () => T): T {
-  const present = current;
-  current = { ...position };
+  const present = shared;
+  shared = { ...position };
   try {
     return fn();
   } finally {
-    current = present;
+    shared = present;
   }
 }
 
