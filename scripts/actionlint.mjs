@@ -15,7 +15,12 @@ function actionlint() {
   if (!go) return null;
   say(`building actionlint ${VERSION} with Go into build/actionlint (once) ...`);
   const module = `github.com/rhysd/actionlint/cmd/actionlint@v${VERSION}`;
-  if (output(go, ['install', module], { env: { ...process.env, GOBIN: folder }, stdio: ['ignore', 'pipe', 'inherit'] }) === null) {
+  if (
+    output(go, ['install', module], {
+      env: { ...process.env, GOBIN: folder },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }) === null
+  ) {
     throw new StepError(`go install ${module}`);
   }
   return program;

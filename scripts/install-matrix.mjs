@@ -3,7 +3,16 @@
 // Usage: node scripts/install-matrix.mjs [TARBALL] [--only TEXT] [--write], on Linux or macOS. Without TARBALL it packs build/'s
 // binary; --only takes the cases whose name has TEXT; --write puts the table into docs/install.md. Fails if a case does.
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -49,7 +58,9 @@ function nodeFor(newer) {
 }
 
 // What launchers written for sh call, and nothing that compiles.
-const PROGRAMS = 'sh env basename cat chmod cp dirname ln ls mkdir mv ps readlink rm sed tar gzip uname which'.split(' ');
+const PROGRAMS = 'sh env basename cat chmod cp dirname ln ls mkdir mv ps readlink rm sed tar gzip uname which'.split(
+  ' ',
+);
 const COMPILERS = 'cc c++ gcc g++ clang clang++ make gmake python python3 node-gyp cmake'.split(' ');
 
 /** Programs and nothing else, a home without settings and caches, the registry, and what the network needs. */
@@ -65,7 +76,9 @@ function environment(node) {
   symlinkSync(node, join(path, 'node'));
   const there = COMPILERS.filter((name) => existsSync(join(path, name)));
   if (there.length > 0) throw new StepError(`${there.join(', ')} on the PATH of a case`);
-  const kept = Object.entries(process.env).filter(([name]) => /^(https?_proxy|no_proxy|.*_CERTS?(_FILE|_DIR)?)$/i.test(name));
+  const kept = Object.entries(process.env).filter(([name]) =>
+    /^(https?_proxy|no_proxy|.*_CERTS?(_FILE|_DIR)?)$/i.test(name),
+  );
   return {
     ...Object.fromEntries(kept),
     PATH: path,
@@ -116,7 +129,7 @@ const WARNING = /warn|ignored|blocked|disabled|deprecat|build script|postinstall
 
 function quiet(printed) {
   const lines = printed.split('\n').filter((line) => WARNING.test(line));
-  const ours = lines.filter((line) => /gradtape|node-addon-api|node-gyp|build script|install script/i.test(line));
+  const ours = lines.filter((line) => /gradtape|node-addon-api|node-gyp|build script|install script|postinstall/i.test(line));
   if (ours.length > 0) throw new Wrong(`it warned: ${ours.join(' | ')}`);
 }
 
@@ -184,18 +197,26 @@ function moved(folder, ...names) {
 
 const withBinary = { 'bundled.mjs': `import 'gradtape/${target}';\n${example}` };
 // What CommonJS in an ES module lacks.
-const BANNER =
-  "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url); const __dirname = import.meta.dirname;";
+const BANNER = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 
 function esbuild(format, tarball) {
   const { bin, version } = tool('esbuild@0.28');
   const { folder, env } = installed(tarball, {}, withBinary);
   const extension = { cjs: 'cjs', esm: 'mjs' }[format];
   const flags = ['--bundle', '--platform=node', `--format=${format}`];
-  call([bin('esbuild'), 'example.mjs', ...flags, '--external:gradtape', `--outfile=external.${extension}`], folder, env);
+  call(
+    [bin('esbuild'), 'example.mjs', ...flags, '--external:gradtape', `--outfile=external.${extension}`],
+    folder,
+    env,
+  );
   gradient([process.execPath, `external.${extension}`], folder, env);
   const banner = format === 'esm' ? [`--banner:js=${BANNER}`] : [];
-  const outputs = ['--outdir=out', `--out-extension:.js=.${extension}`, '--asset-names=gradtape', '--loader:.node=copy'];
+  const outputs = [
+    '--outdir=out',
+    `--out-extension:.js=.${extension}`,
+    '--asset-names=gradtape',
+    '--loader:.node=copy',
+  ];
   const { printed } = call([bin('esbuild'), 'bundled.mjs', ...flags, ...outputs, ...banner], folder, env);
   quiet(printed);
   const away = moved(folder, `out/bundled.${extension}`, 'out/gradtape.node');
@@ -212,6 +233,24 @@ function rollup(tarball) {
     gradient([process.execPath, `bundle.${extension}`], folder, env);
   }
   return { version, note: 'external, es and cjs' };
+}
+
+function webpack(tarball) {
+  const { version } = tool('webpack@5');
+  const config = {
+    mode: 'production',
+    target: 'node',
+    entry: './example.mjs',
+    externals: { gradtape: 'commonjs gradtape' },
+    output: { filename: 'bundle.cjs' },
+  };
+  const text = `require('webpack')(${JSON.stringify(config)}, (error, stats) => {
+  if (error || stats.hasErrors()) throw error ?? new Error(stats.toString());
+});\n`;
+  const { folder, env } = installed(tarball, { webpack: version }, { 'build.cjs': text });
+  quiet(call([process.execPath, 'build.cjs'], folder, env).printed);
+  gradient([process.execPath, join('dist', 'bundle.cjs')], folder, env);
+  return { version, note: 'external' };
 }
 
 function bunBuild(tarball) {
@@ -247,12 +286,20 @@ function testRunner(spec, program, flags, imports, extension, tarball) {
   const files = Object.fromEntries(['one', 'two'].map((name) => [`${name}.test.${extension}`, testFile(imports)]));
   const { folder, env } = installed(tarball, { 'a-copy': `file:${tarball}`, [program]: version }, files);
   const { printed } = call([process.execPath, join('node_modules', '.bin', program), ...flags], folder, env);
-  if (!/\b2 passed\b/.test(printed)) throw new Wrong(`not two tests passed: ${printed}`);
+  if (!/^\s*Tests?:?\s+[24] passed/m.test(printed)) throw new Wrong(`not all tests passed: ${printed}`);
   return { version, note: 'two files in one process, two copies in each' };
 }
 
 const jest = (tarball) => {
-  const copies = "const copies = [require('gradtape'), require('a-copy')];";
+  const copies = `const copies = [require('gradtape'), require('a-copy')];
+test('once more', () => {
+  const before = require('gradtape');
+  jest.resetModules();
+  const after = require('gradtape');
+  expect(after).not.toBe(before);
+  expect(after.add(after.ones([1]), 1).item()).toBe(2);
+  expect(() => after.add(before.ones([1]), 1)).toThrow(/another copy of gradtape/);
+});`;
   return testRunner('jest@30', 'jest', ['--runInBand', '--no-watchman'], copies, 'js', tarball);
 };
 const vitest = (tarball) => {
@@ -290,6 +337,7 @@ const CASES = {
   'esbuild, cjs': (tarball) => esbuild('cjs', tarball),
   'esbuild, esm': (tarball) => esbuild('esm', tarball),
   rollup,
+  webpack,
   'bun build': bunBuild,
   jest,
   vitest,

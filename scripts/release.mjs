@@ -9,7 +9,9 @@ const manifest = JSON.parse(read('package.json'));
 
 /** The changelog's sections, by what their heading says. */
 function sections() {
-  const parts = read('CHANGELOG.md').split(/^## (.*)$/m).slice(1);
+  const parts = read('CHANGELOG.md')
+    .split(/^## (.*)$/m)
+    .slice(1);
   return Object.fromEntries(parts.map((part, i) => [part, parts[i + 1]?.trim()]).filter((_, i) => i % 2 === 0));
 }
 
@@ -44,7 +46,9 @@ await main(() => {
   }
   const { GITHUB_REF_NAME: tag, GITHUB_REPOSITORY: repository } = process.env;
   if (what !== 'check' || !tag || !repository) {
-    throw new StepError('usage: GITHUB_REF_NAME=v1.2.3 GITHUB_REPOSITORY=owner/name node scripts/release.mjs check | notes');
+    throw new StepError(
+      'usage: GITHUB_REF_NAME=v1.2.3 GITHUB_REPOSITORY=owner/name node scripts/release.mjs check | notes',
+    );
   }
   const found = faults(tag, repository);
   if (found.length > 0) throw new StepError(`not ready for release:\n  ${found.join('\n  ')}`);
