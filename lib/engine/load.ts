@@ -97,7 +97,10 @@ function foreignCopy(path: string): { folder: string; version: string } | undefi
 
 const provided = new Map<string, () => unknown>();
 
-/** An entry `gradtape/<target>` hands in its binary, which a bundler saw: before the library is loaded. */
+/**
+ * An entry `gradtape/<target>` hands in its binary, which a bundler saw: before the library is loaded.
+ * @public
+ */
 export function provide(target: string, load: () => unknown): void {
   provided.set(target, load);
 }
