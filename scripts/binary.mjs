@@ -2,14 +2,12 @@
 // it as a prebuilt binary: what it shows, what it needs of the system, how large it is. A reader of our own, so that all
 // eight are checked where they are made.
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import { root, StepError } from './common.mjs';
+import { functions, version } from './node-api.mjs';
+import { budget } from './targets.mjs';
 
 const MB = 1e6;
-
-/** How large a binary may be. */
-export const BUDGET = { x64: 2.1 * MB, arm64: 0.8 * MB };
 
 class Bytes {
   constructor(buffer) {
@@ -91,6 +89,32 @@ function readMachO(b) {
       next = after;
     }
   };
+  // What the loader binds is written as a program for it, which sets a library and a name, and binds them.
+  const bindings = new Map();
+  const readBindings = (start, size, weak) => {
+    let [library, name, at] = [0, '', start];
+    while (at < start + size) {
+      const [operation, operand] = [b.u8(at) >> 4, b.u8(at) & 15];
+      const skip = () => b.uleb(at)[1];
+      at += 1;
+      if (operation === 1) library = operand;
+      if (operation === 2) [library, at] = b.uleb(at);
+      if (operation === 3) library = operand === 0 ? 0 : operand - 16; // -2: of whoever has it
+      if (operation === 4) {
+        name = b.text(at);
+        at += name.length + 1;
+      }
+      if ([6, 7, 8, 10].includes(operation)) at = skip();
+      if (operation === 12) {
+        at = skip();
+        at = skip();
+      }
+      if ([9, 10, 11, 12].includes(operation)) {
+        const known = bindings.get(name);
+        bindings.set(name, { name, library: weak ? known?.library : library, weak: weak || known?.weak === true });
+      }
+    }
+  };
   for (let i = 0, at = 32; i < b.u32(16); ++i, at += b.u32(at + 4)) {
     const command = b.u32(at) & 0x7fffffff;
     if (command === 0x0c) found.libraries.push(b.text(at + b.u32(at + 8)));
@@ -98,19 +122,18 @@ function readMachO(b) {
     if (command === 0x1c) found.searches.push(b.text(at + b.u32(at + 8)));
     if (command === 0x1d) found.signed = true;
     if (command === 0x32) found.system = `${b.u16(at + 14)}.${b.u8(at + 13)}`;
-    if (command === 0x22 && b.u32(at + 44) > 0) exportsBelow(b.u32(at + 40), 0, '');
-    if (command === 0x33 && b.u32(at + 12) > 0) exportsBelow(b.u32(at + 8), 0, '');
-    if (command === 0x02) {
-      const [symbols, count, texts] = [b.u32(at + 8), b.u32(at + 12), b.u32(at + 16)];
-      for (let symbol = symbols; symbol < symbols + count * 16; symbol += 16) {
-        const type = b.u8(symbol + 4);
-        if ((type & 0xe1) !== 1 || (type & 0x0e) !== 0) continue; // a name of another library, and nothing else
-        const library = b.u16(symbol + 6) >> 8;
-        found.imports.push({ name: b.text(texts + b.u32(symbol)), library, anywhere: library === 0xfe });
-      }
+    if (command === 0x22) {
+      readBindings(b.u32(at + 16), b.u32(at + 20), false);
+      readBindings(b.u32(at + 32), b.u32(at + 36), false);
+      readBindings(b.u32(at + 24), b.u32(at + 28), true);
+      if (b.u32(at + 44) > 0) exportsBelow(b.u32(at + 40), 0, '');
     }
+    if (command === 0x33 || command === 0x34)
+      throw new StepError('bindings in a form that scripts/binary.mjs cannot read');
   }
-  for (const symbol of found.imports) symbol.from = symbol.anywhere ? undefined : found.libraries[symbol.library - 1];
+  for (const { name, library, weak } of bindings.values()) {
+    found.imports.push({ name, weak, anywhere: library === -2, from: found.libraries[library - 1] });
+  }
   const plain = (name) => name.replace(/^_/, '');
   found.exports = found.exports.map(plain);
   for (const symbol of found.imports) symbol.name = plain(symbol.name);
@@ -193,23 +216,25 @@ export function binaryFaults(binary, { platform, arch, libc }) {
   const faults = [];
   const { format, exports, imports, libraries, versions, searches, size, buffer } = binary;
   if (format !== FORMATS[platform] || binary.arch !== arch) faults.push(`it is ${format} for ${binary.arch}`);
-  if (size > BUDGET[arch]) faults.push(`it has ${(size / MB).toFixed(2)} MB, more than ${BUDGET[arch] / MB}`);
+  if (size > budget[arch]) faults.push(`it has ${(size / MB).toFixed(2)} MB, more than ${budget[arch] / MB}`);
   const lost = NODE_LOOKS_FOR.filter((name) => !exports.includes(name));
   if (lost.length > 0) faults.push(`it does not show ${some(lost)}, which Node looks for`);
-  const shown = exports.filter((name) => !NODE_LOOKS_FOR.includes(name));
+  // Zig's linker shows a macOS library's own address, which nobody asks others for.
+  const shown = exports.filter(
+    (name) =>
+      !NODE_LOOKS_FOR.includes(name) && !(platform === 'darwin' && /^(__dso_handle|_mh_dylib_header)$/.test(name)),
+  );
   if (shown.length > 0) faults.push(`it shows ${some(shown)}`);
   const unknown = libraries.filter((name) => !LIBRARIES[libc ?? platform].test(name));
   if (unknown.length > 0) faults.push(`it needs ${some(unknown)}`);
   if (searches.length > 0) faults.push(`it looks for libraries in ${searches.join(', ')}`);
 
   // Node's functions of the version that we ask for, of nobody or of node.exe; of the system's only where that is said.
-  const { symbols } = createRequire(import.meta.url)('node-api-headers');
-  const napi = new Set([...symbols.v8.js_native_api_symbols, ...symbols.v8.node_api_symbols]);
   const isNapi = ({ name }) => /^(napi|node_api)_/.test(name);
-  const newer = imports.filter((symbol) => isNapi(symbol) && !napi.has(symbol.name));
-  if (newer.length > 0) faults.push(`it calls ${some(newer.map((s) => s.name))}, newer than Node-API 8`);
+  const newer = imports.filter((symbol) => isNapi(symbol) && !functions.has(symbol.name));
+  if (newer.length > 0) faults.push(`it calls ${some(newer.map((s) => s.name))}, newer than Node-API ${version}`);
   const stray = imports.filter((symbol) => {
-    if (platform === 'darwin') return symbol.anywhere !== isNapi(symbol);
+    if (platform === 'darwin') return symbol.weak || symbol.anywhere !== isNapi(symbol);
     return platform === 'win32' && (symbol.from.toLowerCase() === 'node.exe') !== isNapi(symbol);
   });
   if (stray.length > 0) faults.push(`it binds ${some(stray.map((s) => `${s.name} of ${s.from ?? 'whoever has it'}`))}`);

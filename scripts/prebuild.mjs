@@ -27,7 +27,11 @@ function make({ name, platform, arch, libc }, native) {
     nodeGyp: join(root, 'scripts', native ? 'cmake-js-shim.mjs' : 'zig-build.mjs'),
   };
   return new Promise((resolve, reject) => {
-    prebuildify(options, (error) => (error ? reject(new StepError(`${name}: ${error.message}`)) : resolve()));
+    prebuildify(options, (error) => {
+      if (error)
+        reject(new StepError(`${name}: ${/^node-gyp exited/.test(error.message) ? 'see above' : error.message}`));
+      else resolve();
+    });
   });
 }
 

@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { root } from './common.mjs';
 
+/** How many bytes a binary may have. */
+export const budget = { x64: 2.1e6, arm64: 0.8e6 };
+
 /** Of each target its name (`linuxmusl-x64`), its parts, and the file that prebuildify makes of it. */
 export function targets(folder = root) {
   const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));

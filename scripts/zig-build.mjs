@@ -2,12 +2,10 @@
 // What prebuildify takes for node-gyp when it makes a target: Zig compiles what native/sources.gypi lists, and one .node is
 // left in build/Release of the folder where this is started. The target is told by PREBUILD_PLATFORM, _ARCH and _LIBC.
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { basename, join, relative } from 'node:path';
 import { cores, main, root, StepError, say } from './common.mjs';
+import { definitions, headers } from './node-api.mjs';
 import { runZig, zig } from './zig.mjs';
-
-const require = createRequire(import.meta.url);
 
 const CPUS = { x64: 'x86_64', arm64: 'aarch64' };
 // The oldest systems that Node's own binaries run on: RHEL 8 and Debian 10, macOS 11.
@@ -72,9 +70,7 @@ function objectsOf({ platform, arch, triple, unitTriple }) {
     source: manifest.isa_source,
     unit: true,
   }));
-  const includes = [require('node-api-headers').include_dir, join(root, 'node_modules', 'node-addon-api')].map(
-    pathInRoot,
-  );
+  const includes = [headers, join(root, 'node_modules', 'node-addon-api')].map(pathInRoot);
   const common = manifest.common_sources.map((source) => ({
     name: `${basename(source, '.cc')}.o`,
     args: [
@@ -85,14 +81,18 @@ function objectsOf({ platform, arch, triple, unitTriple }) {
       ...manifest.common_defines.map((define) => `-D${define}`),
       ...isas.map((isa) => `-DGRADTAPE_HAS_${isa.toUpperCase()}`),
       ...includes.flatMap((path) => ['-isystem', path]),
+      ...(platform === 'darwin' ? OWN_NEW : []),
     ],
     source,
   }));
   return [...units, ...common];
 }
 
+// Beside what the manifest says: native/addon/runtime.cc has macOS's operators, which no option of Zig's linker hides.
+const OWN_NEW = ['-DGRADTAPE_OWN_NEW', '-fvisibility-global-new-delete=force-hidden'];
+
 const LINK = {
-  linux: ['-Wl,--gc-sections', '-Wl,--version-script=native/addon/exports.map'],
+  linux: ['-Wl,--gc-sections', `-Wl,--version-script=${manifest.exports_elf}`],
   // The install name and local symbols would tell where it was built.
   darwin: ['-Wl,-undefined,dynamic_lookup', '-Wl,-dead_strip', '-Wl,-x', '-Wl,-install_name,@rpath/gradtape.node'],
   win32: ['-Wl,--gc-sections'],
@@ -105,7 +105,7 @@ async function build(program, target, folder) {
   const objects = objectsOf(target).map((object) => ({ ...object, path: pathInRoot(join(folder, object.name)) }));
   await inParallel(
     objects.map(({ name, args, source, path, unit }) => async () => {
-      const seconds = await runZig(program, ['c++', ...args, '-c', source, '-o', path]);
+      const seconds = await runZig(program, ['c++', ...args, '-c', source, '-o', path], `${target.name}: ${source}`);
       if (unit) say(`${target.name}: ${name} ${seconds.toFixed(1)} s`);
     }),
     cores,
@@ -113,19 +113,9 @@ async function build(program, target, folder) {
   const inputs = objects.map(({ path }) => path);
   if (target.platform === 'win32') {
     const library = pathInRoot(join(folder, 'node_api.lib'));
-    const { def_paths } = require('node-api-headers');
     const machine = target.arch === 'x64' ? 'i386:x86-64' : 'arm64';
-    await runZig(program, [
-      'dlltool',
-      '-m',
-      machine,
-      '-D',
-      'node.exe',
-      '-d',
-      pathInRoot(def_paths.node_api_def),
-      '-l',
-      library,
-    ]);
+    const args = ['dlltool', '-m', machine, '-D', 'node.exe', '-d', pathInRoot(definitions), '-l', library];
+    await runZig(program, args, `${target.name}: the names of node.exe`);
     inputs.push(library);
   }
   const file = pathInRoot(join(release, 'gradtape.node'));
@@ -141,7 +131,7 @@ async function build(program, target, folder) {
     '-o',
     file,
   ];
-  const seconds = await runZig(program, link);
+  const seconds = await runZig(program, link, `${target.name}: linking`);
   say(`${target.name}: linked in ${seconds.toFixed(1)} s`);
 }
 

@@ -14,8 +14,11 @@ export function zig() {
 
 const cache = join(root, 'build', 'zig');
 
-/** Runs Zig in the project's folder, so that no path of this machine gets into what it makes. Resolves to seconds. */
-export function runZig(program, args) {
+/**
+ * Runs Zig in the project's folder, so that no path of this machine gets into what it makes. Resolves to seconds; where it
+ * fails, what it printed is above, and the error says what it was to do.
+ */
+export function runZig(program, args, what) {
   return new Promise((resolve, reject) => {
     const start = performance.now();
     const child = spawn(program, args, {
@@ -33,7 +36,7 @@ export function runZig(program, args) {
     child.on('close', (code) => {
       if (printed) process.stderr.write(printed);
       if (code === 0) resolve((performance.now() - start) / 1000);
-      else reject(new StepError(`zig ${args.join(' ')}: exit code ${code}`));
+      else reject(new StepError(`${what}: zig ended with exit code ${code}`));
     });
   });
 }

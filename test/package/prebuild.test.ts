@@ -52,7 +52,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const printed = (program: string, ...args: string[]): string =>
-  execFileSync(program, args, { encoding: 'utf8', cwd: root });
+  execFileSync(program, args, { encoding: 'utf8', cwd: root, maxBuffer: 1 << 28 });
 const has = (program: string): boolean => spawnSync(program, ['--version']).status === 0;
 
 // What binutils say of an ELF file.
@@ -80,35 +80,26 @@ const python = join(root, 'build', 'pypi', 'venv', 'bin', 'python');
 const zigIsHere = plain && existsSync(python) && spawnSync(python, ['-c', 'import ziglang']).status === 0;
 
 describe.runIf(zigIsHere)('a small library', () => {
+  const caches = { ZIG_GLOBAL_CACHE_DIR: join(root, 'build', 'zig'), ZIG_LOCAL_CACHE_DIR: join(root, 'build', 'zig') };
+  const zig = (...args: string[]): string =>
+    execFileSync(python, ['-m', 'ziglang', ...args], { encoding: 'utf8', env: { ...process.env, ...caches } });
   const make = (triple: string, ...link: string[]): Binary => {
     const source = join(folder, 'small.c');
     writeFileSync(
       source,
-      `#include <stdlib.h>
-      int napi_one(int);
-      __attribute__((visibility("default"))) int second(int x) { return napi_one(x) + abs(x) + getenv("A")[0]; }
-      __attribute__((visibility("default"))) int secret(int x) { return x; }
+      `#define SHOWN __attribute__((visibility("default")))
+      #ifdef _WIN32
+      #undef SHOWN
+      #define SHOWN __declspec(dllexport)
+      int _DllMainCRTStartup(void* a, int b, void* c) { return 1; }
+      #endif
+      int napi_one(int), getpid(void);
+      SHOWN int second(int x) { return napi_one(x) + getpid(); }
+      SHOWN int secret(int x) { return x; }
       __attribute__((visibility("hidden"))) int hidden(int x) { return x; }`,
     );
     const file = join(folder, 'small.node');
-    const caches = {
-      ZIG_GLOBAL_CACHE_DIR: join(root, 'build', 'zig'),
-      ZIG_LOCAL_CACHE_DIR: join(root, 'build', 'zig'),
-    };
-    const args = [
-      '-m',
-      'ziglang',
-      'cc',
-      '-target',
-      triple,
-      '-fvisibility=hidden',
-      '-shared',
-      '-s',
-      '-O1',
-      source,
-      ...link,
-    ];
-    execFileSync(python, [...args, '-o', file], { env: { ...process.env, ...caches } });
+    zig('cc', '-target', triple, '-fvisibility=hidden', '-shared', '-s', '-O1', source, ...link, '-o', file);
     return readBinary(file);
   };
 
@@ -116,36 +107,36 @@ describe.runIf(zigIsHere)('a small library', () => {
     const binary = make(`${cpu}-macos.11.0`, '-Wl,-undefined,dynamic_lookup', '-Wl,-install_name,@rpath/small.node');
     expect(binary).toMatchObject({ format: 'Mach-O', system: '11.0', id: '@rpath/small.node' });
     expect(binary.arch).toBe(cpu === 'aarch64' ? 'arm64' : 'x64');
-    expect([...binary.exports].sort()).toEqual(['second', 'secret']);
+    // The first two are of Zig's linker: the library's own address.
+    expect([...binary.exports].sort()).toEqual(['__dso_handle', '_mh_dylib_header', 'second', 'secret']);
     expect(binary.libraries).toEqual(['/usr/lib/libSystem.B.dylib']);
     const of = (name: string): ImportedName | undefined => binary.imports.find((symbol) => symbol.name === name);
     expect(of('napi_one')?.anywhere).toBe(true);
-    expect(of('getenv')).toMatchObject({ anywhere: false, from: '/usr/lib/libSystem.B.dylib' });
+    expect(of('getpid')).toMatchObject({ anywhere: false, from: '/usr/lib/libSystem.B.dylib' });
     if (cpu === 'aarch64') expect(binary.signed).toBe(true);
   });
 
   test('in PE', () => {
-    const definitions = join(folder, 'host.def');
-    writeFileSync(definitions, 'NAME node.exe\nEXPORTS\nnapi_one\n');
-    const library = join(folder, 'host.lib');
-    printed(
-      python,
-      '-m',
-      'ziglang',
-      'dlltool',
-      '-m',
-      'i386:x86-64',
-      '-D',
-      'node.exe',
-      '-d',
-      definitions,
-      '-l',
-      library,
-    );
-    const binary = make('x86_64-windows-gnu', library);
+    const link = ['-nostdlib', '-Wl,-e,_DllMainCRTStartup'];
+    for (const [host, name] of [
+      ['node.exe', 'napi_one'],
+      ['KERNEL32.dll', 'getpid'],
+    ] as const) {
+      const definitions = join(folder, `${host}.def`);
+      writeFileSync(definitions, `NAME ${host}\nEXPORTS\n${name}\n`);
+      link.push(join(folder, `${host}.lib`));
+      zig('dlltool', '-m', 'i386:x86-64', '-D', host, '-d', definitions, '-l', join(folder, `${host}.lib`));
+    }
+    const binary = make('x86_64-windows-gnu', ...link);
     expect(binary).toMatchObject({ format: 'PE', arch: 'x64' });
-    expect(binary.imports.filter(({ from }) => from === 'node.exe')).toEqual([{ name: 'napi_one', from: 'node.exe' }]);
-    expect(binary.imports.find(({ name }) => name === 'getenv')?.from).toMatch(/^api-ms-win-crt-environment-/);
+    expect([...binary.exports].sort()).toEqual(['second', 'secret']);
+    expect(new Set(binary.imports)).toEqual(
+      new Set([
+        { name: 'napi_one', from: 'node.exe' },
+        { name: 'getpid', from: 'KERNEL32.dll' },
+      ]),
+    );
+    expect([...binary.libraries].sort()).toEqual(['KERNEL32.dll', 'node.exe']);
   });
 });
 
