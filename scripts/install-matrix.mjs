@@ -129,7 +129,9 @@ const WARNING = /warn|ignored|blocked|disabled|deprecat|build script|postinstall
 
 function quiet(printed) {
   const lines = printed.split('\n').filter((line) => WARNING.test(line));
-  const ours = lines.filter((line) => /gradtape|node-addon-api|node-gyp|build script|install script|postinstall/i.test(line));
+  const ours = lines.filter((line) =>
+    /gradtape|node-addon-api|node-gyp|build script|install script|postinstall/i.test(line),
+  );
   if (ours.length > 0) throw new Wrong(`it warned: ${ours.join(' | ')}`);
 }
 
@@ -253,6 +255,23 @@ function webpack(tarball) {
   return { version, note: 'external' };
 }
 
+// Next.js and others deploy the files that this finds.
+function traced(tarball) {
+  const { version } = tool('@vercel/nft@1');
+  const trace = `import { nodeFileTrace } from '@vercel/nft';
+const { fileList } = await nodeFileTrace(['bundled.mjs']);
+console.log(JSON.stringify([...fileList]));
+`;
+  const { folder, env } = installed(tarball, { '@vercel/nft': version }, { ...withBinary, 'trace.mjs': trace });
+  const files = JSON.parse(call([process.execPath, 'trace.mjs'], folder, env).stdout);
+  gradient([process.execPath, 'bundled.mjs'], moved(folder, ...files), env);
+  const others = files.filter((file) => file.endsWith('.node')).length - 1;
+  return {
+    version,
+    note: `traced by the import of gradtape/${target}, away from the rest; ${others} other binaries traced`,
+  };
+}
+
 function bunBuild(tarball) {
   const { bin, version } = tool('bun@1');
   const { folder, env } = installed(tarball, {}, withBinary);
@@ -338,6 +357,7 @@ const CASES = {
   'esbuild, esm': (tarball) => esbuild('esm', tarball),
   rollup,
   webpack,
+  '@vercel/nft': traced,
   'bun build': bunBuild,
   jest,
   vitest,
