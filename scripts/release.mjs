@@ -1,10 +1,12 @@
 // What a release needs beside the tarball: `check` that the tag, package.json, the changelog and the repository agree, before
 // anything is built; `notes` prints the changelog's section of this version. GitHub's variables say which tag and repository.
+// Usage: node scripts/release.mjs check|notes [FOLDER]
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { main, root, StepError, say } from './common.mjs';
 
-const read = (name) => readFileSync(join(root, name), 'utf8');
+const [what, folder = root] = process.argv.slice(2);
+const read = (name) => readFileSync(join(folder, name), 'utf8');
 const manifest = JSON.parse(read('package.json'));
 
 /** The changelog's sections, by what their heading says. */
@@ -23,8 +25,8 @@ function faults(tag, repository) {
   if (JSON.parse(read('package-lock.json')).version !== version) {
     found.push('package-lock.json has another version: npm install --package-lock-only');
   }
-  const pending = existsSync(join(root, '.changeset'))
-    ? readdirSync(join(root, '.changeset')).filter((name) => name.endsWith('.md') && name !== 'README.md')
+  const pending = existsSync(join(folder, '.changeset'))
+    ? readdirSync(join(folder, '.changeset')).filter((name) => name.endsWith('.md') && name !== 'README.md')
     : [];
   if (pending.length > 0) found.push(`changes without a version: ${pending.join(', ')}: npx changeset version`);
   if (!sections()[version]) found.push(`CHANGELOG.md has no section "## ${version}", or an empty one`);
@@ -37,7 +39,6 @@ function faults(tag, repository) {
 }
 
 await main(() => {
-  const [what] = process.argv.slice(2);
   if (what === 'notes') {
     const notes = sections()[manifest.version];
     if (!notes) throw new StepError(`CHANGELOG.md has no section "## ${manifest.version}"`);
@@ -47,7 +48,7 @@ await main(() => {
   const { GITHUB_REF_NAME: tag, GITHUB_REPOSITORY: repository } = process.env;
   if (what !== 'check' || !tag || !repository) {
     throw new StepError(
-      'usage: GITHUB_REF_NAME=v1.2.3 GITHUB_REPOSITORY=owner/name node scripts/release.mjs check | notes',
+      'usage: GITHUB_REF_NAME=v1.2.3 GITHUB_REPOSITORY=owner/name node scripts/release.mjs check | notes [FOLDER]',
     );
   }
   const found = faults(tag, repository);
