@@ -1,6 +1,6 @@
 /**
- * The methods of tensors and variables: every op whose first argument is a tensor; and assignAdd and assignSub of
- * variables.
+ * The methods of tensors and variables: every op of `tf` and `tf.nn` whose first argument is a tensor; and assignAdd and
+ * assignSub of variables.
  */
 import { refuseExtra } from './base/arguments.js';
 import { Tensor } from './engine/tensor.js';

@@ -377,9 +377,12 @@ function packed() {
 function write(rows) {
   const file = join(root, 'docs', 'install.md');
   const lines = rows.map(({ name, version, note }) => `| ${name} | ${version} | ${note} |`);
-  const table = ['| with | version | how |', '| --- | --- | --- |', ...lines].join('\n');
-  const [before, , after] = readFileSync(file, 'utf8').split(/(?<=<!-- matrix -->\n)([\s\S]*?)(?=\n<!-- \/matrix -->)/);
-  writeFileSync(file, before + table + after);
+  const head = [`With Node ${process.version}, ${target}:`, '', '| with | version | how |', '| --- | --- | --- |'];
+  const table = [...head, ...lines, ''].join('\n');
+  const text = readFileSync(file, 'utf8');
+  const written = text.replace(/(?<=<!-- matrix -->\n)[\s\S]*?(?=<!-- \/matrix -->)/, () => table);
+  if (!written.includes(table)) throw new StepError('docs/install.md has lost its markers <!-- matrix -->');
+  writeFileSync(file, written);
 }
 
 await main(() => {

@@ -1,5 +1,6 @@
 /** Jobs: writing the program that computes some pending tensors, and giving them its results. Runs nothing. */
 import { isCheap, isElementwise, opcodeOf, takesNumbers } from './addon.js';
+import { areOpsTaught, learn, lessonOf, noteUse, programIs } from './lessons.js';
 import type { TensorBuffer } from './memory.js';
 import { allocate } from './memory.js';
 import type { Wish } from './pending.js';
@@ -27,15 +28,35 @@ export function linkResults(t: Tensor, further: readonly Tensor[]): void {
   furtherResults.set(t, further);
 }
 
+// An earlier program computed it and kept nothing: what a program meets again is written down, with where it was before.
+interface MetAgain {
+  readonly t: Tensor;
+  readonly serial: number;
+  readonly index: number;
+}
+let metAgain: MetAgain[] = [];
+/** In place of the index of a tensor that is not written yet: whether it is computed for the first time, or again. */
+const kNew = -1;
+const kAgain = -2;
+// By index: whether the value is computed again; whether a value that is computed for the first time reads it.
+let isAgain = new Uint8Array(1024);
+let isRead = new Uint8Array(1024);
+let readerIsNew = false;
+// A view costs nothing: what it shows is what would be computed again.
+const isView = Uint8Array.from(isCheap, (_, opcode) => (opcode === kReshape || opcode === kBroadcast ? 1 : 0));
+
 /** Writes a known tensor; puts a pending one on the stack, unless it is written. */
 function visit(t: Tensor): void {
   if (t.mark !== programSerial) {
-    t.mark = programSerial;
-    t.index = -1;
     if (isKnown(t)) {
+      if (t.index <= kTaught) noteUse(kTaught - t.index);
+      t.mark = programSerial;
       emit(t);
       return;
     }
+    if (t.mark !== 0) metAgain.push({ t, serial: t.mark, index: t.index });
+    t.index = t.mark === 0 || isView[opcodeIn(t)] ? kNew : kAgain;
+    t.mark = programSerial;
   } else if (t.index >= 0) {
     return;
   }
@@ -57,6 +78,7 @@ function emit(t: Tensor): void {
   }
   const { x, y, more } = t;
   const { opcode, words } = t.op as Computation;
+  readerIsNew = t.index === kNew;
   if (words === null && more === null) {
     t.index = y
       ? native.write2(opcode, t.dtype, t.shape, operandIndex(x as Tensor), operandIndex(y))
@@ -76,7 +98,11 @@ function emit(t: Tensor): void {
     const longer = new Int32Array(t.index * 2);
     longer.set(readCounts);
     readCounts = longer;
+    isAgain = Uint8Array.from({ length: longer.length }, (_, i) => isAgain[i] ?? 0);
+    isRead = Uint8Array.from({ length: longer.length }, (_, i) => isRead[i] ?? 0);
   }
+  isAgain[t.index] = readerIsNew ? 0 : 1;
+  isRead[t.index] = 0;
   readCounts[t.index] = 0;
   computed.push(t);
 }
@@ -88,7 +114,10 @@ export function opcodeIn(t: Tensor): number {
 
 /** The index of a written tensor in the program; counts one more that reads it. */
 function operandIndex(t: Tensor): number {
-  if (t.op !== null) readCounts[t.index] = (readCounts[t.index] as number) + 1;
+  if (t.op !== null) {
+    readCounts[t.index] = (readCounts[t.index] as number) + 1;
+    if (readerIsNew) isRead[t.index] = 1;
+  }
   return t.index;
 }
 
@@ -127,6 +156,8 @@ export interface Job {
   readonly views: readonly (readonly [Tensor, Tensor])[];
   /** The tensors whose addresses are in the program; kept alive until it has run. */
   readonly held: readonly Tensor[];
+  /** The tensors that are kept for lessons. */
+  readonly taught: readonly Taught[];
   /** The tensors over buffers that the program writes new values into. */
   readonly replaced: readonly Tensor[];
 }
@@ -188,7 +219,12 @@ export function prepare(
       wanted.push(result);
     }
   }
-  for (const t of wanted) readCounts[t.index] = kAskedFor;
+  for (const t of wanted) {
+    readCounts[t.index] = kAskedFor;
+    isRead[t.index] = 1;
+  }
+  if (metAgain.length > 0) keepWhatCameAgain();
+  const taught = applyLessons();
   let large = false;
   for (const t of computed) large ||= t.size > 1;
   const outputs: Tensor[] = [];
@@ -215,11 +251,54 @@ export function prepare(
     }
     outputs.push(t);
   }
-  const job = { outputs, buffers, computed, views, held: inputs, replaced };
+  const job = { outputs, buffers, computed, views, held: inputs, replaced, taught };
   // Only the job keeps these tensors now; the module would keep them until the next program.
   inputs = noTensors;
   computed = noTensors;
   return job;
+}
+
+/**
+ * Keeps what this program computes although an earlier one did, where a value that is computed for the first time reads it or
+ * somebody asks for it; the work of a value at most doubles by that. The earlier program should have kept it.
+ */
+function keepWhatCameAgain(): void {
+  for (const { t, serial, index } of metAgain) {
+    if (isAgain[t.index] === 0 || isRead[t.index] === 0) continue;
+    readCounts[t.index] = kAskedFor;
+    learn(serial, index, t.op as Computation, t.size);
+  }
+  metAgain = [];
+}
+
+/** Keeps what lessons say; returns pairs: a tensor, the lesson. */
+function applyLessons(): readonly Taught[] {
+  const places = programIs(programSerial, native.signature());
+  if (!places && !areOpsTaught()) return nothingTaught;
+  const taught: Taught[] = [];
+  for (const t of computed) {
+    const { index } = t;
+    const reads = readCounts[index] as number;
+    if (reads < 0 || isAgain[index] === 1) continue;
+    const lesson = places?.get(index) ?? (t.readers > reads ? lessonOf(t.op as Computation, t.size) : undefined);
+    if (!lesson?.keepsOnceMore()) continue;
+    readCounts[index] = kAskedFor;
+    taught.push([t, lesson.number]);
+  }
+  return taught;
+}
+
+/** A tensor that is kept for a lesson, and the lesson's number. */
+type Taught = readonly [t: Tensor, lesson: number];
+const nothingTaught: readonly Taught[] = [];
+/** In place of the index of a known tensor: kTaught - n if it was kept for lesson n and nobody has read it since. */
+const kTaught = -10;
+
+/** Somebody reads the elements of a known tensor. */
+export function noteRead(t: Tensor): void {
+  if (t.index > kTaught) return;
+  noteUse(kTaught - t.index);
+  t.index = -1;
 }
 
 /** The tensor that a pending view shows, through all pending views between; any other tensor itself. */
@@ -269,4 +348,5 @@ export function settleOutputs(job: Job, result: (i: number) => number): void {
     t.buffer = base.buffer;
     settle(t);
   }
+  for (const [t, lesson] of job.taught) t.index = kTaught - lesson;
 }

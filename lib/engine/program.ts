@@ -54,6 +54,14 @@ export function begin(): void {
   outputList = [];
 }
 
+/** A number that programs of one structure have in common, and others hardly: it samples the words of the values. */
+export function signature(): number {
+  let mixed = values;
+  const step = Math.max(1, at >> 4);
+  for (let i = 2; i < at; i += step) mixed = Math.imul(mixed ^ (words[i] as number), 0x01000193);
+  return (mixed >>> 0) * 0x100000 + (at & 0xfffff);
+}
+
 function head(opcode: number, dtype: DType, shape: Shape, arity: number, wordCount: number): void {
   const rank = shape.length;
   if (at + 4 + rank + arity + wordCount > words.length) growWords(at + 4 + rank + arity + wordCount);

@@ -175,3 +175,27 @@ export function aliasOf(t: Tensor, op: Computation): Tensor {
   t.readers++;
   return alias;
 }
+
+/**
+ * @internal The length of the longest pending chain below the tensor as it is now; its `depth` is that when it was made, and what
+ * was pending then may be known by now.
+ */
+export function pendingDepth(root: Tensor): number {
+  const depths = new Map<Tensor, number>();
+  const stack = [root];
+  while (stack.length > 0) {
+    const t = stack[stack.length - 1] as Tensor;
+    const before = stack.length;
+    let depth = 0;
+    for (const operand of [t.x, t.y, ...(t.more ?? [])]) {
+      if (!operand || isKnown(operand)) continue;
+      const known = depths.get(operand);
+      if (known === undefined) stack.push(operand);
+      else if (known > depth) depth = known;
+    }
+    if (stack.length > before) continue;
+    depths.set(t, isKnown(t) ? 0 : depth + 1);
+    stack.pop();
+  }
+  return depths.get(root) as number;
+}
