@@ -1,11 +1,12 @@
-// How long loading takes over bare Node: medians of processes of their own, taken in turns. `node bench/load.mjs [--check]`, where
-// exit code 1 says that it took more than the floor. Not a case of run.mjs, whose cases are parts of one process.
+// How long loading takes over bare Node: medians of processes of their own, taken in turns. `node bench/load.mjs
+// [--check]`, where exit code 1 says that it took more than the floor. Not a case of run.mjs, whose cases are parts of
+// one process.
 import { spawnSync } from 'node:child_process';
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 
-const FLOOR = 12; // ms
-const RUNS = 20;
+const kFloor = 12; // ms
+const kRuns = 20;
 const dist = fileURLToPath(new URL('../dist/', import.meta.url));
 const library = `require(${JSON.stringify(`${dist}library.js`)})`;
 
@@ -25,8 +26,8 @@ function time(code) {
 }
 
 const times = Object.fromEntries(Object.keys(what).map((name) => [name, []]));
-for (let run = 0; run < RUNS; run++) for (const [name, code] of Object.entries(what)) times[name].push(time(code));
-const median = (name) => times[name].sort((a, b) => a - b)[RUNS / 2];
+for (let run = 0; run < kRuns; run++) for (const [name, code] of Object.entries(what)) times[name].push(time(code));
+const median = (name) => times[name].sort((a, b) => a - b)[kRuns / 2];
 
 const bare = median('bare Node');
 for (const name of Object.keys(what)) {
@@ -35,7 +36,7 @@ for (const name of Object.keys(what)) {
   );
 }
 const loading = median("require('gradtape')") - bare;
-if (process.argv.includes('--check') && loading > FLOOR) {
-  console.error(`bench: loading took ${loading.toFixed(1)} ms over bare Node, the floor is ${FLOOR}`);
+if (process.argv.includes('--check') && loading > kFloor) {
+  console.error(`bench: loading took ${loading.toFixed(1)} ms over bare Node, the floor is ${kFloor}`);
   process.exitCode = 1;
 }

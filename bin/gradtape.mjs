@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-// `npx gradtape build`: compiles the addon where no prebuilt binary fits, with the node-gyp that is at hand. It works in a
-// folder of its own and leaves one file, where the library looks first: build/Release/gradtape.node of the package.
+// `npx gradtape build`: compiles the addon where no prebuilt binary fits, with the node-gyp that is at hand. It works
+// in a folder of its own and leaves one file, where the library looks first: build/Release/gradtape.node of the
+// package.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -18,7 +19,8 @@ const require = createRequire(import.meta.url);
 
 class Failure extends Error {}
 
-// As a file to run with Node: the project's, that of the npm that runs this, that of the npm beside Node; or of the PATH.
+// As a file to run with Node: the project's, that of the npm that runs this, that of the npm beside Node; or of the
+// PATH.
 function nodeGyp() {
   const script = ['node-gyp', 'bin', 'node-gyp.js'];
   try {

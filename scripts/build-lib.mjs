@@ -1,5 +1,6 @@
-// Builds dist/ from lib/: CommonJS modules by tsc, joined into one file, which are the implementation, and for every export of
-// package.json a thin entry of each kind over it. So a process that both requires and imports gradtape has one set of tapes and one addon.
+// Builds dist/ from lib/: CommonJS modules by tsc, joined into one file, which are the implementation, and for every
+// export of package.json a thin entry of each kind over it. So a process that both requires and imports gradtape has
+// one set of tapes and one addon.
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, posix, sep } from 'node:path';
 import ts from 'typescript';

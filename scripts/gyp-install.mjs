@@ -1,5 +1,6 @@
-// The users' build, tried as a user meets it where no prebuilt binary fits: the tarball without binaries is installed in an
-// empty folder, which builds nothing; `npx gradtape build` compiles binding.gyp, and the result computes something.
+// The users' build, tried as a user meets it where no prebuilt binary fits: the tarball without binaries is installed
+// in an empty folder, which builds nothing; `npx gradtape build` compiles binding.gyp, and the result computes
+// something.
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

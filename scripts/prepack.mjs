@@ -1,6 +1,7 @@
-// Before packing: refuses to make a package that lacks dist/, a binary of the eight, or its room, and puts binding.gyp where the
-// package has it. `npm pack` and `npm publish` run it; --undo afterwards. Usage: node scripts/prepack.mjs [FOLDER] [--undo]
-// GRADTAPE_TARGETS=linux-x64,darwin-arm64 in the environment asks for these binaries only: a package for trying, not for publishing.
+// Before packing: refuses to make a package that lacks dist/, one of the eight binaries, or is too large, and puts
+// binding.gyp where the package has it. `npm pack` and `npm publish` run it; with --undo afterwards.
+// Usage: node scripts/prepack.mjs [FOLDER] [--undo]
+// GRADTAPE_TARGETS=linux-x64,darwin-arm64 asks for these binaries only: a package for trying, not for publishing.
 import { copyFileSync, existsSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -8,7 +9,7 @@ import { main, output, root, StepError } from './common.mjs';
 import { budget, targets } from './targets.mjs';
 
 const MB = 1e6;
-const BUDGET = { ...budget, packed: 5 * MB, unpacked: 12 * MB };
+const budgets = { ...budget, packed: 5 * MB, unpacked: 12 * MB };
 
 const manifestOf = (folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
 
@@ -47,7 +48,7 @@ export function faults(folder = root, budget = true) {
   }
   for (const { path, file, arch } of budget ? binaries.filter(({ path }) => existsSync(path)) : []) {
     const { size } = statSync(path);
-    if (size > BUDGET[arch]) found.push(`${file} has ${tell(size)}, more than ${tell(BUDGET[arch])}`);
+    if (size > budgets[arch]) found.push(`${file} has ${tell(size)}, more than ${tell(budgets[arch])}`);
   }
   return found;
 }
@@ -67,9 +68,9 @@ function room(folder) {
   if (printed === null) throw new StepError(`npm pack --dry-run ${folder}`);
   const [{ size, unpackedSize, files }] = JSON.parse(printed);
   const found = [];
-  if (size > BUDGET.packed) found.push(`the package has ${tell(size)} packed, more than ${tell(BUDGET.packed)}`);
-  if (unpackedSize > BUDGET.unpacked) {
-    found.push(`the package has ${tell(unpackedSize)} unpacked, more than ${tell(BUDGET.unpacked)}`);
+  if (size > budgets.packed) found.push(`the package has ${tell(size)} packed, more than ${tell(budgets.packed)}`);
+  if (unpackedSize > budgets.unpacked) {
+    found.push(`the package has ${tell(unpackedSize)} unpacked, more than ${tell(budgets.unpacked)}`);
   }
   if (files.some(({ path }) => path === 'binding.gyp')) found.push('binding.gyp is at the top of the package');
   return found;

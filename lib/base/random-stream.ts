@@ -10,7 +10,7 @@ export interface Stream {
   offset: number;
 }
 
-let shared: Stream | undefined;
+let current: Stream | undefined;
 
 // Not at load: the first random bytes cost a process 4 ms.
 function unseeded(): Stream {
@@ -20,24 +20,24 @@ function unseeded(): Stream {
 
 /** The stream from which calls without a seed draw. It starts from a random seed in each process. */
 export function sharedStream(): Stream {
-  shared ??= unseeded();
-  return shared;
+  current ??= unseeded();
+  return current;
 }
 
 export function setSharedStream(stream: Stream): void {
-  shared = stream;
+  current = stream;
 }
 
 /**
  * Runs fn with the shared stream at another position; afterwards the shared stream goes on as if fn had drawn nothing.
  */
 export function withStreamAt<T>(position: Readonly<Stream>, fn: () => T): T {
-  const present = shared;
-  shared = { ...position };
+  const present = current;
+  current = { ...position };
   try {
     return fn();
   } finally {
-    shared = present;
+    current = present;
   }
 }
 

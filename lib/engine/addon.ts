@@ -1,4 +1,7 @@
-/** The addon: what it tells of itself, its memory and its settings. Loading it: load.ts; programs for it: program.ts. */
+/**
+ * The addon: what it tells of its kernels, its memory and its settings. (load.ts loads it; program.ts writes
+ * programs for it.)
+ */
 import type { DType } from '../base/dtype.js';
 import { dtypes } from '../base/dtype.js';
 import { type ErrorCode, GradtapeError } from '../base/errors.js';
@@ -83,7 +86,7 @@ export interface MemoryInfo {
   plans: number;
 }
 
-/** For program.ts, which runs programs; everybody else has the functions below. */
+/** The addon itself, for program.ts, which runs programs. All other files use the functions below. */
 export const addon: Addon = loadAddon().open() as Addon;
 
 const opcodes: ReadonlyMap<string, number> = new Map(addon.opcodes.map(({ name }, opcode) => [name, opcode]));

@@ -42,7 +42,8 @@ interface Finder {
 /** Local builds first, then prebuilds, as node-gyp-build looks for them. */
 function find(prebuilt: string, libc: Libc | undefined): string {
   const { env } = process;
-  // It takes Alpine alone for musl. What it is told holds for whoever loads it next in this process, which is right for them too.
+  // It takes Alpine alone for musl. What it is told holds for whoever loads it next in this process, which is right
+  // for them too.
   const tells = libc !== undefined && !env['LIBC'];
   if (tells) env['LIBC'] = libc;
   try {
@@ -105,7 +106,11 @@ export function provide(target: string, load: () => unknown): void {
   provided.set(target, load);
 }
 
-/** The addon's exports: of the file that GRADTAPE_ADDON names, of an imported entry, of a local build, of the prebuilt file. */
+/**
+ * The exports of the addon: of the file that GRADTAPE_ADDON names, else of an imported entry, else of a local build, else
+ * of the prebuilt file.
+ * @throws GradtapeError ERR_ADDON where none loads
+ */
 export function loadAddon(): { open(): unknown } {
   const named = process.env['GRADTAPE_ADDON'];
   const libc = named ? undefined : libcOfProcess();

@@ -1,6 +1,6 @@
-// Where the addon is looked for, in which order, and what the error says of every way in which it can be missing or unfit. Each
-// is made: files that are damaged, for another machine or another libc, places where nothing may run. Platforms that are not
-// supported cannot be had here: their names are set in the process.
+// Where the addon is looked for, in which order, and what the error says of every way in which it can be missing or
+// unfit. Each is made: files that are damaged, for another machine or another libc, places where nothing may run.
+// Platforms that are not supported cannot be had here: their names are set in the process.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

@@ -1,4 +1,5 @@
-// gradtape as a user has it: the package, with this machine's binary as its prebuilt one, in the node_modules of a folder.
+// gradtape as a user has it: the package, with this machine's binary as its prebuilt one, in the node_modules of a
+// folder.
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
