@@ -16,8 +16,8 @@ extern "C" __attribute__((visibility("hidden"))) char* __cxa_demangle(const char
 
 #endif
 
-// Where Zig links for macOS it can hide no name of a library, and libc++'s operators would be the whole process's. The compiler
-// is told to hide these (-fvisibility-global-new-delete).
+// Where Zig links for macOS it can hide no name of a library, and libc++'s operators would be the whole process's. The
+// compiler is told to hide these (-fvisibility-global-new-delete).
 #ifdef GRADTAPE_OWN_NEW
 
 namespace {

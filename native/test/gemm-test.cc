@@ -84,7 +84,7 @@ struct Workspace {
   T* memory;
   size_t bytes;
   explicit Workspace(size_t size) : bytes(size) {
-    memory = static_cast<T*>(std::aligned_alloc(64, (size + 127) / 64 * 64));
+    memory = static_cast<T*>(aligned_memory(64, (size + 127) / 64 * 64));
     std::memset(memory, 0xff, (size + 127) / 64 * 64);
   }
   Workspace(const Workspace&) = delete;
@@ -96,7 +96,7 @@ struct Workspace {
       if (byte[i] != 0xff) return false;
     return true;
   }
-  ~Workspace() { std::free(memory); }
+  ~Workspace() { free_aligned(memory); }
 };
 
 template <class T>
@@ -333,7 +333,7 @@ struct Operand {
   explicit Operand(size_t n) : size(n) {
     constexpr size_t kHuge = size_t{2} << 20;
     const size_t align = n * sizeof(T) < kHuge ? 64 : kHuge, bytes = (n * sizeof(T) + align - 1) / align * align;
-    memory = static_cast<T*>(std::aligned_alloc(align, bytes));
+    memory = static_cast<T*>(aligned_memory(align, bytes));
 #ifdef MADV_HUGEPAGE
     if (align == kHuge) madvise(memory, bytes, MADV_HUGEPAGE);
 #endif
@@ -341,7 +341,7 @@ struct Operand {
   }
   Operand(const Operand&) = delete;
   Operand& operator=(const Operand&) = delete;
-  ~Operand() { std::free(memory); }
+  ~Operand() { free_aligned(memory); }
 };
 
 // GB/s of reading the matrix in four streams and doing next to nothing with it.

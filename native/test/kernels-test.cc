@@ -1130,7 +1130,7 @@ void test_factors(const Kernels& k, DType d) {
     }
     const auto workspace = [&](const FactorFns& f) {
       return std::unique_ptr<char, void (*)(void*)>(
-          static_cast<char*>(std::aligned_alloc(64, (f.workspace(n) + 63) / 64 * 64)), [](void* p) { std::free(p); });
+          static_cast<char*>(aligned_memory(64, (f.workspace(n) + 63) / 64 * 64)), free_aligned);
     };
     const auto room = workspace(k.cholesky[d]);
     check(k.cholesky[d].run(a.p, out.p, nullptr, n, room.get()) == n, what + "cholesky takes it");
@@ -1209,8 +1209,7 @@ void test_triangular(const Kernels& k, DType d) {
         for (size_t i = 0; i < n * stride; ++i) x[i] = T(random_in(-1, 1));
         std::vector<T> b(x.p, x.p + n * stride);
         const std::unique_ptr<char, void (*)(void*)> room(
-            static_cast<char*>(std::aligned_alloc(64, (fns.workspace(n, columns) + 63) / 64 * 64)),
-            [](void* p) { std::free(p); });
+            static_cast<char*>(aligned_memory(64, (fns.workspace(n, columns) + 63) / 64 * 64)), free_aligned);
         check(fns.run(a.p, lower, transposed, x.p, stride, n, columns, room.get()) == n, what + "solved");
         double worst = 0;
         bool kept = true;

@@ -5,7 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
+
+#if defined(_WIN32)
+#include <malloc.h>
+#endif
 
 namespace gradtape {
 
@@ -36,6 +41,22 @@ inline uint64_t random_bits() {
 }
 inline size_t random_below(size_t n) { return size_t(random_bits() % n); }
 inline double random_in(double low, double high) { return low + (high - low) * double(random_bits() >> 11) * 0x1p-53; }
+
+// `bytes` is a multiple of `align`.
+inline void* aligned_memory(size_t align, size_t bytes) {
+#if defined(_WIN32)
+  return _aligned_malloc(bytes, align);
+#else
+  return std::aligned_alloc(align, bytes);
+#endif
+}
+inline void free_aligned(void* p) {
+#if defined(_WIN32)
+  _aligned_free(p);
+#else
+  std::free(p);
+#endif
+}
 
 // In seconds.
 inline double now() {

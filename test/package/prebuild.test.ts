@@ -11,6 +11,7 @@ interface ImportedName {
   name: string;
   from?: string;
   anywhere?: boolean;
+  weak?: boolean;
 }
 
 interface Binary {
@@ -174,6 +175,7 @@ const right: [Pick<Target, 'platform' | 'arch' | 'libc'>, Binary][] = [
       imports: [
         { ...napi, anywhere: true },
         { name: 'memcpy', anywhere: false, from: '/usr/lib/libSystem.B.dylib' },
+        { name: '_ZTIN4Napi5ErrorE', anywhere: false, weak: true },
       ],
       libraries: ['/usr/lib/libSystem.B.dylib'],
       system: '11.0',
@@ -218,6 +220,12 @@ describe.each(right)('of a binary for %o', (target, binary) => {
     ['no versions', { versions: [] }, /no version of glibc/, libc === 'glibc'],
     ['newer macOS', { system: '13.0' }, /macOS 13\.0/, platform === 'darwin'],
     ['no signature', { signed: false }, /not signed/, platform === 'darwin'],
+    [
+      'an operator that others may replace',
+      { imports: [{ name: '_Znwm', anywhere: false, weak: true }] },
+      /binds _Znwm/,
+      platform === 'darwin',
+    ],
     ['a name to be found anywhere', { imports: [dynamic('_Znwm')] }, /binds _Znwm/, platform !== 'linux'],
   ];
   test.each(changes.filter(([, , , applies = true]) => applies))('%s is a fault', (_, change, message) => {
