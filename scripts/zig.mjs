@@ -1,8 +1,10 @@
 // Zig, which compiles for all targets from one machine: a pinned version from PyPI. Its cache, build/zig, goes by contents:
-// sources, headers, flags and Zig itself; so an object of another state of the sources is never taken.
+// sources, headers, flags and Zig itself; so an object of another state of the sources is never taken. `node scripts/zig.mjs`
+// only installs it.
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { root, StepError } from './common.mjs';
+import { pathToFileURL } from 'node:url';
+import { main, root, StepError } from './common.mjs';
 import { installed } from './pypi.mjs';
 
 export const ZIG_VERSION = '0.17.1';
@@ -40,3 +42,5 @@ export function runZig(program, args, what) {
     });
   });
 }
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main(() => zig());
