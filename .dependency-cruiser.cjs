@@ -25,9 +25,9 @@ module.exports = {
       to: { pathNot: '^lib/|^node_modules/node-gyp-build/', dependencyTypesNot: ['core'] },
     },
     {
-      name: 'packages-only-in-addon',
+      name: 'packages-only-in-load',
       severity: 'error',
-      from: { path: '^lib/', pathNot: '^lib/engine/addon\\.ts$' },
+      from: { path: '^lib/', pathNot: '^lib/engine/load\\.ts$' },
       to: { path: '^node_modules/' },
     },
     ...rungs,

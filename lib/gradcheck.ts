@@ -1,4 +1,6 @@
-/** gradcheck: gradients against central differences, in float64. The entry `gradtape/gradcheck`. */
+/**
+ * gradcheck: compares gradients with central differences, in float64. The entry `gradtape/gradcheck` of the package.
+ */
 import { argument, callback, isA, type Kind, number, options, refused, thrownBy } from './base/arguments.js';
 import { isFloating } from './base/dtype.js';
 import { DTypeError, GradtapeError, show, ValueError } from './base/errors.js';
@@ -13,15 +15,16 @@ import { densify } from './primitives/gather.js';
 import { GradientTape } from './tape/gradient-tape.js';
 
 export interface GradcheckOptions {
-  /** 2 checks the gradients of the gradients too. Default 1. */
+  /** The order of derivatives: 2 also checks the gradients of the gradients. Default 1. */
   order?: 1 | 2;
-  /** Step of the central differences. Default 1e-5. */
+  /** The distance to both sides at which central differences evaluate f. Default 1e-5. */
   eps?: number;
-  /** Largest error allowed, relative to max(1, |numeric|). Default 1e-6 (order 2: 1e-5). */
+  /** The largest error allowed, relative to max(1, |numeric|). Default 1e-6, for order 2 1e-5. */
   tol?: number;
 }
 
 export interface GradcheckResult {
+  /** The largest error found, relative to max(1, |numeric|). */
   readonly maxError: number;
   /** The element with the largest error: which input, its row-major index, and both derivatives. */
   readonly worst: {
@@ -56,7 +59,7 @@ function outputOf(f: Fn, inputs: Tensor[]): unknown {
   }
 }
 
-/** sum(f * a fixed random cotangent): a scalar whose gradient checks every output at once. */
+/** The scalar sum(f(...) * w), w fixed random numbers from 0.5 to 1.5: its gradient depends on every output of f. */
 function projected(f: Fn): Fn {
   return (...inputs) => {
     const value = outputOf(f, inputs);
@@ -110,8 +113,9 @@ function compare(f: Fn, inputs: readonly Tensor[], eps: number): GradcheckResult
 }
 
 /**
- * Compares the gradients of f at the inputs (taken as float64) with central differences.
- * @throws GradtapeError ERR_GRADCHECK that names the worst element if an error exceeds `tol`
+ * Compares the gradients of f at the inputs (cast to float64) with central differences, element by element.
+ * @throws GradtapeError ERR_GRADCHECK, which names the worst element, if an error is above `tol`; ValueError,
+ *   DTypeError for other mistakes
  */
 export function gradcheck(f: Fn, inputs: readonly TensorLike[], opts?: GradcheckOptions): GradcheckResult {
   argument('gradcheck', 'f', callback, f);

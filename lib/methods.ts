@@ -1,4 +1,7 @@
-/** The methods of tensors and variables: every op whose first argument is a tensor, and assignments by an op. */
+/**
+ * The methods of tensors and variables: every op of `tf` and `tf.nn` whose first argument is a tensor; and assignAdd and
+ * assignSub of variables.
+ */
 import { refuseExtra } from './base/arguments.js';
 import { Tensor } from './engine/tensor.js';
 import { registry } from './op/registry.js';
@@ -8,7 +11,10 @@ import * as nn from './ops/nn/methods.js';
 import { add, sub } from './primitives/arithmetic.js';
 import { unheard } from './record/stack.js';
 
-/** A signature without its first argument. Where a pattern finds no overload of a function, it is of `unknown`. */
+/**
+ * A signature without its first argument. (Where a function has fewer overloads than a pattern below, TypeScript infers
+ * `unknown[]`.)
+ */
 type Rest<A extends unknown[], R> = unknown[] extends A ? unknown : (...rest: A) => R;
 /** A function of a tensor as a method: up to four overloads, each without the first argument. */
 type Tail<F> = F extends {
@@ -41,9 +47,9 @@ declare module './engine/tensor.js' {
 }
 declare module './op/variable.js' {
   interface Variable extends TensorMethods {
-    /** Adds to the value. Not differentiable. */
+    /** Adds x to the value. Gradients do not flow through an assignment. */
     assignAdd(x: TensorLike): this;
-    /** Subtracts from the value. Not differentiable. */
+    /** Subtracts x from the value. Gradients do not flow through an assignment. */
     assignSub(x: TensorLike): this;
   }
 }
@@ -66,7 +72,7 @@ function methodOf(name: string, op: Fn): Fn {
       return op(this, y);
     };
   }
-  // As many as were given: ops count them to refuse what is too much.
+  // Passes as many arguments as were given: ops count them, to refuse those that are too many.
   return function (this: Receiver, ...rest: unknown[]): unknown {
     return op(this, ...rest);
   };
@@ -79,7 +85,7 @@ for (const namespace of [ops, nn]) {
   }
 }
 
-// The value is read unseen by tapes: an assignment stops gradients, and is no use of the variable.
+// Computed outside of all recorders: no gradient flows through an assignment, and it is no reading of the variable.
 function assignBy(name: string, combine: typeof add): (this: Variable, x: TensorLike) => Variable {
   return function (x) {
     if (!isVariable(this)) throw notAVariable(name, this);

@@ -305,7 +305,7 @@ export function problems(page, found, files, sources) {
 
 /** The files that the documents may name. */
 export function allFiles() {
-  const folders = ['lib', 'native', 'test', 'scripts', 'bench', 'examples', 'docs', '.ci'];
+  const folders = ['lib', 'native', 'test', 'scripts', 'bin', 'bench', 'examples', 'docs', '.ci'];
   const others = ['CMakeLists.txt', 'binding.gyp', 'package.json', '.dependency-cruiser.cjs', 'vitest.config.ts'];
   const pages = ['ARCHITECTURE.md', 'CONTRIBUTING.md', 'README.md', 'CHANGELOG.md'];
   return [...folders.flatMap(below), ...[...others, ...pages].filter((file) => existsSync(join(root, file)))];

@@ -1,8 +1,11 @@
 // Packs gradtape as it would be published, from a staged copy, and its runtime dependencies beside it, so that a folder
-// without network can install all three. Usage: node scripts/pack.mjs FOLDER [--no-prebuild]
+// without network can install all three. Usage: node scripts/pack.mjs FOLDER [--no-prebuild | --prebuilds]
+// By default with the binary of build/ for this machine alone; --prebuilds takes what prebuilds/ has, of any size.
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { findProgram, main, output, root, run, StepError } from './common.mjs';
+import { place } from './prepack.mjs';
+import { targets } from './targets.mjs';
 
 function pack(folder, into) {
   const printed = output('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', into, folder], {
@@ -12,34 +15,43 @@ function pack(folder, into) {
   return JSON.parse(printed)[0];
 }
 
-// The published files, with the binary of this machine where prebuildify would put it.
-function stage(folder, prebuild) {
+// The published files; npm leaves out what `files` excludes.
+function stage(folder, prebuilds) {
   const { files, dependencies } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
-  const shipped = files.filter((name) => !name.startsWith('!') && name !== 'prebuilds');
+  const shipped = files.filter((name) => !name.startsWith('!') && (name !== 'prebuilds' || prebuilds));
   for (const name of [...shipped, 'package.json', 'README.md', 'LICENSE']) {
     if (existsSync(join(root, name))) cpSync(join(root, name), join(folder, name), { recursive: true });
   }
-  if (prebuild) {
-    const prebuilds = join(folder, 'prebuilds', `${process.platform}-${process.arch}`);
-    mkdirSync(prebuilds, { recursive: true });
-    const binary = join(prebuilds, 'gradtape.node');
-    copyFileSync(join(root, 'build', 'Release', 'gradtape.node'), binary);
-    const strip = process.platform === 'linux' ? findProgram('strip') : null;
-    if (strip) run(strip, ['--strip-all', binary]);
-  }
+  place(folder);
   return Object.keys(dependencies);
+}
+
+// This machine's binary, where prebuildify would put it.
+function stageOwn(folder) {
+  const { glibcVersionRuntime } = process.report.getReport().header;
+  const libc = process.platform === 'linux' && !glibcVersionRuntime ? 'musl' : '';
+  const own = targets().find(({ name }) => name === `${process.platform}${libc}-${process.arch}`);
+  if (!own) throw new StepError(`no target for ${process.platform}-${process.arch}`);
+  const binary = join(folder, own.file);
+  mkdirSync(dirname(binary), { recursive: true });
+  copyFileSync(join(root, 'build', 'Release', 'gradtape.node'), binary);
+  const strip = process.platform === 'linux' ? findProgram('strip') : null;
+  if (strip) run(strip, ['--strip-all', binary]);
 }
 
 await main(() => {
   const [folder, ...flags] = process.argv.slice(2);
-  if (!folder) throw new StepError('usage: node scripts/pack.mjs FOLDER [--no-prebuild]');
+  if (!folder) throw new StepError('usage: node scripts/pack.mjs FOLDER [--no-prebuild | --prebuilds]');
   const into = resolve(folder);
   const staged = join(into, 'staged');
   rmSync(staged, { recursive: true, force: true });
   mkdirSync(staged, { recursive: true });
-  const dependencies = stage(staged, !flags.includes('--no-prebuild'));
-  const { filename, size, files } = pack(staged, into);
+  const dependencies = stage(staged, flags.includes('--prebuilds'));
+  if (flags.length === 0) stageOwn(staged);
+  const { filename, size, unpackedSize, files } = pack(staged, into);
   const others = dependencies.map((name) => pack(join(root, 'node_modules', name), into).filename);
   rmSync(staged, { recursive: true });
-  console.log(JSON.stringify({ tarballs: [filename, ...others], size, files: files.map((file) => file.path) }));
+  console.log(
+    JSON.stringify({ tarballs: [filename, ...others], size, unpackedSize, files: files.map((file) => file.path) }),
+  );
 });

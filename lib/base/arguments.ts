@@ -1,21 +1,22 @@
-/** The one door for arguments: what kinds of value there are, and how options are read. Knows no tensor. */
+/** Arguments: the kinds of value there are, and how options are read. Knows no tensor. */
 import { DTypeError, type ErrorCode, GradtapeError, ShapeError, show, ValueError } from './errors.js';
 
-/** What `read` gives for a value that is not of the kind. */
+/** What `Kind.read` returns for a value that is not of the kind. */
 export const refused: unique symbol = Symbol('refused');
 
-/** A kind of value: what an error says was expected, and how a value of it is taken. */
+/** A kind of argument: how errors describe what was expected, and how a value is read. */
 export interface Kind<T> {
   readonly expected: string;
+  /** The value as the library uses it, or `refused`. */
   readonly read: (value: unknown) => T | typeof refused;
-  /** The code of the error, where it is not that of the argument's place. */
+  /** The code of the error, where it differs from the one that `argument` or `options` would use. */
   readonly code?: ErrorCode;
-  /** TensorFlow's words for the error, where it has some. */
-  readonly words?: string;
+  /** TensorFlow's text for the error; stands before our own. */
+  readonly preface?: string;
 }
 
-function kind<T>(expected: string, takes: (value: unknown) => boolean): Kind<T> {
-  return { expected, read: (value) => (takes(value) ? (value as T) : refused) };
+function kind<T>(expected: string, accepts: (value: unknown) => boolean): Kind<T> {
+  return { expected, read: (value) => (accepts(value) ? (value as T) : refused) };
 }
 
 export const boolean: Kind<boolean> = kind('true or false', (value) => typeof value === 'boolean');
@@ -24,10 +25,10 @@ export const callback: Kind<(...args: never[]) => unknown> = kind<(...args: neve
   'a function',
   (value: unknown): boolean => typeof value === 'function',
 );
-/** Whatever the function itself checks: an operand, a shape, an axis. */
+/** Any value: for arguments that the function checks itself (an operand, a shape, an axis). */
 export const anything: Kind<unknown> = { expected: 'a value', read: (value) => value };
 
-/** A number that is not NaN within bounds, both included. */
+/** A number within bounds, both included; NaN is refused. */
 export function number(expected = 'a number', least: number = -Infinity, most: number = Infinity): Kind<number> {
   return kind(expected, (value) => typeof value === 'number' && value >= least && value <= most);
 }
@@ -45,7 +46,7 @@ export const axisKind: Kind<number> = {
   code: 'ERR_AXIS',
   read: (value) => (Number.isInteger(value) ? (value as number) : refused),
 };
-/** One of these strings, in the case they are given here; `anyCase` takes every case. */
+/** One of these strings. With `anyCase`, upper and lower case do not matter; the result is as written in `names`. */
 export function oneOf<T extends string>(names: readonly T[], anyCase = false): Kind<T> {
   const expected = names.map((name) => `'${name}'`).join(names.length === 2 ? ' or ' : ', ');
   return {
@@ -56,7 +57,7 @@ export function oneOf<T extends string>(names: readonly T[], anyCase = false): K
     },
   };
 }
-/** Either kind. */
+/** A value of either kind; the first that accepts it reads it. */
 export function either<A, B>(a: Kind<A>, b: Kind<B>): Kind<A | B> {
   return {
     expected: `${a.expected} or ${b.expected}`,
@@ -67,14 +68,17 @@ export function either<A, B>(a: Kind<A>, b: Kind<B>): Kind<A | B> {
   };
 }
 
-/** The value, if it is of the kind; else an error that names the function and the argument. */
+/**
+ * The value, if it is of the kind.
+ * @throws ValueError (or what `of.code` says), naming the function and the argument
+ */
 export function argument<T>(fn: string, name: string, of: Kind<T>, value: unknown, code: ErrorCode = 'ERR_VALUE'): T {
-  const taken = of.read(value);
-  if (taken !== refused) return taken;
+  const accepted = of.read(value);
+  if (accepted !== refused) return accepted;
   throw wrongKind(of, fn, `${name} must be ${of.expected}, got ${showDeep(value)}`, code);
 }
 
-/** Whether it is an array; a revoked proxy is none. */
+/** Whether the value is an array. A revoked proxy counts as none: `Array.isArray` would throw. */
 export function isArray(value: unknown): value is readonly unknown[] {
   try {
     return Array.isArray(value);
@@ -84,8 +88,8 @@ export function isArray(value: unknown): value is readonly unknown[] {
 }
 
 /**
- * The elements of a list, in an array of their own; `null` for what is neither an array nor a typed array, or cannot be read (a
- * revoked proxy, a detached view). What a sparse array leaves out is `undefined`.
+ * A copy of the elements of an array or typed array. `null` for any other value, and for one that cannot be read (a
+ * revoked proxy, a detached view). Holes of sparse arrays become `undefined`.
  */
 export function listOf(value: unknown): unknown[] | null {
   try {
@@ -97,7 +101,7 @@ export function listOf(value: unknown): unknown[] | null {
 }
 
 function wrongKind(of: Kind<unknown>, fn: string, what: string, code: ErrorCode): GradtapeError {
-  const message = `${fn}: ${of.words ? `${of.words}: ` : ''}${what}`;
+  const message = `${fn}: ${of.preface ? `${of.preface}: ` : ''}${what}`;
   if (of.code === 'ERR_DTYPE') return new DTypeError(message);
   if (of.code === 'ERR_AXIS') return new ShapeError(message, of.code);
   return new ValueError(message, of.code ?? code);
@@ -105,14 +109,16 @@ function wrongKind(of: Kind<unknown>, fn: string, what: string, code: ErrorCode)
 
 /** Names of options and their kinds. */
 export type Spec = Readonly<Record<string, Kind<unknown>>>;
-/** What reading them gives: those that were given. */
+/** What reading options gives: those that were given, each as its kind reads it. */
 export type Read<S extends Spec> = { readonly [K in keyof S]?: S[K] extends Kind<infer T> ? T : never };
 
 const none: object = Object.freeze({});
 
 /**
- * The options that were given, each of its kind. `undefined` stands for an option that is left out.
- * @throws ValueError ERR_OPTION for what is no object of options, for an unknown name (with the nearest one), for a value of a wrong kind
+ * Reads an options object: the options that were given, each of its kind. An option that is `undefined` counts as left
+ * out.
+ * @throws ValueError ERR_OPTION for what is no object of options, for an unknown name (with the nearest one), for a
+ *   value of a wrong kind
  */
 export function options<S extends Spec>(fn: string, spec: S, given: unknown): Read<S> {
   return given === undefined ? (none as Read<S>) : readOptions(fn, spec, given);
@@ -120,20 +126,21 @@ export function options<S extends Spec>(fn: string, spec: S, given: unknown): Re
 
 function readOptions<S extends Spec>(fn: string, spec: S, given: unknown): Read<S> {
   if (!isPlainObject(given)) throw noOptions(fn, spec, given);
-  const taken: Record<string, unknown> = {};
+  const result: Record<string, unknown> = {};
   for (const [name, value] of entriesOf(fn, given)) {
     const of = Object.hasOwn(spec, name) ? (spec[name] as Kind<unknown>) : undefined;
     if (!of) throw unknownOption(fn, Object.keys(spec), name);
     if (value === undefined) continue;
-    taken[name] = argument(fn, name, of, value, 'ERR_OPTION');
+    result[name] = argument(fn, name, of, value, 'ERR_OPTION');
   }
-  return taken as Read<S>;
+  return result as Read<S>;
 }
 
 /**
- * Options whose first ones may come by position, as in TensorFlow: `names` in their order, then the options object, which may also
- * stand in the place of the first one that is left out.
- * @throws ValueError ERR_OPTION as `options`; also for what is given twice, or behind the options
+ * Reads options of which the first may come by position, as in TensorFlow: the values of `names` in order, then the
+ * options object. The object may come earlier, in place of the first value that is left out.
+ * @throws ValueError ERR_OPTION as `options` does; also for an option given twice, and for a value behind the options
+ *   object
  */
 export function positional<S extends Spec>(
   fn: string,
@@ -143,21 +150,21 @@ export function positional<S extends Spec>(
 ): Read<S> {
   if (given.every((value) => value === undefined)) return none as Read<S>;
   const at = given.findIndex((value) => value === null || isPlainObject(value));
-  const place = at < 0 ? names.length : at;
-  const extra = given.slice(place + 1).find((value) => value !== undefined);
+  const optionsAt = at < 0 ? names.length : at;
+  const extra = given.slice(optionsAt + 1).find((value) => value !== undefined);
   if (extra !== undefined) {
     throw new ValueError(`${fn}: takes nothing behind its options, got ${show(extra)}`, 'ERR_OPTION');
   }
-  const taken: Record<string, unknown> = { ...options(fn, spec, given[place]) };
-  for (const [i, name] of names.slice(0, place).entries()) {
+  const result: Record<string, unknown> = { ...options(fn, spec, given[optionsAt]) };
+  for (const [i, name] of names.slice(0, optionsAt).entries()) {
     if (given[i] === undefined) continue;
-    if (taken[name] !== undefined) throw new ValueError(`${fn}: ${name} is given twice`, 'ERR_OPTION');
-    taken[name] = argument(fn, name, spec[name] as Kind<unknown>, given[i], 'ERR_OPTION');
+    if (result[name] !== undefined) throw new ValueError(`${fn}: ${name} is given twice`, 'ERR_OPTION');
+    result[name] = argument(fn, name, spec[name] as Kind<unknown>, given[i], 'ERR_OPTION');
   }
-  return taken as Read<S>;
+  return result as Read<S>;
 }
 
-/** Own enumerable properties; a proxy or getter that throws is an argument that cannot be read. */
+/** Own enumerable properties. A proxy or getter that throws becomes an error of the options. */
 function entriesOf(fn: string, given: object): [string, unknown][] {
   try {
     return Object.entries(given);
@@ -169,7 +176,7 @@ function entriesOf(fn: string, given: object): [string, unknown][] {
 function noOptions(fn: string, spec: Spec, given: unknown): ValueError {
   const names = Object.keys(spec);
   if (names.length === 0) return new ValueError(`${fn}: takes no options, got ${show(given)}`, 'ERR_OPTION');
-  // Somebody who wrote the bare value of an option is told how to write it.
+  // A bare value that some option would accept: the error shows how to write that option.
   const meant = names.find((name) => spec[name] !== anything && (spec[name] as Kind<unknown>).read(given) !== refused);
   const hint = meant ? `; write { ${meant}: ${show(given)} }` : '';
   return new ValueError(`${fn}: expected options { ${names.join(', ')} }, got ${show(given)}${hint}`, 'ERR_OPTION');
@@ -183,8 +190,8 @@ function unknownOption(fn: string, names: readonly string[], name: string): Valu
 }
 
 /**
- * Refuses what stands behind the arguments of a function that has neither options nor further arguments. What Array's map (index,
- * list) and reduce add is let pass: `list.map(tf.exp)` is right.
+ * Throws if a function without options got arguments behind its own. The two that Array's map and reduce append (an
+ * index and the list) are accepted, so that `list.map(tf.exp)` works.
  */
 export function refuseExtra(fn: string, index: unknown, list: unknown): void {
   if (index === undefined && list === undefined) return;
@@ -193,13 +200,15 @@ export function refuseExtra(fn: string, index: unknown, list: unknown): void {
   throw new ValueError(`${fn}: takes no further argument and no options, got ${show(extra)}`, 'ERR_OPTION');
 }
 
-/** Refuses what stands behind the options. */
+/** Throws if an argument stands behind the options. */
 export function refuseBehind(fn: string, extra: unknown): void {
   if (extra === undefined) return;
   throw new ValueError(`${fn}: takes no argument behind its options, got ${show(extra)}`, 'ERR_OPTION');
 }
 
-/** Refuses numbers that stand one after another where one list of them belongs. `operands`: what is written before the list. */
+/**
+ * Throws if numbers were passed one by one where one list belongs. `operands`: what the hint writes before the list.
+ */
 export function refuseSpread(fn: string, operands: string, numbers: readonly unknown[]): void {
   if (numbers.every((n) => typeof n === 'number')) {
     throw new ValueError(
@@ -209,7 +218,7 @@ export function refuseSpread(fn: string, operands: string, numbers: readonly unk
   }
 }
 
-/** Whether the value is an object of options, or of other named values: one made by `{}` (in any realm) or without a prototype. */
+/** Whether the value is a plain object: made by `{}`, in any realm, or without a prototype. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== 'object' || value === null) return false;
   try {
@@ -222,7 +231,10 @@ export function isPlainObject(value: unknown): value is Record<string, unknown> 
   }
 }
 
-/** Whether the value is options in the place of an argument that was left out; an empty object says nothing and is not. */
+/**
+ * Whether the value is an options object in the place of an argument that was left out. An empty object is not taken
+ * for one.
+ */
 export function isOptions(value: unknown): boolean {
   try {
     return isPlainObject(value) && Object.keys(value).length > 0;
@@ -232,8 +244,8 @@ export function isOptions(value: unknown): boolean {
 }
 
 /**
- * What to throw for an error that calling `f` threw: the same, but for a function that cannot be called (a class, a revoked proxy): the
- * caller is told so. Asked only after a failure, for finding out takes longer than calling.
+ * What to throw after calling `f` threw `error`: that error; or, if `f` cannot be called at all (a class, a revoked
+ * proxy), one that says so. Runs only after a failure, because finding out takes longer than the call.
  */
 export function thrownBy(fn: string, f: unknown, error: unknown): unknown {
   if (!(error instanceof TypeError) || isCallable(f)) return error;
@@ -258,7 +270,7 @@ export function isA<T>(value: unknown, type: abstract new (...args: never[]) => 
   }
 }
 
-/** As `show`, and the elements of short lists, `depth` levels further down too. */
+/** As `show`, but lists of up to 8 elements are shown with their elements, to `depth` further levels. */
 export function showDeep(value: unknown, depth = 1): string {
   try {
     const inner = (element: unknown): string => (depth > 0 ? showDeep(element, depth - 1) : show(element));
@@ -270,7 +282,10 @@ export function showDeep(value: unknown, depth = 1): string {
   }
 }
 
-/** The one of the names that was probably meant: the same but for case and underscores, initials, a part, or few typing mistakes. */
+/**
+ * The name that was probably meant: equal but for case and underscores or few typing mistakes; else its initials; else
+ * a part of it or it a part. `undefined` if none is near.
+ */
 export function nearest(name: string, names: readonly string[]): string | undefined {
   const bare = (text: string): string => text.replaceAll('_', '').toLowerCase();
   const initials = (text: string): string => text.replace(/(?<=.)[a-z0-9]+/g, '').toLowerCase();
@@ -285,7 +300,7 @@ export function nearest(name: string, names: readonly string[]): string | undefi
   );
 }
 
-/** Levenshtein's distance, two neighbours that changed places counted as one mistake. */
+/** Levenshtein's distance; two swapped neighbours count as one mistake (optimal string alignment). */
 function editDistance(a: string, b: string): number {
   let before: number[] = [];
   let row = Array.from({ length: b.length + 1 }, (_, j) => j);

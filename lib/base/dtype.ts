@@ -1,26 +1,26 @@
-/** Element types: one row each, which says all that the library has to know of it. Pure. */
+/** Dtypes: a table with one row for each, which says all that lib/ knows of it. */
 import { type Kind, refused } from './arguments.js';
 import { DTypeError, GradtapeError, show, ValueError } from './errors.js';
 
 export type DType = 'float32' | 'float64' | 'int32' | 'uint8' | 'bool';
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
-/** What the elements are: rules and ops ask for this, not for names. Gradients are of floating ones. */
+/** What the elements are. Ops and rules ask for this, not for names. Only floating dtypes have gradients. */
 export type DTypeKind = 'floating' | 'integer' | 'boolean';
 
 interface Row {
   /** Its number in a program: that of its line in native/kernels/dtype.def. */
   readonly code: number;
   readonly kind: DTypeKind;
-  /** Size of an element. */
+  /** Size of an element in bytes. */
   readonly bytes: number;
-  /** A typed array over elements that lie somewhere. */
+  /** A typed array over a part of a buffer. */
   readonly view: (buffer: ArrayBuffer, byteOffset: number, length: number) => TypedArray;
-  /** The number as an element; NaN where the dtype cannot hold it. */
+  /** The number as an element of the dtype (rounded, for float32); NaN if an integer dtype or bool cannot hold it. */
   readonly element: (x: number) => number;
-  /** The dtype in which sums and products of it are computed. */
+  /** The accumulator dtype: in which sums and products of these elements are computed. */
   readonly accumulator: DType;
-  /** Of no elements, the largest and the smallest: identities of minimum and maximum. */
+  /** The largest and the smallest element: what reduceMin and reduceMax give of no elements. */
   readonly highest: number;
   readonly lowest: number;
 }
@@ -78,27 +78,30 @@ const rows: Readonly<Record<DType, Row>> = {
   },
 };
 
-/** By their number in a program. */
+/** All dtypes, in the order of their numbers in a program. */
 export const dtypes: readonly DType[] = (Object.keys(rows) as DType[]).sort((p, q) => rows[p].code - rows[q].code);
 
 function column<K extends keyof Row>(key: K): Readonly<Record<DType, Row[K]>> {
   return Object.fromEntries(dtypes.map((dtype) => [dtype, rows[dtype][key]])) as Record<DType, Row[K]>;
 }
 
-// Columns: an own property of one object is what V8 finds fastest.
+// The columns of the table, one object each: for V8 a property of one object is the fastest lookup.
 /** The dtype's number in a program. */
 export const dtypeCode: Readonly<Record<DType, number>> = column('code');
 /** Size of an element in bytes. */
 export const dtypeBytes: Readonly<Record<DType, number>> = column('bytes');
 /** What the elements are. */
 export const kindOf: Readonly<Record<DType, DTypeKind>> = column('kind');
-/** The dtype in which sums and products are computed. */
+/** The accumulator dtype: in which sums and products are computed. */
 export const accumulatorOf: Readonly<Record<DType, DType>> = column('accumulator');
 /** The largest and the smallest element. */
 export const highestOf: Readonly<Record<DType, number>> = column('highest');
 export const lowestOf: Readonly<Record<DType, number>> = column('lowest');
 
-/** Asked of every recorded operand, hence by name: a lookup by a string costs five comparisons. A test compares it with the rows. */
+/**
+ * Whether gradients of this dtype exist. Compares names, not the table, because it is asked of every recorded operand:
+ * a lookup by string costs as much as five comparisons. dtype.test.ts compares it with the table.
+ */
 export function isFloating(dtype: DType): boolean {
   return dtype === 'float32' || dtype === 'float64';
 }
@@ -108,26 +111,27 @@ export function dtypesOf(...kinds: readonly DTypeKind[]): readonly DType[] {
   return dtypes.filter((dtype) => kinds.includes(rows[dtype].kind));
 }
 
+/** @throws DTypeError for what is no dtype */
 export function checkDType(op: string, dtype: unknown): DType {
   if (typeof dtype === 'string' && Object.hasOwn(dtypeCode, dtype)) return dtype as DType;
   throw new DTypeError(`${op}: unknown dtype ${show(dtype)}; expected one of ${dtypes.join(', ')}`);
 }
 
-/** The kind of a dtype, for options. */
-export const dtypeKind: Kind<DType> = {
+/** The kind of argument that a dtype is. */
+export const dtypeArgument: Kind<DType> = {
   expected: `one of ${dtypes.join(', ')}`,
   code: 'ERR_DTYPE',
   read: (value) => (typeof value === 'string' && Object.hasOwn(dtypeCode, value) ? (value as DType) : refused),
 };
 
-const kindGetter = Reflect.getOwnPropertyDescriptor(
+const classNameGetter = Reflect.getOwnPropertyDescriptor(
   Object.getPrototypeOf(Uint8Array.prototype),
   Symbol.toStringTag,
 )?.get;
 
-/** The name of the typed array's class, whatever realm it is of (`instanceof` knows its own only); undefined for a DataView. */
-export function arrayKind(array: ArrayBufferView): string | undefined {
-  return kindGetter?.call(array);
+/** The name of a typed array's class, from any realm (`instanceof` knows only its own); undefined for a DataView. */
+export function arrayClassName(array: ArrayBufferView): string | undefined {
+  return classNameGetter?.call(array);
 }
 
 /** A typed array of `length` elements over a buffer. */
@@ -135,7 +139,10 @@ export function viewOf(dtype: DType, buffer: ArrayBuffer, byteOffset: number, le
   return rows[dtype].view(buffer, byteOffset, length);
 }
 
-/** @throws GradtapeError ERR_OUT_OF_MEMORY */
+/**
+ * A typed array of zeros.
+ * @throws GradtapeError ERR_OUT_OF_MEMORY
+ */
 export function newArray(dtype: DType, length: number): TypedArray {
   try {
     return viewOf(dtype, new ArrayBuffer(length * dtypeBytes[dtype]), 0, length);
@@ -147,7 +154,11 @@ export function newArray(dtype: DType, length: number): TypedArray {
   }
 }
 
-/** The number as the dtype holds it; throws when the dtype cannot hold it (a fraction in an int32, 300 in a uint8). */
+/**
+ * The number as the dtype holds it.
+ * @throws ValueError for a whole number that does not fit (300 in a uint8); DTypeError for any other that is no element
+ *   (0.5 in an int32)
+ */
 export function numberAs(op: string, dtype: DType, value: number | boolean): number {
   const number = typeof value === 'boolean' ? Number(value) : value;
   const element = rows[dtype].element(number);

@@ -1,7 +1,7 @@
-/** The error classes of gradtape, each with a stable `code`; and warnings that are said once. */
+/** The error classes of gradtape, each with a stable `code`; and warnings, each given once. */
 import { dirname } from 'node:path';
 
-/** Every code that an error of gradtape can have. docs/errors.md says when. */
+/** The codes of gradtape's errors; docs/errors.md explains each. */
 export type ErrorCode =
   | 'ERR_ADDON'
   | 'ERR_AXIS'
@@ -34,7 +34,9 @@ export type ErrorCode =
   | 'ERR_UNCONNECTED'
   | 'ERR_VALUE';
 
-/** Every error that gradtape throws on purpose. `code` is stable, the message is for people. */
+/**
+ * The class of all errors that gradtape throws on purpose. `code` is stable; the message is for people and may change.
+ */
 export class GradtapeError extends Error {
   readonly code: ErrorCode;
   constructor(code: ErrorCode, message: string, cause?: unknown) {
@@ -65,20 +67,23 @@ export class ValueError extends GradtapeError {
   }
 }
 
-const said = new Set<string>();
+const warned = new Set<string>();
 
 /** Emits a process warning the first time that `code` comes up. */
 export function warnOnce(code: string, message: string): void {
-  if (said.has(code)) return;
-  said.add(code);
+  if (warned.has(code)) return;
+  warned.add(code);
   process.emitWarning(message, { type: 'GradtapeWarning', code });
 }
 
-/** Tells the values of two copies of the library in one process apart: each copy has its own object here, on its prototypes. */
+/**
+ * The key under which the prototypes of Tensor and Variable hold `thisCopy`. If two copies of the library are loaded in
+ * one process, their objects differ, and an error can say that a value is of the other copy.
+ */
 export const copySymbol: unique symbol = Symbol.for('gradtape.copy');
 export const thisCopy: { readonly folder: string } = { folder: dirname(__dirname) };
 
-/** Says of a value of another copy of the library where the two are. */
+/** Text for a value of another copy of the library: where the two copies are; else the empty string. */
 function ofOtherCopy(value: object): string {
   const copy = (value as { [copySymbol]?: { folder?: unknown } })[copySymbol];
   if (copy === undefined || copy === thisCopy) return '';
@@ -88,7 +93,7 @@ function ofOtherCopy(value: object): string {
   return ` of another copy of gradtape (two copies are loaded, ${where})`;
 }
 
-/** How a value is shown in an error message: short, and never a dump; never throws, whatever the value. */
+/** A value as error messages show it: short, never its contents. Never throws. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
   if (typeof value === 'bigint') return `${value}n`;

@@ -1,14 +1,16 @@
-// Prints values exactly as TensorFlow prints an eager tensor or a variable (NumPy's array printing inside `tf.Tensor(...)`).
-// It knows values, a shape and a dtype; it is not the Tensor, and computes nothing. Golden: TensorFlow 2.21, NumPy 2.4.
+/**
+ * TensorFlow's print format of tensors and variables (NumPy's array printing inside `tf.Tensor(...)`). Knows elements,
+ * shape and dtype, and no tensor. Checked against TensorFlow 2.21 and NumPy 2.4.
+ */
 import type { DType } from './dtype.js';
 
 // NumPy's defaults, which TensorFlow leaves as they are.
-const PRECISION = 8;
-const LINE_WIDTH = 75;
-const SUMMARY_ABOVE = 1000;
-const EDGE_ITEMS = 3;
+const kPrecision = 8;
+const kLineWidth = 75;
+const kSummaryAbove = 1000;
+const kEdgeItems = 3;
 
-/** Elements in row-major order; a number if all are alike. */
+/** Elements in row-major order, or one number that all elements equal. */
 type Values = ArrayLike<number> | number;
 
 /** What Python's `print(tensor)` shows for these values. */
@@ -16,9 +18,9 @@ export function formatTensor(values: Values, shape: readonly number[], dtype: DT
   return `tf.Tensor(${ownLines(formatArray(values, shape, dtype))}, shape=${tuple(shape)}, dtype=${dtype})`;
 }
 
-/** What Python's `print(variable)` shows, but for the `:0` behind the name. */
+/** What Python's `print(variable)` shows, without the `:0` behind the name. */
 export function formatVariable(name: string, values: Values, shape: readonly number[], dtype: DType): string {
-  // A scalar is shown as Python shows its float, which is a double.
+  // A float32 scalar is printed like a double, because Python's float is one.
   const text =
     shape.length === 0
       ? formatScalar(at(values, 0), dtype === 'float32' ? 'float64' : dtype)
@@ -40,7 +42,7 @@ function at(values: Values, offset: number): number {
 
 /** NumPy's `str(array)`. */
 function formatArray(values: Values, shape: readonly number[], dtype: DType): string {
-  return shape.length === 0 ? formatScalar(at(values, 0), dtype) : elements(values, shape, dtype, ' ', ' ', LINE_WIDTH);
+  return shape.length === 0 ? formatScalar(at(values, 0), dtype) : elements(values, shape, dtype, ' ', ' ', kLineWidth);
 }
 
 /** NumPy's `repr(array)`. */
@@ -48,14 +50,14 @@ function representArray(values: Values, shape: readonly number[], dtype: DType):
   const open = 'array(';
   const indent = ' '.repeat(open.length);
   const size = sizeOf(shape);
-  const text = open + elements(values, shape, dtype, ', ', `${indent} `, LINE_WIDTH - 1);
+  const text = open + elements(values, shape, dtype, ', ', `${indent} `, kLineWidth - 1);
   const extras: string[] = [];
-  if (size > SUMMARY_ABOVE || (size === 0 && shape.length > 1)) extras.push(`shape=${tuple(shape)}`);
+  if (size > kSummaryAbove || (size === 0 && shape.length > 1)) extras.push(`shape=${tuple(shape)}`);
   if (size === 0 || (dtype !== 'float64' && dtype !== 'bool')) extras.push(`dtype=${dtype}`);
   if (extras.length === 0) return `${text})`;
   const extra = `${extras.join(', ')})`;
   const lastLine = text.length - text.lastIndexOf('\n'); // and a comma
-  return `${text},${lastLine + extra.length + 1 > LINE_WIDTH ? `\n${indent}` : ' '}${extra}`;
+  return `${text},${lastLine + extra.length + 1 > kLineWidth ? `\n${indent}` : ' '}${extra}`;
 }
 
 function sizeOf(shape: readonly number[]): number {
@@ -72,7 +74,7 @@ function elements(
 ): string {
   const size = sizeOf(shape);
   if (size === 0) return '[]';
-  const summarise = size > SUMMARY_ABOVE;
+  const summarise = size > kSummaryAbove;
   const cells = formatCells(
     shownOffsets(shape, summarise).map((offset) => at(values, offset)),
     dtype,
@@ -80,15 +82,15 @@ function elements(
   return layOut(cells, shape, summarise, separator, indent, width);
 }
 
-// Row-major offsets of the elements that are printed, in the order in which they are printed.
+/** Row-major offsets of the elements that are printed, in printing order. */
 function shownOffsets(shape: readonly number[], summarise: boolean): number[] {
   let offsets = [0];
   for (const dim of shape) {
-    const skipped = summarise && dim > 2 * EDGE_ITEMS;
+    const skipped = summarise && dim > 2 * kEdgeItems;
     const next: number[] = [];
     for (const offset of offsets) {
       for (let i = 0; i < dim; i++) {
-        if (skipped && i === EDGE_ITEMS) i = dim - EDGE_ITEMS;
+        if (skipped && i === kEdgeItems) i = dim - kEdgeItems;
         next.push(offset * dim + i);
       }
     }
@@ -109,22 +111,22 @@ function layOut(
   let next = 0;
   const cell = (): string => cells[next++] ?? '';
 
-  function block(axis: number, indent: string, width: number): string {
+  function bracketed(axis: number, indent: string, width: number): string {
     const dim = shape[axis] ?? 0;
-    const skipped = summarise && dim > 2 * EDGE_ITEMS;
-    const items = skipped ? 2 * EDGE_ITEMS + 1 : dim;
+    const skipped = summarise && dim > 2 * kEdgeItems;
+    const items = skipped ? 2 * kEdgeItems + 1 : dim;
     const axesLeft = shape.length - axis;
     if (axesLeft > 1) {
       const rows: string[] = [];
       for (let i = 0; i < items; i++) {
-        rows.push(skipped && i === EDGE_ITEMS ? '...' : block(axis + 1, `${indent} `, width - 1));
+        rows.push(skipped && i === kEdgeItems ? '...' : bracketed(axis + 1, `${indent} `, width - 1));
       }
       return `[${rows.join(comma + '\n'.repeat(axesLeft - 1) + indent)}]`;
     }
     let done = '';
     let line = indent;
     for (let i = 0; i < items; i++) {
-      const word = skipped && i === EDGE_ITEMS ? '...' : cell();
+      const word = skipped && i === kEdgeItems ? '...' : cell();
       if (line.length + word.length > width - 1 && line.length > indent.length) {
         done += `${line.trimEnd()}\n`;
         line = indent;
@@ -134,7 +136,7 @@ function layOut(
     return `[${(done + line).slice(indent.length)}]`;
   }
 
-  return block(0, firstIndent, lineWidth);
+  return bracketed(0, firstIndent, lineWidth);
 }
 
 function formatScalar(value: number, dtype: DType): string {
@@ -153,18 +155,19 @@ function formatCells(values: readonly number[], dtype: DType): string[] {
   return padStart(values.map(String));
 }
 
-function padStart(words: readonly string[]): string[] {
-  const width = longest(words);
-  return words.map((word) => word.padStart(width));
+function padStart(texts: readonly string[]): string[] {
+  const width = longest(texts);
+  return texts.map((word) => word.padStart(width));
 }
 
-function longest(words: readonly string[]): number {
-  return words.reduce((max, word) => Math.max(max, word.length), 0);
+function longest(texts: readonly string[]): number {
+  return texts.reduce((max, word) => Math.max(max, word.length), 0);
 }
 
 type FloatType = 'float32' | 'float64';
 
-// One form for the whole array, as NumPy's FloatingFormat chooses it; points are aligned.
+// All elements in one form (positional or scientific), which NumPy's FloatingFormat chooses; decimal points are
+// aligned.
 function formatFloats(values: readonly number[], dtype: FloatType): string[] {
   const finite = values.filter(Number.isFinite);
   const exponential = needsExponent(finite, dtype);
@@ -172,7 +175,7 @@ function formatFloats(values: readonly number[], dtype: FloatType): string[] {
   let left = 0;
   let right = 0;
   if (exponential) {
-    const shortest = finite.map((value) => scientific(value, dtype, PRECISION, 0));
+    const shortest = finite.map((value) => scientific(value, dtype, kPrecision, 0));
     const digits = longest(shortest.map(([mantissa]) => mantissa.slice(mantissa.indexOf('.') + 1)));
     const exponentDigits = longest(shortest.map(([, exponent]) => exponent)) - 1;
     const padded = finite.map((value) => scientific(value, dtype, digits, digits, exponentDigits));
@@ -181,7 +184,7 @@ function formatFloats(values: readonly number[], dtype: FloatType): string[] {
     strings = padded.map(([mantissa, exponent]) => `${mantissa}e${exponent}`);
     strings = strings.map((text) => text.padStart(left + 1 + right));
   } else {
-    const parts = finite.map((value) => positional(value, dtype, PRECISION, false));
+    const parts = finite.map((value) => positional(value, dtype, kPrecision, false));
     left = longest(parts.map(([whole]) => whole));
     right = longest(parts.map(([, fraction]) => fraction));
     strings = parts.map(([whole, fraction]) => `${whole.padStart(left)}.${fraction.padEnd(right)}`);
@@ -212,7 +215,8 @@ function needsExponent(finite: readonly number[], dtype: FloatType): boolean {
   return max >= 1e8 || min < 1e-4 || max / min > 1000;
 }
 
-// [whole, fraction] of the shortest decimal that reads back as the value, rounded to `precision` decimals if longer.
+// [whole, fraction] of the shortest decimal that reads back as the value, rounded to `precision` decimals if it has
+// more.
 function positional(value: number, dtype: FloatType, precision: number, keepZero: boolean): [string, string] {
   const { digits, exponent } = decimalDigits(value, dtype, 'fraction', precision, 0);
   const sign = isNegative(value) ? '-' : '';
@@ -221,7 +225,7 @@ function positional(value: number, dtype: FloatType, precision: number, keepZero
   return [sign + whole, fraction.replace(/0+$/, '') || (keepZero ? '0' : '')];
 }
 
-// [mantissa, exponent] in the form d.ddd, +dd: between `minDigits` and `precision` digits follow the point.
+// [mantissa, exponent], as in ["1.25", "+03"]: from `minDigits` to `precision` digits follow the point.
 function scientific(
   value: number,
   dtype: FloatType,
@@ -246,7 +250,8 @@ interface Digits {
 
 const bits = new DataView(new ArrayBuffer(8));
 
-// The value as mantissa * 2**exponent; at a power of two the gap below is half of the gap above.
+// The value as mantissa * 2**exponent. `unequalGaps`: it is a power of two, whose gap to the next float below is half
+// of that above.
 function decode(value: number, dtype: FloatType): { mantissa: bigint; exponent: number; unequalGaps: boolean } {
   if (dtype === 'float32') {
     bits.setFloat32(0, value);

@@ -1,4 +1,4 @@
-/** Nested values: arrays and plain objects of leaves, to any sensible depth. Knows no tensor. */
+/** Nested values: arrays and plain objects of leaves, up to 1000 levels deep. Knows no tensor. */
 import { isPlainObject } from './arguments.js';
 import { GradtapeError } from './errors.js';
 
@@ -7,16 +7,20 @@ export { isPlainObject };
 /** T, an array, or a plain object of Nested<T>. */
 export type Nested<T> = T | readonly Nested<T>[] | { readonly [key: string]: Nested<T> };
 
-/** How deep values may be nested: beyond it they are taken to be cyclic. */
-const deepest = 1000;
+/** The deepest nesting; values beyond it are taken to contain themselves. */
+const kMaxNesting = 1000;
 
-/** Calls `leaf` on every leaf, depth first, and builds the same structure of what it returns. Holes of arrays are leaves (undefined). */
+/**
+ * The same structure with every leaf replaced by `leaf(value, path)`, depth first. Holes of arrays are leaves
+ * (undefined).
+ * @throws GradtapeError ERR_NESTING for values that contain themselves, ERR_STRUCTURE for values that cannot be read
+ */
 export function mapNested<R>(fn: string, value: unknown, leaf: (value: unknown, path: string) => R): unknown {
   const map = (v: unknown, path: string, depth: number): unknown => {
-    if (depth > deepest) {
+    if (depth > kMaxNesting) {
       throw new GradtapeError(
         'ERR_NESTING',
-        `${fn}: values are nested more than ${deepest} deep; does one contain itself?`,
+        `${fn}: values are nested more than ${kMaxNesting} deep; does one contain itself?`,
       );
     }
     const keys = keysOf(fn, v, path);
@@ -34,8 +38,8 @@ export function mapNested<R>(fn: string, value: unknown, leaf: (value: unknown, 
 }
 
 /**
- * Calls `leaf` on every leaf, with what stands in its place in another nest. `unlike` makes the error where the other is nested
- * otherwise; what `stands` accepts of it stands for all leaves below.
+ * Calls `leaf` on every leaf of `value` with the leaf at the same path in `other`. Where `other` has another structure,
+ * `unlike` makes the error to throw. A part of `other` that `stands` accepts is passed for all leaves below its path.
  */
 export function zipNested(
   fn: string,
@@ -77,7 +81,7 @@ function keysOf(fn: string, value: unknown, path: string): number | readonly str
   });
 }
 
-/** What stands under a key of `keysOf`. */
+/** The part of a value under a key from `keysOf`. */
 function partOf(fn: string, value: unknown, key: string | number, path: string): unknown {
   return readable(fn, path, () => (value as Record<string | number, unknown>)[key]);
 }

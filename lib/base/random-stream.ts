@@ -1,41 +1,52 @@
-/** The shared stream of random numbers: where it is, and drawing again what was drawn. Knows no tensor. */
-import { randomBytes } from 'node:crypto';
+/**
+ * Streams of random numbers: a seed and how far it is used; and the shared stream, from which calls without a seed
+ * draw. Knows no tensor.
+ */
 
-/** A place in a stream: the seed's two words, and how many numbers were drawn so far. */
+/** A stream: the low and high 32 bits of its seed, and how many numbers were drawn so far. Drawing moves `offset`. */
 export interface Stream {
   low: number;
   high: number;
   offset: number;
 }
 
-const entropy = randomBytes(8);
-let shared: Stream = { low: entropy.readUInt32LE(0), high: entropy.readUInt32LE(4), offset: 0 };
+let current: Stream | undefined;
 
+// Not at load: the first random bytes cost a process 4 ms.
+function unseeded(): Stream {
+  const [low, high] = crypto.getRandomValues(new Uint32Array(2)) as unknown as [number, number];
+  return { low, high, offset: 0 };
+}
+
+/** The stream from which calls without a seed draw. It starts from a random seed in each process. */
 export function sharedStream(): Stream {
-  return shared;
+  current ??= unseeded();
+  return current;
 }
 
 export function setSharedStream(stream: Stream): void {
-  shared = stream;
+  current = stream;
 }
 
-/** Runs fn with the shared stream at another place; afterwards the stream goes on as if fn had drawn nothing. */
-export function withStreamAt<T>(place: Readonly<Stream>, fn: () => T): T {
-  const present = shared;
-  shared = { ...place };
+/**
+ * Runs fn with the shared stream at another position; afterwards the shared stream goes on as if fn had drawn nothing.
+ */
+export function withStreamAt<T>(position: Readonly<Stream>, fn: () => T): T {
+  const present = current;
+  current = { ...position };
   try {
     return fn();
   } finally {
-    shared = present;
+    current = present;
   }
 }
 
-/** The stream of a seed, from its beginning. */
+/** A new stream of this seed, at its beginning. */
 export function streamOf(seed: number): Stream {
   return { low: seed % 2 ** 32, high: Math.floor(seed / 2 ** 32), offset: 0 };
 }
 
-/** The stream to draw from: the shared one, or the seed's own. */
+/** The stream that a call draws from: of its seed, or else the shared one. */
 export function streamFor(seed: number | undefined): Stream {
   return seed === undefined ? sharedStream() : streamOf(seed);
 }

@@ -1,14 +1,15 @@
-/** Shapes: checking, broadcasting, axes. Pure arithmetic on lists of lengths. */
+/** Shapes: lists of lengths, one for each axis; checking and broadcasting them, and checking axes. */
 import { isOptions, listOf, showDeep } from './arguments.js';
 import { type ErrorCode, ShapeError, show, ValueError } from './errors.js';
 
 export type Shape = readonly number[];
 
 export const scalarShape: Shape = Object.freeze([]);
-const maxRank = 16;
-const maxSize = 2 ** 33;
-const maxDimension = 2 ** 31 - 1;
+const kMaxRank = 16;
+const kMaxSize = 2 ** 33;
+const kMaxLength = 2 ** 31 - 1;
 
+/** The number of elements: the product of the lengths. */
 export function sizeOf(shape: Shape): number {
   let size = 1;
   for (let i = 0; i < shape.length; i++) size *= shape[i] as number;
@@ -23,8 +24,8 @@ export function showShape(shape: Shape): string {
 export type Lengths = ArrayLike<number>;
 
 /**
- * A copy of a list of whole numbers that a user wrote; a number alone is a list of one.
- * @param what the argument holds, for the error
+ * A copy of a list of whole numbers that a user passed; a bare number is a list of one.
+ * @param what says what was expected, for the error
  */
 export function checkIntegers(
   op: string,
@@ -43,7 +44,10 @@ export function checkIntegers(
   return list.map((n) => (n as number) + 0); // no -0
 }
 
-/** A frozen copy of a shape that a user wrote: integers >= 0, not too many, not too large. A number is a shape of one axis. */
+/**
+ * A frozen copy of a shape that a user passed; a bare number is a shape of one axis.
+ * @throws ShapeError for what is no list of integers >= 0, a rank above 16, or more than 2^33 elements
+ */
 export function checkShape(op: string, shape: unknown, name = 'shape'): Shape {
   const lengths = checkIntegers(op, name, 'a list of integers >= 0', shape);
   for (const length of lengths) {
@@ -52,23 +56,25 @@ export function checkShape(op: string, shape: unknown, name = 'shape'): Shape {
   return guardShape(op, lengths);
 }
 
-/** The length of one axis that a user wrote. */
+/** The length of an axis that a user passed. */
 export function checkLength(op: string, name: string, length: unknown): number {
-  if (typeof length === 'number' && Number.isInteger(length) && length >= 0 && length <= maxDimension)
-    return length + 0;
-  throw new ShapeError(`${op}: ${name} must be a whole number from 0 to ${maxDimension}, got ${showDeep(length)}`);
+  if (typeof length === 'number' && Number.isInteger(length) && length >= 0 && length <= kMaxLength) return length + 0;
+  throw new ShapeError(`${op}: ${name} must be a whole number from 0 to ${kMaxLength}, got ${showDeep(length)}`);
 }
 
-/** Freezes a computed shape; throws if no tensor can be that large. */
+/**
+ * Freezes a computed shape.
+ * @throws ShapeError for a rank above 16, or more than 2^33 elements
+ */
 export function guardShape(op: string, shape: number[]): Shape {
-  if (shape.length > maxRank) throw new ShapeError(`${op}: rank ${shape.length} is above the limit of ${maxRank}`);
+  if (shape.length > kMaxRank) throw new ShapeError(`${op}: rank ${shape.length} is above the limit of ${kMaxRank}`);
   let size = 1;
   for (const length of shape) {
     size *= length;
-    if (length > maxDimension)
-      throw new ShapeError(`${op}: length ${length} of ${showShape(shape)} is above ${maxDimension}`);
+    if (length > kMaxLength)
+      throw new ShapeError(`${op}: length ${length} of ${showShape(shape)} is above ${kMaxLength}`);
   }
-  if (size > maxSize) {
+  if (size > kMaxSize) {
     throw new ShapeError(`${op}: shape ${showShape(shape)} has ${size} elements, more than the limit of 2^33`);
   }
   return Object.freeze(shape);
@@ -81,7 +87,10 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return true;
 }
 
-/** The shape that both broadcast to (NumPy's rules). */
+/**
+ * The shape that both broadcast to, by NumPy's rules. If that is the shape of an operand, it is the same object.
+ * @throws ShapeError
+ */
 export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
   if (a === b || b.length === 0 || sameShape(a, b)) return a;
   if (a.length === 0) return b;
@@ -103,7 +112,7 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
   return isA ? a : isB ? b : guardShape(op, out);
 }
 
-/** One axis, negative ones counted from the end. */
+/** The axis as 0 .. rank - 1; negative ones count from the end. */
 export function checkAxis(op: string, axis: unknown, rank: number, name = 'axis'): number {
   if (typeof axis !== 'number' || !Number.isInteger(axis)) {
     if (isOptions(axis)) throw optionsForAxis(op, name, axis);
@@ -122,7 +131,7 @@ function optionsForAxis(op: string, name: string, given: unknown): ValueError {
   );
 }
 
-/** A set of axes in ascending order; all of them for undefined or null. */
+/** Axes in ascending order, none twice; undefined and null mean all. */
 export function checkAxes(op: string, axis: unknown, rank: number): number[] {
   if (axis === undefined || axis === null) return Array.from({ length: rank }, (_, i) => i);
   const list = typeof axis === 'number' ? [axis] : listOf(axis);

@@ -1,8 +1,11 @@
-/** The addon: loading it, what it tells of itself, its memory and its settings. Programs for it: program.ts. */
-import { join } from 'node:path';
+/**
+ * The addon: what it tells of its kernels, its memory and its settings. (load.ts loads it; program.ts writes
+ * programs for it.)
+ */
 import type { DType } from '../base/dtype.js';
 import { dtypes } from '../base/dtype.js';
 import { type ErrorCode, GradtapeError } from '../base/errors.js';
+import { loadAddon } from './load.js';
 
 /** How an asynchronous run ended. */
 export interface AsyncOutcome {
@@ -12,7 +15,7 @@ export interface AsyncOutcome {
   error: string;
 }
 
-/** How a run may end: one row a status, of which the first is "ok" (native/steps/failures.def). */
+/** How a run may end; the first status is "ok". One line of native/steps/failures.def each. */
 export interface Status {
   readonly name: string;
   readonly code: ErrorCode;
@@ -20,14 +23,14 @@ export interface Status {
   readonly message: string;
 }
 
-/** What the addon tells of an opcode (native/steps/step.h), in the order of their numbers. */
+/** What the addon tells of a kernel (native/steps/step.h). A list of these is in the order of the opcodes. */
 interface Opcode {
   name: string;
-  /** Of numbers that are data, not structure. */
+  /** How many numbers it takes as data instead of words (random streams). */
   numbers: number;
-  /** Whether attributes are sizes: products of lengths, which may be beyond 32 bits where no length is. */
+  /** Whether its words are sizes: products of lengths, which may exceed 32 bits though no length does. */
   sizes: boolean;
-  /** Whether computing it again costs less than keeping it. */
+  /** Whether computing a value again costs less than keeping it. */
   cheap: boolean;
   elementwise: boolean;
 }
@@ -37,7 +40,7 @@ interface Addon {
   runAsync(held: unknown): Promise<AsyncOutcome> | undefined;
   setMailbox(words: Int32Array, data: Float64Array, results: Float64Array, control: Int32Array): void;
   addressOf(buffer: ArrayBuffer): number;
-  track(owner: object, bytes: number, block: number): void;
+  track(owner: object, bytes: number, slab: number): void;
   released(): number[] | undefined;
   free(buffer: ArrayBuffer): void;
   memory(): MemoryInfo;
@@ -56,63 +59,51 @@ interface Addon {
 }
 
 /**
- * What `memory()` tells. Bytes are payload; the arena holds the temporaries of programs. Copies of the library in one process (test
- * runners load several) share arenas and plans, and each tells of all.
+ * What `memory()` tells. Bytes are payload; the arena holds the temporaries of programs. Copies of the library in one
+ * process (test runners load several) share arenas and plans, and each tells of all.
  */
 export interface MemoryInfo {
   /** Buffers of tensors and variables that are alive. */
   tensors: number;
-  /** Their payload. */
+  /** Their payload in bytes. */
   bytes: number;
-  /** Memory of the arenas in which programs keep their temporaries. */
+  /** Bytes of the arenas, in which programs keep their temporaries. */
   arenaBytes: number;
   /** The most that bytes and arenaBytes ever were together. */
   peakBytes: number;
-  /** What lies idle and may be used again: blocks of tensors that are gone, and arenas. `clearMemory()` gives it back. */
+  /** What lies idle and may be used again: memory of tensors that are gone, and arenas. `clearMemory()` frees it. */
   idleBytes: number;
   /** The plans of the latest programs: at most 512, and 64 MB or one larger than that. */
   plansBytes: number;
   /** How often an arena asked the system for memory: stands still in a steady loop. */
   arenaGrowths: number;
-  /** Pages of the arenas that had to be faulted in (Linux; programs with over 1 MB of temporaries): stands still in a steady loop. */
+  /**
+   * Pages of the arenas that had to be faulted in (Linux; programs with over 1 MB of temporaries): stands still in a
+   * steady loop.
+   */
   arenaPageFaults: number;
   /** Program structures planned so far: stands still in a steady loop. */
   plans: number;
 }
 
-function load(): Addon {
-  const root = join(__dirname, '..', '..');
-  const path = process.env['GRADTAPE_ADDON'];
-  try {
-    const loaded = (path ? require(path) : require('node-gyp-build')(root)) as { open(): Addon };
-    return loaded.open();
-  } catch (error) {
-    throw new GradtapeError(
-      'ERR_ADDON',
-      `gradtape: no native addon for ${process.platform}-${process.arch} (Node ${process.version}). ` +
-        `Looked in ${path ?? `build/Release and prebuilds of ${root}`}. ` +
-        'Supported are linux, darwin and win32 on x64 and arm64; elsewhere, or if install scripts were ignored, build it: ' +
-        `npm rebuild gradtape (needs a C++17 compiler). The loader said: ${(error as Error).message.split('\n')[0]}`,
-    );
-  }
-}
-
-/** For program.ts, which runs programs; everybody else has the functions below. */
-export const addon: Addon = load();
+/** The addon itself, for program.ts, which runs programs. All other files use the functions below. */
+export const addon: Addon = loadAddon().open() as Addon;
 
 const opcodes: ReadonlyMap<string, number> = new Map(addon.opcodes.map(({ name }, opcode) => [name, opcode]));
 
-/** Facts of opcodes by their numbers; 0 or 1. */
+/** One fact of every kernel, by opcode: 0 or 1. */
 function facts(fact: (opcode: Opcode) => boolean): Uint8Array {
   return Uint8Array.from(addon.opcodes, (opcode) => (fact(opcode) ? 1 : 0));
 }
+/** Whether a kernel takes numbers as data. */
 export const takesNumbers: Uint8Array = facts(({ numbers }) => numbers > 0);
+/** Whether computing a value again costs less than keeping it. */
 export const isCheap: Uint8Array = facts(({ cheap }) => cheap);
 export const isElementwise: Uint8Array = facts(({ elementwise }) => elementwise);
-/** Whose attributes may take two words each. */
+/** Whether the words of a kernel are sizes, which may take two words each. */
 export const hasSizes: Uint8Array = facts(({ sizes }) => sizes);
 
-/** Elementwise kernels by name: their opcode and the dtypes they exist for. */
+/** An elementwise kernel: its opcode, number of operands, and the dtypes that it has loops for. */
 export interface ElementwiseKernel {
   readonly opcode: number;
   readonly arity: number;
@@ -126,43 +117,51 @@ export const elementwiseKernels: ReadonlyMap<string, ElementwiseKernel> = new Ma
   ]),
 );
 
-/** The opcode of a kernel; a name that the addon lacks is a mistake in this package. */
+/**
+ * The opcode of a kernel.
+ * @throws GradtapeError ERR_ADDON for a name that the addon lacks: lib/ and the addon do not belong together
+ */
 export function opcodeOf(name: string): number {
   const opcode = opcodes.get(name);
-  if (opcode === undefined) throw new GradtapeError('ERR_ADDON', `gradtape: the addon has no kernel named ${name}`);
+  if (opcode === undefined)
+    throw new GradtapeError('ERR_ADDON', `gradtape: the addon has no kernel named ${name}; it is of another version`);
   return opcode;
 }
 
-/** Address of a buffer's data. The first write to a large one is made cheap, if the system can. */
+/** The address of a buffer's data. For a large buffer the system is asked for huge pages. */
 export function addressOf(buffer: ArrayBuffer): number {
   return addon.addressOf(buffer);
 }
 
-/** Frees a buffer that nobody has: now, not when V8 collects. */
+/** Frees a buffer that nobody uses, at once instead of when V8 collects it. */
 export function free(buffer: ArrayBuffer): void {
   addon.free(buffer);
 }
 
-/** Counts so many bytes in `memory()` for as long as the owner lives. `released` tells of the block then; -1 for none. */
-export function track(owner: object, bytes: number, block: number): void {
-  addon.track(owner, bytes, block);
+/**
+ * Counts the bytes in `memory()` for as long as the owner lives. `slab`: the number that `released` returns
+ * afterwards; -1 for none.
+ */
+export function track(owner: object, bytes: number, slab: number): void {
+  addon.track(owner, bytes, slab);
 }
 
-/** Blocks whose owners were collected since the last call. */
+/** The numbers of the slabs whose owners were collected since the last call. */
 export function released(): readonly number[] | undefined {
   return addon.released();
 }
 
+/** The memory in use, as the addon counts it. */
 export function memory(): MemoryInfo {
   return addon.memory();
 }
 
-/** Gives back idle arenas and all plans. */
+/** Frees idle arenas and all plans. */
 export function clear(): void {
   addon.clear();
 }
 
-/** An object that all copies of the library in this environment have in common. */
+/** An object that all copies of the library in this thread of JavaScript have in common. */
 export const common: Record<string, unknown> = addon.common;
 
 /** Instruction sets that this build has and this CPU can run, best first. */
@@ -172,6 +171,7 @@ export function currentIsa(): string {
   return addon.isa();
 }
 
+/** Chooses the kernels; false if this build or CPU has no such instruction set. */
 export function setIsa(name: string): boolean {
   return addon.setIsa(name);
 }

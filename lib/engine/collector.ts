@@ -1,4 +1,4 @@
-/** V8's collector, asked to look for dead tensors soon. Knows no memory. */
+/** Asking V8's garbage collector to run, so that dead tensors are found soon. */
 import { readFileSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -11,8 +11,8 @@ const lookUp = "typeof gc === 'function' ? gc : null";
 const freezing = /^--?freeze[-_]flags[-_]after[-_]init/;
 
 /**
- * Whether V8's flags may be switched. They are the whole process's, so a worker's own arguments do not tell: with
- * --freeze-flags-after-init the attempt ends the process.
+ * Whether V8's flags may be changed at run time. With --freeze-flags-after-init the attempt would end the process.
+ * Flags belong to the whole process, so a worker looks at the arguments of the process, not at its own.
  */
 export function mayTouchFlags(): boolean {
   if (process.env['GRADTAPE_V8_FLAGS'] === '0') return false;
@@ -32,17 +32,17 @@ function argumentsOfProcess(): string[] {
     const report = process.report.getReport() as unknown as { header: { commandLine: string[] } };
     return report.header.commandLine;
   } catch {
-    return ['--freeze-flags-after-init']; // not known, so not touched
+    return ['--freeze-flags-after-init']; // the arguments are not known: the flags are left alone
   }
 }
 
 /**
- * V8's function for it: node --expose-gc's, or else one had by switching that flag on and off again, once for all copies of the library.
- * What the switching makes is a context with the function in it; nothing else of the process sees it.
+ * V8's gc function: the global one of `node --expose-gc`; else that of a new context, made while the flag is set for a
+ * moment. Only that context has it; the rest of the process does not see it. Done once for all copies of the library.
  */
-function find(): Collect | null {
+function findCollect(): Collect | null {
   if (globalThis.gc) return globalThis.gc as Collect;
-  const given = runInNewContext(lookUp) as Collect | null; // the realm of a test runner has none of its own
+  const given = runInNewContext(lookUp) as Collect | null; // finds it where a test runner's realm hides --expose-gc
   if (given || !mayTouchFlags()) return given;
   try {
     setFlagsFromString('--expose-gc');
@@ -55,19 +55,20 @@ function find(): Collect | null {
 }
 
 function collector(): Collect | null {
-  if (common['gc'] === undefined) common['gc'] = find();
+  if (common['gc'] === undefined) common['gc'] = findCollect();
   return common['gc'] as Collect | null;
 }
 
 /**
- * Asks V8 to collect its young objects (0.2 ms): blocks used again are nothing new to it, so it has no reason of its own. Allocating
- * to make it collect does not do: it then starts its great collections too, and while it marks for one, what dies young is not found.
+ * Asks V8 to collect young objects (0.2 ms). V8 has no reason of its own to do so, because using a slab again
+ * allocates nothing. Making it collect by allocating does not work: that starts full collections too, and while V8
+ * marks for one, it does not find what dies young.
  */
 export function collectYoung(): void {
   collector()?.({ type: 'minor' });
 }
 
-/** Asks V8 to collect all. */
+/** Asks V8 for a full collection. */
 export function collectAll(): void {
   collector()?.();
 }

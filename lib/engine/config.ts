@@ -1,4 +1,4 @@
-/** Settings: read from the environment when the library loads, readable and settable after. */
+/** Settings: read from the environment when the library loads; read and set by `config` afterwards. */
 import { availableParallelism, cpus } from 'node:os';
 import { nearest } from '../base/arguments.js';
 import { GradtapeError, show, ValueError, warnOnce } from '../base/errors.js';
@@ -33,14 +33,20 @@ function chooseIsa(isa: unknown, name: string): void {
 
 if (env['GRADTAPE_ISA']) chooseIsa(env['GRADTAPE_ISA'], 'GRADTAPE_ISA');
 
-/** A chain of pending values this long that nobody looked at is computed, so that it neither grows without bound nor takes long at once. */
+/**
+ * The longest chain of pending ops: a longer one is computed though nobody looked at it, so that chains do not grow
+ * without bound.
+ */
 export const kMaxDepth = 1000;
 
 interface Flags {
   eager: boolean;
   checkNumerics: boolean;
   trackOrigin: boolean;
-  /** Every op's value that is deeper gets attention at once: kMaxDepth, or -1 while one of the flags is on. The one that ops read. */
+  /**
+   * A value whose `depth` is above this is looked at by `apply` at once: kMaxDepth, or -1 (all values) while a flag
+   * above is on.
+   */
   depth: number;
 }
 
@@ -70,7 +76,8 @@ if (!flag('GRADTAPE_DETERMINISTIC', true)) {
   throw new ValueError('gradtape: GRADTAPE_DETERMINISTIC is off, but results are always deterministic', 'ERR_OPTION');
 }
 
-// What is set by mistake would be ignored in silence. Other names with this prefix are not the library's to judge.
+// A misspelt variable would be ignored in silence, so it is told. Names with this prefix that are near to none may be
+// of other programs.
 const variables = ['THREADS', 'ISA', 'EAGER', 'CHECK_NUMERICS', 'TRACK_ORIGIN', 'DETERMINISTIC'].map(
   (name) => `GRADTAPE_${name}`,
 );
@@ -86,15 +93,17 @@ function checkFlag(name: string, value: unknown): boolean {
 }
 
 export interface Config {
-  /** Threads that a program may use. Results do not depend on it. */
+  /** The number of threads that a program may use. Default: those of the CPU. Results do not depend on it. */
   threads: number;
-  /** Instruction set of the kernels: 'avx512', 'avx2', 'sse2' or 'neon'. */
+  /** The instruction set of the kernels: 'avx512', 'avx2', 'sse2' or 'neon'. Default: the best that the CPU has. */
   isa: string;
-  /** Compute each op when it is called. */
+  /** Whether each op is computed when it is called. Default false. */
   eager: boolean;
-  /** Throw when an op makes a NaN or an infinity; implies computing each op when it is called. */
+  /**
+   * Whether an op that gives a NaN or an infinity throws; each op is computed when it is called, then. Default false.
+   */
   checkNumerics: boolean;
-  /** Remember where each op was called, for errors that only show later. */
+  /** Whether ops remember the line that called them, for errors that show when they are computed. Default false. */
   trackOrigin: boolean;
   /** Always true: the same program gives the same bits. */
   deterministic: boolean;
@@ -146,11 +155,12 @@ function unknown(name: string | symbol): ValueError {
   return new ValueError(`config: there is no setting ${String(name)}; ${hint}`, 'ERR_OPTION');
 }
 
-/** The settings. Setting one that is not there is an error that names the nearest. */
+/** The settings. Setting an unknown one throws ValueError ERR_OPTION, which names the nearest. */
 export const config: Config = new Proxy(settings, {
   set: (target, name, value) => {
     if (!Object.hasOwn(settings, name)) throw unknown(name);
-    return Reflect.set(target, name, value); // without the receiver: an object that inherits the settings sets them too
+    // No receiver is passed, so an object that inherits from config sets config itself.
+    return Reflect.set(target, name, value);
   },
   defineProperty: (_, name) => {
     throw Object.hasOwn(settings, name)
@@ -178,7 +188,7 @@ export interface DeviceInfo {
   readonly threads: number;
 }
 
-/** What the CPU has and what was chosen. */
+/** The CPU, the instruction sets that it can run, and what was chosen of them. */
 export function deviceInfo(): DeviceInfo {
   return {
     cpu: cpus()[0]?.model ?? 'unknown',

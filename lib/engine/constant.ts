@@ -1,6 +1,6 @@
-/** From JavaScript's numbers, booleans, nested arrays and typed arrays to tensors of known elements. */
+/** Constants: tensors made of JavaScript's numbers, booleans, nested arrays and typed arrays. */
 import type { DType } from '../base/dtype.js';
-import { arrayKind, newArray, numberAs } from '../base/dtype.js';
+import { arrayClassName, newArray, numberAs } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError } from '../base/errors.js';
 import type { Lengths, Shape } from '../base/shape.js';
 import { guardShape, sameShape, scalarShape, showShape, sizeOf } from '../base/shape.js';
@@ -8,7 +8,11 @@ import { allocate } from './memory.js';
 import { bufferTensor, isTensor, type Tensor, uniformTensor } from './tensor.js';
 
 export interface ConstantOptions {
+  /** Default: that of a typed array; bool for booleans; float32 for numbers. */
   dtype?: DType;
+  /**
+   * Default: that of the nested array; [length] for a typed array; [] for a number. With a number, all elements are it.
+   */
   shape?: number | Lengths;
 }
 
@@ -25,9 +29,9 @@ export type AnyTypedArray =
   | Uint16Array
   | Uint32Array;
 
-/** The dtype of a typed array; null for one that needs to be told. */
+/** The dtype that a typed array has by itself; null if the user has to say one. */
 export function naturalDType(array: ArrayBufferView): DType | null {
-  switch (arrayKind(array)) {
+  switch (arrayClassName(array)) {
     case 'Float32Array':
       return 'float32';
     case 'Float64Array':
@@ -44,8 +48,10 @@ export function naturalDType(array: ArrayBufferView): DType | null {
 
 /**
  * The tensor of a number, boolean, nested array or typed array.
- * @param like dtype for numbers and nested arrays that do not say their own
+ * @param dtype as the user asked for it
+ * @param like dtype of numbers and nested arrays, where `dtype` is not given
  * @param name of the argument, for the error
+ * @throws GradtapeError ERR_NOT_A_TENSOR, DTypeError, ShapeError
  */
 export function fromValue(
   op: string,
@@ -89,7 +95,7 @@ function isArray(value: unknown): value is readonly unknown[] {
   }
 }
 
-/** Indices of numbers, nested arrays and typed arrays: whole numbers, as int32. */
+/** The int32 tensor of indices given as a number, nested array or typed array of whole numbers. */
 export function indicesFrom(op: string, value: unknown, name: string): Tensor {
   if (typeof value === 'number') return uniformTensor(wholeNumber(op, name, value), 'int32', scalarShape);
   if (typeof value === 'boolean') throw boolIndices(op, name);
@@ -97,12 +103,12 @@ export function indicesFrom(op: string, value: unknown, name: string): Tensor {
     if (naturalDType(value) === 'int32') return fromTypedArray(op, value, 'int32', undefined);
     const typed = checkView(op, value);
     const shape = guardShape(op, [typed.length]);
-    return place(op, wholeNumbers(op, name, typed), 'int32', shape, undefined);
+    return filledTensor(op, wholeNumbers(op, name, typed), 'int32', shape, undefined);
   }
   if (!isArray(value)) throw notATensor(op, value, name);
   const { numbers, shape, booleans } = readNested(op, value);
   if (booleans > 0) throw boolIndices(op, name);
-  return place(op, wholeNumbers(op, name, numbers), 'int32', shape, undefined);
+  return filledTensor(op, wholeNumbers(op, name, numbers), 'int32', shape, undefined);
 }
 
 /** The numbers as int32; an error for one that is not whole, or not an int32. */
@@ -122,7 +128,14 @@ export function boolIndices(op: string, name: string): DTypeError {
   return new DTypeError(`${op}: ${name} must be int32, got bool; for a mask write booleanMask(x, mask)`);
 }
 
-function place(op: string, values: ArrayLike<number>, dtype: DType, natural: Shape, shape: Shape | undefined): Tensor {
+/** The tensor of values, of the given shape or else of their natural one. */
+function filledTensor(
+  op: string,
+  values: ArrayLike<number>,
+  dtype: DType,
+  natural: Shape,
+  shape: Shape | undefined,
+): Tensor {
   const target = shape ?? natural;
   const size = sizeOf(target);
   if (size !== values.length) {
@@ -134,9 +147,12 @@ function place(op: string, values: ArrayLike<number>, dtype: DType, natural: Sha
   return bufferTensor(buffer, dtype, target);
 }
 
-/** The typed array, if its numbers can be read. */
+/**
+ * The typed array, if its numbers can be read.
+ * @throws DTypeError for a DataView and for bigints; ValueError for a detached buffer
+ */
 function checkView(op: string, array: ArrayBufferView): AnyTypedArray {
-  const kind = arrayKind(array);
+  const kind = arrayClassName(array);
   if (kind === undefined || kind.startsWith('Big')) {
     throw new DTypeError(`${op}: ${show(array)} has no numbers of a dtype; convert it to a Float64Array or Int32Array`);
   }
@@ -166,10 +182,13 @@ function fromTypedArray(
   } else if (dtype !== natural && dtype !== 'float64' && !(dtype === 'float32' && natural === 'float64')) {
     for (const value of typed) numberAs(op, dtype, value);
   }
-  return place(op, typed, dtype, guardShape(op, [typed.length]), shape);
+  return filledTensor(op, typed, dtype, guardShape(op, [typed.length]), shape);
 }
 
-/** A view of a detached buffer, or outside of one that shrank, throws when an element is asked for; an empty one does not. */
+/**
+ * Whether the buffer of an array of length 0 is detached or has shrunk: then `at` throws, whereas for an array that is
+ * just empty it does not.
+ */
 function isGone(array: AnyTypedArray): boolean {
   try {
     Float32Array.prototype.at.call(array, 0);
@@ -252,5 +271,5 @@ function fromNested(
   }
   const dtype = wanted ?? like ?? (booleans > 0 ? 'bool' : 'float32');
   if (dtype !== 'float64') for (let i = 0; i < size; i++) numbers[i] = numberAs(op, dtype, numbers[i] as number);
-  return place(op, numbers, dtype, natural, shape);
+  return filledTensor(op, numbers, dtype, natural, shape);
 }

@@ -1,18 +1,25 @@
-/** Computing values: one program for all that is asked for, run here or on another thread, and tried again in parts if it fails. */
+/**
+ * Evaluation: one program for everything that is asked for, run in this thread or another, and tried again in parts if
+ * it fails.
+ */
 import { GradtapeError } from '../base/errors.js';
-import { type Job, none, prepare, put } from './job.js';
-import { type Cell, giveBack, settleWishes, takeCompanions, takeOff, takeWaiting, type Wish } from './pending.js';
+import { type Job, noTensors, prepare, settleOutputs } from './job.js';
+import { type Cell, drainLosses, drainWaiting, launch, relist, settleWishes, type Wish } from './pending.js';
 import * as native from './program.js';
 import { type Failure, failureOf, recover, unknownFailure } from './recovery.js';
 import type { Tensor } from './tensor.js';
 
-/** How many programs run on other threads: each may be reading any buffer. */
+/**
+ * How many programs run on other threads. Each may be reading any buffer, so while one runs nothing is written over an
+ * input.
+ */
 let flying = 0;
 
-// An address keeps nothing alive, and neither does a local that the optimizer sees through.
+// Keeps the running job's buffers alive: the program has only their addresses, and V8 may drop a local that is not read
+// again.
 let held: Job | null = null;
 
-/** Runs the program of the job in this thread; a failure changes nothing. */
+/** Runs the program of the job in this thread. If it fails, no tensor has changed. */
 function runNow(job: Job): Failure | null {
   if (job.outputs.length > 0) {
     if (held) throw new GradtapeError('ERR_INTERNAL', 'gradtape: a program was started while another runs');
@@ -21,17 +28,17 @@ function runNow(job: Job): Failure | null {
     held = null;
     if (run) return failureOf(run, job, indicesOf(job));
   }
-  put(job, native.result);
+  settleOutputs(job, native.result);
   return null;
 }
 
-/** The same on another thread. */
+/** As `runNow`, on another thread. */
 async function runElsewhere(job: Job): Promise<Failure | null> {
-  const indices = indicesOf(job); // other programs number them anew meanwhile
+  const indices = indicesOf(job); // now: the next program overwrites `Tensor.index`
   flying++;
   const { failure, results } = await native.runAsync([job, job.held.map((t) => t.buffer)]).finally(() => flying--);
   if (failure) return failureOf(failure, job, indices);
-  put(job, (i) => results[i] as number);
+  settleOutputs(job, (i) => results[i] as number);
   return null;
 }
 
@@ -42,11 +49,11 @@ function indicesOf(job: Job): number[] {
 function compute(
   roots: readonly Tensor[],
   wishes: readonly Wish[],
-  companions: readonly Tensor[],
+  losses: readonly Tensor[],
   inPlace: boolean,
 ): Failure | null {
   try {
-    const job = prepare(roots, wishes, companions, inPlace && flying === 0);
+    const job = prepare(roots, wishes, losses, inPlace && flying === 0);
     const failure = job && runNow(job);
     if (!failure) settleWishes(wishes);
     return failure;
@@ -59,10 +66,10 @@ function compute(
 async function computeElsewhere(
   roots: readonly Tensor[],
   wishes: readonly Wish[],
-  companions: readonly Tensor[],
+  losses: readonly Tensor[],
 ): Promise<Failure | null> {
   try {
-    const job = prepare(roots, wishes, companions, false);
+    const job = prepare(roots, wishes, losses, false);
     const failure = job && (await runElsewhere(job));
     if (!failure) settleWishes(wishes);
     return failure;
@@ -71,43 +78,50 @@ async function computeElsewhere(
   }
 }
 
-/** Computes the given tensors, and every assigned value that waits. */
+/**
+ * Computes the given tensors, and every assigned value that waits.
+ * @throws what the failed op of one of the tensors throws
+ */
 export function evaluateTensors(roots: readonly Tensor[]): void {
-  evaluateAll(roots, takeWaiting());
+  evaluateAll(roots, drainWaiting());
 }
 
-/** Computes what the cell was assigned, and whatever else waits; a value that fails tells whoever looks at it. */
+/**
+ * Computes the value of the cell, and every other assigned value that waits. Does not throw if one of them fails: it is
+ * told where it is looked at.
+ */
 export function evaluateCell(cell: Cell): void {
-  const wishes = takeWaiting();
-  evaluateAll(none, cell.state === 'flying' ? [...wishes, { cell, value: cell.current }] : wishes);
+  const wishes = drainWaiting();
+  evaluateAll(noTensors, cell.state === 'flying' ? [...wishes, { cell, value: cell.current }] : wishes);
 }
 
 function evaluateAll(roots: readonly Tensor[], wishes: readonly Wish[]): void {
-  const failure = compute(roots, wishes, wishes.length > 0 ? takeCompanions() : none, true);
+  const failure = compute(roots, wishes, wishes.length > 0 ? drainLosses() : noTensors, true);
   if (!failure) return;
   try {
     const recovery = recover(failure, roots, wishes);
-    for (let step = recovery.next(); !step.done; ) {
-      step = recovery.next(compute(step.value.roots, step.value.wishes, none, false));
+    for (let attempt = recovery.next(); !attempt.done; ) {
+      attempt = recovery.next(compute(attempt.value.roots, attempt.value.wishes, noTensors, false));
     }
   } finally {
-    giveBack(wishes);
+    relist(wishes);
   }
 }
 
-/** The same as evaluateTensors on a native thread. */
+/** As evaluateTensors, on a thread of the addon. */
 export async function evaluateTensorsAsync(roots: readonly Tensor[]): Promise<void> {
-  // From here on these are this program's to settle; another program may compute them again meanwhile, with the same bits.
-  const wishes = takeWaiting();
-  takeOff(wishes);
-  const failure = await computeElsewhere(roots, wishes, wishes.length > 0 ? takeCompanions() : none);
+  // The wishes are this program's now. Another program may need such a value meanwhile and compute it again, with the
+  // same bits.
+  const wishes = drainWaiting();
+  launch(wishes);
+  const failure = await computeElsewhere(roots, wishes, wishes.length > 0 ? drainLosses() : noTensors);
   if (!failure) return;
   try {
     const recovery = recover(failure, roots, wishes);
-    for (let step = recovery.next(); !step.done; ) {
-      step = recovery.next(await computeElsewhere(step.value.roots, step.value.wishes, none));
+    for (let attempt = recovery.next(); !attempt.done; ) {
+      attempt = recovery.next(await computeElsewhere(attempt.value.roots, attempt.value.wishes, noTensors));
     }
   } finally {
-    giveBack(wishes);
+    relist(wishes);
   }
 }

@@ -1,5 +1,6 @@
-/** Jobs: the program that computes pending tensors, written to the addon's mailbox, and its results put in their places. It runs nothing. */
+/** Jobs: writing the program that computes some pending tensors, and giving them its results. Runs nothing. */
 import { isCheap, isElementwise, opcodeOf, takesNumbers } from './addon.js';
+import { areOpsTaught, learn, lessonOf, noteUse, programIs } from './lessons.js';
 import type { TensorBuffer } from './memory.js';
 import { allocate } from './memory.js';
 import type { Wish } from './pending.js';
@@ -9,38 +10,61 @@ import { type Computation, isKnown, settle, type Tensor } from './tensor.js';
 const kReshape = opcodeOf('reshape');
 const kBroadcast = opcodeOf('broadcast');
 const noWords: readonly number[] = [];
-let serial = 0;
+let programSerial = 0;
+// Of the program being written: its inputs (tensors with buffers); the pending tensors that it computes, operands
+// first; how often each value is read in it, by index; and the tensors to be visited.
+export const noTensors: Tensor[] = [];
+let inputs = noTensors;
+let computed = noTensors;
+let readCounts = new Int32Array(1024);
 const stack: Tensor[] = [];
-// Of the program being written: its tensors in order, those to compute, how often each is read in it.
-export const none: Tensor[] = [];
-let order = none;
-let computed = none;
-let seen = new Int32Array(1024);
-let divided: Tensor[] = [];
+let severalResults: Tensor[] = []; // those of `computed` whose kernels have several results
 
-// The further results of a value that has several: a program that computes the value computes all of them.
+// By the first result of a kernel that has several: the further ones. A program that computes the first computes all.
 const furtherResults = new WeakMap<Tensor, readonly Tensor[]>();
 
-/** Says that these are the further results of the kernel that computes the tensor. */
+/** Says that the kernel that computes `t` has these further results. */
 export function linkResults(t: Tensor, further: readonly Tensor[]): void {
   furtherResults.set(t, further);
 }
 
+// An earlier program computed it and kept nothing: what a program meets again is written down, with where it was before.
+interface MetAgain {
+  readonly t: Tensor;
+  readonly serial: number;
+  readonly index: number;
+}
+let metAgain: MetAgain[] = [];
+/** In place of the index of a tensor that is not written yet: whether it is computed for the first time, or again. */
+const kNew = -1;
+const kAgain = -2;
+// By index: whether the value is computed again; whether a value that is computed for the first time reads it.
+let isAgain = new Uint8Array(1024);
+let isRead = new Uint8Array(1024);
+let readerIsNew = false;
+// A view costs nothing: what it shows is what would be computed again.
+const isView = Uint8Array.from(isCheap, (_, opcode) => (opcode === kReshape || opcode === kBroadcast ? 1 : 0));
+
+/** Writes a known tensor; puts a pending one on the stack, unless it is written. */
 function visit(t: Tensor): void {
-  if (t.mark !== serial) {
-    t.mark = serial;
-    t.index = -1;
+  if (t.mark !== programSerial) {
     if (isKnown(t)) {
+      if (t.index <= kTaught) noteUse(kTaught - t.index);
+      t.mark = programSerial;
       emit(t);
       return;
     }
+    if (t.mark !== 0) metAgain.push({ t, serial: t.mark, index: t.index });
+    t.index = t.mark === 0 || isView[opcodeIn(t)] ? kNew : kAgain;
+    t.mark = programSerial;
   } else if (t.index >= 0) {
     return;
   }
-  // Perhaps not for the first time: it may wait further down, below something that needs it now.
+  // It may be on the stack already, further down; then it is written now, and the lower place finds it done.
   stack.push(t);
 }
 
+/** Writes a tensor whose operands are written. */
 function emit(t: Tensor): void {
   if (t.uniform !== undefined) {
     t.index = native.writeLiteral(t.uniform, t.dtype);
@@ -49,42 +73,58 @@ function emit(t: Tensor): void {
   }
   if (t.buffer) {
     t.index = native.writeInput(t.buffer.address, t.dtype, t.shape);
-    order.push(t);
+    inputs.push(t);
     return;
   }
   const { x, y, more } = t;
   const { opcode, words } = t.op as Computation;
+  readerIsNew = t.index === kNew;
   if (words === null && more === null) {
     t.index = y
-      ? native.write2(opcode, t.dtype, t.shape, read(x as Tensor), read(y))
-      : native.write1(opcode, t.dtype, t.shape, read(x as Tensor));
+      ? native.write2(opcode, t.dtype, t.shape, operandIndex(x as Tensor), operandIndex(y))
+      : native.write1(opcode, t.dtype, t.shape, operandIndex(x as Tensor));
   } else if (words !== null && takesNumbers[opcode]) {
     t.index = native.writeWithData(opcode, t.dtype, t.shape, words(t.attributes));
   } else {
-    if (more && furtherResults.has(t)) divided.push(t);
-    const operands = more ? more.map(read) : y ? [read(x as Tensor), read(y)] : [read(x as Tensor)];
+    if (more && furtherResults.has(t)) severalResults.push(t);
+    const operands = more
+      ? more.map(operandIndex)
+      : y
+        ? [operandIndex(x as Tensor), operandIndex(y)]
+        : [operandIndex(x as Tensor)];
     t.index = native.write(opcode, t.dtype, t.shape, operands, words === null ? noWords : words(t.attributes));
   }
-  if (t.index >= seen.length) {
+  if (t.index >= readCounts.length) {
     const longer = new Int32Array(t.index * 2);
-    longer.set(seen);
-    seen = longer;
+    longer.set(readCounts);
+    readCounts = longer;
+    isAgain = Uint8Array.from({ length: longer.length }, (_, i) => isAgain[i] ?? 0);
+    isRead = Uint8Array.from({ length: longer.length }, (_, i) => isRead[i] ?? 0);
   }
-  seen[t.index] = 0;
+  isAgain[t.index] = readerIsNew ? 0 : 1;
+  isRead[t.index] = 0;
+  readCounts[t.index] = 0;
   computed.push(t);
 }
 
-/** The kernel that computes the tensor; -1 if its elements are there. */
+/** The opcode of the kernel that computes a pending tensor; -1 if the tensor is known. */
 export function opcodeIn(t: Tensor): number {
   return t.op === null ? -1 : t.op.opcode;
 }
 
-function read(t: Tensor): number {
-  if (t.op !== null) seen[t.index] = (seen[t.index] as number) + 1;
+/** The index of a written tensor in the program; counts one more that reads it. */
+function operandIndex(t: Tensor): number {
+  if (t.op !== null) {
+    readCounts[t.index] = (readCounts[t.index] as number) + 1;
+    if (readerIsNew) isRead[t.index] = 1;
+  }
   return t.index;
 }
 
-/** Appends everything that `root` needs, operands first; a loop, since chains may be long. */
+/**
+ * Writes everything that `root` needs, operands first. A loop with a stack of its own, since chains may be longer than
+ * the call stack.
+ */
 function visitAll(root: Tensor): void {
   visit(root);
   while (stack.length > 0) {
@@ -104,28 +144,36 @@ function visitAll(root: Tensor): void {
   }
 }
 
+/** A job: a program as written, and the tensors that its results belong to. */
 export interface Job {
+  /** The tensors that get elements of their own. */
   readonly outputs: readonly Tensor[];
-  /** By output; null where it is one element, or altogether if all are. */
+  /** The buffer of each output; null for an output of one element, and null altogether if all outputs are that. */
   readonly buffers: readonly (TensorBuffer | null)[] | null;
+  /** The pending tensors of the program, operands first. */
   readonly computed: readonly Tensor[];
-  /** Values asked for that are mere views of a computed one, and that one: they get its elements. */
+  /** [view, base]: views that were asked for. Only the base is an output; the view gets its elements. */
   readonly views: readonly (readonly [Tensor, Tensor])[];
-  /** Everything whose address is in the program; held over the call. */
+  /** The tensors whose addresses are in the program; kept alive until it has run. */
   readonly held: readonly Tensor[];
-  /** What has other elements afterwards. */
+  /** The tensors that are kept for lessons. */
+  readonly taught: readonly Taught[];
+  /** The tensors over buffers that the program writes new values into. */
   readonly replaced: readonly Tensor[];
 }
 
-/** Of the values being computed, those that may be written over an input of the program, and the tensors that show that input. */
+/**
+ * The tensors whose values may be written over an input of the program, each with the tensors over that input: only
+ * elementwise ops, and only where one input alone has that buffer.
+ */
 function replacements(wishes: readonly Wish[]): Map<Tensor, readonly Tensor[]> | null {
   if (!wishes.some(({ cell }) => cell.replaces.length > 0)) return null;
   const readers = new Map<TensorBuffer | null, number>(); // how many inputs have the same elements
-  for (const { buffer } of order) readers.set(buffer, (readers.get(buffer) ?? 0) + 1);
+  for (const { buffer } of inputs) readers.set(buffer, (readers.get(buffer) ?? 0) + 1);
   const found = new Map<Tensor, readonly Tensor[]>();
   for (const { cell, value } of wishes) {
     const [input] = cell.replaces;
-    if (!input?.buffer || input.mark !== serial || readers.get(input.buffer) !== 1) continue;
+    if (!input?.buffer || input.mark !== programSerial || readers.get(input.buffer) !== 1) continue;
     const t = viewed(value);
     if (isElementwise[opcodeIn(t)] && t.size > 1) found.set(t, cell.replaces);
   }
@@ -133,13 +181,13 @@ function replacements(wishes: readonly Wish[]): Map<Tensor, readonly Tensor[]> |
 }
 
 /**
- * Writes the program for the roots, the wishes and the losses that go with them; null if everything is known.
- * `inPlace`: the values of wishes may be written over those that they replace.
+ * Writes the program that computes roots, wishes and losses; null if all are known.
+ * `inPlace`: the value of a wish may be written over the one that it replaces.
  */
 export function prepare(
   roots: readonly Tensor[],
   wishes: readonly Wish[],
-  companions: readonly Tensor[],
+  losses: readonly Tensor[],
   inPlace: boolean,
 ): Job | null {
   const wanted: Tensor[] = [];
@@ -153,30 +201,36 @@ export function prepare(
   for (const t of roots) want(t);
   if (wishes.length > 0) {
     for (const { value } of wishes) want(value);
-    for (const t of companions) want(t);
+    for (const t of losses) want(t);
   }
   if (wanted.length === 0) return null;
-  serial++;
-  if (stack.length > 0) stack.length = 0; // an exception left some
-  order = [];
+  programSerial++;
+  if (stack.length > 0) stack.length = 0; // left by a program whose writing threw
+  inputs = [];
   computed = [];
   native.begin();
-  if (divided.length > 0) divided = [];
+  if (severalResults.length > 0) severalResults = [];
   for (const t of wanted) visitAll(t);
-  for (const t of divided) {
-    for (const result of furtherResults.get(t) ?? none) {
+  for (const t of severalResults) {
+    wanted.push(t);
+    for (const result of furtherResults.get(t) ?? noTensors) {
       if (isKnown(result)) continue;
       visitAll(result);
       wanted.push(result);
     }
   }
-  for (const t of wanted) seen[t.index] = wantedMark;
+  for (const t of wanted) {
+    readCounts[t.index] = kAskedFor;
+    isRead[t.index] = 1;
+  }
+  if (metAgain.length > 0) keepWhatCameAgain();
+  const taught = applyLessons();
   let large = false;
   for (const t of computed) large ||= t.size > 1;
   const outputs: Tensor[] = [];
   let buffers: (TensorBuffer | null)[] | null = null;
   const replacing = inPlace && wishes.length > 0 ? replacements(wishes) : null;
-  let replaced = none;
+  let replaced = noTensors;
   for (const t of computed) {
     if (!mustKeep(t, large)) continue;
     const before = replacing?.get(t);
@@ -197,38 +251,89 @@ export function prepare(
     }
     outputs.push(t);
   }
-  const job = { outputs, buffers, computed, views, held: order, replaced };
-  // Only the job keeps them now: what the last program used must not live until the next.
-  order = none;
-  computed = none;
+  const job = { outputs, buffers, computed, views, held: inputs, replaced, taught };
+  // Only the job keeps these tensors now; the module would keep them until the next program.
+  inputs = noTensors;
+  computed = noTensors;
   return job;
 }
 
-/** What a pending value is a view of, if that is pending too; else the value itself. */
+/**
+ * Keeps what this program computes although an earlier one did, where a value that is computed for the first time reads it or
+ * somebody asks for it; the work of a value at most doubles by that. The earlier program should have kept it.
+ */
+function keepWhatCameAgain(): void {
+  for (const { t, serial, index } of metAgain) {
+    if (isAgain[t.index] === 0 || isRead[t.index] === 0) continue;
+    readCounts[t.index] = kAskedFor;
+    learn(serial, index, t.op as Computation, t.size);
+  }
+  metAgain = [];
+}
+
+/** Keeps what lessons say; returns pairs: a tensor, the lesson. */
+function applyLessons(): readonly Taught[] {
+  const places = programIs(programSerial, native.signature());
+  if (!places && !areOpsTaught()) return nothingTaught;
+  const taught: Taught[] = [];
+  for (const t of computed) {
+    const { index } = t;
+    const reads = readCounts[index] as number;
+    if (reads < 0 || isAgain[index] === 1) continue;
+    const lesson = places?.get(index) ?? (t.readers > reads ? lessonOf(t.op as Computation, t.size) : undefined);
+    if (!lesson?.keepsOnceMore()) continue;
+    readCounts[index] = kAskedFor;
+    taught.push([t, lesson.number]);
+  }
+  return taught;
+}
+
+/** A tensor that is kept for a lesson, and the lesson's number. */
+type Taught = readonly [t: Tensor, lesson: number];
+const nothingTaught: readonly Taught[] = [];
+/** In place of the index of a known tensor: kTaught - n if it was kept for lesson n and nobody has read it since. */
+const kTaught = -10;
+
+/** Somebody reads the elements of a known tensor. */
+export function noteRead(t: Tensor): void {
+  if (t.index > kTaught) return;
+  noteUse(kTaught - t.index);
+  t.index = -1;
+}
+
+/** The tensor that a pending view shows, through all pending views between; any other tensor itself. */
 export function viewed(t: Tensor): Tensor {
   let base = t;
   while (opcodeIn(base) === kReshape && base.x && !isKnown(base.x)) base = base.x;
   return base;
 }
 
-const wantedMark = -(2 ** 30);
+/** Put in place of the read count of a tensor that was asked for; with any reads added it stays negative. */
+const kAskedFor = -(2 ** 30);
 
-/** Whether a computed value gets a buffer of its own: asked for, saved by a tape, or dear (not cheap) and still to be read by others. */
+/**
+ * Whether a computed tensor becomes an output: it was asked for, or a tape keeps it, or ops outside of this program
+ * read it too and it is not cheap to compute again (a single number beside large values counts as not cheap).
+ */
 function mustKeep(t: Tensor, large: boolean): boolean {
-  const reads = seen[t.index] as number;
+  const reads = readCounts[t.index] as number;
   if (reads < 0 || t.saved > 0) return true;
   return t.readers > reads && (!isCheap[opcodeIn(t)] || (large && t.size === 1));
 }
 
-export function put(job: Job, result: (i: number) => number): void {
-  // Nobody asks for these again; if somebody does, it shall not get another's elements.
+/**
+ * Gives the outputs of a job, and the views of them, their elements. `result`: the i-th number that the program
+ * returned.
+ */
+export function settleOutputs(job: Job, result: (i: number) => number): void {
+  // Nobody reads these again; without a buffer, somebody who does fails instead of reading the new value.
   for (const t of job.replaced) t.buffer = null;
   let results = 0;
   for (let k = 0; k < job.outputs.length; k++) {
     const t = job.outputs[k] as Tensor;
     const buffer = job.buffers?.[k];
     const number = buffer ? undefined : result(results++);
-    // What the value is a mere view of has the same elements.
+    // Where t is a view of a pending tensor, that gets the same elements.
     for (let s: Tensor | null = t; s && !isKnown(s); ) {
       const below: Tensor | null = opcodeIn(s) === kReshape ? s.x : null;
       s.uniform = number;
@@ -243,4 +348,5 @@ export function put(job: Job, result: (i: number) => number): void {
     t.buffer = base.buffer;
     settle(t);
   }
+  for (const [t, lesson] of job.taught) t.index = kTaught - lesson;
 }

@@ -1,4 +1,4 @@
-/** Memory for elements: V8's buffers, taken again once the tensor that had them is collected. */
+/** Memory for elements, in slabs of V8's: a slab is used again once the tensor that had it is collected. */
 import { constants } from 'node:buffer';
 import type { DType, TypedArray } from '../base/dtype.js';
 import { dtypeBytes, newArray, viewOf } from '../base/dtype.js';
@@ -9,70 +9,83 @@ import { addressOf, common, released, track } from './addon.js';
 import { collectAll, collectYoung } from './collector.js';
 import { atRest, expectRest } from './rest.js';
 
-/** Elements in memory, 64-byte aligned, never handed out: whoever reads or writes them holds this object meanwhile. */
+/**
+ * Elements in memory, 64-byte aligned; users never get them. Whoever reads or writes at the address keeps this object
+ * alive meanwhile.
+ */
 export interface TensorBuffer {
   readonly address: number;
   readonly elements: TypedArray;
 }
 
-/** Memory that several tensors have had, one after another. */
-interface Block {
+/** A slab: memory that tensors have one after another. */
+interface Slab {
   readonly memory: ArrayBuffer;
   readonly offset: number;
   readonly address: number;
   readonly bytes: number;
 }
 
-const align = 64;
-// The first write to fresh memory costs a page fault per 4 KB, 13 times what it costs in huge pages (measured: 2.3 ms
-// against 0.17 ms for 4 MB). So large buffers start on a boundary of one, for which the addon asks the system.
-const hugePage = 2 ** 21;
-/** What may lie idle; beyond it, the system gets its memory back. Clearing fresh pages takes as long as computing what goes into them. */
-const busyLimit = 2 ** 29;
-/** What may lie idle at rest. */
-const restLimit = 2 ** 26;
-/** After so many bytes of blocks taken, V8 is asked to look for dead ones: soon, while they are still in the cache. */
-const nudgeBytes = 24 * 2 ** 20;
+const kAlignment = 64;
+// The first write to fresh memory causes one page fault per 4 KB, which takes 13 times as long as with huge pages
+// (measured: 2.3 ms against 0.17 ms for 4 MB). So large buffers start on the boundary of a huge page, and the addon
+// asks the system for huge pages there.
+const kHugePage = 2 ** 21;
 /**
- * Up to here tensors made one after another share a buffer of V8, which costs more than to fill it. Larger ones take blocks again:
- * measured, a result of 32 KB in a new buffer each time takes 18 us, in a block 7.
+ * The most bytes of idle slabs; the system gets back what is beyond. (Clearing fresh pages takes as long as computing
+ * their elements.)
  */
-const smallBytes = 2 ** 9;
-const sharedBytes = 2 ** 13;
-const blocks: (Block | null)[] = [];
-const vacant: number[] = []; // places in blocks
-const idle = new Map<number, number[]>(); // blocks by their size, the size asked for latest last
-let asked: number[] = []; // those of the size asked for latest
-let askedSize = 0;
+const kIdleLimit = 2 ** 29;
+/** The most bytes of idle slabs while the program rests. */
+const kRestLimit = 2 ** 26;
+/**
+ * After handing out so many bytes, V8 is asked to collect: early, so that dead slabs are still in the CPU cache when
+ * they are used again.
+ */
+const kNudgeBytes = 24 * 2 ** 20;
+/**
+ * Buffers up to this size are packed: those made one after another lie in one slab of kPackBytes, because making an
+ * ArrayBuffer takes longer than filling it. Larger ones reuse slabs (measured: a result of 32 KB takes 18 us in a new
+ * ArrayBuffer, 7 us in a used slab).
+ */
+const kSmallBytes = 2 ** 9;
+const kPackBytes = 2 ** 13;
+const slabs: (Slab | null)[] = [];
+const vacant: number[] = []; // unused indices of `slabs`
+const idle = new Map<number, number[]>(); // indices of idle slabs by size; the size asked for latest is last
+let latestIdle: number[] = []; // the list for the size asked for latest
+let latestSize = 0;
 let idleBytes = 0;
-let heldBytes = 0; // of all blocks, idle or not
-let taken = 0; // bytes since the last nudge
-let takenEver = 0;
+let heldBytes = 0; // of all slabs, idle or not
+let sinceNudge = 0; // bytes handed out since V8 was last asked to collect
+let allocatedEver = 0;
 
-/** Fresh memory whose first element lies on the boundary. */
-function alignedMemory(dtype: DType, size: number, bytes: number, boundary: number): Block {
+/** A fresh slab whose address is a multiple of `boundary`. */
+function alignedMemory(dtype: DType, size: number, bytes: number, boundary: number): Slab {
   const memory = memoryFor(dtype, size, bytes + boundary);
   const base = addressOf(memory);
   const offset = (boundary - (base % boundary)) % boundary;
   return { memory, offset, address: base + offset, bytes };
 }
 
-/** Most bytes of one ArrayBuffer that `Buffer` makes without clearing: 4 GiB on Node 20, more than anybody has on later ones. */
-const bufferLimit = constants.MAX_LENGTH;
+/**
+ * The largest ArrayBuffer that `Buffer` makes without clearing: 4 GiB on Node 20, beyond all memory on later versions.
+ */
+const kBufferLimit = constants.MAX_LENGTH;
 
 function memoryFor(dtype: DType, size: number, bytes: number): ArrayBuffer {
   const make = (): ArrayBuffer => Buffer.allocUnsafeSlow(bytes).buffer as ArrayBuffer;
   const what = `gradtape: no memory for ${size} elements of ${dtype} (${size * dtypeBytes[dtype]} bytes)`;
-  if (bytes > bufferLimit) {
+  if (bytes > kBufferLimit) {
     throw new GradtapeError(
       'ERR_OUT_OF_MEMORY',
-      `${what}: a tensor is one ArrayBuffer, of which Node ${process.version} makes at most ${bufferLimit} bytes`,
+      `${what}: a tensor is one ArrayBuffer, of which Node ${process.version} makes at most ${kBufferLimit} bytes`,
     );
   }
   try {
     return make();
   } catch {
-    clearIdle(); // what lies idle may be what is missing
+    clearIdle(); // the idle slabs may be what is missing
   }
   try {
     return make();
@@ -81,97 +94,101 @@ function memoryFor(dtype: DType, size: number, bytes: number): ArrayBuffer {
   }
 }
 
-/** Takes back the blocks of tensors that were collected. */
+/** Makes the slabs of collected tensors idle. */
 function reclaim(): void {
-  for (const place of released() ?? []) {
-    const { bytes } = blocks[place] as Block;
+  for (const index of released() ?? []) {
+    const { bytes } = slabs[index] as Slab;
     const list = idle.get(bytes);
-    if (list) list.push(place);
-    else idle.set(bytes, [place]);
+    if (list) list.push(index);
+    else idle.set(bytes, [index]);
     idleBytes += bytes;
   }
-  while (idleBytes > busyLimit) dropOne();
-  if (idleBytes > restLimit) expectRest();
+  while (idleBytes > kIdleLimit) dropSlab();
+  if (idleBytes > kRestLimit) expectRest();
 }
 
 atRest({
-  work: () => takenEver,
-  giveBack: () => {
-    const limit = succeeded ? 0 : restLimit;
+  work: () => allocatedEver,
+  release: () => {
+    const limit = superseded ? 0 : kRestLimit;
     if (heldBytes <= limit) return;
     collectYoung();
     reclaim();
-    while (idleBytes > limit) dropOne();
+    while (idleBytes > limit) dropSlab();
   },
 });
 
-// A copy of the library that is loaded after this one (a test runner's, a hot reload's) most likely comes in its place.
-let succeeded = false;
-function succeed(): void {
-  succeeded = true;
+// A copy of the library that is loaded after this one (by a test runner or a hot reload) most likely replaces it: then
+// this copy keeps no idle slabs at rest. `common` holds the function that tells the copy before.
+let superseded = false;
+function supersede(): void {
+  superseded = true;
   expectRest();
 }
 (common['latest'] as WeakRef<() => void> | undefined)?.deref()?.();
-common['latest'] = new WeakRef(succeed);
+common['latest'] = new WeakRef(supersede);
 
-/** Drops a block of the size that nobody has asked for for the longest time. */
-function dropOne(): void {
+/** Frees an idle slab, of the size that has not been asked for for the longest time. */
+function dropSlab(): void {
   for (const [bytes, list] of idle) {
-    const place = list.pop();
-    if (place === undefined) {
-      if (list !== asked) idle.delete(bytes);
+    const index = list.pop();
+    if (index === undefined) {
+      if (list !== latestIdle) idle.delete(bytes);
       continue;
     }
-    addon.free((blocks[place] as Block).memory);
-    blocks[place] = null;
+    addon.free((slabs[index] as Slab).memory);
+    slabs[index] = null;
     heldBytes -= bytes;
-    vacant.push(place);
+    vacant.push(index);
     idleBytes -= bytes;
     return;
   }
 }
 
-function newBlock(dtype: DType, size: number, bytes: number): number {
-  const block = alignedMemory(dtype, size, bytes, bytes >= hugePage ? hugePage : align);
-  const place = vacant.pop() ?? blocks.length;
-  blocks[place] = block;
+function newSlab(dtype: DType, size: number, bytes: number): number {
+  const slab = alignedMemory(dtype, size, bytes, bytes >= kHugePage ? kHugePage : kAlignment);
+  const index = vacant.pop() ?? slabs.length;
+  slabs[index] = slab;
   heldBytes += bytes;
-  if (heldBytes > restLimit) expectRest();
-  return place;
+  if (heldBytes > kRestLimit) expectRest();
+  return index;
 }
 
-/** Sizes come in eighths of a power of two, so that a block serves many and wastes little. */
+/**
+ * The size of the slab for a buffer: rounded up to eighths of a power of two, so that a slab fits many buffers and
+ * wastes little.
+ */
 function rounded(bytes: number): number {
-  const step = bytes < 2 ** 31 ? (2 ** 28) >> Math.clz32(bytes) : 2 ** (Math.floor(Math.log2(bytes)) - 3);
-  return Math.ceil(bytes / step) * step;
+  const granule = bytes < 2 ** 31 ? (2 ** 28) >> Math.clz32(bytes) : 2 ** (Math.floor(Math.log2(bytes)) - 3);
+  return Math.ceil(bytes / granule) * granule;
 }
 
-/** Makes the blocks of this size the ones asked for latest: the last in the map's order. */
-function ask(bytes: number): void {
-  askedSize = bytes;
-  asked = idle.get(bytes) ?? [];
+/** Makes this size the one asked for latest: the last in the map's order. */
+function makeLatest(bytes: number): void {
+  latestSize = bytes;
+  latestIdle = idle.get(bytes) ?? [];
   idle.delete(bytes);
-  idle.set(bytes, asked);
+  idle.set(bytes, latestIdle);
 }
 
-function takeBlock(dtype: DType, size: number, bytes: number): TensorBuffer {
-  taken += bytes;
-  takenEver += bytes;
-  if (taken > Math.max(nudgeBytes, 3 * bytes)) {
-    taken = 0;
+function slabBuffer(dtype: DType, size: number, bytes: number): TensorBuffer {
+  sinceNudge += bytes;
+  allocatedEver += bytes;
+  if (sinceNudge > Math.max(kNudgeBytes, 3 * bytes)) {
+    sinceNudge = 0;
     collectYoung();
   }
-  if (bytes !== askedSize) ask(bytes);
-  if (asked.length === 0) reclaim();
-  let place = asked.pop();
-  if (place === undefined) place = newBlock(dtype, size, bytes);
+  if (bytes !== latestSize) makeLatest(bytes);
+  if (latestIdle.length === 0) reclaim();
+  let index = latestIdle.pop();
+  if (index === undefined) index = newSlab(dtype, size, bytes);
   else idleBytes -= bytes;
-  return tracked(dtype, size, blocks[place] as Block, place);
+  return tracked(dtype, size, slabs[index] as Slab, index);
 }
 
-function tracked(dtype: DType, size: number, { memory, offset, address }: Block, place: number): TensorBuffer {
+function tracked(dtype: DType, size: number, { memory, offset, address }: Slab, index: number): TensorBuffer {
   const buffer = { address, elements: elementsOf(dtype, memory, offset, size) };
-  track(buffer, size * dtypeBytes[dtype], place);
+  track(buffer, size * dtypeBytes[dtype], index);
   return buffer;
 }
 
@@ -187,45 +204,45 @@ function elementsOf(dtype: DType, memory: ArrayBuffer, offset: number, size: num
   }
 }
 
-let shared: Block | null = null;
-let sharedUsed = 0;
+let pack: Slab | null = null;
+let packUsed = 0;
 
-/** A part of the shared buffer: all of it lives as long as one of its tensors. */
-function takeShare(dtype: DType, size: number, bytes: number): TensorBuffer {
-  if (!shared || sharedUsed + bytes > sharedBytes) {
-    shared = alignedMemory(dtype, size, sharedBytes, align);
-    sharedUsed = 0;
+/** A part of the slab for small buffers. That slab lives as long as one of its tensors does. */
+function packedBuffer(dtype: DType, size: number, bytes: number): TensorBuffer {
+  if (!pack || packUsed + bytes > kPackBytes) {
+    pack = alignedMemory(dtype, size, kPackBytes, kAlignment);
+    packUsed = 0;
   }
-  const { memory, offset, address } = shared;
-  const share = { memory, offset: offset + sharedUsed, address: address + sharedUsed, bytes };
-  sharedUsed += Math.ceil(bytes / align) * align;
-  return tracked(dtype, size, share, -1);
+  const { memory, offset, address } = pack;
+  const part = { memory, offset: offset + packUsed, address: address + packUsed, bytes };
+  packUsed += Math.ceil(bytes / kAlignment) * kAlignment;
+  return tracked(dtype, size, part, -1);
 }
 
-/** Unzeroed memory for `size` elements. */
+/** Memory for `size` elements, which is not cleared. */
 export function allocate(dtype: DType, size: number): TensorBuffer {
   const bytes = size * dtypeBytes[dtype];
-  if (bytes <= smallBytes) return takeShare(dtype, size, bytes);
-  return takeBlock(dtype, size, rounded(bytes));
+  if (bytes <= kSmallBytes) return packedBuffer(dtype, size, bytes);
+  return slabBuffer(dtype, size, rounded(bytes));
 }
 
-/** An array for a caller to own; its contents are anything. */
+/** A typed array for the caller to own, which is not cleared. */
 export function unzeroed(dtype: DType, size: number): TypedArray {
   const bytes = size * dtypeBytes[dtype];
-  if (bytes < hugePage) return newArray(dtype, size);
+  if (bytes < kHugePage) return newArray(dtype, size);
   const memory = memoryFor(dtype, size, bytes);
   addressOf(memory); // asks for huge pages
   return elementsOf(dtype, memory, 0, size);
 }
 
-/** Frees the blocks that nobody has. */
+/** Frees all idle slabs. */
 function clearIdle(): void {
-  addon.memory(); // looks at every block, however few are new
+  addon.memory(); // makes the addon look for dead owners of every slab; `released` looks only after enough new ones
   reclaim();
-  while (idleBytes > 0) dropOne();
+  while (idleBytes > 0) dropSlab();
 }
 
-/** Counts of what is alive and of what the library keeps. */
+/** The memory that is alive and that the library keeps. */
 export function memory(): MemoryInfo {
   const info = addon.memory();
   reclaim();
@@ -233,9 +250,9 @@ export function memory(): MemoryInfo {
   return info;
 }
 
-/** Gives back what is kept for later: blocks of tensors that are gone, idle arenas, the plans of programs. */
+/** Frees what is kept for later: slabs of tensors that are gone, idle arenas, the plans of programs. */
 export function clearKept(): void {
-  collectAll(); // so that the blocks of the latest dead are known
+  collectAll(); // so that the slabs of tensors that died lately are known
   clearIdle();
   addon.clear();
 }

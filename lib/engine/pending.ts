@@ -1,39 +1,47 @@
 /**
- * What is pending, and for whom: the value of each variable between its assignment and the program that computes it. The one place
- * that changes a cell's state (drawn in ARCHITECTURE.md). It computes nothing; evaluate.ts does.
+ * Cells: the value of each variable between its assignment and the program that computes it, and who is told if it
+ * fails. The only file that changes a cell's state (drawn in ARCHITECTURE.md). Computes nothing; evaluate.ts does.
  */
 import { dtypeBytes } from '../base/dtype.js';
 import { opcodeOf } from './addon.js';
 import { aliasOf, Computation, isKnown, type Tensor } from './tensor.js';
 
 /**
- * settled: the value is known. waiting: the next program computes it along with what is looked at. flying: a program on another
- * thread computes it. failed: it cannot be computed, and nobody has been told yet; who looks at it is.
+ * settled: the value is known. waiting: the next program, whoever starts it, also computes the value. flying: a program
+ * on another thread computes it. failed: it could not be computed and nobody has been told yet; whoever looks at it
+ * gets the error.
  */
 export type CellState = 'settled' | 'waiting' | 'flying' | 'failed';
 
-const nothing: readonly Tensor[] = [];
+const noTensors: readonly Tensor[] = [];
 const kReshape = opcodeOf('reshape');
 
-/** Makes the values that were assigned to one variable: views of what was computed. Errors find the variable by it. */
+/**
+ * The op of a value that was assigned to a variable: a view of the tensor that was passed. Its name is the variable's,
+ * for errors.
+ */
 class Assignment extends Computation<null> {
   constructor(variable: string) {
     super(variable, kReshape, null);
   }
 }
 
-/** What a variable holds. */
+/** A cell: the value of one variable, and its state. */
 export class Cell {
   state: CellState = 'settled';
-  /** The value as it is now. */
+  /** The value that was assigned last; pending while the cell is waiting or flying. */
   current: Tensor;
-  /** The last value that could be computed. */
-  good: Tensor;
-  /** The tensors over the old buffer, if only the update reads it: the program may write the new value into it. */
-  replaces: readonly Tensor[] = nothing;
-  /** The tensor under `current`, if nobody else reads it: the next value may be written over it. */
-  sole: Tensor | null = null;
-  /** The variable's. */
+  /** The last value that was computed: what the variable goes back to if `current` fails. */
+  lastGood: Tensor;
+  /**
+   * The tensors over the old buffer, if only the update reads that buffer: the program may write the new value into it.
+   */
+  replaces: readonly Tensor[] = noTensors;
+  /**
+   * The tensor that `current` is a view of, if nobody else reads it: the value assigned next may be written over it.
+   */
+  replaceable: Tensor | null = null;
+  /** The variable's name. */
   readonly name: string;
   private readonly assignment: Assignment;
   private listed = false;
@@ -43,76 +51,83 @@ export class Cell {
     this.name = name;
     this.assignment = new Assignment(name);
     this.current = aliasOf(value, this.assignment);
-    this.good = this.current;
+    this.lastGood = this.current;
   }
 
-  /** Replaces the value; `sole`: nobody else reads the tensor. */
-  assign(t: Tensor, sole: boolean): void {
+  /** Makes t the value. `replaceable`: nobody else reads t. */
+  assign(t: Tensor, replaceable: boolean): void {
     const value = aliasOf(t, this.assignment);
-    if (isKnown(this.current)) this.good = this.current;
-    this.replaces = this.sole ? [this.current, this.sole] : nothing;
+    if (isKnown(this.current)) this.lastGood = this.current;
+    this.replaces = this.replaceable ? [this.current, this.replaceable] : noTensors;
     this.current = value;
     if (isKnown(value)) {
-      this.good = value;
-      this.sole = null;
+      this.lastGood = value;
+      this.replaceable = null;
       this.state = 'settled';
     } else {
-      this.sole = sole ? t : null;
+      this.replaceable = replaceable ? t : null;
       this.state = 'waiting';
       this.enlist();
     }
   }
 
-  /** Puts a waiting cell on the list. */
+  /** Puts the cell on the list of waiting ones, if it is waiting and not on it. */
   enlist(): void {
     if (this.listed || this.state !== 'waiting') return;
     this.listed = true;
     listed.push(this);
     listedBytes += this.current.size * dtypeBytes[this.current.dtype];
-    if (latest && !companions.includes(latest)) companions.push(latest);
+    if (latestLoss && !losses.includes(latestLoss)) losses.push(latestLoss);
     endOfTurn();
   }
 
-  /** Taken off the list, by whoever computes it. */
-  taken(): void {
+  /** Says that the cell is on no list any more: its value is about to be computed. */
+  delist(): void {
     this.listed = false;
   }
 
-  /** A reference that keeps nothing alive. */
+  /** A weak reference, made once. */
   weakly(): WeakRef<Cell> {
     this.weak ??= new WeakRef(this);
     return this.weak;
   }
 
-  /** Back to the last value that could be computed; it may be tried again from what came before, so nothing is written over. */
+  /**
+   * Goes back to the last computed value. That may be an operand of whatever is tried next, so it is not replaceable.
+   */
   revert(): void {
     if (!isKnown(this.current)) {
-      this.current = this.good;
+      this.current = this.lastGood;
       reverted.push(this.name);
     }
-    this.sole = null;
+    this.replaceable = null;
     this.state = 'settled';
   }
 }
 
-/** A cell and the value that is to be computed for it: it may have been assigned another when the program is done. */
+/**
+ * A wish: an assigned value that is to be computed, and its cell. The cell may hold a later value when the program is
+ * done.
+ */
 export interface Wish {
   readonly cell: Cell;
   readonly value: Tensor;
 }
 
-const nobody: readonly Wish[] = [];
+const noWishes: readonly Wish[] = [];
 
-// Cells whose assignment belongs to this turn of the event loop are held; of others only weak references are kept, so that a
-// variable that nobody has any more is collected with its pending value. (A weak reference made now would hold until the turn ends.)
+// Waiting cells. Those assigned in this turn of the event loop are in `listed`. At the end of the turn they move to
+// `dormant`, as weak references, so that a variable that nobody holds is collected together with its pending value.
+// They do not start there, because a new WeakRef keeps its target alive until the end of the turn anyway.
 let listed: Cell[] = [];
 let listedBytes = 0;
 let dormant: WeakRef<Cell>[] = [];
 
-// A loss whose gradients were asked for in this turn, and those of assignments that still wait.
-let latest: Tensor | null = null;
-let companions: Tensor[] = [];
-let dormantCompanions: WeakRef<Tensor>[] = [];
+// Losses: `latestLoss` is the last one whose gradients were asked for in this turn; an assignment puts it into
+// `losses`, and the program that computes the assigned values computes those too.
+let latestLoss: Tensor | null = null;
+let losses: Tensor[] = [];
+let dormantLosses: WeakRef<Tensor>[] = [];
 
 let ending = false;
 
@@ -121,96 +136,104 @@ function endOfTurn(): void {
   ending = true;
   queueMicrotask(() => {
     ending = false;
-    latest = null;
+    latestLoss = null;
     for (const cell of listed) if (cell.state === 'waiting') dormant.push(cell.weakly());
-    for (const t of companions) dormantCompanions.push(new WeakRef(t));
+    for (const t of losses) dormantLosses.push(new WeakRef(t));
     listed = [];
     listedBytes = 0;
-    companions = [];
+    losses = [];
   });
 }
 
 /**
- * Notes a one-element value (a loss) whose gradients were asked for. If variables are assigned before the turn ends, the program
- * that computes them computes it too: there it is nearly free, and it need not hold on to a whole step's operands after.
+ * Notes a loss: a value of one element whose gradients were asked for. If variables are assigned before the turn ends,
+ * the program that computes their values also computes the loss. There that is nearly free, because both need the same
+ * forward pass; and a loss that stays pending would keep that pass's operands alive.
  */
-export function accompany(t: Tensor): void {
+export function noteLoss(t: Tensor): void {
   if (t.size !== 1 || isKnown(t)) return;
-  latest = t;
+  latestLoss = t;
   endOfTurn();
 }
 
-/** Takes every waiting cell off the list; who takes them gives back (`giveBack`) what is not settled or failed after. */
-export function takeWaiting(): readonly Wish[] {
-  if (listed.length === 0 && dormant.length === 0) return nobody;
+/**
+ * Empties the list of waiting cells. The caller computes their values, and passes the wishes to `relist` afterwards.
+ */
+export function drainWaiting(): readonly Wish[] {
+  if (listed.length === 0 && dormant.length === 0) return noWishes;
   const wishes: Wish[] = [];
-  const take = (cell: Cell | undefined): void => {
+  const drain = (cell: Cell | undefined): void => {
     if (!cell) return;
-    cell.taken();
+    cell.delist();
     if (cell.state === 'waiting') wishes.push({ cell, value: cell.current });
   };
-  for (const reference of dormant) take(reference.deref());
-  for (const cell of listed) take(cell);
+  for (const reference of dormant) drain(reference.deref());
+  for (const cell of listed) drain(cell);
   listed = [];
   listedBytes = 0;
   dormant = [];
   return wishes;
 }
 
-/** Takes the losses that the assignments came with. */
-export function takeCompanions(): readonly Tensor[] {
-  if (companions.length === 0 && dormantCompanions.length === 0) return nothing;
-  const taken = companions;
-  for (const reference of dormantCompanions) {
+/** Empties the list of losses. */
+export function drainLosses(): readonly Tensor[] {
+  if (losses.length === 0 && dormantLosses.length === 0) return noTensors;
+  const drained = losses;
+  for (const reference of dormantLosses) {
     const t = reference.deref();
-    if (t) taken.push(t);
+    if (t) drained.push(t);
   }
-  companions = [];
-  dormantCompanions = [];
-  return taken;
+  losses = [];
+  dormantLosses = [];
+  return drained;
 }
 
-/** Another thread computes them from here on. */
-export function takeOff(wishes: readonly Wish[]): void {
+/** Says that a program on another thread computes these values from now on. */
+export function launch(wishes: readonly Wish[]): void {
   for (const { cell, value } of wishes) {
     cell.state = 'flying';
     cellsByValue.set(value, cell);
   }
 }
 
-/** What was taken and neither settled, failed nor assigned again waits on. */
-export function giveBack(wishes: readonly Wish[]): void {
+/** Puts back on the list each cell whose value is still the wish's and was neither computed nor failed. */
+export function relist(wishes: readonly Wish[]): void {
   for (const { cell, value } of wishes) {
     if (cell.current === value && cell.state === 'flying') cell.state = 'waiting';
     cell.enlist();
   }
 }
 
-/** The values are there. */
+/** Says that these values have been computed. */
 export function settleWishes(wishes: readonly Wish[]): void {
   for (const { cell, value } of wishes) {
-    if (value.id > cell.good.id) cell.good = value; // one computed on another thread may come late
+    if (value.id > cell.lastGood.id) cell.lastGood = value; // a value from another thread may come after a later one
     if (cell.current === value) cell.state = 'settled';
   }
 }
 
-// The names of variables that went back to their last good values since somebody asked.
+// Names of the variables that went back to their last good values since the last `drainReverted`.
 let reverted: string[] = [];
 
-/** Names of the variables that have lost an assignment since the last call: for whoever is told why. */
-export function takeReverted(): readonly string[] {
+/** Names of the variables that have lost an assignment since the last call; the error that tells why lists them. */
+export function drainReverted(): readonly string[] {
   const names = reverted;
   reverted = [];
   return names;
 }
 
-// By what a value could not be computed: who waits to be told, and whether somebody has been.
+// By the tensor to blame for failures: the failed wishes that nobody has been told of, and whether the error has been
+// thrown once.
 const failedBy = new WeakMap<Tensor, Wish[]>();
 const toldOf = new WeakSet<Tensor>();
-// The cells of failed values, and of those that another thread computes.
+// The cells of values that have failed or are being computed on another thread.
 const cellsByValue = new WeakMap<Tensor, Cell>();
 
-/** The value cannot be computed: unless somebody has been told already by what, whoever looks at it will be. */
+/**
+ * Says that a value cannot be computed because of `blame` (null if that is not known). The cell has failed, and whoever
+ * looks at it is told; but if the error of `blame` has been thrown already, the variable goes back to its last good
+ * value at once.
+ */
 export function fail(wish: Wish, blame: Tensor | null): void {
   const { cell, value } = wish;
   if (cell.current !== value) return;
@@ -226,34 +249,37 @@ export function fail(wish: Wish, blame: Tensor | null): void {
   else failedBy.set(blame, [wish]);
 }
 
-/** Somebody is told that the value cannot be computed: the variable goes back to its last good one. */
+/** Says that somebody has got the error of this value: the variable goes back to its last good one. */
 export function told({ cell, value }: Wish): void {
   if (cell.current === value && cell.state !== 'settled') cell.revert();
 }
 
-/** Somebody is told what went wrong: so are all that failed by it. */
+/**
+ * Says that the error of `blame` is thrown: all variables that failed because of it go back to their last good values.
+ */
 export function tell(blame: Tensor): void {
   toldOf.add(blame);
   for (const wish of failedBy.get(blame) ?? []) told(wish);
   failedBy.delete(blame);
 }
 
-/** Somebody looked at this value and is told that it cannot be computed. */
+/** As `told`, for a value that somebody looked at. */
 export function toldOfValue(value: Tensor): void {
   const cell = cellsByValue.get(value);
   if (cell) told({ cell, value });
 }
 
-// How much may wait before it is computed though nobody looks: a loop that only makes and assigns variables would keep them all.
+// The most that may wait until it is computed though nobody looks: else a loop that only makes and assigns variables
+// would keep them all.
 const kMostCells = 4096;
 const kMostBytes = 2 ** 30;
 
-/** Whether so much waits that it should be computed now. */
+/** Whether more waits than the two limits allow. */
 export function isCrowded(): boolean {
   return listed.length > kMostCells || listedBytes > kMostBytes;
 }
 
-/** Bytes of the values that wait to be computed, or are being computed. */
+/** Bytes of the assigned values that wait to be computed. */
 export function pendingBytes(): number {
   let bytes = 0;
   const count = ({ state, current }: Cell): void => {
@@ -267,7 +293,7 @@ export function pendingBytes(): number {
   return bytes;
 }
 
-/** The name of the variable that a value was assigned to, if it was. */
+/** The name of the variable that this tensor was assigned to; null if it is no pending value of a variable. */
 export function assignedTo(t: Tensor): string | null {
   return t.op instanceof Assignment ? t.op.name : null;
 }

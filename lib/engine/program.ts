@@ -1,4 +1,7 @@
-/** Programs: writing one into the mailbox (format: native/program/program.h) and running it. Knows no tensor. */
+/**
+ * Programs: writing one into the mailbox, the arrays shared with the addon, and running it (format:
+ * native/program/program.h). Knows no tensor.
+ */
 import type { DType } from '../base/dtype.js';
 import { dtypeCode } from '../base/dtype.js';
 import { type ErrorCode, GradtapeError, ValueError } from '../base/errors.js';
@@ -6,22 +9,22 @@ import type { Shape } from '../base/shape.js';
 import { addon, hasSizes, opcodeOf } from './addon.js';
 import { atRest, expectRest } from './rest.js';
 
-const literalOpcode = opcodeOf('literal');
-const inputOpcode = opcodeOf('input');
+const kLiteral = opcodeOf('literal');
+const kInput = opcodeOf('input');
 
 // ---- the mailbox: a program under construction ----
 
 let words = new Int32Array(1 << 10);
 let data = new Float64Array(1 << 8);
 let results = new Float64Array(1 << 7);
-const control = new Int32Array(4); // words, status, failed value, whether much lies idle
+const control = new Int32Array(4); // number of words, status, failed value, whether much memory lies idle
 let at = 2;
 let dataAt = 0;
 let values = 0;
-let outputList: number[] = []; // pairs: a value, the input that it replaces
+let outputList: number[] = []; // pairs: the index of a value, and that of the input that it replaces or -1
 addon.setMailbox(words, data, results, control);
 
-/** The array, longer and with the same contents. */
+/** A longer array with the same contents. */
 function grown<A extends Int32Array | Float64Array>(array: A, needed: number, make: (length: number) => A): A {
   let length = array.length;
   while (length < needed) length *= 2;
@@ -51,36 +54,49 @@ export function begin(): void {
   outputList = [];
 }
 
-function head(opcode: number, dtype: DType, shape: Shape, arity: number, attributes: number): void {
+/** A number that programs of one structure have in common, and others hardly: it samples the words of the values. */
+export function signature(): number {
+  let mixed = values;
+  const step = Math.max(1, at >> 4);
+  for (let i = 2; i < at; i += step) mixed = Math.imul(mixed ^ (words[i] as number), 0x01000193);
+  return (mixed >>> 0) * 0x100000 + (at & 0xfffff);
+}
+
+function head(opcode: number, dtype: DType, shape: Shape, arity: number, wordCount: number): void {
   const rank = shape.length;
-  if (at + 4 + rank + arity + attributes > words.length) growWords(at + 4 + rank + arity + attributes);
+  if (at + 4 + rank + arity + wordCount > words.length) growWords(at + 4 + rank + arity + wordCount);
   words[at] = opcode;
   words[at + 1] = (dtypeCode[dtype] as number) | (rank << 8);
   words[at + 2] = arity;
-  words[at + 3] = attributes;
+  words[at + 3] = wordCount;
   at += 4;
   for (let i = 0; i < rank; i++) words[at++] = shape[i] as number;
 }
 
-/** Each of these appends one value and returns its index. */
+// Each of these appends one value to the program and returns its index.
+
+/** A number. */
 export function writeLiteral(number: number, dtype: DType): number {
-  head(literalOpcode, dtype, [], 0, 0);
+  head(kLiteral, dtype, [], 0, 0);
   pushData(number);
   return values++;
 }
 
+/** Elements in memory, row-major, at an address. The caller keeps their buffer alive until the program has run. */
 export function writeInput(address: number, dtype: DType, shape: Shape): number {
-  head(inputOpcode, dtype, shape, 0, 0);
+  head(kInput, dtype, shape, 0, 0);
   pushData(address);
   return values++;
 }
 
+/** An op of one operand, without words. Operands are indices of values. */
 export function write1(opcode: number, dtype: DType, shape: Shape, x: number): number {
   head(opcode, dtype, shape, 1, 0);
   words[at++] = x;
   return values++;
 }
 
+/** An op of two operands, without words. */
 export function write2(opcode: number, dtype: DType, shape: Shape, x: number, y: number): number {
   head(opcode, dtype, shape, 2, 0);
   words[at] = x;
@@ -89,74 +105,78 @@ export function write2(opcode: number, dtype: DType, shape: Shape, x: number, y:
   return values++;
 }
 
+/** An op of any operands, with its words; words beyond 32 bits take two each. */
 export function write(
   opcode: number,
   dtype: DType,
   shape: Shape,
   operands: readonly number[],
-  attributes: readonly number[],
+  opWords: readonly number[],
 ): number {
   const start = at;
-  head(opcode, dtype, shape, operands.length, attributes.length);
+  head(opcode, dtype, shape, operands.length, opWords.length);
   for (let i = 0; i < operands.length; i++) words[at++] = operands[i] as number;
   let wide = false;
-  for (let i = 0; i < attributes.length; i++) {
-    const attribute = attributes[i] as number;
-    wide ||= attribute !== (attribute | 0);
-    words[at++] = attribute;
+  for (let i = 0; i < opWords.length; i++) {
+    const word = opWords[i] as number;
+    wide ||= word !== (word | 0);
+    words[at++] = word;
   }
-  if (wide) widen(start, opcode, attributes);
+  if (wide) widen(start, opcode, opWords);
   return values++;
 }
 
-/** Writes the attributes of the value at `start` again, in two words each. */
-function widen(start: number, opcode: number, attributes: readonly number[]): void {
+/** Writes the words of the value at `start` again, as two words each: low and high 32 bits. */
+function widen(start: number, opcode: number, opWords: readonly number[]): void {
   if (!hasSizes[opcode]) {
     throw new ValueError(
-      `${addon.opcodes[opcode]?.name}: positions, steps and paddings are below 2^31, got ${attributes.join(', ')}`,
+      `${addon.opcodes[opcode]?.name}: positions, steps and paddings are below 2^31, got ${opWords.join(', ')}`,
     );
   }
-  const count = attributes.length;
+  const count = opWords.length;
   if (at + count > words.length) growWords(at + count);
   words[start + 3] = 2 * count;
   at -= count;
-  for (const attribute of attributes) {
-    words[at++] = attribute; // as the language has it: modulo 2^32
-    words[at++] = Math.floor(attribute / 2 ** 32);
+  for (const word of opWords) {
+    words[at++] = word; // an Int32Array stores a number modulo 2^32
+    words[at++] = Math.floor(word / 2 ** 32);
   }
 }
 
-/** A value made of numbers that are data, not structure (random streams). */
+/** An op without operands whose numbers are data, not words (random numbers): they are no part of the plan's key. */
 export function writeWithData(opcode: number, dtype: DType, shape: Shape, numbers: readonly number[]): number {
   head(opcode, dtype, shape, 0, 0);
   for (const number of numbers) pushData(number);
   return values++;
 }
 
-/** Asks for a value of several elements, to be written to `address`. Outputs come after all values. */
+/** Asks for a value of several elements, to be written to `address`. Outputs follow after all values. */
 export function writeOutput(index: number, address: number): void {
   outputList.push(index, -1);
   pushData(address);
 }
 
-/** Asks for the value of an elementwise op, to be written over an input of its size and dtype once that is not needed any more. */
+/**
+ * Asks for the value of an elementwise op, to be written over an input of the same size and dtype when nothing reads
+ * that any more.
+ */
 export function writeReplacement(index: number, input: number): void {
   outputList.push(index, input);
 }
 
-/** Asks for a value of one element, to be returned as a number. */
+/** Asks for a value of one element, to be returned as a number by `result`. */
 export function writeResult(index: number): void {
   outputList.push(index, -1);
 }
 
-/** What went wrong while a program ran, by its data. */
+/** Why a program stopped while it ran: because of its data, or of memory. */
 export interface RunFailure {
   /** Its name in native/steps/failures.def. */
   readonly status: string;
   readonly code: ErrorCode;
-  /** Of the failed value's op; it may stand after that op's name. */
+  /** What went wrong; reads well after the name of the failed value's op. */
   readonly message: string;
-  /** The index of the failed value in the program; -1 if it is of none. */
+  /** The index of the failed value in the program; -1 if no single value failed. */
   readonly value: number;
 }
 
@@ -192,7 +212,7 @@ function failureOf(
   return { status: name, code, message: message.replace(/\{([01])\}/g, (_, i) => `${numbers[i]}`), value };
 }
 
-/** Runs the program. The caller holds every buffer whose address it wrote until this returns. */
+/** Runs the program in this thread. The caller keeps every buffer alive whose address it wrote. */
 export function run(): RunFailure | null {
   finish();
   runs++;
@@ -201,12 +221,12 @@ export function run(): RunFailure | null {
   return control[1] === 0 ? null : failureOf(control[1] as number, control[2] as number, results);
 }
 
-/** The i-th returned number of the last run. */
+/** The i-th number that the last run returned, in the order of `writeResult`. */
 export function result(i: number): number {
   return results[i] as number;
 }
 
-/** Runs the program on another thread; `held` is kept alive meanwhile. */
+/** Runs the program on another thread. `held` is kept alive until it is done. */
 export async function runAsync(held: unknown): Promise<{ failure: RunFailure | null; results: readonly number[] }> {
   finish();
   runs++;
@@ -218,4 +238,4 @@ export async function runAsync(held: unknown): Promise<{ failure: RunFailure | n
 }
 
 let runs = 0;
-atRest({ work: () => runs, giveBack: () => addon.rest() });
+atRest({ work: () => runs, release: () => addon.rest() });

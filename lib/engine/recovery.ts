@@ -1,21 +1,27 @@
-/** Recovery: after a program failed, what of it is computed all the same, which assigned values are lost, and who is told. It runs nothing. */
+/**
+ * Recovery from a failed program: what is computed all the same, which assigned values are lost, and who gets the
+ * error. Runs nothing.
+ */
 import { GradtapeError, ValueError } from '../base/errors.js';
 import { opcodeOf } from './addon.js';
-import { type Job, none, opcodeIn, viewed } from './job.js';
-import { assignedTo, fail, takeReverted, tell, told, toldOfValue, type Wish } from './pending.js';
+import { type Job, noTensors, opcodeIn, viewed } from './job.js';
+import { assignedTo, drainReverted, fail, tell, told, toldOfValue, type Wish } from './pending.js';
 import type { RunFailure } from './program.js';
 import { isKnown, type Tensor } from './tensor.js';
 
 const kGather = opcodeOf('gather');
 const kScatterAdd = opcodeOf('scatterAdd');
 
-/** What one program is to compute: what somebody looks at, and what was assigned. */
+/** What one program is to compute: roots, which somebody looks at, and wishes, which were assigned. */
 export interface Attempt {
   readonly roots: readonly Tensor[];
   readonly wishes: readonly Wish[];
 }
 
-/** Why a program computed nothing: the tensor whose op failed, or an error of which that is not known. */
+/**
+ * Why a program computed nothing: `run` and the culprit (the tensor whose op failed), or an `error` without a known
+ * culprit.
+ */
 export interface Failure {
   readonly run: RunFailure | null;
   readonly error: unknown;
@@ -24,18 +30,21 @@ export interface Failure {
   readonly computed: readonly Tensor[];
 }
 
+/** The failure of an error that names no tensor: no memory, a program that cannot be planned. */
 export function unknownFailure(error: unknown): Failure {
-  return { run: null, error, culprit: null, computed: none };
+  return { run: null, error, culprit: null, computed: noTensors };
 }
 
+/** The failure of a job. `indices`: the index of each of `job.computed` in its program. */
 export function failureOf(run: RunFailure, job: Job, indices: readonly number[]): Failure {
   const at = run.status === 'memory' ? -1 : indices.indexOf(run.value);
   return { run, error: null, culprit: job.computed[at] ?? null, computed: job.computed };
 }
 
 /**
- * After a failure: finds out what failed. Assigned values that depend on it have failed, all others are computed; what was looked at and
- * depends on it throws at the end. Yields what to try next, and is given what came of it.
+ * After a failure: assigned values that depend on the culprit have failed; everything else is computed; and if
+ * something that was looked at depends on the culprit, the error is thrown at the end. A generator, so that it serves
+ * both threads: it yields what to compute next, and the caller passes in the failure of that, or null.
  */
 export function* recover(
   first: Failure,
@@ -46,7 +55,7 @@ export function* recover(
   let roots = looked;
   let wishes = all;
   let answer: Told | null = null;
-  takeReverted();
+  drainReverted();
   while (failure) {
     const { culprit, computed: nodes } = failure;
     const bad: ReadonlySet<Tensor> = culprit ? dependentsOf(culprit, nodes) : new Set();
@@ -54,7 +63,7 @@ export function* recover(
     const failed = wishes.filter(({ value }) => isBad(value));
     const failing = roots.filter(isBad);
     if (!culprit || failed.length + failing.length === 0) {
-      yield* apart(failure, roots, wishes);
+      yield* oneByOne(failure, roots, wishes);
       break;
     }
     const blame = blameOf(culprit);
@@ -62,7 +71,7 @@ export function* recover(
     if (failing.length > 0) {
       answer = toldFor(failure, failing, isBad);
       tell(blame);
-      roots = none;
+      roots = noTensors;
     }
     wishes = wishes.filter((wish) => !failed.includes(wish));
     failure = yield { roots, wishes };
@@ -70,9 +79,12 @@ export function* recover(
   if (answer) throw withReverted(answer);
 }
 
-/** The error, with the variables that lost an assignment by what it tells of, and that it does not name yet. */
+/**
+ * The error, its message extended by the variables that lost an assignment for the same reason and that it does not
+ * name yet.
+ */
 function withReverted({ error, names }: Told): unknown {
-  const others = takeReverted().filter((name) => !names.has(name));
+  const others = drainReverted().filter((name) => !names.has(name));
   if (!(error instanceof GradtapeError)) return error;
   if (others.length > 0) {
     const was = error.message;
@@ -82,14 +94,17 @@ function withReverted({ error, names }: Told): unknown {
   return error;
 }
 
-/** What an op failed by: the indices out of range, which the op of its gradient has too, or else the op itself. */
+/**
+ * The tensor to blame: of gather and scatterAdd their indices, since the op of the gradient fails by the same; else the
+ * culprit itself.
+ */
 function blameOf(culprit: Tensor): Tensor {
   const opcode = opcodeIn(culprit);
   return culprit.y && (opcode === kGather || opcode === kScatterAdd) ? viewed(culprit.y) : culprit;
 }
 
-/** Which of the values it was that failed is not known: each is computed by itself, first what is looked at. */
-function* apart(
+/** Where the culprit is not known: computes each value by a program of its own; first the roots, all in one. */
+function* oneByOne(
   failure: Failure,
   roots: readonly Tensor[],
   wishes: readonly Wish[],
@@ -98,8 +113,8 @@ function* apart(
   if (roots.length > 0 && !fault) fault = yield { roots, wishes: [] };
   const reached = fault ? pendingBelow(roots) : null;
   for (const wish of wishes) {
-    if (reached && !reached.has(wish.value)) continue; // waits on
-    const own: Failure | null = yield { roots: none, wishes: [wish] };
+    if (reached && !reached.has(wish.value)) continue; // the roots do not depend on it: it goes on waiting
+    const own: Failure | null = yield { roots: noTensors, wishes: [wish] };
     if (!own) continue;
     fail(wish, own.culprit ? blameOf(own.culprit) : null);
     if (reached) told(wish);
@@ -112,7 +127,7 @@ function* apart(
   throw withReverted(toldFor(fault, roots, isBad));
 }
 
-/** The tensors of a program that depend on one of them. */
+/** The tensors of a program that depend on the culprit, itself included. */
 function dependentsOf(culprit: Tensor, nodes: readonly Tensor[]): Set<Tensor> {
   const bad = new Set([culprit]);
   for (const t of nodes) {
@@ -122,7 +137,7 @@ function dependentsOf(culprit: Tensor, nodes: readonly Tensor[]): Set<Tensor> {
   return bad;
 }
 
-/** Every pending tensor that the roots are made of, themselves included. */
+/** Every pending tensor that the roots depend on, themselves included. */
 function pendingBelow(roots: readonly Tensor[]): Set<Tensor> {
   const met = new Set<Tensor>();
   const meet = (t: Tensor | null): void => {
@@ -137,13 +152,16 @@ function pendingBelow(roots: readonly Tensor[]): Set<Tensor> {
   return met;
 }
 
-/** An error for whoever looked, and the variables that it names. */
+/** The error for whoever looked, and the names of the variables in it. */
 interface Told {
   readonly error: unknown;
   readonly names: ReadonlySet<string>;
 }
 
-/** What whoever looked at the roots is told: the error names the variables by whose assigned values it came. */
+/**
+ * The error for whoever looked at the roots. It names the variables through whose assigned values they depend on the
+ * culprit.
+ */
 function toldFor(failure: Failure, roots: readonly Tensor[], isBad: (t: Tensor) => boolean): Told {
   const names = new Set<string>();
   for (const t of pendingBelow(roots)) {

@@ -1,20 +1,23 @@
-/** Rest: when a program that needed much memory does nothing for a second. Knows no memory. */
-import { setTimeout } from 'node:timers'; // no test runner's fake ones
+/**
+ * Rest: a second in which the library was not used. Then those who keep memory for later are asked to release what is
+ * too much.
+ */
+import { setTimeout } from 'node:timers'; // not the global one, which test runners replace by a fake
 import { runInThisContext } from 'node:vm';
 
 interface Holder {
-  /** Grows with every use. */
+  /** A number that grows with every use. */
   work(): number;
-  /** Gives back what is too much for a program at rest. */
-  giveBack(): void;
+  /** Releases what is too much for a program at rest. */
+  release(): void;
 }
 
-const restTime = 1000; // ms
+const kRestTime = 1000; // ms
 const holders: Holder[] = [];
 let timer: NodeJS.Timeout | null = null;
-let before = 0; // the work when it was set
+let workBefore = 0; // the sum of work() when the timer was set
 
-/** Is told of rests. */
+/** Calls `holder.release` at each rest. */
 export function atRest(holder: Holder): void {
   holders.push(holder);
 }
@@ -25,19 +28,20 @@ function workSoFar(): number {
   return work;
 }
 
-/** Waits for a rest; keeps no process alive. A loop that never yields has none. */
+/** Starts waiting for a rest. The timer does not keep the process alive. A loop that never yields has no rest. */
 export function expectRest(): void {
   if (timer) return;
-  before = workSoFar();
-  timer = setTimeout(call, restTime, new WeakRef(look));
+  workBefore = workSoFar();
+  timer = setTimeout(call, kRestTime, new WeakRef(checkRest));
   timer.unref();
 }
 
-function look(): void {
+function checkRest(): void {
   timer = null;
-  if (workSoFar() !== before) expectRest();
-  else for (const holder of holders) holder.giveBack();
+  if (workSoFar() !== workBefore) expectRest();
+  else for (const holder of holders) holder.release();
 }
 
-// The timer does not keep this copy of the library alive: a function that is born here would.
+// Made in the main context and given a weak reference, so that the timer does not keep this copy of the library alive:
+// a function of this module would.
 const call = runInThisContext('(ref) => ref.deref()?.()') as (ref: WeakRef<() => void>) => void;

@@ -1,4 +1,7 @@
-/** Tensor: an immutable value, known or still to be computed. A node of the graph; it has no operations of its own. */
+/**
+ * Tensor: an immutable value, known or pending. A pending tensor is a node of the graph that its operands make. The
+ * class has no ops: lib/methods.ts puts those on it.
+ */
 import type { DType } from '../base/dtype.js';
 import { ValueError } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
@@ -7,34 +10,42 @@ import type { TensorBuffer } from './memory.js';
 
 let nextId = 1;
 
-/** Reserves the next id, for entries that name several results. */
+/** The id that the next tensor will get. */
 export function peekId(): number {
   return nextId;
 }
 
-/** Cannot be cloned, so neither can what has it: structuredClone and postMessage say this instead of giving internals. */
+/**
+ * A symbol cannot be cloned, so a tensor that holds one cannot be either: the error of structuredClone and postMessage
+ * quotes this text.
+ */
 const uncloneable = Symbol('a tensor of gradtape: send what its data() or arraySync() gives; it');
 
-/** Tensors made one after another: alive while one of them is. Tapes keep what they know of small ones by it. */
+/**
+ * A cohort: an object that tensors made one after another have in common, alive while one of them is. A sweep of a
+ * recording keeps entries of small results by cohort, which takes one weak reference for many of them.
+ */
 export class Cohort {
   readonly uncloneable: symbol = uncloneable;
-  /** Elements (and so many for each tensor) until the next. */
+  /** How many elements the cohort still takes; each tensor counts for kTensorWeight more. */
   room: number = 2 ** 14;
 }
 const kTensorWeight = 2 ** 6;
 let cohort = new Cohort();
 
-/** The next tensors are not of one cohort with those before. */
+/** Makes the next tensors begin a new cohort. */
 export function startCohort(): void {
   cohort = new Cohort();
 }
 
-/** What computes a pending value: a kernel of the addon, how its attributes are written in a program, and what errors call it. */
+/**
+ * What computes a pending tensor: a kernel of the addon, how its attributes become words, and the name that errors use.
+ */
 export class Computation<A = unknown> {
   readonly name: string;
-  /** -1: other ops compute it. */
+  /** The kernel's opcode; -1 if other ops compute it. */
   readonly opcode: number;
-  /** null: it has no attributes. */
+  /** null if the kernel takes no words. */
   readonly words: Words<A> | null;
   constructor(name: string, opcode: number, words: Words<A> | null) {
     this.name = name;
@@ -43,14 +54,20 @@ export class Computation<A = unknown> {
   }
 }
 
-/** The attributes as a program has them. (By way of a method type, so that every computation is a Computation<unknown>.) */
+/**
+ * Writes attributes as the words (int32 numbers) of a program. Declared as a method, whose parameters TypeScript
+ * compares loosely: so every Computation<A> is a Computation<unknown>.
+ */
 export type Words<A> = { write(attributes: A): readonly number[] }['write'];
 
-/** What only the library has to make tensors with: users' values come in by constant() alone, where they are checked. */
+/**
+ * The key to the constructor of Tensor, which users do not have: their values come in through `constant()`, which
+ * checks them.
+ */
 export const made: unique symbol = Symbol('made by gradtape');
 
 export class Tensor {
-  // First of all properties: a clone is refused before it comes to elements and operands.
+  // The first property, so that structuredClone refuses a tensor before it copies elements and operands.
   /** @internal */ readonly cohort: Cohort;
   /** Unique in this process; the order of creation. */
   readonly id: number;
@@ -60,7 +77,8 @@ export class Tensor {
   /** Number of elements. */
   readonly size: number;
 
-  // A value is known by `uniform` (all its elements are that number) or by `buffer`, or else computed by `op` of its operands.
+  // A known tensor has `uniform` (the number that all its elements are) or `buffer`. A pending one has `op` and its
+  // operands: `x` and `y`, or `more`.
   /** @internal */ uniform: number | undefined;
   /** @internal */ buffer: TensorBuffer | null = null;
   /** @internal */ op: Computation | null;
@@ -68,13 +86,13 @@ export class Tensor {
   /** @internal */ y: Tensor | null;
   /** @internal */ more: readonly Tensor[] | null = null;
   /** @internal what the op is told besides its operands */ attributes: unknown = null;
-  /** @internal length of the longest pending chain below */ depth = 0;
-  /** @internal how many unconsumed tapes saved it */ saved = 0;
-  /** @internal ops that read it while it was pending */ readers = 0;
-  /** @internal mark of the evaluation that last met it, and its index there */ mark = 0;
-  /** @internal */ index = 0;
-  /** @internal the tape that last recorded it, and where */ tapeSerial = 0;
-  /** @internal */ tapePlace = 0;
+  /** @internal how many pending ops lie one below another under this one, at most */ depth = 0;
+  /** @internal how many entries of tapes keep it */ saved = 0;
+  /** @internal how many ops have it as an operand */ readers = 0;
+  /** @internal the serial of the program that last had it as a value */ mark = 0;
+  /** @internal its index in that program */ index = 0;
+  /** @internal the serial of the recording that last met it */ tapeSerial = 0;
+  /** @internal its index there: of an entry from 0 on, of a leaf -1 and below */ tapeIndex = 0;
 
   /** @internal */
   constructor(
@@ -115,7 +133,7 @@ export function isTensor(x: unknown): x is Tensor {
   }
 }
 
-/** @internal Whether the elements are there already. */
+/** @internal Whether the tensor is known: its elements are there. */
 export function isKnown(t: Tensor): boolean {
   return t.uniform !== undefined || t.buffer !== null;
 }
@@ -134,7 +152,7 @@ export function bufferTensor(buffer: TensorBuffer, dtype: DType, shape: Shape): 
   return t;
 }
 
-/** @internal Replaces the way to compute a value by the value, so that nothing below is kept. */
+/** @internal Makes a tensor that has just got its elements forget op and operands, so that it keeps nothing alive. */
 export function settle(t: Tensor): void {
   t.op = null;
   t.x = null;
@@ -144,7 +162,10 @@ export function settle(t: Tensor): void {
   t.depth = 0;
 }
 
-/** @internal The same elements as a tensor of its own; while they are pending, by `op`, which computes nothing. */
+/**
+ * @internal Another tensor over the same elements. While they are pending, `op` stands between the two; it must be a
+ *   view.
+ */
 export function aliasOf(t: Tensor, op: Computation): Tensor {
   const known = isKnown(t);
   const alias = new Tensor(made, t.shape, t.dtype, t.size, known ? null : op, known ? null : t, null);
@@ -153,4 +174,28 @@ export function aliasOf(t: Tensor, op: Computation): Tensor {
   if (alias.x) alias.depth = t.depth + 1;
   t.readers++;
   return alias;
+}
+
+/**
+ * @internal The length of the longest pending chain below the tensor as it is now; its `depth` is that when it was made, and what
+ * was pending then may be known by now.
+ */
+export function pendingDepth(root: Tensor): number {
+  const depths = new Map<Tensor, number>();
+  const stack = [root];
+  while (stack.length > 0) {
+    const t = stack[stack.length - 1] as Tensor;
+    const before = stack.length;
+    let depth = 0;
+    for (const operand of [t.x, t.y, ...(t.more ?? [])]) {
+      if (!operand || isKnown(operand)) continue;
+      const known = depths.get(operand);
+      if (known === undefined) stack.push(operand);
+      else if (known > depth) depth = known;
+    }
+    if (stack.length > before) continue;
+    depths.set(t, isKnown(t) ? 0 : depth + 1);
+    stack.pop();
+  }
+  return depths.get(root) as number;
 }

@@ -1,4 +1,4 @@
-/** `expr`: formulas in a tagged template. Each template is parsed once, into closures that call the ops; nothing else is kept. */
+/** `expr`: formulas in a tagged template, compiled once for each template to closures that call ops. */
 
 import { nearest } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
@@ -11,48 +11,53 @@ import type { TensorLike } from '../op/variable.js';
 import { Variable } from '../op/variable.js';
 import * as ops from '../ops/index.js';
 import * as linalg from '../ops/linalg/index.js';
+import * as opMethods from '../ops/methods.js';
 import * as nn from '../ops/nn/index.js';
+import * as nnMethods from '../ops/nn/methods.js';
 import * as random from '../ops/random/index.js';
 import { unheard } from '../record/stack.js';
 import type { ExprCall, ExprNode } from './parser.js';
 import { formulaError, parseExpr, pointAt } from './parser.js';
 
-/** What a hole takes: an operand, or an argument of an op call (an axis, a shape, options). */
+/** What may stand in a hole `${...}`: an operand, or another argument of an op (an axis, a shape, options). */
 export type ExprHole = TensorLike | string | null | undefined | Readonly<Record<string, unknown>>;
 
+/** A compiled formula: computes its value from those of the holes. */
 type Formula = (holes: readonly unknown[]) => unknown;
 type Fn = (...args: unknown[]) => unknown;
 
 const formulas = new WeakMap<TemplateStringsArray, Formula>();
-// Loops evaluate the same template again and again.
+// The last template and its formula, since a loop evaluates the same one again and again.
 let latestStrings: TemplateStringsArray | null = null;
-let latest: Formula = () => undefined;
+let latestFormula: Formula = () => undefined;
 
 /**
- * Evaluates a formula: + - * / // % ** @, comparisons, parentheses, numbers, and ops by name, with Python's precedence.
+ * Evaluates a formula: + - * / // % ** @, comparisons, parentheses, numbers, holes, and ops by name, with Python's
+ * precedence. Numbers among themselves are computed in double. The result is a tensor.
  *
  * @example expr`2*${x}**3 + nn.relu(${x} @ ${w})`
- * @throws SyntaxError (`ERR_EXPR`) that points at the place
+ * @throws SyntaxError (code `ERR_EXPR`), which points at the place; what the ops throw, with the place added
  */
 export function expr(strings: TemplateStringsArray, ...holes: readonly ExprHole[]): Tensor {
-  const formula = strings === latestStrings ? latest : formulaOf(strings);
+  const formula = strings === latestStrings ? latestFormula : formulaOf(strings);
   try {
     const result = formula(holes);
-    place = -1;
-    if (result instanceof Variable) return result.value(); // a tensor of its own
+    calledAt = -1;
+    if (result instanceof Variable) return result.value();
     return result instanceof Tensor ? result : asTensor('expr', result as TensorLike);
   } catch (error) {
     throw error instanceof GradtapeError ? pointed(error, strings) : error;
   }
 }
 
-// Where the op stands that was called last; operands are evaluated before their op is called.
-let place = -1;
+// The column of the op that was called last, for errors; -1 if none. Operands are evaluated before the op itself is
+// called.
+let calledAt = -1;
 
-/** The error, with the formula and the place in it of the op that threw. */
+/** The error, with the formula and a caret below the op that threw added to its message. */
 function pointed(error: GradtapeError, strings: TemplateStringsArray): GradtapeError {
-  const at = place;
-  place = -1;
+  const at = calledAt;
+  calledAt = -1;
   if (at < 0) return error;
   const was = error.message;
   error.message = `${was}\n${pointAt(strings.raw, at)}`;
@@ -70,7 +75,7 @@ function formulaOf(strings: TemplateStringsArray): Formula {
     formulas.set(strings, formula);
   }
   latestStrings = strings;
-  latest = formula;
+  latestFormula = formula;
   return formula;
 }
 
@@ -83,7 +88,8 @@ function isTemplate(strings: unknown): strings is TemplateStringsArray {
   }
 }
 
-// Numbers among themselves stay numbers, as in Python: 1/3 is not rounded to the dtype of what comes after it.
+// Operators on two numbers give a number (double), as in Python: so 1/3 is not rounded to float32 before it meets a
+// float64 tensor.
 type OnNumbers = (...numbers: number[]) => number | boolean;
 const minus: OnNumbers = (a) => -(a as number);
 type Binary = (a: number, b: number) => number | boolean;
@@ -122,7 +128,8 @@ function compile(node: ExprNode, strings: readonly string[]): Compiled {
   const args = node.args.map((arg) => compile(arg, strings));
   const formula = callOf(node, fn, args);
   if (args.some((arg) => arg.value === undefined)) return { formula };
-  // No holes below: what comes out as a number is one once and for all. What throws does so when it is evaluated.
+  // Without holes below, a result that is a number is constant. An op that throws here is left to throw when the
+  // formula is evaluated.
   try {
     const value = formula([]);
     return typeof value === 'number' || typeof value === 'boolean' ? constantFormula(value) : { formula };
@@ -136,7 +143,7 @@ function callOf({ op, at, written }: ExprCall, fn: Fn, args: readonly Compiled[]
   const onNumbers = written === 'operator' ? operators.get(op) : doubled(op, fn);
   if (x && args.length === 1) return call1(fn, at, x.formula, op === 'neg' ? minus : onNumbers);
   if (x && y && args.length === 2) {
-    // pow makes products of powers that are given as numbers.
+    // The exponent stays a number, for which pow has a rule of its own.
     const exponent = op === 'pow' ? asItIs : literalOf(y.value);
     return written === 'operator'
       ? operation(fn, at, onNumbers, [x.formula, literalOf(x.value)], [y.formula, exponent])
@@ -145,7 +152,7 @@ function callOf({ op, at, written }: ExprCall, fn: Fn, args: readonly Compiled[]
   const formulas = args.map((arg) => arg.formula);
   return (holes) => {
     const values = formulas.map((formula) => formula(holes));
-    place = at;
+    calledAt = at;
     return onNumbers && values.every(isScalar) ? onNumbers(...(values as number[])) : fn(...values);
   };
 }
@@ -154,11 +161,8 @@ function isScalar(value: unknown): value is number | boolean {
   return typeof value === 'number' || typeof value === 'boolean';
 }
 
-// Ops that are no kernel of one or two operands, but make numbers of numbers as those do.
-const scalarOps = new Set([
-  ...['where', 'clipByValue', 'squaredDifference'],
-  ...['leakyRelu', 'relu6', 'elu', 'selu', 'silu', 'gelu'].map((name) => `nn.${name}`),
-]);
+// Ops of tensors: of a number alone, those that give one number give it in double.
+const opsOfTensors: ReadonlySet<unknown> = new Set([...Object.values(opMethods), ...Object.values(nnMethods)]);
 
 function isChoice(values: readonly unknown[]): boolean {
   return values.length === 3 && typeof values[0] === 'boolean';
@@ -167,23 +171,24 @@ function chosen(values: readonly number[]): number {
   return (values[0] ? values[1] : values[2]) as number;
 }
 
-/** The op on numbers alone: in double, by the kernels of float64, so that nothing is rounded to the dtype of what comes after it. */
+/** The op on numbers alone, computed by the kernels of float64; undefined for an op that has no such form. */
 function doubled(name: string, fn: Fn): OnNumbers | undefined {
   const info = registry.get(name.slice(name.indexOf('.') + 1));
   if (name === 'where') return (...values) => (isChoice(values) ? chosen(values) : (fn(...values) as never));
   const arity = info?.fn === fn ? info.arity : undefined;
-  if (!(arity || scalarOps.has(name))) return undefined;
+  if (!opsOfTensors.has(fn)) return undefined;
   return (...numbers) => {
     if (!numbers.every((n) => typeof n === 'number') || (arity && numbers.length !== arity))
       return fn(...numbers) as never;
     const [first, ...more] = numbers;
-    const t = unheard(() => fn(asTensor(name, first as number, 'float64'), ...more)) as Tensor;
-    if (t.dtype === 'bool') return t.item() === 1;
-    return t.dtype === 'float64' && t.rank === 0 ? t.item() : (t as never);
+    const t = unheard(() => fn(asTensor(name, first as number, 'float64'), ...more)) as Tensor | Tensor[];
+    if (!(t instanceof Tensor)) return fn(...numbers) as never;
+    if (t.dtype === 'bool' && t.rank === 0) return t.item() === 1;
+    return t.dtype === 'float64' && t.rank === 0 ? t.item() : (fn(...numbers) as never);
   };
 }
 
-/** Every op by its name, behind that of its namespace. */
+/** Every op by its name, with its namespace before it: "nn.relu". */
 const functions: ReadonlyMap<string, Fn> = new Map(
   Object.entries({ '': ops, 'linalg.': linalg, 'nn.': nn, 'random.': random }).flatMap(([prefix, namespace]) =>
     Object.entries(namespace).map(([name, fn]) => [prefix + name, fn as Fn] as const),
@@ -214,10 +219,14 @@ function holeFormula(index: number): Formula {
   return (holes) => holes[index];
 }
 
+/** Makes an operand of a number that stands beside another operand. */
 type Literal = (value: number, beside: unknown) => unknown;
 const asItIs: Literal = (value) => value;
 
-/** What makes an operand of a number. One that stands in the template becomes a tensor once for each dtype beside it. */
+/**
+ * The Literal of an operand. A number that is written in the template becomes a tensor, made once for each dtype that
+ * it stands beside.
+ */
 function literalOf(given: number | boolean | undefined): Literal {
   if (typeof given !== 'number') return asItIs;
   const tensors = new Map<DType, Tensor>();
@@ -232,6 +241,7 @@ function literalOf(given: number | boolean | undefined): Literal {
   };
 }
 
+/** The formula of an operator with two operands. */
 function operation(
   fn: Fn,
   at: number,
@@ -242,25 +252,27 @@ function operation(
   return (holes) => {
     const a = x(holes);
     const b = y(holes);
-    place = at;
+    calledAt = at;
     if (typeof a === 'number') return typeof b === 'number' && onNumbers ? onNumbers(a, b) : fn(ofX(a, b), b);
     return fn(a, typeof b === 'number' ? ofY(b, a) : b);
   };
 }
 
+/** The formula of an op call with one argument. */
 function call1(fn: Fn, at: number, x: Formula, onNumbers: OnNumbers | undefined): Formula {
   return (holes) => {
     const a = x(holes);
-    place = at;
+    calledAt = at;
     return onNumbers && typeof a === 'number' ? onNumbers(a) : fn(a);
   };
 }
 
+/** The formula of an op call with two arguments. */
 function call2(fn: Fn, at: number, x: Formula, y: Formula, onNumbers: OnNumbers | undefined): Formula {
   return (holes) => {
     const a = x(holes);
     const b = y(holes);
-    place = at;
+    calledAt = at;
     return onNumbers && typeof a === 'number' && typeof b === 'number' ? onNumbers(a, b) : fn(a, b);
   };
 }

@@ -1,7 +1,9 @@
-// Parses the formulas of `expr`: Python's operators and precedence, holes and op calls. It evaluates nothing and
-// knows no op: every operator is a call of the op that Python's operator stands for.
+/**
+ * The parser of `expr`: Python's operators and precedence, holes and op calls. It evaluates nothing and knows no op: an
+ * operator becomes a call of the op of that name.
+ */
 
-/** A call of an op; operators are calls too. */
+/** A call of an op, written as an operator or by name. */
 export interface ExprCall {
   readonly kind: 'call';
   readonly op: string;
@@ -25,7 +27,7 @@ interface Token {
   readonly at: number; // column in the shown formula
 }
 
-const COMPARISONS: ReadonlyMap<string, string> = new Map([
+const comparisons: ReadonlyMap<string, string> = new Map([
   ['<', 'less'],
   ['<=', 'lessEqual'],
   ['>', 'greater'],
@@ -33,11 +35,11 @@ const COMPARISONS: ReadonlyMap<string, string> = new Map([
   ['==', 'equal'],
   ['!=', 'notEqual'],
 ]);
-const SUMS: ReadonlyMap<string, string> = new Map([
+const sums: ReadonlyMap<string, string> = new Map([
   ['+', 'add'],
   ['-', 'sub'],
 ]);
-const PRODUCTS: ReadonlyMap<string, string> = new Map([
+const products: ReadonlyMap<string, string> = new Map([
   ['*', 'mul'],
   ['/', 'div'],
   ['//', 'floordiv'],
@@ -45,13 +47,13 @@ const PRODUCTS: ReadonlyMap<string, string> = new Map([
   ['@', 'matmul'],
 ]);
 
-const BLANK = /\s+/y;
-const NUMBER = /(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y;
-const NAME = /[A-Za-z_][A-Za-z0-9_]*(?:\s*\.\s*[A-Za-z_][A-Za-z0-9_]*)*/y;
-const SYMBOL = /\*\*|\/\/|[<>=!]=|[-+*/%@<>(),]/y;
+const blankPattern = /\s+/y;
+const numberPattern = /(?:\d+(?:_\d+)*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y;
+const namePattern = /[A-Za-z_][A-Za-z0-9_]*(?:\s*\.\s*[A-Za-z_][A-Za-z0-9_]*)*/y;
+const symbolPattern = /\*\*|\/\/|[<>=!]=|[-+*/%@<>(),]/y;
 
-// What people write out of habit, and what to write here.
-const HINTS: ReadonlyMap<string, string> = new Map([
+// Symbols that people write out of habit, and the hint that the error gives.
+const hints: ReadonlyMap<string, string> = new Map([
   ['^', "write '**' for a power"],
   ['=', "write '==' to compare"],
   ['!', "write 'logicalNot(...)'"],
@@ -76,8 +78,8 @@ export function formulaError(strings: readonly string[], at: number, problem: st
   return Object.assign(error, { code: 'ERR_EXPR' });
 }
 
-/** How many operations may stand inside or behind one another: a formula is read, and evaluated, by recursion. */
-const deepest = 500;
+/** The most operations inside or behind one another: formulas are parsed and evaluated by recursion. */
+const kMaxNesting = 500;
 
 /** Parses the literal parts of a template; a hole stands between each two of them. */
 export function parseExpr(strings: readonly string[]): ExprNode {
@@ -85,8 +87,12 @@ export function parseExpr(strings: readonly string[]): ExprNode {
   let position = 0;
   let depth = 0;
   const deeper = (at: number): void => {
-    if (++depth > deepest) {
-      throw formulaError(strings, at, `more than ${deepest} operations stand inside one another; cut the formula up`);
+    if (++depth > kMaxNesting) {
+      throw formulaError(
+        strings,
+        at,
+        `more than ${kMaxNesting} operations stand inside one another; cut the formula up`,
+      );
     }
   };
   const peek = (): Token => tokens[position] as Token;
@@ -100,15 +106,15 @@ export function parseExpr(strings: readonly string[]): ExprNode {
   }
 
   function comparison(): ExprNode {
-    return leftAssociative(sum, COMPARISONS, true);
+    return leftAssociative(sum, comparisons, true);
   }
 
   function sum(): ExprNode {
-    return leftAssociative(product, SUMS, false);
+    return leftAssociative(product, sums, false);
   }
 
   function product(): ExprNode {
-    return leftAssociative(signed, PRODUCTS, false);
+    return leftAssociative(signed, products, false);
   }
 
   function leftAssociative(operand: () => ExprNode, table: ReadonlyMap<string, string>, once: boolean): ExprNode {
@@ -202,22 +208,22 @@ function tokenize(strings: readonly string[]): Token[] {
   const tokens: Token[] = [];
   let column = 0;
   for (const [i, part] of strings.entries()) {
-    const take = (pattern: RegExp, at: number): string | undefined => {
+    const match = (pattern: RegExp, at: number): string | undefined => {
       pattern.lastIndex = at;
       return pattern.exec(part)?.[0];
     };
     for (let at = 0; at < part.length; ) {
       const start = column + at;
-      const blank = take(BLANK, at);
+      const blank = match(blankPattern, at);
       if (blank !== undefined) {
         at += blank.length;
         continue;
       }
-      const number = take(NUMBER, at);
-      const text = number ?? take(NAME, at) ?? take(SYMBOL, at);
+      const number = match(numberPattern, at);
+      const text = number ?? match(namePattern, at) ?? match(symbolPattern, at);
       if (text === undefined) {
         const found = String.fromCodePoint(part.codePointAt(at) ?? 0);
-        const hint = HINTS.get(found);
+        const hint = hints.get(found);
         throw formulaError(strings, start, `unexpected '${found}'${hint === undefined ? '' : `: ${hint}`}`);
       }
       at += text.length;

@@ -1,6 +1,7 @@
 /**
- * `apply`: the only way to a pending tensor, and the one place where recorders are told of an op. Settings that ask for values at
- * once (eager, checkNumerics, trackOrigin) act here, too.
+ * `apply`: makes the pending tensor of an op and tells recorders of it. Two others make pending tensors: `aliasOf` a
+ * view, which `applied1` or `recordInstead` tells of, and the constructor of IndexedSlices, which tells of itself. The
+ * settings eager, checkNumerics and trackOrigin act here.
  */
 import type { DType } from '../base/dtype.js';
 import { isFloating } from '../base/dtype.js';
@@ -10,7 +11,7 @@ import { sizeOf } from '../base/shape.js';
 import { flags, kMaxDepth } from '../engine/config.js';
 import { evaluateTensors } from '../engine/evaluate.js';
 import { linkResults } from '../engine/job.js';
-import { Computation, isKnown, made, Tensor } from '../engine/tensor.js';
+import { Computation, isKnown, made, pendingDepth, Tensor } from '../engine/tensor.js';
 import type { RecordedOp } from '../record/entry.js';
 import { isRecording, record1, record2, recordMany, unheard } from '../record/stack.js';
 import { Op } from './op.js';
@@ -44,9 +45,13 @@ function pendingMany<A>(op: Op<A>, operands: readonly Tensor[], dtype: DType, sh
   return t;
 }
 
+const noTensors: readonly Tensor[] = [];
+
 /** The result of an op without operands. */
 export function apply0<A>(op: Op<A>, dtype: DType, shape: Shape, attributes: A): Tensor {
-  return settledIfAsked(pending(op, dtype, shape, null, null, attributes), op);
+  const t = pending(op, dtype, shape, null, null, attributes);
+  if (isRecording()) recordMany(op, [t], noTensors, attributes);
+  return settledIfAsked(t, op);
 }
 
 /** The result of an op of one operand. */
@@ -65,7 +70,7 @@ export function apply2<A>(op: Op<A>, x: Tensor, y: Tensor, dtype: DType, shape: 
   return t;
 }
 
-/** The result of an op of any number of operands, of which one is given at least. */
+/** The result of an op of any number of operands, at least one. */
 export function applyMany<A>(
   op: Op<A>,
   operands: readonly Tensor[],
@@ -78,25 +83,33 @@ export function applyMany<A>(
   return settledIfAsked(t, op);
 }
 
-/** The result of an op whose value is there already, or is that of its operand: recorders are told, nothing is computed. */
+/**
+ * Tells recorders that an op gave t, which is known already or a view of the operand. Returns t; nothing is to be
+ * computed.
+ */
 export function applied1<A>(op: Op<A>, t: Tensor, x: Tensor, attributes: A): Tensor {
   if (isRecording()) record1(op, t, x, attributes);
   return settledIfAsked(t, op);
 }
+/** As `applied1`, of an op of two operands. */
 export function applied2<A>(op: Op<A>, t: Tensor, x: Tensor, y: Tensor, attributes: A): Tensor {
   if (isRecording()) record2(op, t, x, y, attributes);
   return settledIfAsked(t, op);
 }
 
-/** The result of an op that other ops compute, which nobody hears: its own rule replaces theirs. */
+/**
+ * The result of an op that other ops compute in `forward`. Recorders are told of this op, with its rule, and not of
+ * those.
+ */
 export function applyComposed<A>(op: Op<A>, operands: readonly Tensor[], attributes: A, forward: () => Tensor): Tensor {
   if (!isRecording()) return forward();
   const t = unheard(forward);
-  tell(op, t, operands, attributes);
+  recordComposed(op, t, operands, attributes);
   return t;
 }
 
-function tell<A>(op: RecordedOp<A>, t: Tensor, operands: readonly Tensor[], attributes: A): void {
+/** Tells recorders of an op with this result. */
+function recordComposed<A>(op: RecordedOp<A>, t: Tensor, operands: readonly Tensor[], attributes: A): void {
   const [x, y] = operands;
   const each = op.vjps.length === operands.length; // a rule for each operand
   if (x && !y && each) record1(op, t, x, attributes);
@@ -111,7 +124,10 @@ export interface ResultSpec<A> {
   readonly attributes: A;
 }
 
-/** The results of an op whose results are computed each by a kernel of its own (`part`) from the operand; recorders hear of `op`. */
+/**
+ * The results of an op each of which the kernel of `part` computes from the operand. Recorders are told of `op`, with
+ * all results.
+ */
 export function applyParts<A, B>(
   op: Op<A>,
   x: Tensor,
@@ -125,10 +141,10 @@ export function applyParts<A, B>(
   return parts;
 }
 
-/** Result k of a value with several: a view of it. */
+/** Shows result k of a kernel with several, whose operand is the first. Attributes: k. */
 const resultOp: Op<number> = new Op('result', { kernel: 'result', words: (k) => [k] });
 
-/** The results of an op whose kernel computes several at once. */
+/** The results of an op whose kernel computes all of them at once. */
 export function applyResults<A>(
   op: Op<A>,
   operands: readonly Tensor[],
@@ -144,12 +160,16 @@ export function applyResults<A>(
   return results;
 }
 
-/** Last step of every op: computes the value now if the settings or the length of the pending chain ask for it. */
+/**
+ * The last step of an op: computes the value at once, if the settings or the length of the pending chain ask for it.
+ * (apply1 and apply2 have it in place: a call costs them 3 %.)
+ */
 function settledIfAsked(t: Tensor, op: Computation): Tensor {
   if (t.depth > flags.depth) evaluateNow(t, op);
   return t;
 }
 
+/** What the settings ask for, and computing a chain that is too long. */
 function evaluateNow(t: Tensor, op: Computation): void {
   let { name } = op;
   if (flags.trackOrigin && t.op && !isKnown(t)) {
@@ -157,7 +177,10 @@ function evaluateNow(t: Tensor, op: Computation): void {
     if (line) name += ` (${line.trim()})`;
     t.op = new Computation(name, t.op.opcode, t.op.words);
   }
-  if (t.depth <= kMaxDepth && !flags.eager && !flags.checkNumerics) return;
+  if (!flags.eager && !flags.checkNumerics) {
+    if (t.depth > kMaxDepth) t.depth = pendingDepth(t);
+    if (t.depth <= kMaxDepth) return;
+  }
   evaluateTensors([t]);
   if (!flags.checkNumerics || !isFloating(t.dtype)) return;
   for (const value of t.dataSync()) {

@@ -1,4 +1,4 @@
-/** The axis and the options of a reduction, as users write them. */
+/** Axes and options of reductions, as users pass them. */
 import { boolean, isOptions, options, showDeep } from '../base/arguments.js';
 import { ShapeError } from '../base/errors.js';
 import { checkAxis, type Lengths } from '../base/shape.js';
@@ -7,12 +7,12 @@ export interface ReduceOptions {
   /** Keep reduced axes with length 1. */
   keepdims?: boolean;
 }
-/** Axes to reduce over; null and undefined are all of them. */
+/** The axes to reduce over; null and undefined mean all. */
 export type Axis = number | Lengths | null;
 
 const reduceOptions = { keepdims: boolean } as const;
 
-/** Axis and options as they were given: options may take the axis' place. */
+/** Axis (not checked) and `keepdims` of a call. The options may stand in the axis' place. */
 export function reduceArguments(
   op: string,
   axis: Axis | ReduceOptions | undefined,
@@ -23,7 +23,10 @@ export function reduceArguments(
   return [shifted ? undefined : axis, keepdims];
 }
 
-/** One axis, which stands by itself. */
+/**
+ * One axis, as 0 .. rank - 1; a list of axes is refused.
+ * @throws ShapeError ERR_AXIS
+ */
 export function oneAxis(op: string, axis: unknown, rank: number): number {
   if (typeof axis === 'number') return checkAxis(op, axis, rank);
   throw new ShapeError(`${op}: axis must be a whole number, by itself, got ${showDeep(axis)}`, 'ERR_AXIS');

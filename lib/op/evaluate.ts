@@ -1,4 +1,4 @@
-/** Computing values when the user says so, rather than when somebody looks. */
+/** `evaluate` and `evaluateAsync`: computing values when the user says so, not when somebody looks. */
 import { mapNested } from '../base/nested.js';
 import { evaluateTensors, evaluateTensorsAsync } from '../engine/evaluate.js';
 import type { Tensor } from '../engine/tensor.js';
@@ -15,12 +15,15 @@ function tensorsIn(values: readonly unknown[]): Tensor[] {
   return tensors;
 }
 
-/** Computes tensors and variables (also nested in arrays and objects) in one go. */
+/**
+ * Computes tensors and variables, also nested in arrays and plain objects, by one program.
+ * @throws GradtapeError ERR_NOT_A_TENSOR; what the ops of these values throw when they are computed
+ */
 export function evaluate(...values: readonly unknown[]): void {
   evaluateTensors(tensorsIn(values));
 }
 
-/** The same on another thread. */
+/** As `evaluate`, on another thread while the event loop goes on. */
 export async function evaluateAsync(...values: readonly unknown[]): Promise<void> {
   await evaluateTensorsAsync(tensorsIn(values));
 }

@@ -1,4 +1,4 @@
-/** Labels and logits as users pass them: probabilities of the logits' shape, or numbers of classes. */
+/** Labels and logits, as users pass them: labels are probabilities of the logits' shape, or classes (whole numbers). */
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
 import { sameShape, showShape } from '../base/shape.js';
@@ -10,8 +10,11 @@ import type { TensorLike } from './variable.js';
 
 const toClasses = new Op('cast', { kernel: 'cast' });
 
-/** Labels and logits of one shape and dtype. Somebody who has swapped them is told the order. */
-export function labelled(op: string, labels: TensorLike, logits: TensorLike): [Tensor, Tensor] {
+/**
+ * Labels (probabilities) and logits, of one shape and one floating dtype. The errors name the order of arguments, for
+ * users who swapped them.
+ */
+export function labelsAndLogits(op: string, labels: TensorLike, logits: TensorLike): [Tensor, Tensor] {
   const known =
     dtypeOf(labels) ?? (ArrayBuffer.isView(labels) ? asTensor(op, labels, undefined, 'labels').dtype : undefined);
   const x = asTensor(op, logits, known && isFloating(known) ? known : undefined, 'logits');
@@ -31,7 +34,10 @@ export function labelled(op: string, labels: TensorLike, logits: TensorLike): [T
   return [y, x];
 }
 
-/** Labels as int32. Whole numbers of any dtype are classes; floats are looked at, so that no fraction becomes one. */
+/**
+ * Classes as int32, from labels of any numeric dtype. Floats are computed and checked, so that a fraction is not cut to
+ * a class.
+ */
 export function wholeLabels(op: string, labels: Tensor, name: string): Tensor {
   if (labels.dtype === 'int32') return labels;
   const order = `${name} (classes) come first`;
@@ -45,7 +51,10 @@ export function wholeLabels(op: string, labels: Tensor, name: string): Tensor {
   return apply1(toClasses, labels, 'int32', labels.shape, null);
 }
 
-/** Classes as int32 labels of the logits' leading axes, each below the length of their last one. */
+/**
+ * Classes as int32, of the shape of the logits without their last axis. Known ones are checked against the length of
+ * that axis.
+ */
 function classLabels(op: string, labels: TensorLike, name: string, logits: Tensor): Tensor {
   const given = asTensor(op, labels, undefined, name);
   const classes = logits.shape[logits.rank - 1] as number;
@@ -64,7 +73,10 @@ function classLabels(op: string, labels: TensorLike, name: string, logits: Tenso
   return whole;
 }
 
-/** Logits of a floating dtype, and the classes of their rows as int32; errors call the arguments by these names. */
+/**
+ * Classes as int32 and logits [..., classes] of a floating dtype. `labelsName` and `logitsName`: the arguments' names
+ * in errors.
+ */
 export function logitsAndClasses(
   op: string,
   labels: TensorLike,

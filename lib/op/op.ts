@@ -1,39 +1,46 @@
-/** An op as a value: what the addon computes for it, how it is differentiated, how it is computed for a batch. */
+/** Op: an op as a value, with its kernel in the addon, its gradient rules and its batch rule. */
 import type { DType } from '../base/dtype.js';
 import type { Shape } from '../base/shape.js';
 import { opcodeOf } from '../engine/addon.js';
 import { Computation, type Tensor, type Words } from '../engine/tensor.js';
 import type { PullAll, RecordedOp, Vjp } from '../record/entry.js';
 
-/** One call of an op, as its batch rule gets it: some operands have a leading axis of length `count` more than the call says. */
+/**
+ * One call of an op, as its batch rule gets it: shape, attributes and rules are those of one element, and some operands
+ * are batched, that is, have a batch axis of length `count` before their own axes.
+ */
 export interface BatchedCall<A> {
   readonly op: Op<A>;
   readonly count: number;
-  /** As they are; those that are not batched are the same for every element of the batch. */
+  /** The operands; one that is not batched is the same for every element of the batch. */
   readonly operands: readonly Tensor[];
   readonly batched: readonly boolean[];
-  /** Of one element of the batch. */
+  /** The shape of one element's result. */
   readonly shape: Shape;
   readonly dtype: DType;
   readonly attributes: A;
 }
 
-/** Computes the call for all elements of the batch; the result has the leading axis. */
+/** A batch rule: computes the call for all elements of the batch. The result has the batch axis first. */
 export type BatchRule<A> = { batch(call: BatchedCall<A>): Tensor }['batch'];
 
+/** What an op is made of. */
 export interface OpParts<A> {
-  /** The addon's kernel; without one, the op is computed by others (applyComposed). */
+  /** The name of the addon's kernel. Without one, other ops compute it (`applyComposed`). */
   readonly kernel?: string;
-  /** The attributes as the kernel takes them; without, it takes none. */
+  /** Writes the attributes as words of a program. Default: the kernel takes none. */
   readonly words?: Words<A>;
-  /** A rule an operand, null where there is no gradient; the last serves all further operands. Default: none. */
+  /**
+   * The gradient rule of each operand, null where there is none; the last serves all further operands. Default: no
+   * gradient.
+   */
   readonly vjps?: readonly (Vjp<A> | null)[];
-  /** All operands' cotangents at once, in place of `vjps`. */
+  /** The rule of all operands at once, in place of `vjps`. */
   readonly pullAll?: PullAll<A>;
   readonly batch?: BatchRule<A>;
 }
 
-/** `A`: the attributes of a call, all that the op is told besides its operands. */
+/** An op. `A` is the type of its attributes: everything that a call tells it besides the operands. */
 export class Op<A = null> extends Computation<A> implements RecordedOp<A> {
   readonly vjps: readonly (Vjp<A> | null)[];
   readonly pullAll: PullAll<A> | null;
@@ -41,7 +48,7 @@ export class Op<A = null> extends Computation<A> implements RecordedOp<A> {
   private readonly parts: OpParts<A>;
   private readonly others: Map<string, Op<A>> = new Map();
 
-  /** `name`: as errors say it, so what users called. */
+  /** @param name as errors say it: of the function that users call */
   constructor(name: string, parts: OpParts<A>) {
     const { kernel, words = null, pullAll = null, vjps = pullAll ? [] : [null], batch = null } = parts;
     super(name, kernel === undefined ? -1 : opcodeOf(kernel), words);
@@ -51,7 +58,7 @@ export class Op<A = null> extends Computation<A> implements RecordedOp<A> {
     this.parts = parts;
   }
 
-  /** The same op as another function calls it, whose name errors say. */
+  /** This op under the name of another function that applies it, for errors. */
   as(name: string): Op<A> {
     if (name === this.name) return this;
     let other = this.others.get(name);

@@ -1,7 +1,7 @@
-/** Operands: tensors of what users pass, each of the right dtype. */
+/** Operands: making tensors of what users pass, and checking their dtypes. */
 
 import type { DType, DTypeKind } from '../base/dtype.js';
-import { dtypesOf, kindOf } from '../base/dtype.js';
+import { dtypesOf, isFloating, kindOf } from '../base/dtype.js';
 import { DTypeError } from '../base/errors.js';
 import { scalarShape } from '../base/shape.js';
 import { boolIndices, fromValue, indicesFrom, naturalDType, wholeNumber, wholeNumbers } from '../engine/constant.js';
@@ -13,17 +13,23 @@ import './read.js';
 import type { TensorLike } from './variable.js';
 import { isVariable, readVariable } from './variable.js';
 
-/** The dtype that numbers beside this operand take. */
+/** The dtype of a tensor or variable; undefined for anything else. */
 export function dtypeOf(x: unknown): DType | undefined {
   return isTensor(x) || isVariable(x) ? x.dtype : undefined;
 }
 
-/** The dtype that numbers beside a tensor, a variable or a typed array take. */
+/**
+ * The dtype that a number takes which stands beside x: that of a tensor, variable or typed array; undefined for
+ * anything else.
+ */
 export function likeOf(x: unknown): DType | undefined {
   return dtypeOf(x) ?? (ArrayBuffer.isView(x) ? (naturalDType(x) ?? undefined) : undefined);
 }
 
-/** The tensor of an operand; a variable is read. */
+/**
+ * The tensor of an operand; a variable is read.
+ * @param like the dtype of a number or nested array; default float32 (bool for booleans)
+ */
 export function asTensor(op: string, x: TensorLike, like?: DType, name = 'x'): Tensor {
   if (typeof x === 'number') {
     if (like === undefined || like === 'float32') return uniformTensor(Math.fround(x), 'float32', scalarShape);
@@ -34,15 +40,16 @@ export function asTensor(op: string, x: TensorLike, like?: DType, name = 'x'): T
   return fromValue(op, x, undefined, undefined, like, name);
 }
 
-// Whole numbers that formulas and rules are full of, made once. Nobody but an op and its rule sees them: no tape ever watches one.
+// Tensors of the numbers 1 to 16, made once, because rules and formulas use these all the time. Only an op and its rule
+// ever get them, so no tape can watch one.
 const kLiterals = 16;
 const literals = {
   float32: Array.from({ length: kLiterals + 1 }, (_, n) => uniformTensor(n, 'float32', scalarShape)),
   float64: Array.from({ length: kLiterals + 1 }, (_, n) => uniformTensor(n, 'float64', scalarShape)),
 };
 
-/** The operand that stands beside one of this dtype. */
-export function beside(op: string, x: TensorLike, like: DType, name = 'y'): Tensor {
+/** The second operand of an op, of which a number takes the dtype of the first (`like`). */
+export function operandBeside(op: string, x: TensorLike, like: DType, name = 'y'): Tensor {
   if (typeof x === 'number' && x >= 1 && x <= kLiterals && Math.trunc(x) === x) {
     if (like === 'float32') return literals.float32[x] as Tensor;
     if (like === 'float64') return literals.float64[x] as Tensor;
@@ -50,7 +57,11 @@ export function beside(op: string, x: TensorLike, like: DType, name = 'y'): Tens
   return asTensor(op, x, like, name);
 }
 
-/** Operands of one dtype: numbers and nested arrays take that of the first tensor among them. `names`: the arguments', for errors. */
+/**
+ * Operands of one dtype. Numbers and nested arrays take that of the first tensor, variable or typed array among them.
+ * @param names of the arguments, for errors; default values[0], values[1], ...
+ * @throws DTypeError if two differ
+ */
 export function asTensors(op: string, values: readonly TensorLike[], names?: readonly string[]): Tensor[] {
   let like: DType | undefined;
   for (const value of values) like ??= likeOf(value);
@@ -58,7 +69,7 @@ export function asTensors(op: string, values: readonly TensorLike[], names?: rea
   const odd = tensors.findIndex((t) => t.dtype !== tensors[0]?.dtype);
   if (odd > 0) {
     const [first, other] = names ? [names[0], names[odd]] : ['values[0]', `values[${odd}]`];
-    throw mixed(op, tensors[0] as Tensor, tensors[odd] as Tensor, first, other);
+    throw mixedDTypes(op, tensors[0] as Tensor, tensors[odd] as Tensor, first, other);
   }
   return tensors;
 }
@@ -66,8 +77,10 @@ export function asTensors(op: string, values: readonly TensorLike[], names?: rea
 const toIndices = new Op('cast', { kernel: 'cast' });
 
 /**
- * Indices as int32: int32 and uint8 tensors, numbers and nested arrays of whole numbers, and float tensors whose elements are known
- * and whole. Pending floats are not computed for it: they are refused.
+ * Indices as an int32 tensor. Accepted are numbers and arrays of whole numbers, tensors of int32 and uint8, and known
+ * tensors of floats that are whole. Pending floats are refused: computing them would be a look that the user did not
+ * ask for.
+ * @throws DTypeError, ValueError ERR_INDEX
  */
 export function asIndices(op: string, x: TensorLike, name = 'indices'): Tensor {
   const known = isTensor(x) || isVariable(x);
@@ -84,29 +97,36 @@ export function asIndices(op: string, x: TensorLike, name = 'indices'): Tensor {
   throw new DTypeError(`${op}: ${name} must be int32, got ${t.dtype}; write cast(${name}, 'int32')`);
 }
 
-/** @param first and `second`: the arguments' names */
-export function mixed(op: string, x: Tensor, y: Tensor, first = 'x', second = 'y'): DTypeError {
+/** The error of two operands of different dtypes. `first` and `second`: the arguments' names. */
+export function mixedDTypes(op: string, x: Tensor, y: Tensor, first = 'x', second = 'y'): DTypeError {
   return new DTypeError(
     `${op}: operands have dtypes ${x.dtype} and ${y.dtype}; nothing is converted silently: write cast(${first}, '${y.dtype}') or cast(${second}, '${x.dtype}')`,
   );
 }
 
-/** The tensor, if its dtype is one of these kinds. */
+/**
+ * The tensor, if its dtype is of one of these kinds.
+ * @throws DTypeError
+ */
 export function ofKind(op: string, t: Tensor, ...kinds: readonly DTypeKind[]): Tensor {
   if (kinds.includes(kindOf[t.dtype])) return t;
-  throw unsupported(op, t.dtype, dtypesOf(...kinds));
+  throw unsupportedDType(op, t.dtype, dtypesOf(...kinds));
 }
 
-/** The tensor, if its dtype is floating. */
-export function floating(op: string, t: Tensor): Tensor {
-  return ofKind(op, t, 'floating');
+/**
+ * The tensor, if its dtype is floating.
+ * @throws DTypeError
+ */
+export function floating(op: string, t: Tensor, name = 'x'): Tensor {
+  if (isFloating(t.dtype)) return t;
+  throw unsupportedDType(op, t.dtype, dtypesOf('floating'), name);
 }
 
-/** The error of an op that has no kernel for the dtype, with a dtype to cast to. */
-export function unsupported(op: string, dtype: DType, dtypes: readonly DType[]): DTypeError {
+/** The error of an op that does not accept the dtype; it names a dtype to cast to. */
+export function unsupportedDType(op: string, dtype: DType, dtypes: readonly DType[], name = 'x'): DTypeError {
   const last = dtypes.length - 1;
   const list = last > 0 ? `${dtypes.slice(0, last).join(', ')} or ${dtypes[last]}` : dtypes[0];
   const better = kindOf[dtype] === 'boolean' && dtypes.includes('int32') ? 'int32' : 'float32';
-  const hint = dtypes.includes(better) ? `; write cast(x, '${better}')` : '';
+  const hint = dtypes.includes(better) ? `; write cast(${name}, '${better}')` : '';
   return new DTypeError(`${op}: expected dtype ${list}, got ${dtype}${hint}`);
 }

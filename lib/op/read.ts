@@ -1,4 +1,6 @@
-/** Reading values: as typed arrays, nested arrays, numbers, text and JSON; the same for tensors and variables. No tape sees it. */
+/**
+ * Reading values of tensors and variables: as typed arrays, nested arrays, numbers, text and JSON. No tape records it.
+ */
 import type { DType, TypedArray } from '../base/dtype.js';
 import { newArray } from '../base/dtype.js';
 import { copySymbol, GradtapeError, ShapeError, show, thisCopy } from '../base/errors.js';
@@ -6,6 +8,7 @@ import { formatTensor, formatVariable } from '../base/format.js';
 import type { Shape } from '../base/shape.js';
 import { showShape } from '../base/shape.js';
 import { evaluateTensors, evaluateTensorsAsync } from '../engine/evaluate.js';
+import { noteRead } from '../engine/job.js';
 import { unzeroed } from '../engine/memory.js';
 import { isKnown, isTensor, Tensor } from '../engine/tensor.js';
 import { isVariable, Variable } from './variable.js';
@@ -13,23 +16,31 @@ import { isVariable, Variable } from './variable.js';
 /** Elements in nested arrays, one level an axis; a bare number or boolean for a scalar. */
 export type NestedArray = number | boolean | NestedArray[];
 
-/** What reads a value: methods of tensors and variables. */
+/** The methods of tensors and variables that read values. */
 export interface Readable {
-  /** The elements in row-major order, computed now; a copy that the caller owns. bool comes as a Uint8Array of 0 and 1. */
+  /**
+   * The elements in row-major order, computed now; a copy that the caller owns. bool comes as a Uint8Array of 0 and 1.
+   */
   dataSync<T extends TypedArray = TypedArray>(): T;
-  /** The same, computed on another thread while the event loop goes on. */
+  /** As dataSync, computed on another thread while the event loop goes on. */
   data<T extends TypedArray = TypedArray>(): Promise<T>;
   /** Nested arrays of the elements, one level an axis; a number or boolean for a scalar. */
   arraySync<T extends NestedArray = NestedArray>(): T;
-  /** The same, computed on another thread. */
+  /** As arraySync, computed on another thread while the event loop goes on. */
   array<T extends NestedArray = NestedArray>(): Promise<T>;
-  /** The only element; a ShapeError if there is not exactly one. */
+  /**
+   * The only element; a bool as 0 or 1.
+   * @throws ShapeError if there is not exactly one
+   */
   item(): number;
   /** TensorFlow's print format. */
   toString(): string;
   /** What JSON.stringify writes: arraySync(). JSON has no NaN and no infinities; it writes null for them. */
   toJSON(): NestedArray;
-  /** Text where text is wanted; a number is refused: JavaScript's operators would give NaN. */
+  /**
+   * Text, where JavaScript wants text. Where it wants a number this throws GradtapeError ERR_OPERATOR: operators would
+   * give NaN.
+   */
   [Symbol.toPrimitive](hint: string): string;
 }
 
@@ -40,26 +51,31 @@ declare module './variable.js' {
   interface Variable extends Readable {}
 }
 
-/** The value that a method was called on. `kept`: it is still read after other code has run. */
+/**
+ * The tensor that a method was called on, or the value of the variable. `kept`: it is still read after other code has
+ * run.
+ */
 function receiver(method: string, x: unknown, kept = false): Tensor {
   if (isTensor(x)) return x;
   if (isVariable(x)) return kept ? x.peek() : x.borrow();
   throw new GradtapeError('ERR_RECEIVER', `${method}: called on ${show(x)}, which is no Tensor and no Variable`);
 }
 
+/** The tensor, computed. */
 function computed(t: Tensor): Tensor {
   if (!isKnown(t)) evaluateTensors([t]);
+  else noteRead(t);
   return t;
 }
 
-/** The elements as they lie; a number if all are alike. */
+/** The elements of a known tensor, not copied; a number if all equal it. */
 function elementsOf(t: Tensor): TypedArray | number {
   return t.uniform ?? (t.buffer as { elements: TypedArray }).elements;
 }
 
 function copyOf(t: Tensor): TypedArray {
   const elements = elementsOf(t);
-  // One NaN: that of an op in JavaScript may have a sign.
+  // Always the same NaN: one that JavaScript computed may have its sign bit set.
   if (typeof elements === 'number')
     return newArray(t.dtype, t.size).fill(Number.isNaN(elements) ? Number.NaN : elements);
   const copy = unzeroed(t.dtype, t.size);
@@ -83,7 +99,8 @@ function nest(values: ArrayLike<number>, shape: Shape, dtype: DType): NestedArra
   return build(0);
 }
 
-async function known(method: string, x: unknown): Promise<Tensor> {
+/** The tensor or value of the variable that a method was called on, computed on another thread. */
+async function computedAsync(method: string, x: unknown): Promise<Tensor> {
   const t = receiver(method, x, true);
   if (!isKnown(t)) await evaluateTensorsAsync([t]);
   return t;
@@ -104,13 +121,13 @@ const methods = {
     return copyOf(computed(receiver('dataSync', this)));
   },
   async data(this: unknown): Promise<TypedArray> {
-    return copyOf(await known('data', this));
+    return copyOf(await computedAsync('data', this));
   },
   arraySync(this: unknown): NestedArray {
     return nested(computed(receiver('arraySync', this)));
   },
   async array(this: unknown): Promise<NestedArray> {
-    return nested(await known('array', this));
+    return nested(await computedAsync('array', this));
   },
   item(this: unknown): number {
     const t = receiver('item', this);
@@ -130,13 +147,14 @@ const methods = {
     return nested(computed(receiver('toJSON', this)));
   },
   [Symbol.toPrimitive](this: unknown, hint: string): string {
-    if (hint === 'string') return text('toString', this);
     receiver('toPrimitive', this);
+    if (hint === 'string') return (this as Tensor).toString(); // a sparse tensor has its own
     const what = isVariable(this) ? 'variable' : 'tensor';
     throw new GradtapeError('ERR_OPERATOR', `a ${what} was used as a number: ${operators}`);
   },
   [Symbol.for('nodejs.util.inspect.custom')](this: unknown): string {
-    return text('inspect', this);
+    receiver('inspect', this);
+    return (this as Tensor).toString();
   },
 };
 

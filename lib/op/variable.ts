@@ -1,8 +1,8 @@
-/** Variable: a named, assignable value whose readings the tapes see. */
+/** Variable: a named value that can be assigned, and whose readings tapes see. */
 
 import { boolean, options, refuseExtra, string } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
-import { dtypeKind } from '../base/dtype.js';
+import { dtypeArgument } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
 import { sameShape, showShape } from '../base/shape.js';
@@ -11,28 +11,34 @@ import { fromValue } from '../engine/constant.js';
 import { evaluateCell, evaluateTensors } from '../engine/evaluate.js';
 import { Cell, isCrowded } from '../engine/pending.js';
 import { aliasOf, isKnown, type Tensor } from '../engine/tensor.js';
-import { isRecording, type Readable, recordReading } from '../record/stack.js';
+import { isRecording, recordReading, type VariableInfo } from '../record/stack.js';
 import { applied1 } from './apply.js';
 import { Op } from './op.js';
 import { linear } from './rules.js';
 
+/** What ops take as an operand. */
 export type TensorLike = Tensor | Variable | number | boolean | AnyTypedArray | NumberArray;
 
 export interface VariableOptions {
+  /** The dtype of the value; default: that of the initial value. */
   dtype?: DType;
-  /** Watched by tapes on its own (default). */
+  /** Whether tapes watch it when it is read, without `watch`. Default true. */
   trainable?: boolean;
+  /** Used in errors and in print; default Variable_0, Variable_1, ... */
   name?: string;
 }
 
 const readOp = new Op('read', { kernel: 'reshape', vjps: [linear((ct) => ct)] });
 
-const variableOptions = { dtype: dtypeKind, trainable: boolean, name: string } as const;
+const variableOptions = { dtype: dtypeArgument, trainable: boolean, name: string } as const;
 let unnamed = 0;
 
-/** A value that assign() replaces. Every use as an operand is a reading, which active tapes see if it is trainable. */
+/**
+ * A value that `assign` replaces. Every use as an operand is a reading; a tape that records then watches the variable,
+ * if it is trainable and the tape watches variables that are read.
+ */
 export class Variable {
-  /** Also its place in the order of construction. */
+  /** Unique in this process; variables made later have larger ones. */
   readonly id: number;
   readonly shape: Shape;
   readonly dtype: DType;
@@ -40,7 +46,10 @@ export class Variable {
   readonly name: string;
   private readonly cell: Cell;
 
-  /** @throws GradtapeError ERR_NOT_A_TENSOR, ShapeError, DTypeError for an initial value that is no tensor; ValueError ERR_OPTION */
+  /**
+   * @throws GradtapeError ERR_NOT_A_TENSOR, ShapeError, DTypeError for an initial value that is no tensor; ValueError
+   *   ERR_OPTION
+   */
   constructor(initialValue: TensorLike, opts?: VariableOptions) {
     if (arguments.length > 2) refuseExtra('Variable', arguments[2], undefined);
     const { dtype, trainable = true, name } = options('Variable', variableOptions, opts);
@@ -64,7 +73,7 @@ export class Variable {
     return this.cell.current.size;
   }
 
-  /** The value as it is now; later assignments do not change it. */
+  /** The present value as a tensor, which later assignments do not change. A reading, which tapes see. */
   value(): Tensor {
     if (!isVariable(this)) throw notAVariable('value', this);
     if (arguments.length > 0) refuseExtra('value', arguments[0], arguments[1]);
@@ -72,14 +81,19 @@ export class Variable {
     return applied1(readOp, aliasOf(source, readOp), source, null);
   }
 
-  /** Replaces the value. Not differentiable: gradients do not flow through an assignment. */
+  /**
+   * Replaces the value, by one of the same shape and dtype. Gradients do not flow through an assignment. The new value
+   * may be pending; if it cannot be computed, whoever looks at the variable is told, and it has its last good value
+   * again.
+   * @throws ShapeError, DTypeError, GradtapeError ERR_NOT_A_TENSOR
+   */
   assign(x: TensorLike): this {
     if (arguments.length > 1) refuseExtra('assign', arguments[1], arguments[2]);
     if (!isVariable(this)) throw notAVariable('assign', this);
     return this.replace('assign', this.checked('assign', x));
   }
 
-  /** @internal */
+  /** @internal The tensor of a new value, if its dtype fits. */
   checked(op: string, x: TensorLike): Tensor {
     const value = isVariable(x) ? x.peek() : x;
     const t = fromValue(op, value, undefined, undefined, this.dtype);
@@ -91,8 +105,8 @@ export class Variable {
     return t;
   }
 
-  /** @internal Takes a tensor of this shape and dtype for its value; `sole`: nobody else keeps it. */
-  replace(op: string, t: Tensor, sole = false): this {
+  /** @internal Makes a tensor of this shape and dtype the value. `replaceable`: nobody else keeps the tensor. */
+  replace(op: string, t: Tensor, replaceable = false): this {
     if (!sameShape(t.shape, this.shape)) {
       throw new ShapeError(
         `${op}: variable ${this.name} has shape ${showShape(this.shape)}, the value has ${showShape(t.shape)}`,
@@ -100,20 +114,22 @@ export class Variable {
     }
     const { cell } = this;
     replaying?.delete(this);
-    // A value still waiting is computed first, so that a loop that never looks at anything keeps one step pending, not all.
+    // A value that still waits is computed first, so that a loop that never looks keeps one iteration pending, not all.
     if (cell.state !== 'settled' && !isKnown(cell.current)) evaluateCell(cell);
-    cell.assign(t, sole);
+    cell.assign(t, replaceable);
     if (isCrowded()) evaluateTensors([]);
     return this;
   }
 
-  /** @internal The present value, unseen by tapes. */
+  /** @internal The present value, without telling tapes. */
   peek(): Tensor {
-    this.cell.sole = null;
+    this.cell.replaceable = null;
     return this.cell.current;
   }
 
-  /** @internal The same, of which nothing is kept but what replaces it. */
+  /**
+   * @internal As `peek`, for a caller who does not keep the tensor: the next value may be written over its elements.
+   */
   borrow(): Tensor {
     return this.cell.current;
   }
@@ -133,13 +149,14 @@ export function notAVariable(method: string, receiver: unknown): GradtapeError {
   return new GradtapeError('ERR_RECEIVER', `${method}: called on ${show(receiver)}, which is no Variable`);
 }
 
-/** Variables, and what each was when it was first read. */
+/** Variables with the value that each had when it was first read. */
 export type Readings = Map<Variable, Tensor>;
 
+// Where readings are noted (readingsOf), and the values that variables read as (withReadings).
 let listener: Readings | null = null;
 let replaying: Readings | null = null;
 
-/** Runs fn and returns what it read of variables, in the order of their first reading. */
+/** Runs fn; returns its result and the readings of variables in it, in the order of first reading. */
 export function readingsOf<T>(fn: () => T): [T, Readings] {
   const read: Readings = new Map();
   const outer = listener;
@@ -152,7 +169,7 @@ export function readingsOf<T>(fn: () => T): [T, Readings] {
   }
 }
 
-/** Runs fn while variables read as what they were, until fn assigns them. */
+/** Runs fn while each of these variables reads as the value given here, until fn assigns it. */
 export function withReadings<T>(readings: Readings, fn: () => T): T {
   const outer = replaying;
   replaying = new Map([...(outer ?? []), ...readings]);
@@ -163,7 +180,7 @@ export function withReadings<T>(readings: Readings, fn: () => T): T {
   }
 }
 
-/** The present value, and a note on every tape that watches the variable. */
+/** Reads a variable: its present value; recorders are told. */
 export function readVariable(v: Variable): Tensor {
   const t = replaying?.get(v) ?? v.peek();
   if (listener && !listener.has(v)) listener.set(v, t);
@@ -171,8 +188,8 @@ export function readVariable(v: Variable): Tensor {
   return t;
 }
 
-/** Watched variables in the order of their construction. */
-export function variablesOf(watched: readonly Readable[]): Variable[] {
+/** Each watched variable once, in the order in which they were made. */
+export function variablesOf(watched: readonly VariableInfo[]): Variable[] {
   return ([...new Set(watched)] as Variable[]).sort((a, b) => a.id - b.id);
 }
 

@@ -1,20 +1,24 @@
-/** Windows over images as users write them: sizes, padding, and the lengths that follow from them. */
+/**
+ * Windows of convolution and pooling, as users describe them: sizes, strides, padding, and the lengths of the result.
+ */
 import { type Kind, listOf, oneOf, refused } from '../base/arguments.js';
 import { ShapeError } from '../base/errors.js';
 import { type Shape, showShape } from '../base/shape.js';
 
 /**
- * 'VALID': only windows inside the image; 'SAME': ceil(length / stride) windows, the zeros around the image shared evenly, one more
- * after it than before; or how many zeros [before, after] each axis gets, as [[0, 0], rows, columns, [0, 0]] or [rows, columns].
+ * 'VALID': only windows inside the image. 'SAME': ceil(length / stride) windows; half of the zeros before the image and
+ * half after it, an odd one after. Or the number of zeros [before, after] for each axis: [[0, 0], rows, columns, [0,
+ * 0]] or [rows, columns].
  */
 export type Padding = NamedPadding | readonly (readonly [number, number])[];
 export type NamedPadding = 'SAME' | 'VALID' | 'same' | 'valid';
-/** Rows' and columns' number: one for both, [rows, columns] or [1, rows, columns, 1]. */
+/** A number for rows and columns: one for both, [rows, columns] or [1, rows, columns, 1]. */
 export type Sizes = number | readonly number[];
 
-const most = 2 ** 31 - 1;
+const kMaxLength = 2 ** 31 - 1;
 
-export const isLength = (n: unknown): n is number => Number.isInteger(n) && (n as number) >= 1 && (n as number) <= most;
+export const isLength = (n: unknown): n is number =>
+  Number.isInteger(n) && (n as number) >= 1 && (n as number) <= kMaxLength;
 
 export const sizesKind: Kind<readonly [number, number]> = {
   expected: 'a whole number >= 1, [rows, columns] or [1, rows, columns, 1]',
@@ -27,7 +31,7 @@ export const sizesKind: Kind<readonly [number, number]> = {
   },
 };
 
-/** Zeros before and after rows and columns, or one of the two names. */
+/** A padding as read: zeros [before, after] of rows and of columns, or one of the two names. */
 export type Pads = 'SAME' | 'VALID' | readonly (readonly [number, number])[];
 export const namedPads: Kind<'SAME' | 'VALID'> = oneOf(['SAME', 'VALID'] as const, true);
 export const padsKind: Kind<Pads> = {
@@ -48,13 +52,13 @@ export const padsKind: Kind<Pads> = {
 const none = [0, 0] as const;
 
 export interface Conv2dOptions {
-  /** Step of the window: one number, [rows, columns] or [1, rows, columns, 1]; default 1. */
+  /** Distance from one window to the next: one number, [rows, columns] or [1, rows, columns, 1]. Default 1. */
   strides?: Sizes;
   /** Default 'VALID'. */
   padding?: Padding;
-  /** Distance of the filter's taps in the image, as `strides`; default 1. */
+  /** Distance in the image between neighbouring elements of the filter, as `strides`. Default 1. */
   dilations?: Sizes;
-  /** Images are [batch, rows, columns, channels]. */
+  /** Images are [batch, rows, columns, channels], the only format. */
   dataFormat?: 'NHWC';
 }
 
@@ -69,21 +73,28 @@ export const conv2dSpec: {
   dilations: sizesKind,
   dataFormat: oneOf(['NHWC']),
 };
-/** How a window slides over the image, as read from options. */
+/** How a window slides over an image, as read from options: [rows, columns] each. */
 export interface Slide {
   readonly strides?: readonly [number, number];
   readonly padding?: Pads;
   readonly dilations?: readonly [number, number];
 }
 
-/** What errors show of an image: a convolution along one axis has no rows. */
+/**
+ * What errors show instead of the internal shapes: conv1d computes with images that have one row, and users know no
+ * rows.
+ */
 export interface Shown {
   readonly image: Shape;
   readonly filter: Shape;
   readonly axes: readonly [string, string];
 }
 
-/** The window of `taps` over an image: pads, and the lengths of the result. */
+/**
+ * The window of `taps` (rows, columns) over an image: the kernel's words, for each of the two axes taps, stride,
+ * dilation, zeros before and after; and the lengths of the result.
+ * @throws ShapeError for a window without taps, or one that does not fit the padded image
+ */
 export function slide(
   op: string,
   image: Shape,
@@ -114,15 +125,18 @@ export function slide(
   return { words, lengths };
 }
 
-export function rankIs(op: string, what: string, t: { readonly shape: Shape }, axes: readonly string[]): void {
+/** @throws ShapeError if t has not the rank of these axes */
+export function checkRank(op: string, what: string, t: { readonly shape: Shape }, axes: readonly string[]): void {
   if (t.shape.length !== axes.length) {
     throw new ShapeError(`${op}: expected ${what} [${axes.join(', ')}], got shape ${showShape(t.shape)}`);
   }
 }
 
+/** The axes of an image, for errors. */
 export const imageAxes: readonly string[] = ['batch', 'rows', 'columns', 'channels'];
 
-export function channelsFit(op: string, image: Shape, filter: Shape): void {
+/** @throws ShapeError if the filter is for another number of channels than the image has */
+export function checkChannels(op: string, image: Shape, filter: Shape): void {
   const [expected, channels] = [filter.at(-2), image.at(-1)];
   if (expected === channels) return;
   throw new ShapeError(

@@ -1,4 +1,4 @@
-/** Tensors from JavaScript's values and from nothing: constants, filled ones, ranges, unit matrices. */
+/** Creation of tensors: constants, zeros and ones, ranges, unit matrices. */
 import {
   anything,
   argument,
@@ -10,7 +10,7 @@ import {
   refuseSpread,
 } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
-import { dtypeKind, numberAs } from '../base/dtype.js';
+import { dtypeArgument, numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
 import { checkLength, checkShape, guardShape, type Lengths, showShape, sizeOf } from '../base/shape.js';
 import { type ConstantOptions, fromValue } from '../engine/constant.js';
@@ -19,27 +19,30 @@ import { bufferTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { asTensor } from '../op/operands.js';
 import { isVariable, type TensorLike } from '../op/variable.js';
 import { densify, type IndexedSlices } from '../primitives/gather.js';
-import { same, spread } from '../primitives/movement.js';
+import { broadcast, identityOf } from '../primitives/movement.js';
 
+/** Options of functions that make tensors. */
 export interface DTypeOption {
+  /** Default: float32. */
   dtype?: DType;
 }
 
-const dtypeOption = { dtype: dtypeKind } as const;
-const constantOptions = { dtype: dtypeKind, shape: anything } as const;
+const dtypeOption = { dtype: dtypeArgument } as const;
+const constantOptions = { dtype: dtypeArgument, shape: anything } as const;
 
 /**
  * A tensor of the given elements.
  *
- * Numbers and nested arrays become float32 and booleans bool, unless `dtype` says otherwise; typed arrays keep their own dtype.
- * Elements are copied; tensors are taken as they are, and a variable is read.
- * @throws ShapeError for ragged arrays and shapes that do not fit; DTypeError or ValueError for elements that do not fit the dtype
+ * Numbers and nested arrays become float32 and booleans bool, unless `dtype` says otherwise; typed arrays keep their
+ * own dtype. Elements are copied. A tensor is returned itself, and of a variable its present value.
+ * @throws ShapeError for ragged arrays and shapes that do not fit; DTypeError or ValueError for elements that do not
+ *   fit the dtype
  */
 export function constant(value: unknown, opts?: ConstantOptions): Tensor {
   const { dtype, shape } = options('constant', constantOptions, opts);
   if (arguments.length > 2) refuseBehind('constant', arguments[2]);
   const target = shape === undefined ? undefined : checkShape('constant', shape);
-  // A variable is read, as a tensor of its own; everything else takes its dtype and shape from the options.
+  // value() makes a new tensor of a reading.
   return fromValue('constant', isVariable(value) ? value.value() : value, dtype, target);
 }
 
@@ -63,8 +66,9 @@ export function ones(shape: number | Lengths, opts?: DTypeOption): Tensor {
 }
 
 /**
- * One value everywhere: a number (float32 by default), a boolean (bool), or a scalar tensor, whose dtype it has and to which its gradient
- * flows.
+ * A tensor of one value: a number (float32 by default), a boolean (bool), or a scalar tensor. With a tensor the result
+ * has its dtype, and the gradient flows to it.
+ * @throws ShapeError, DTypeError for a value that does not fit
  */
 export function fill(shape: number | Lengths, value: TensorLike, opts?: DTypeOption): Tensor {
   const { dtype } = options('fill', dtypeOption, opts);
@@ -79,9 +83,10 @@ export function fill(shape: number | Lengths, value: TensorLike, opts?: DTypeOpt
   if (dtype !== undefined && t.dtype !== dtype) {
     throw new DTypeError(`fill: the value has dtype ${t.dtype}, not ${dtype}; write cast(value, '${dtype}')`);
   }
-  return target.length === 0 ? same(t) : spread(t, target);
+  return target.length === 0 ? identityOf(t) : broadcast(t, target);
 }
 
+/** A tensor whose i-th element is at(i). */
 function generate(op: string, shape: readonly number[], dtype: DType, at: (i: number) => number): Tensor {
   const size = sizeOf(guardShape(op, [...shape]));
   const buffer = allocate(dtype, size);
@@ -89,7 +94,10 @@ function generate(op: string, shape: readonly number[], dtype: DType, at: (i: nu
   return bufferTensor(buffer, dtype, Object.freeze([...shape]));
 }
 
-/** The n x m matrix with ones on its diagonal (m = n by default); the options may stand in m's place. */
+/**
+ * The matrix [n, m] with ones on its diagonal and zeros elsewhere; m is n by default. The options may stand in m's
+ * place.
+ */
 export function eye(n: number, m?: number | DTypeOption, opts?: DTypeOption): Tensor {
   const shifted = opts === undefined && isOptions(m);
   const { dtype = 'float32' } = options('eye', dtypeOption, shifted ? m : opts);
@@ -102,9 +110,9 @@ export function eye(n: number, m?: number | DTypeOption, opts?: DTypeOption): Te
 }
 
 /**
- * start, start + delta, ... before limit; range(n) is 0 .. n - 1. Default dtype: float32. The options may stand in the place of limit
- * or delta.
- * @throws ValueError if delta leads away from limit
+ * The vector start, start + delta, ... up to limit, which is left out; delta is 1 by default. range(n) is 0 .. n - 1.
+ * Default dtype: float32. The options may stand in the place of limit or delta.
+ * @throws ValueError if delta is 0 or leads away from limit
  */
 export function range(
   start: number,
@@ -131,7 +139,10 @@ export function range(
   return generate('range', checkShape('range', [Math.ceil((to - from) / step)]), dtype, (i) => from + i * step);
 }
 
-/** `num` evenly spaced numbers from start to stop, both included. */
+/**
+ * The vector of `num` evenly spaced numbers from start to stop, both included. Default dtype: float32.
+ * @throws ValueError, ShapeError for a num that is no whole number >= 1
+ */
 export function linspace(start: number, stop: number, num: number, opts?: DTypeOption): Tensor {
   const { dtype = 'float32' } = options('linspace', dtypeOption, opts);
   if (arguments.length > 4) refuseBehind('linspace', arguments[4]);
@@ -143,7 +154,10 @@ export function linspace(start: number, stop: number, num: number, opts?: DTypeO
   return generate('linspace', shape, dtype, (i) => (i === num - 1 && num > 1 ? to : from + i * step));
 }
 
-/** A tensor of anything tensor-like, or of a sparse gradient. A tensor is itself; a variable is read, as a tensor of its own. */
+/**
+ * The tensor of whatever ops take as an operand. A tensor is returned itself, of a variable its present value, of
+ * IndexedSlices the dense tensor.
+ */
 export function convertToTensor(x: TensorLike | IndexedSlices): Tensor {
   if (arguments.length > 1) refuseExtra('convertToTensor', arguments[1], arguments[2]);
   return isVariable(x) ? x.value() : densify(asTensor('convertToTensor', x));

@@ -1,4 +1,4 @@
-/** The ops of `tf` by themselves; those of its namespaces are in the folders. */
+/** The ops of `tf` without a namespace. */
 export * from './creation.js';
 export * from './join.js';
 export * from './methods.js';

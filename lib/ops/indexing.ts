@@ -1,7 +1,7 @@
-/** Reading and adding at indices: gather, its transpose, and what is made of them. */
+/** Indexing: gather and what is made of it, masks, and one-hot vectors. */
 import { axisKind, boolean, either, integer, number, options, refuseBehind } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
-import { dtypeKind, numberAs } from '../base/dtype.js';
+import { dtypeArgument, numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError } from '../base/errors.js';
 import { checkAxis, checkLength, guardShape, sameShape, scalarShape, showShape, sizeOf } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
@@ -9,7 +9,7 @@ import { asIndices, asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { equal } from '../primitives/compare.js';
 import { checkIndices, gatherRows, type Rows } from '../primitives/gather.js';
-import { addressed, rowNumbers } from '../primitives/index-vectors.js';
+import { indexedLengths, rowNumbers } from '../primitives/index-vectors.js';
 import { iota } from '../primitives/iota.js';
 import { reshapeTo } from '../primitives/movement.js';
 import { select } from '../primitives/select.js';
@@ -18,13 +18,16 @@ const anyInteger = integer(Number.MIN_SAFE_INTEGER);
 const gatherOptions = { axis: axisKind, batchDims: anyInteger } as const;
 
 export interface GatherOptions {
-  /** Axis of `params` that is indexed; default `batchDims`. */
+  /** The axis of `params` that is indexed. Default: `batchDims`. */
   axis?: number;
-  /** Leading axes that params and indices share; negative ones count from the rank of the indices. */
+  /**
+   * The number of leading axes that params and indices share; a negative one is added to the rank of indices. Default
+   * 0.
+   */
   batchDims?: number;
 }
 
-/** How many leading axes are batches, both operands' checked. */
+/** The number of leading batch axes, which must have the same lengths in both operands. */
 function checkBatch(op: string, params: Tensor, indices: Tensor, given: number | undefined): number {
   const batch = given === undefined ? 0 : given < 0 ? given + indices.rank : given;
   const most = Math.min(params.rank, indices.rank);
@@ -45,9 +48,11 @@ function checkBatch(op: string, params: Tensor, indices: Tensor, given: number |
 }
 
 /**
- * Slices of params at the indices, which are whole numbers: params.shape[:axis] + indices.shape[batchDims:] + params.shape[axis+1:].
- * On axis 0 its gradient is an IndexedSlices.
- * @throws ValueError ERR_INDEX for an index out of range, at once if the indices are known, else when computed
+ * The slices of params at the indices (whole numbers) along an axis, of shape
+ * params.shape[:axis] + indices.shape[batchDims:] + params.shape[axis+1:]. The gradient along axis 0 is an
+ * IndexedSlices.
+ * @throws ValueError ERR_INDEX for an index out of range: at once if the indices are known, else when it is computed;
+ *   ShapeError, DTypeError
  */
 export function gather(params: TensorLike, indices: TensorLike, opts?: GatherOptions): Tensor {
   const given = options('gather', gatherOptions, opts);
@@ -77,7 +82,13 @@ export function gather(params: TensorLike, indices: TensorLike, opts?: GatherOpt
 
 const gatherNdOptions = { batchDims: anyInteger } as const;
 
-/** Slices of params at index vectors (the last axis of indices), after `batchDims` leading axes that both share. */
+/**
+ * The slices of params at index vectors, which are the last axis of indices; of shape
+ * indices.shape[:-1] + params.shape[batchDims + indices.shape[-1]:]. batchDims (default 0): leading axes that both
+ * share.
+ * @throws ValueError ERR_INDEX for an index out of range: at once if the indices are known, else when it is computed;
+ *   ShapeError, DTypeError
+ */
 export function gatherNd(params: TensorLike, indices: TensorLike, opts?: { batchDims?: number }): Tensor {
   const given = options('gatherNd', gatherNdOptions, opts);
   if (arguments.length > 3) refuseBehind('gatherNd', arguments[3]);
@@ -88,7 +99,7 @@ export function gatherNd(params: TensorLike, indices: TensorLike, opts?: { batch
   if (batchDims === i.rank) {
     throw new ShapeError(`gatherNd: the last axis of indices holds vectors and is no batch axis`, 'ERR_AXIS');
   }
-  const lengths = addressed('gatherNd', i, p.shape.slice(batchDims));
+  const lengths = indexedLengths('gatherNd', i, p.shape.slice(batchDims));
   const rows = rowNumbers('gatherNd', i, lengths);
   const depth = lengths.length;
   const batch = p.shape.slice(0, batchDims);
@@ -103,7 +114,11 @@ export function gatherNd(params: TensorLike, indices: TensorLike, opts?: { batch
 
 const maskOptions = { axis: axisKind } as const;
 
-/** The elements (or slices) where the bool mask holds on the axes from `axis` (default 0) on; evaluates the mask. */
+/**
+ * The elements (or slices) of x where a bool mask is true. The mask has the shape of the axes from `axis` (default 0)
+ * on, which become one axis. Computes the mask at once, because the shape of the result depends on it.
+ * @throws DTypeError, ShapeError for a mask that does not fit
+ */
 export function booleanMask(x: TensorLike, mask: TensorLike, opts?: { axis?: number }): Tensor {
   const given = options('booleanMask', maskOptions, opts);
   if (arguments.length > 3) refuseBehind('booleanMask', arguments[3]);
@@ -132,17 +147,24 @@ export function booleanMask(x: TensorLike, mask: TensorLike, opts?: { axis?: num
 }
 
 export interface OneHotOptions {
+  /** Default 1. */
   onValue?: number | boolean;
+  /** Default 0. */
   offValue?: number | boolean;
-  /** Where the new axis goes; default last. */
+  /** The new axis, as an axis of the result. Default -1. */
   axis?: number;
+  /** Default float32. */
   dtype?: DType;
 }
 
 const oneValue = either(number(), boolean);
-const oneHotOptions = { onValue: oneValue, offValue: oneValue, axis: axisKind, dtype: dtypeKind } as const;
+const oneHotOptions = { onValue: oneValue, offValue: oneValue, axis: axisKind, dtype: dtypeArgument } as const;
 
-/** A new axis of length `depth` that is onValue (1) at the index and offValue (0) elsewhere; all off for an index out of range. */
+/**
+ * One-hot vectors of the indices: a new axis of length `depth` with onValue (default 1) at the index and offValue
+ * (default 0) elsewhere. For an index out of range all are offValue. Default dtype: float32. No gradient flows to the
+ * indices.
+ */
 export function oneHot(indices: TensorLike, depth: number, opts?: OneHotOptions): Tensor {
   const { onValue = 1, offValue = 0, axis = -1, dtype = 'float32' } = options('oneHot', oneHotOptions, opts);
   if (arguments.length > 3) refuseBehind('oneHot', arguments[3]);

@@ -1,11 +1,11 @@
-/** Tensors joined. Their first argument is a list, so they are no methods. */
+/** concat and stack. Their first argument is a list, so they are no methods. */
 import { isOptions, listOf, options, refuseExtra } from '../base/arguments.js';
 import { ShapeError, show, ValueError } from '../base/errors.js';
 import { checkAxis, guardShape, sameShape, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { asTensors } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { joined } from '../primitives/box.js';
+import { concatAlong } from '../primitives/box.js';
 import { reshapeTo } from '../primitives/movement.js';
 
 /** The list of operands of an op that joins them. */
@@ -18,7 +18,10 @@ function checkTensors(op: string, values: unknown): readonly TensorLike[] {
   return list as TensorLike[];
 }
 
-/** One tensor after the other along an axis. */
+/**
+ * The tensors one after the other along an axis. They have one dtype, and one shape but for that axis.
+ * @throws ShapeError, DTypeError, ValueError for an empty list
+ */
 export function concat(values: readonly TensorLike[], axis: number): Tensor {
   if (arguments.length > 2) refuseExtra('concat', arguments[2], undefined);
   const tensors = asTensors('concat', checkTensors('concat', values));
@@ -34,10 +37,13 @@ export function concat(values: readonly TensorLike[], axis: number): Tensor {
   }
   const length = tensors.reduce((sum, t) => sum + (t.shape[d] as number), 0);
   guardShape('concat', first.shape.toSpliced(d, 1, length));
-  return joined(tensors, d);
+  return concatAlong(tensors, d);
 }
 
-/** Tensors of one shape along a new axis. */
+/**
+ * Tensors of one shape and dtype along a new axis (default 0) of the result.
+ * @throws ShapeError, DTypeError, ValueError for an empty list
+ */
 export function stack(values: readonly TensorLike[], axis = 0): Tensor {
   if (arguments.length > 2) refuseExtra('stack', arguments[2], undefined);
   if (isOptions(axis)) options('stack', {}, axis);
@@ -51,7 +57,7 @@ export function stack(values: readonly TensorLike[], axis = 0): Tensor {
   const d = checkAxis('stack', axis, first.rank + 1);
   guardShape('stack', [tensors.length, ...first.shape]);
   const shape = Object.freeze(first.shape.toSpliced(d, 0, 1));
-  return joined(
+  return concatAlong(
     tensors.map((t) => reshapeTo(t, shape)),
     d,
   );

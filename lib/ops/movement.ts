@@ -1,4 +1,4 @@
-/** Shapes, axes and dtypes of tensors changed: the checks around primitives/movement.ts. */
+/** Changing shapes, axes and dtypes: the checks around primitives/movement.ts. */
 import { listOf, refuseExtra, refuseSpread } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
 import { checkDType } from '../base/dtype.js';
@@ -19,9 +19,12 @@ import { applied1 } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { castTo, reshapeTo, same, spread, stopped, transposeBy } from '../primitives/movement.js';
+import { broadcast, castTo, identityOf, reshapeTo, stopGradientOf, transposeBy } from '../primitives/movement.js';
 
-/** The same elements in another shape; one length may be -1. */
+/**
+ * The same elements, in row-major order, in another shape. One length may be -1: it is computed from the size.
+ * @throws ShapeError for a shape of another size
+ */
 export function reshape(x: TensorLike, shape: number | Lengths): Tensor {
   if (arguments.length > 2) {
     refuseSpread('reshape', 'x, ', [...arguments].slice(1));
@@ -49,7 +52,10 @@ function reshapeError(a: Tensor, shape: readonly number[]): ShapeError {
   );
 }
 
-/** A new axis of length 1 at `axis` of the result. */
+/**
+ * A new axis of length 1, at `axis` of the result.
+ * @throws ShapeError ERR_AXIS
+ */
 export function expandDims(x: TensorLike, axis: number): Tensor {
   if (arguments.length > 2) refuseExtra('expandDims', arguments[2], undefined);
   const a = asTensor('expandDims', x);
@@ -57,7 +63,10 @@ export function expandDims(x: TensorLike, axis: number): Tensor {
   return reshapeTo(a, guardShape('expandDims', [...a.shape.slice(0, at), 1, ...a.shape.slice(at)]));
 }
 
-/** Without the axes of length 1, or without those of them that are named; no axis named is all of them. */
+/**
+ * Without the axes of length 1, or only without those that `axis` names.
+ * @throws ShapeError for a named axis of another length
+ */
 export function squeeze(x: TensorLike, axis?: number | Lengths | null): Tensor {
   if (arguments.length > 2) {
     refuseSpread('squeeze', 'x, ', [...arguments].slice(1));
@@ -78,7 +87,10 @@ export function squeeze(x: TensorLike, axis?: number | Lengths | null): Tensor {
   );
 }
 
-/** The tensor repeated to the given shape (NumPy's rules). */
+/**
+ * The tensor repeated along axes to the given shape, by NumPy's rules of broadcasting.
+ * @throws ShapeError
+ */
 export function broadcastTo(x: TensorLike, shape: number | Lengths): Tensor {
   if (arguments.length > 2) {
     refuseSpread('broadcastTo', 'x, ', [...arguments].slice(1));
@@ -89,10 +101,13 @@ export function broadcastTo(x: TensorLike, shape: number | Lengths): Tensor {
   const fits = a.rank <= target.length && a.shape.every((d, i) => d === 1 || d === target[target.length - a.rank + i]);
   if (!fits)
     throw new ShapeError(`broadcastTo: shape ${showShape(a.shape)} does not broadcast to ${showShape(target)}`);
-  return sameShape(a.shape, target) ? same(a) : spread(a, target);
+  return sameShape(a.shape, target) ? identityOf(a) : broadcast(a, target);
 }
 
-/** Axes in another order; reversed without `perm`. */
+/**
+ * Axes in another order: axis i of the result is axis perm[i] of x. Without `perm` the order is reversed.
+ * @throws ShapeError
+ */
 export function transpose(x: TensorLike, perm?: Lengths): Tensor {
   if (arguments.length > 2) {
     refuseSpread('transpose', 'x, ', [...arguments].slice(1));
@@ -114,7 +129,11 @@ export function transpose(x: TensorLike, perm?: Lengths): Tensor {
   return transposeBy(a, order);
 }
 
-/** Elements as another dtype. Gradients flow between float dtypes only. */
+/**
+ * The elements as another dtype. Floats become integers by cutting off the fraction; as bool, 0 is false and all else
+ * true. Gradients flow between floating dtypes only.
+ * @throws DTypeError for what is no dtype
+ */
 export function cast(x: TensorLike, dtype: DType): Tensor {
   if (arguments.length > 2) refuseExtra('cast', arguments[2], undefined);
   const a = asTensor('cast', x);
@@ -122,16 +141,16 @@ export function cast(x: TensorLike, dtype: DType): Tensor {
   return castTo(a, dtype);
 }
 
-/** The same value as a tensor of its own. */
+/** Another tensor with the same value, through which gradients flow. */
 export function identity(x: TensorLike): Tensor {
   if (arguments.length > 1) refuseExtra('identity', arguments[1], arguments[2]);
-  return same(asTensor('identity', x));
+  return identityOf(asTensor('identity', x));
 }
 
-/** The same value, a constant to every tape. */
+/** Another tensor with the same value, which is a constant to every tape: no gradient flows through it. */
 export function stopGradient(x: TensorLike): Tensor {
   if (arguments.length > 1) refuseExtra('stopGradient', arguments[1], arguments[2]);
-  return stopped(asTensor('stopGradient', x));
+  return stopGradientOf(asTensor('stopGradient', x));
 }
 
 const zerosOp = new Op('zerosLike', {});

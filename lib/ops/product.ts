@@ -1,26 +1,28 @@
-/** Products and norms of matrices: the checks around primitives/matmul.ts. */
+/** Products of matrices, the checks around primitives/matmul.ts; and norms of vectors and matrices. */
 import { boolean, isOptions, listOf, options, refuseBehind, showDeep } from '../base/arguments.js';
 import { accumulatorOf, dtypesOf } from '../base/dtype.js';
 import { ShapeError, show, ValueError } from '../base/errors.js';
 import { checkAxes, checkAxis, showShape } from '../base/shape.js';
 import { isTensor, type Tensor } from '../engine/tensor.js';
 import { type Axis, type ReduceOptions, reduceArguments } from '../op/axes.js';
-import { asTensor, asTensors, floating, mixed, unsupported } from '../op/operands.js';
+import { asTensor, asTensors, floating, mixedDTypes, unsupportedDType } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { mul } from '../primitives/arithmetic.js';
 import { equal } from '../primitives/compare.js';
 import { abs, pow } from '../primitives/math.js';
-import { product } from '../primitives/matmul.js';
+import { matmulOf } from '../primitives/matmul.js';
 import { reducedShape, reshapeTo, sumOver } from '../primitives/movement.js';
-import { maxOver, rootAtZero } from '../primitives/reduce.js';
+import { maxOver, safeSqrt } from '../primitives/reduce.js';
 import { select } from '../primitives/select.js';
 
 export interface MatmulOptions {
+  /** Whether a is transposed in its last two axes first. Default false. */
   transposeA?: boolean;
+  /** Whether b is. Default false. */
   transposeB?: boolean;
 }
 
-// Those that are their own accumulator have a kernel.
+// The dtypes that are their own accumulator dtype have a kernel: float32, float64, int32.
 const matmulDTypes = dtypesOf('floating', 'integer').filter((dtype) => accumulatorOf[dtype] === dtype);
 const matmulOptions = { transposeA: boolean, transposeB: boolean } as const;
 
@@ -32,26 +34,28 @@ export function matmul(a: TensorLike, b: TensorLike, opts?: MatmulOptions): Tens
   const { transposeA = false, transposeB = false } = options('matmul', matmulOptions, opts);
   if (arguments.length > 3) refuseBehind('matmul', arguments[3]);
   const [x, y] = (isTensor(a) && isTensor(b) ? [a, b] : asTensors('matmul', [a, b], ['a', 'b'])) as [Tensor, Tensor];
-  if (x.dtype !== y.dtype) throw mixed('matmul', x, y);
-  if (!matmulDTypes.includes(x.dtype)) throw unsupported('matmul', x.dtype, matmulDTypes);
+  if (x.dtype !== y.dtype) throw mixedDTypes('matmul', x, y);
+  if (!matmulDTypes.includes(x.dtype)) throw unsupportedDType('matmul', x.dtype, matmulDTypes);
   if (x.shape.length < 2 || y.shape.length < 2) {
     throw new ShapeError(
       `matmul: expected matrices (rank >= 2), got shapes ${showShape(x.shape)} and ${showShape(y.shape)}`,
     );
   }
-  return product(x, y, transposeA, transposeB);
+  return matmulOf(x, y, transposeA, transposeB);
 }
 
-/** t^(1 / p) whose gradient at 0 is 0. */
-function root(t: Tensor, p: number): Tensor {
+/** t^(1 / p), with gradient 0 at 0. */
+function safeRoot(t: Tensor, p: number): Tensor {
   const zero = equal(t, 0);
   return select(zero, 0, pow(select(zero, 1, t), 1 / p));
 }
 
 /**
- * Norm of vectors along `axis`, or of everything (by default); of matrices where `axis` is a pair. `ord`: 'euclidean'
- * or 'fro' (all elements as one vector), a number p > 0, Infinity; of matrices 1 (largest column sum) and Infinity
- * (largest row sum). Its gradient at 0 is 0.
+ * The norm of the vectors along `axis`; of all elements as one vector, without an axis; or of the matrices along a pair
+ * of axes. `ord` of vectors: 'euclidean' (default; also 'fro' and 2), a number p > 0, or Infinity. `ord` of matrices:
+ * 'fro' or 'euclidean' (default), 1 (the largest sum of a column) or Infinity (the largest sum of a row), both of |x|.
+ * float32 and float64; the gradient at 0 is 0.
+ * @throws ValueError ERR_OPTION for an unknown ord; ShapeError, DTypeError
  */
 export function norm(
   x: TensorLike,
@@ -71,9 +75,9 @@ export function norm(
     throw new ValueError(`norm: axis must be one axis or a pair of different ones, got ${showDeep(over)}`);
   }
   const axes = checkAxes('norm', over, a.rank);
-  // x times x, not its square, whose derivative 2x would leave float32 before the norm does.
+  // mul(a, a) instead of square(a): the derivative 2 a of that could overflow where the norm does not.
   if (order === 'euclidean' || order === 'fro' || (order === 2 && !pair)) {
-    return rootAtZero(sumOver(mul(a, a), axes, keepdims));
+    return safeSqrt(sumOver(mul(a, a), axes, keepdims));
   }
   const sizes = abs(a);
   if (pair && (order === 1 || order === Number.POSITIVE_INFINITY)) {
@@ -85,7 +89,7 @@ export function norm(
   if (order === 1) return sumOver(sizes, axes, keepdims);
   if (order === Number.POSITIVE_INFINITY) return maxOver(sizes, axes, keepdims);
   if (typeof order === 'number' && order > 0 && !pair) {
-    return root(sumOver(pow(sizes, order), axes, keepdims), order);
+    return safeRoot(sumOver(pow(sizes, order), axes, keepdims), order);
   }
   throw new ValueError(
     `norm: unknown ord ${show(order)}; expected 'euclidean', a number > 0 or Infinity; for a pair of axes 'fro', 1 or Infinity`,

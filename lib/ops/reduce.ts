@@ -1,4 +1,4 @@
-/** Reductions: the checks around primitives/reduce.ts, and those that are made of others. */
+/** Reductions: the checks around primitives/reduce.ts; and mean, variance and standard deviation. */
 import { isOptions, options, refuseBehind, refuseExtra } from '../base/arguments.js';
 import type { DTypeKind } from '../base/dtype.js';
 import { isFloating, kindOf } from '../base/dtype.js';
@@ -11,7 +11,7 @@ import { asTensor, ofKind } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { div, sub } from '../primitives/arithmetic.js';
 import { square } from '../primitives/math.js';
-import { accumulated, castTo, linked, same, sumOver } from '../primitives/movement.js';
+import { accumulated, castTo, identityOf, linked, sumOver } from '../primitives/movement.js';
 import {
   allOver,
   anyOver,
@@ -22,7 +22,7 @@ import {
   minOver,
   positionOf,
   prodOver,
-  rootAtZero,
+  safeSqrt,
 } from '../primitives/reduce.js';
 
 export type { Axis, ReduceOptions } from '../op/axes.js';
@@ -53,8 +53,9 @@ function prepare(
 const numeric = ['floating', 'integer'] as const;
 
 /**
- * Sum over the given axes, or all. Float sums are pairwise; integers wrap around.
- * The options may stand in the place of the axis.
+ * The sum over the given axes, or all. Floats are added pairwise; integers wrap around. With `keepdims` reduced axes
+ * stay, with length 1. The options may stand in the place of the axis. All of this is so for the other reductions, too.
+ * @throws ShapeError ERR_AXIS; DTypeError for bool
  */
 export function reduceSum(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
   const { a, axes, keepdims } = prepare('reduceSum', numeric, x, axis, opts);
@@ -70,12 +71,12 @@ function extreme(name: string, over: typeof maxOver): Reduce {
   };
 }
 
-/** The largest element; ties share the gradient. */
+/** The largest element; NaN if one is. Elements that equal it share the gradient equally. */
 export const reduceMax: Reduce = extreme('reduceMax', maxOver);
-/** The smallest element; ties share the gradient. */
+/** The smallest element; NaN if one is. Elements that equal it share the gradient equally. */
 export const reduceMin: Reduce = extreme('reduceMin', minOver);
 
-/** The mean; of integers it is rounded towards zero, as in TensorFlow. */
+/** The mean. That of integers is rounded towards zero, as in TensorFlow. */
 export function reduceMean(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
   const { a, axes, keepdims } = prepare('reduceMean', numeric, x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceMean', arguments[3]);
@@ -85,18 +86,19 @@ export function reduceMean(x: TensorLike, axis?: Axis | ReduceOptions, opts?: Re
 function meanOf(a: Tensor, axes: readonly number[], keepdims: boolean): Tensor {
   const count = sizeOf(axes.map((d) => a.shape[d] as number));
   if (isFloating(a.dtype)) return div(sumOver(a, axes, keepdims), count);
-  return castTo(div(sumOver(castTo(a, 'float64'), axes, keepdims), count), a.dtype); // their sum may leave int32
+  // In float64, because the sum may exceed int32.
+  return castTo(div(sumOver(castTo(a, 'float64'), axes, keepdims), count), a.dtype);
 }
 
-/** The product; of integers it wraps around. */
+/** The product; integers wrap around. */
 export function reduceProd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
   const { a, axes, keepdims } = prepare('reduceProd', numeric, x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceProd', arguments[3]);
-  if (axes.length === 0) return same(linked(a));
+  if (axes.length === 0) return identityOf(linked(a));
   return accumulated(a, (t) => prodOver(t, axes, keepdims));
 }
 
-/** log(sum(exp(x))), without overflow. */
+/** log(sum(exp(x))), without overflow; float32 and float64. */
 export function reduceLogsumexp(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
   const { a, axes, keepdims } = prepare('reduceLogsumexp', ['floating'], x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceLogsumexp', arguments[3]);
@@ -107,18 +109,21 @@ function varianceOf(a: Tensor, axes: readonly number[], keepdims: boolean): Tens
   return meanOf(square(sub(a, meanOf(a, axes, true))), axes, keepdims);
 }
 
-/** The mean squared deviation from the mean. */
+/** The variance: the mean of the squared deviations from the mean; float32 and float64. */
 export function reduceVariance(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
   const { a, axes, keepdims } = prepare('reduceVariance', ['floating'], x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceVariance', arguments[3]);
   return varianceOf(a, axes, keepdims);
 }
 
-/** The square root of the variance; its gradient is 0 where the variance is. */
+/**
+ * The standard deviation: the square root of the variance; float32 and float64. Its gradient is 0 where the variance is
+ * 0.
+ */
 export function reduceStd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
   const { a, axes, keepdims } = prepare('reduceStd', ['floating'], x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceStd', arguments[3]);
-  return rootAtZero(varianceOf(a, axes, keepdims));
+  return safeSqrt(varianceOf(a, axes, keepdims));
 }
 
 function boolReduction(name: string, over: typeof anyOver): Reduce {
@@ -129,9 +134,9 @@ function boolReduction(name: string, over: typeof anyOver): Reduce {
   };
 }
 
-/** Whether any element is true. */
+/** Whether any element (bool) is true. No gradient. */
 export const reduceAny: Reduce = boolReduction('reduceAny', anyOver);
-/** Whether all elements are true. */
+/** Whether all elements (bool) are true. No gradient. */
 export const reduceAll: Reduce = boolReduction('reduceAll', allOver);
 
 function position(op: Op<number>): (x: TensorLike, axis?: number) => Tensor {
@@ -147,7 +152,13 @@ function position(op: Op<number>): (x: TensorLike, axis?: number) => Tensor {
   };
 }
 
-/** Position of the largest element along the axis (default 0), the first of equals; int32. */
+/**
+ * The position (int32) of the largest element along an axis (default 0); the first of equals, and the first NaN. No
+ * gradient.
+ */
 export const argmax: (x: TensorLike, axis?: number) => Tensor = position(argmaxOp);
-/** Position of the smallest element along the axis (default 0), the first of equals; int32. */
+/**
+ * The position (int32) of the smallest element along an axis (default 0); the first of equals, and the first NaN. No
+ * gradient.
+ */
 export const argmin: (x: TensorLike, axis?: number) => Tensor = position(argminOp);

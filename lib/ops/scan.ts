@@ -8,17 +8,17 @@ import { accumulated } from '../primitives/movement.js';
 import { runningSum } from '../primitives/scan.js';
 
 export interface ScanOptions {
-  /** Each result leaves its own element out; the first is 0. Default false. */
+  /** Whether each sum leaves its own element out, so that the first is 0. Default false. */
   exclusive?: boolean;
-  /** From the last element to the first. Default false. */
+  /** Whether the sums run from the last element to the first. Default false. */
   reverse?: boolean;
 }
 
 const scanOptions = { exclusive: boolean, reverse: boolean } as const;
 
 /**
- * The sum of all elements up to each one, along an axis (default 0): result[i] = x[0] + ... + x[i]. Of x's shape and dtype; integers wrap
- * around. The options may stand in the place of the axis.
+ * The sum of all elements up to each one, along an axis (default 0): result[i] = x[0] + ... + x[i]. Of x's shape and
+ * dtype; integers wrap around. The options may stand in the place of the axis.
  * @throws ShapeError ERR_AXIS for an axis that x has not; DTypeError for bool; ValueError ERR_OPTION for an option
  */
 export function cumsum(x: TensorLike, axis?: number | ScanOptions, opts?: ScanOptions): Tensor {

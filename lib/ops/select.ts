@@ -1,4 +1,4 @@
-/** Choosing and limiting elements by conditions. */
+/** where and clipByValue: choosing and limiting elements. */
 import { refuseExtra } from '../base/arguments.js';
 import { DTypeError, ValueError } from '../base/errors.js';
 import { broadcastShapes } from '../base/shape.js';
@@ -9,9 +9,16 @@ import { maximum, minimum } from '../primitives/arithmetic.js';
 import { reshapeTo } from '../primitives/movement.js';
 import { select } from '../primitives/select.js';
 
-/** Index vectors of the elements that are true, or not 0 (of any dtype), in row-major order: int32 [count, rank]. Evaluates them. */
+/**
+ * The index vectors, int32 [count, rank], of the elements that are true, or not 0 (any dtype), in row-major order.
+ * Computes the condition at once, because the shape of the result depends on it.
+ */
 export function where(condition: TensorLike): Tensor;
-/** x where the condition holds, else y; all three broadcast. The branch not taken gets a gradient of 0. */
+/**
+ * x where the condition (bool) is true, else y; all three broadcast. The operand that is not chosen gets a gradient of
+ * 0 there.
+ * @throws DTypeError, ShapeError; ValueError ERR_OPTION if only one of x and y is given
+ */
 export function where(condition: TensorLike, x: TensorLike, y: TensorLike): Tensor;
 export function where(condition: TensorLike, x?: TensorLike, y?: TensorLike): Tensor {
   if (arguments.length > 3) refuseExtra('where', arguments[3], undefined);
@@ -44,7 +51,11 @@ function indicesOf(c: Tensor): Tensor {
   return reshapeTo(asTensor('where', Int32Array.from(indices)), Object.freeze([count, c.rank]));
 }
 
-/** Limits x to [low, high]; the bounds pass the gradient. Where low > high it is low, as in TensorFlow. */
+/**
+ * x limited to [low, high], by min(max): where low > high it is low, as in TensorFlow. Operands broadcast. The
+ * derivative is 1 within the interval and at its bounds, 0 outside.
+ * @throws DTypeError, ShapeError
+ */
 export function clipByValue(x: TensorLike, low: TensorLike, high: TensorLike): Tensor {
   if (arguments.length > 3) refuseExtra('clipByValue', arguments[3], undefined);
   const [a, l, h] = asTensors('clipByValue', [x, low, high], ['x', 'low', 'high']) as [Tensor, Tensor, Tensor];

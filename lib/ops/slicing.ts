@@ -1,4 +1,4 @@
-/** Boxes of tensors: slices, padding, reversing, dividing, repeating. The checks around primitives/box.ts. */
+/** Slices, padding, reversing, splitting, tiling: the checks around primitives/box.ts. */
 import {
   type Kind,
   listOf,
@@ -18,10 +18,13 @@ import type { Tensor } from '../engine/tensor.js';
 import { uniformTensor } from '../engine/tensor.js';
 import { asTensor, dtypeOf } from '../op/operands.js';
 import type { TensorLike, Variable } from '../op/variable.js';
-import { box, divided, flipped, joined, place } from '../primitives/box.js';
-import { reshapeTo, same, spread, stopped } from '../primitives/movement.js';
+import { concatAlong, placeBox, reverseAlong, sliceBox, splitAlong } from '../primitives/box.js';
+import { broadcast, identityOf, reshapeTo, stopGradientOf } from '../primitives/movement.js';
 
-/** The box of `size` (-1: to the end) that begins at `begin`. */
+/**
+ * The slice of shape `size` (-1: to the end of the axis) that begins at `begin`.
+ * @throws ShapeError
+ */
 export function slice(x: TensorLike, begin: number | Lengths, size: number | Lengths): Tensor {
   if (arguments.length > 3) refuseExtra('slice', arguments[3], undefined);
   const a = asTensor('slice', x);
@@ -40,18 +43,18 @@ export function slice(x: TensorLike, begin: number | Lengths, size: number | Len
     }
     return s;
   });
-  return box(a, Object.freeze(lengths), { begin: from, step: a.shape.map(() => 1) });
+  return sliceBox(a, Object.freeze(lengths), { begin: from, strides: a.shape.map(() => 1) });
 }
 
-/** Where along an axis: its first element, the step to the next, and how many. */
-interface Run {
+/** The elements of a slice along one axis: the first, the stride to the next (`by`), and how many. */
+interface AxisRange {
   readonly from: number;
   readonly by: number;
   readonly count: number;
 }
 
-/** Python's resolution of start:stop:step against a length. */
-function resolveRange(start: number | null, stop: number | null, step: number, length: number): Run {
+/** Python's slice start:stop:step of an axis of this length. */
+function resolveRange(start: number | null, stop: number | null, step: number, length: number): AxisRange {
   const clamp = (i: number): number => {
     const j = i < 0 ? i + length : i;
     return step > 0 ? Math.min(Math.max(j, 0), length) : Math.min(Math.max(j, -1), length - 1);
@@ -59,13 +62,17 @@ function resolveRange(start: number | null, stop: number | null, step: number, l
   const from = start === null ? (step > 0 ? 0 : length - 1) : clamp(start);
   const to = stop === null ? (step > 0 ? length : -1) : clamp(stop);
   const count = Math.max(0, Math.ceil((to - from) / step));
-  // A step beyond the axis meets one element, as the axis' length does: the program holds int32.
+  // A step beyond the axis gives one element, as a step of its length does; cut to that, since the words of a program
+  // are int32.
   return { from, by: Math.min(Math.max(step, -Math.max(length, 1)), Math.max(length, 1)), count };
 }
 
 const strideList = 'a list of integers, at most one an axis';
 
-/** NumPy's x[begin:end:strides] an axis; missing axes are whole. */
+/**
+ * NumPy's x[begin:end:strides] for each leading axis; axes behind these are whole. Strides (default 1) may be negative.
+ * @throws ShapeError; ValueError ERR_INDEX for a stride of 0
+ */
 export function stridedSlice(
   x: TensorLike,
   begin: number | Lengths,
@@ -86,20 +93,20 @@ export function stridedSlice(
     );
   }
   if (by.includes(0)) throw new ValueError('stridedSlice: strides must not be 0', 'ERR_INDEX');
-  const runs = a.shape.map((length, d) =>
+  const ranges = a.shape.map((length, d) =>
     d < from.length
       ? resolveRange(from[d] as number, to[d] as number, by[d] as number, length)
       : { from: 0, by: 1, count: length },
   );
-  return boxOf(a, runs);
+  return sliceRanges(a, ranges);
 }
 
-/** The elements at runs along every axis. */
-function boxOf(a: Tensor, runs: readonly Run[]): Tensor {
-  if (runs.every(({ by, count }, d) => count === a.shape[d] && by === 1)) return same(a);
-  return box(a, Object.freeze(runs.map((run) => run.count)), {
-    begin: runs.map((run) => (run.count === 0 ? 0 : run.from)),
-    step: runs.map((run) => run.by),
+/** The slice of these ranges. */
+function sliceRanges(a: Tensor, ranges: readonly AxisRange[]): Tensor {
+  if (ranges.every(({ by, count }, d) => count === a.shape[d] && by === 1)) return identityOf(a);
+  return sliceBox(a, Object.freeze(ranges.map((range) => range.count)), {
+    begin: ranges.map((range) => (range.count === 0 ? 0 : range.from)),
+    strides: ranges.map((range) => range.by),
   });
 }
 
@@ -113,18 +120,22 @@ function parseRange(text: string): [number | null, number | null, number] {
   return [start ?? null, stop ?? null, step ?? 1];
 }
 
-/** NumPy's basic indexing: integers, 'start:stop:step', '...' and null (a new axis). */
+/**
+ * NumPy's basic indexing x[...]: an integer takes one slice and drops its axis, 'start:stop:step' a range, '...' all
+ * axes between, null a new axis.
+ * @throws ShapeError, ValueError ERR_INDEX
+ */
 export function at(x: TensorLike, ...index: (number | string | null)[]): Tensor {
   const a = asTensor('at', x);
   const used = index.filter((i) => i !== null && i !== '...').length;
   const ellipses = index.filter((i) => i === '...').length;
   if (ellipses > 1) throw new ValueError("at: only one '...' may stand in an index", 'ERR_INDEX');
-  const runs: Run[] = [];
+  const ranges: AxisRange[] = [];
   const result: number[] = [];
   const whole = (count: number): void => {
     for (let k = 0; k < count; k++) {
-      const length = a.shape[runs.length] as number;
-      runs.push({ from: 0, by: 1, count: length });
+      const length = a.shape[ranges.length] as number;
+      ranges.push({ from: 0, by: 1, count: length });
       result.push(length);
     }
   };
@@ -137,7 +148,7 @@ export function at(x: TensorLike, ...index: (number | string | null)[]): Tensor 
     }
     if (used > a.rank)
       throw new ShapeError(`at: ${used} indices for shape ${showShape(a.shape)} of rank ${a.rank}`, 'ERR_INDEX');
-    const axis = runs.length;
+    const axis = ranges.length;
     if (i === null) {
       result.push(1);
     } else if (i === '...') {
@@ -147,29 +158,29 @@ export function at(x: TensorLike, ...index: (number | string | null)[]): Tensor 
       if (i < -length || i >= length) {
         throw new ShapeError(`at: index ${i} is out of range for axis ${axis} of length ${length}`, 'ERR_INDEX');
       }
-      runs.push({ from: i < 0 ? i + length : i + 0, by: 1, count: 1 });
+      ranges.push({ from: i < 0 ? i + length : i + 0, by: 1, count: 1 });
     } else {
-      const run = resolveRange(...parseRange(i), a.shape[axis] as number);
-      runs.push(run);
-      result.push(run.count);
+      const range = resolveRange(...parseRange(i), a.shape[axis] as number);
+      ranges.push(range);
+      result.push(range.count);
     }
   }
-  whole(a.rank - runs.length);
+  whole(a.rank - ranges.length);
   const shape = guardShape('at', result);
-  const t = boxOf(a, runs);
+  const t = sliceRanges(a, ranges);
   return sameShape(t.shape, shape) ? t : reshapeTo(t, shape);
 }
 
 type PadMode = 'CONSTANT' | 'REFLECT' | 'SYMMETRIC';
 
 export interface PadOptions {
-  /** What the new elements are: constants, or the tensor mirrored without ('REFLECT') or with ('SYMMETRIC') its border. */
+  /** The new elements: constants (default), or x mirrored without ('REFLECT') or with ('SYMMETRIC') its border. */
   mode?: PadMode | Lowercase<PadMode>;
-  /** The constant, a number or a scalar tensor (to which no gradient flows, as in TensorFlow); default 0. */
+  /** The constant: a number, or a scalar tensor, to which no gradient flows (as in TensorFlow). Default 0. */
   constantValues?: number | boolean | Tensor | Variable;
 }
 
-/** A number, a boolean, or something to be made a scalar tensor of. */
+/** A number, a boolean, a tensor or a variable; the rank is checked later. */
 const scalarKind: Kind<number | boolean | Tensor | Variable> = {
   expected: 'a number or a scalar tensor',
   read: (value) => {
@@ -180,8 +191,9 @@ const scalarKind: Kind<number | boolean | Tensor | Variable> = {
 const padOptions = { mode: oneOf(['CONSTANT', 'REFLECT', 'SYMMETRIC'], true), constantValues: scalarKind } as const;
 
 /**
- * More elements before and after along each axis: paddings[d] = [before, after].
- * @throws ShapeError for paddings that do not fit the shape; a mirror holds no more than the axis does
+ * x with new elements before and after it along each axis d: paddings[d] = [before, after] of them.
+ * @throws ShapeError for paddings that do not fit the shape, or mirror more elements than the axis has; ValueError
+ *   ERR_OPTION
  */
 export function pad(
   x: TensorLike,
@@ -199,7 +211,7 @@ export function pad(
   if (mode !== 'CONSTANT') return mirrored(a, pairs, mode === 'REFLECT' ? 1 : 0);
   const edges = typeof value === 'number' || typeof value === 'boolean' ? numberAs('pad', a.dtype, value) : value;
   return Object.is(edges, 0)
-    ? place(a, shape, { begin: pairs.map((p) => p[0]), step: a.shape.map(() => 1) })
+    ? placeBox(a, shape, { begin: pairs.map((p) => p[0]), strides: a.shape.map(() => 1) })
     : framed(a, pairs, edgeOf(a, edges));
 }
 
@@ -220,10 +232,10 @@ function checkPaddings(a: Tensor, paddings: unknown): Pair[] {
   });
 }
 
-/** What makes edges: of a number, or of a scalar tensor of a's dtype. */
+/** Makes an edge of a given shape: filled with a number, or with a scalar tensor of a's dtype. */
 function edgeOf(a: Tensor, value: number | Tensor | Variable): (shape: Shape) => Tensor {
   if (typeof value === 'number') return (shape) => uniformTensor(value, a.dtype, shape);
-  const t = stopped(asTensor('pad', value));
+  const t = stopGradientOf(asTensor('pad', value));
   if (t.rank !== 0) {
     throw new ShapeError(`pad: option constantValues must be a scalar, got shape ${showShape(t.shape)}`);
   }
@@ -232,20 +244,20 @@ function edgeOf(a: Tensor, value: number | Tensor | Variable): (shape: Shape) =>
       `pad: option constantValues has dtype ${t.dtype}, x has ${a.dtype}; write cast(value, '${a.dtype}')`,
     );
   }
-  return (shape) => spread(t, shape);
+  return (shape) => broadcast(t, shape);
 }
 
-/** Each axis between edges. */
+/** The tensor between edges along each axis. */
 function framed(a: Tensor, pairs: readonly Pair[], edge: (shape: Shape) => Tensor): Tensor {
   let t = a;
   pairs.forEach(([before, after], d) => {
     const side = (n: number): Tensor => edge(Object.freeze(t.shape.map((length, k) => (k === d ? n : length))));
-    if (before + after > 0) t = joined([side(before), t, side(after)], d);
+    if (before + after > 0) t = concatAlong([side(before), t, side(after)], d);
   });
-  return t === a ? same(a) : t;
+  return t === a ? identityOf(a) : t;
 }
 
-/** Each axis between its mirror images, which leave out `border` elements at the mirror. */
+/** The tensor between its mirror images along each axis; an image leaves out the `border` elements next to it. */
 function mirrored(a: Tensor, paddings: readonly Pair[], border: number): Tensor {
   return paddings.reduce((t, [before, after], d) => {
     const length = t.shape[d] as number;
@@ -258,16 +270,19 @@ function mirrored(a: Tensor, paddings: readonly Pair[], border: number): Tensor 
       if (count === 0) return [];
       const at = {
         begin: t.shape.map((_, k) => (k === d ? begin : 0)),
-        step: t.shape.map((_, k) => (k === d ? -1 : 1)),
+        strides: t.shape.map((_, k) => (k === d ? -1 : 1)),
       };
-      return [box(t, Object.freeze(t.shape.map((n, k) => (k === d ? count : n))), at)];
+      return [sliceBox(t, Object.freeze(t.shape.map((n, k) => (k === d ? count : n))), at)];
     };
     const parts = [...image(before - 1 + border, before), t, ...image(length - 1 - border, after)];
-    return parts.length === 1 ? t : joined(parts, d);
-  }, same(a));
+    return parts.length === 1 ? t : concatAlong(parts, d);
+  }, identityOf(a));
 }
 
-/** Elements in reverse order along the axes. */
+/**
+ * The elements in reverse order along the axes.
+ * @throws ShapeError ERR_AXIS
+ */
 export function reverse(x: TensorLike, axis: number | Lengths): Tensor {
   if (arguments.length > 2) {
     refuseSpread('reverse', 'x, ', [...arguments].slice(1));
@@ -278,29 +293,33 @@ export function reverse(x: TensorLike, axis: number | Lengths): Tensor {
     throw new ShapeError(`reverse: axis must be a whole number or a list of them, got ${show(axis)}`, 'ERR_AXIS');
   }
   const axes = checkAxes('reverse', axis, a.rank);
-  return flipped(a, ...axes);
+  return reverseAlong(a, ...axes);
 }
 
-/** The slices along an axis, without it. */
+/** The slices along an axis (default 0), each without that axis. */
 export function unstack(x: TensorLike, axis = 0): Tensor[] {
   if (arguments.length > 2) refuseExtra('unstack', arguments[2], undefined);
   const a = asTensor('unstack', x);
   const d = checkAxis('unstack', axis, a.rank);
   const count = a.shape[d] as number;
   const shape = Object.freeze(a.shape.toSpliced(d, 1));
-  return divided(a, new Array<number>(count).fill(1), d).map((t) => reshapeTo(t, shape));
+  return splitAlong(a, new Array<number>(count).fill(1), d).map((t) => reshapeTo(t, shape));
 }
 
-/** Parts along an axis: a number of equal ones, or the list of their lengths, of which one may be -1: the rest. */
+/**
+ * The parts along an axis (default 0): a number of equal parts, or the list of their lengths, of which one may be -1
+ * (what is left).
+ * @throws ShapeError if they do not add up to the axis
+ */
 export function split(x: TensorLike, parts: number | Lengths, axis = 0): Tensor[] {
   if (arguments.length > 3) refuseExtra('split', arguments[3], undefined);
   const a = asTensor('split', x);
   const d = checkAxis('split', axis, a.rank);
   const length = a.shape[d] as number;
-  return divided(a, partLengths(parts, d, length), d);
+  return splitAlong(a, partLengths(parts, d, length), d);
 }
 
-/** The most parts of nothing: an empty axis divides into any number of them. */
+/** The most parts that an empty axis is split into: it divides into any number of empty parts. */
 const kMostEmptyParts = 2 ** 16;
 
 /** The lengths of the parts of an axis. */
@@ -322,7 +341,10 @@ function partLengths(parts: unknown, axis: number, length: number): number[] {
   return lengths;
 }
 
-/** The tensor repeated `multiples[d]` times along each axis. */
+/**
+ * The tensor repeated multiples[d] times along each axis d.
+ * @throws ShapeError
+ */
 export function tile(x: TensorLike, multiples: number | Lengths): Tensor {
   if (arguments.length > 2) {
     refuseSpread('tile', 'x, ', [...arguments].slice(1));
@@ -342,9 +364,16 @@ export function tile(x: TensorLike, multiples: number | Lengths): Tensor {
   return reshapeTo(repeated(a, times), shape);
 }
 
-const kMostRepeated = 5; // axes at once: each takes two of the 16, and one more may lie on either side of it
+/**
+ * The most axes that are repeated at once: each needs two of the 16 axes of a tensor, and there may be one before,
+ * between and behind them.
+ */
+const kMostRepeated = 5;
 
-/** The elements of a tiled tensor: each repeated axis after an axis of its repetitions, those between taken as one. */
+/**
+ * The elements of a tiled tensor, in a shape to be reshaped: before each repeated axis stands an axis of its
+ * repetitions, along which the tensor is broadcast; axes between repeated ones are taken as one.
+ */
 function repeated(a: Tensor, times: readonly number[]): Tensor {
   const axes = [...times.keys()].filter((d) => times[d] !== 1);
   if (axes.length > kMostRepeated) {
@@ -371,5 +400,5 @@ function repeated(a: Tensor, times: readonly number[]): Tensor {
     }
     start = d + 1;
   }
-  return spread(reshapeTo(a, Object.freeze(from)), Object.freeze(to));
+  return broadcast(reshapeTo(a, Object.freeze(from)), Object.freeze(to));
 }

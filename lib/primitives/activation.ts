@@ -3,6 +3,7 @@ import { fromOut, fromY, linear } from '../op/rules.js';
 import { binary, type Fn1, type Fn2, unary } from './family.js';
 import { zeroOf } from './movement.js';
 
+/** ct where y > 0, else 0: the pullback of relu from its output y, in one pass. */
 const reluGrad: Fn2 = binary({
   name: 'reluGrad',
   x: fromY((ct, y) => reluGrad(ct, y)),
@@ -10,7 +11,7 @@ const reluGrad: Fn2 = binary({
   avoid: [0],
 });
 
-/** max(x, 0); its derivative at 0 is 0. */
+/** max(x, 0); int32 too. Its derivative at 0 is 0. */
 export const relu: Fn1 = unary({
   name: 'relu',
   vjp: fromOut((ct, out) => reluGrad(ct, out)),

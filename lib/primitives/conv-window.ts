@@ -1,14 +1,14 @@
-/** The operands of a convolution, checked: which window goes over which image. */
+/** Operands of convolutions, checked, and the window that follows from their shapes. */
 import { ShapeError } from '../base/errors.js';
 import { checkShape, guardShape, type Shape, sameShape, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { asTensors, floating } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { channelsFit, imageAxes, rankIs, type Shown, type Slide, slide } from '../op/windows.js';
+import { checkChannels, checkRank, imageAxes, type Shown, type Slide, slide } from '../op/windows.js';
 import { dense, ofImage, type Window } from './conv.js';
 
 /** Two operands of one floating dtype. */
-export function operandsFor(op: string, names: readonly string[], values: readonly TensorLike[]): [Tensor, Tensor] {
+export function floatingPair(op: string, names: readonly string[], values: readonly TensorLike[]): [Tensor, Tensor] {
   const [x, y] = asTensors(op, values, names) as [Tensor, Tensor];
   floating(op, x);
   return [x, y];
@@ -16,15 +16,16 @@ export function operandsFor(op: string, names: readonly string[], values: readon
 
 /** The window of a dense filter [rows, columns, channels, results]. */
 export function denseWindow(op: string, image: Shape, filter: Shape, opts: Slide, shown?: Shown): Window {
-  rankIs(op, 'an input', { shape: image }, imageAxes);
-  rankIs(op, 'filters', { shape: filter }, ['rows', 'columns', 'channels', 'results']);
-  channelsFit(op, image, filter);
+  checkRank(op, 'an input', { shape: image }, imageAxes);
+  checkRank(op, 'filters', { shape: filter }, ['rows', 'columns', 'channels', 'results']);
+  checkChannels(op, image, filter);
   const { words, lengths } = slide(op, image, filter, opts, shown);
   const result = guardShape(op, [image[0] as number, ...lengths, filter[3] as number]);
   return { words, shapes: [image, filter, result] };
 }
 
-export function resultFits(op: string, what: string, got: Shape, window: Window): void {
+/** @throws ShapeError if the window does not give a result of this shape */
+export function checkResultShape(op: string, what: string, got: Shape, window: Window): void {
   const [image, filter, result] = window.shapes;
   if (sameShape(got, result)) return;
   throw new ShapeError(
@@ -32,7 +33,11 @@ export function resultFits(op: string, what: string, got: Shape, window: Window)
   );
 }
 
-export function imageOf(
+/**
+ * The gradient of conv2d with respect to an image of shape `sizes`. `what`: the name of the argument `result` in
+ * errors.
+ */
+export function imageGradient(
   op: string,
   what: string,
   sizes: readonly number[],
@@ -40,9 +45,9 @@ export function imageOf(
   result: TensorLike,
   read: Slide,
 ): Tensor {
-  const [g, f] = operandsFor(op, [what, 'filters'], [result, filters]);
-  rankIs(op, what === 'outBackprop' ? what : 'an input', g, imageAxes);
+  const [g, f] = floatingPair(op, [what, 'filters'], [result, filters]);
+  checkRank(op, what === 'outBackprop' ? what : 'an input', g, imageAxes);
   const window = denseWindow(op, checkShape(op, sizes), f.shape, read);
-  resultFits(op, what, g.shape, window);
+  checkResultShape(op, what, g.shape, window);
   return dense(ofImage, g, f, window);
 }

@@ -1,4 +1,6 @@
-/** Distributions with their parameters checked: what random ops and initializers draw. */
+/**
+ * Distributions: uniform, normal and truncated normal, with their parameters checked; for random ops and initializers.
+ */
 import type { DType } from '../base/dtype.js';
 import { numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../base/errors.js';
@@ -14,7 +16,10 @@ import { castTo } from './movement.js';
 import { draw, normalOp, uniformOp } from './random.js';
 import { select } from './select.js';
 
-/** A parameter of a distribution: a number that is not NaN, or an operand of the result's dtype that broadcasts to its shape. */
+/**
+ * A parameter of a distribution: a number that is not NaN, or an operand of the result's dtype that broadcasts to its
+ * shape.
+ */
 function parameter(op: string, name: string, value: unknown, dtype: DType, shape: Shape): TensorLike {
   if (typeof value === 'number') {
     if (!Number.isNaN(value) && Number.isFinite(numberAs(op, dtype, value))) return value;
@@ -23,7 +28,7 @@ function parameter(op: string, name: string, value: unknown, dtype: DType, shape
   const t = asTensor(op, value as TensorLike, dtype, name);
   if (t.dtype !== dtype) {
     throw new DTypeError(
-      `${op}: ${name} has dtype ${t.dtype}, the result ${dtype}; write castTo(${name}, '${dtype}') or { dtype: '${t.dtype}' }`,
+      `${op}: ${name} has dtype ${t.dtype}, the result ${dtype}; write cast(${name}, '${dtype}') or { dtype: '${t.dtype}' }`,
     );
   }
   if (!sameShape(broadcastShapes(op, t.shape, shape), shape)) {
@@ -32,7 +37,7 @@ function parameter(op: string, name: string, value: unknown, dtype: DType, shape
   return t;
 }
 
-/** Options that were read. */
+/** Options of `uniform` as read. */
 interface UniformRead {
   readonly minval?: unknown;
   readonly maxval?: unknown;
@@ -40,7 +45,7 @@ interface UniformRead {
   readonly seed?: number;
 }
 
-/** Uniform in [minval, maxval); errors call it `op`. */
+/** Uniform in [minval, maxval); floats or int32. `op`: the name in errors. */
 export function uniformOf(op: string, shape: Shape, opts: UniformRead): Tensor {
   const { dtype = 'float32', seed } = opts;
   if (dtype === 'int32') return integers(op, shape, opts);
@@ -57,7 +62,7 @@ export function uniformOf(op: string, shape: Shape, opts: UniformRead): Tensor {
   const least = asTensor(op, low, dtype);
   const limit = asTensor(op, high, dtype);
   const x = add(mul(u, sub(limit, least)), least);
-  // The sum may round up to the limit, which does not belong to the interval.
+  // The sum may be rounded up to maxval, which is not in the interval.
   return select(less(x, limit), x, least);
 }
 
@@ -73,7 +78,7 @@ function integers(op: string, shape: Shape, { minval = 0, maxval, seed }: Unifor
   }
   const u = draw(op, uniformOp, 'float64', shape, streamFor(seed));
   // Multiplying a 53-bit fraction: the bias is below 2^-21 for any range of int32.
-  // Floored before `minval` is added, which might round up to `maxval`.
+  // `floor` comes before adding minval, because the sum might be rounded up to maxval.
   return castTo(add(floor(mul(u, maxval - minval)), minval), 'int32');
 }
 
@@ -84,13 +89,13 @@ interface NormalRead {
   readonly seed?: number;
 }
 
-/** Normal with mean (0) and stddev (1); errors call it `op`. */
+/** Normal with mean (default 0) and stddev (default 1). `op`: the name in errors. */
 export function normalOf(op: string, shape: Shape, opts: NormalRead): Tensor {
   const scale = scaling(op, shape, opts);
   return scale(draw(op, normalOp, opts.dtype ?? 'float32', shape, streamFor(opts.seed)));
 }
 
-/** Checks mean and stddev before anything is drawn. */
+/** The function that scales standard normal numbers. Checks mean and stddev, before anything is drawn. */
 function scaling(op: string, shape: Shape, opts: NormalRead): (z: Tensor) => Tensor {
   const dtype = opts.dtype ?? 'float32';
   const mean = parameter(op, 'mean', opts.mean ?? 0, dtype, shape);
@@ -104,10 +109,11 @@ function scaling(op: string, shape: Shape, opts: NormalRead): (z: Tensor) => Ten
   };
 }
 
-/** Normal, drawn again beyond two standard deviations; errors call it `op`. */
+/** Normal, where numbers beyond two standard deviations are drawn again. `op`: the name in errors. */
 export function truncatedNormalOf(op: string, shape: Shape, opts: NormalRead): Tensor {
   const scale = scaling(op, shape, opts);
-  // 4.6 % are redrawn a round, from further on in the same stream; after 12 rounds fewer than 1e-16 are left, set to 0.
+  // Each round draws new numbers from the same stream and uses them for the 4.6 % that are out of bounds. After 12
+  // rounds a share of less than 1e-16 is left, and set to 0.
   const stream = streamFor(opts.seed);
   const next = (): Tensor => draw(op, normalOp, opts.dtype ?? 'float32', shape, stream);
   let z = next();

@@ -1,6 +1,6 @@
 /**
- * The two families of elementwise ops: kernel, dtypes, broadcasting, gradient rule and batch rule in one place. They check what users
- * pass, so that what they make is public as it is.
+ * The two families of elementwise ops, `unary` and `binary`: makers of functions from a kernel's name and gradient
+ * rules. The functions check what users pass, broadcast and apply the op, so they are public as they are.
  */
 import { refuseExtra } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
@@ -12,39 +12,46 @@ import { elementwiseKernels } from '../engine/addon.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
 import { applied1, applied2, apply1, apply2 } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
-import { asTensor, beside, likeOf, mixed, unsupported } from '../op/operands.js';
+import { asTensor, likeOf, mixedDTypes, operandBeside, unsupportedDType } from '../op/operands.js';
 import { register, type Sampling } from '../op/registry.js';
 import type { TensorLike } from '../op/variable.js';
 import type { Vjp } from '../record/entry.js';
-import { castTo, raised, same } from './movement.js';
+import { castTo, identityOf, raiseRank } from './movement.js';
 
+/** A function of one operand. */
 export type Fn1 = (x: TensorLike) => Tensor;
+/** A function of two operands, which broadcast. */
 export type Fn2 = (x: TensorLike, y: TensorLike) => Tensor;
 
-interface Placement extends Sampling {
-  /** As errors and the kernel have it. */
+/** What an elementwise op is made of. */
+interface ElementwiseParts extends Sampling {
+  /** The name of the op, in errors too, and of its kernel. */
   readonly name: string;
   /**
-   * The op on two numbers (or one), if IEEE 754 says what it gives to the last bit: then known single values are computed at once, in
-   * double and rounded, which for these ops is the same as computing in float32 (Figueroa 1995).
+   * The op on JavaScript numbers, for ops whose result IEEE 754 defines to the last bit. Operands that are uniform are
+   * then computed at once, in double and rounded to the dtype; for these ops that equals computing in float32 (Figueroa
+   * 1995).
    */
   readonly fold?: (x: number, y: number) => number;
-  /** Takes uint8 too, which has no kernel of its own: computed as int32. */
+  /** Whether it takes dtypes without a kernel of their own by way of their accumulator dtype: uint8 by int32. */
   readonly bytes?: boolean;
-  /** Integers are their own result. */
+  /** Whether integers, for which there is no kernel, are their own result. */
   readonly sameIntegers?: boolean;
 }
 
-export interface Unary extends Placement {
-  /** Without it the result has no gradient. */
+export interface UnaryParts extends ElementwiseParts {
+  /** The gradient rule. Default: no gradient. */
   readonly vjp?: Vjp<null>;
 }
 
-export interface Binary extends Placement {
-  /** The rules of the operands; without them there is no gradient. They return cotangents of the result's shape: backward sums them. */
+export interface BinaryParts extends ElementwiseParts {
+  /**
+   * The gradient rules of the operands. Default: no gradient. They return cotangents of the result's shape; backward.ts
+   * sums them.
+   */
   readonly x?: Vjp<null> | null;
   readonly y?: Vjp<null> | null;
-  /** What users call, where it does more than the kernel. */
+  /** The function that users call, where it is another than the one made here. */
   readonly fn?: Fn2;
 }
 
@@ -56,78 +63,88 @@ function kernelOf(name: string, arity: number): { dtypes: readonly DType[]; toBo
   return kernel;
 }
 
-/** The result of an op on values all of whose elements are alike, of which the kernel would make the same bits. */
+/** The result of `fold` on uniform operands: the same bits as the kernel would give. */
 function folded(fold: (x: number, y: number) => number, x: Tensor, y: number, shape: Shape): Tensor {
   const number = fold(x.uniform as number, y);
   return uniformTensor(x.dtype === 'float32' ? Math.fround(number) : number, x.dtype, shape);
 }
 
-/** An op on a dtype for which it has no kernel: uint8 by that of int32 (what leaves uint8 wraps around), integers that stay as they are. */
-function besides(op: Op, dtypes: readonly DType[], place: Placement, x: Tensor, y: Tensor | null): Tensor {
-  if (place.sameIntegers && kindOf[x.dtype] === 'integer') return same(x);
+/**
+ * The result of an op on a dtype for which it has no kernel: integers themselves (`sameIntegers`), or uint8 computed as
+ * int32 and cast back, which wraps around (`bytes`).
+ * @throws DTypeError if the op does not take the dtype
+ */
+function applyByOtherDType(
+  op: Op,
+  dtypes: readonly DType[],
+  parts: ElementwiseParts,
+  x: Tensor,
+  y: Tensor | null,
+): Tensor {
+  if (parts.sameIntegers && kindOf[x.dtype] === 'integer') return identityOf(x);
   const wide = accumulatorOf[x.dtype];
-  if (!place.bytes || kindOf[x.dtype] !== 'integer' || !dtypes.includes(wide))
-    throw unsupported(op.name, x.dtype, dtypes);
+  if (!parts.bytes || kindOf[x.dtype] !== 'integer' || !dtypes.includes(wide))
+    throw unsupportedDType(op.name, x.dtype, dtypes);
   const shape = y ? broadcastShapes(op.name, x.shape, y.shape) : x.shape;
   const a = castTo(x, wide);
   return castTo(y ? apply2(op, a, castTo(y, wide), wide, shape, null) : apply1(op, a, wide, shape, null), x.dtype);
 }
 
-/** The op for a batch: what has the batch axis gets as many axes behind it as the result has. */
+/** The batch rule of both families. */
 function batched({ op, operands, batched: has, count, shape, dtype }: BatchedCall<null>): Tensor {
-  const [x, y] = operands.map((t, k) => (has[k] ? raised(t, shape.length) : t)) as [Tensor, Tensor?];
+  const [x, y] = operands.map((t, k) => (has[k] ? raiseRank(t, shape.length) : t)) as [Tensor, Tensor?];
   const whole = Object.freeze([count, ...shape]);
   return y ? apply2(op, x, y, dtype, whole, null) : apply1(op, x, dtype, whole, null);
 }
 
-/** The error as users get it: a revoked proxy throws wherever it is touched, also at `instanceof`. */
-function said(op: string, error: unknown): unknown {
+/** The error to throw: that of touching a revoked proxy (`instanceof` does already) becomes one that names the op. */
+function namedError(op: string, error: unknown): unknown {
   if (!(error instanceof TypeError) || !error.message.includes('revoked')) return error;
   return new GradtapeError('ERR_NOT_A_TENSOR', `${op}: an operand is a proxy that has been revoked`, error);
 }
 
-/** An elementwise op of one operand. */
-export function unary(place: Unary): Fn1 {
-  const { name, vjp = null, fold } = place;
+/** Makes the function of an elementwise op of one operand, and registers it. */
+export function unary(parts: UnaryParts): Fn1 {
+  const { name, vjp = null, fold } = parts;
   const { dtypes, toBool } = kernelOf(name, 1);
-  const takesFloat32 = dtypes.includes('float32'); // asked first: a search of a list costs 20 ns
+  const hasFloat32 = dtypes.includes('float32'); // compared before searching the list, which takes 20 ns
   const op = new Op(name, { kernel: name, vjps: [vjp], batch: batched });
   const fn = function (value: TensorLike): Tensor {
     if (arguments.length > 1) refuseExtra(name, arguments[1], arguments[2]);
     try {
-      const x = value instanceof Tensor ? value : asTensor(name, value, takesFloat32 ? undefined : dtypes[0]);
-      if (!(takesFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) {
-        return besides(op, dtypes, place, x, null);
+      const x = value instanceof Tensor ? value : asTensor(name, value, hasFloat32 ? undefined : dtypes[0]);
+      if (!(hasFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) {
+        return applyByOtherDType(op, dtypes, parts, x, null);
       }
       if (fold && x.uniform !== undefined && isFloating(x.dtype)) {
         return applied1(op, folded(fold, x, 0, x.shape), x, null);
       }
       return apply1(op, x, toBool ? 'bool' : x.dtype, x.shape, null);
     } catch (error) {
-      throw said(name, error);
+      throw namedError(name, error);
     }
   };
-  const { domain, avoid } = place;
+  const { domain, avoid } = parts;
   const family = toBool ? 'predicate' : 'unary';
   register({ name, arity: 1, family, differentiable: vjp !== null, fn, ...sampling(domain, avoid) });
   return fn;
 }
 
-/** An elementwise op of two operands that broadcast. */
-export function binary(place: Binary): Fn2 {
-  const { name, x: ofX = null, y: ofY = null, fold } = place;
+/** Makes the function of an elementwise op of two operands that broadcast, and registers it. */
+export function binary(parts: BinaryParts): Fn2 {
+  const { name, x: ofX = null, y: ofY = null, fold } = parts;
   const { dtypes, toBool } = kernelOf(name, 2);
-  const takesFloat32 = dtypes.includes('float32');
+  const hasFloat32 = dtypes.includes('float32');
   const op = new Op(name, { kernel: name, vjps: [ofX, ofY], batch: batched });
   const only = dtypes.length === 1 ? dtypes[0] : undefined;
   const fn = function (left: TensorLike, right: TensorLike): Tensor {
     if (arguments.length > 2) refuseExtra(name, arguments[2], arguments[3]);
     try {
       const x = left instanceof Tensor ? left : asTensor(name, left, likeOf(right) ?? only);
-      const y = right instanceof Tensor ? right : beside(name, right, x.dtype);
-      if (x.dtype !== y.dtype) throw mixed(name, x, y);
-      if (!(takesFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) {
-        return besides(op, dtypes, place, x, y);
+      const y = right instanceof Tensor ? right : operandBeside(name, right, x.dtype);
+      if (x.dtype !== y.dtype) throw mixedDTypes(name, x, y);
+      if (!(hasFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) {
+        return applyByOtherDType(op, dtypes, parts, x, y);
       }
       const shape = x.shape === y.shape ? x.shape : broadcastShapes(name, x.shape, y.shape);
       if (fold && x.uniform !== undefined && y.uniform !== undefined && isFloating(x.dtype)) {
@@ -135,13 +152,13 @@ export function binary(place: Binary): Fn2 {
       }
       return apply2(op, x, y, toBool ? 'bool' : x.dtype, shape, null);
     } catch (error) {
-      throw said(name, error);
+      throw namedError(name, error);
     }
   };
-  const { domain, avoid } = place;
+  const { domain, avoid } = parts;
   const family = toBool ? 'predicate' : 'binary';
   const differentiable = ofX !== null || ofY !== null;
-  register({ name, arity: 2, family, differentiable, fn: place.fn ?? fn, ...sampling(domain, avoid) });
+  register({ name, arity: 2, family, differentiable, fn: parts.fn ?? fn, ...sampling(domain, avoid) });
   return fn;
 }
 

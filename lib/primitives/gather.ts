@@ -1,4 +1,7 @@
-/** Rows read and rows added: gather and scatterAdd, each the other's transpose; and IndexedSlices, the scatterAdd that waits. */
+/**
+ * Rows read and rows added: gather and scatterAdd, each the other's transpose; and IndexedSlices, a sparse tensor that
+ * scatterAdd makes dense when somebody looks.
+ */
 import { accumulatorOf, kindOf } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
 import { checkShape, type Lengths, type Shape, showShape, sizeOf } from '../base/shape.js';
@@ -11,7 +14,10 @@ import type { TensorLike } from '../op/variable.js';
 import { isRecording, record2 } from '../record/stack.js';
 import { reshapeTo } from './movement.js';
 
-/** Sizes of a gather: params [batch, outer, length, inner], indices [batch, count], result [batch, outer, count, inner]. */
+/**
+ * The attributes of gather and scatterAdd. The kernel sees params [batch, outer, length, inner], indices [batch, count]
+ * and a result [batch, outer, count, inner]; a row is the `inner` elements at one index.
+ */
 export interface Rows {
   readonly sizes: readonly [batch: number, outer: number, length: number, count: number, inner: number];
   /** Whether only whole rows of axis 0 are read, so that the gradient can be IndexedSlices. */
@@ -49,17 +55,20 @@ const scatterOp = new Op<Rows>('scatterAdd', {
 });
 const slicesOp = scatterOp.as('IndexedSlices');
 
-/** gather with its sizes worked out; errors call it `name`. */
+/** gather. `name`: the op in errors; `shape`: of the result. */
 export function gatherRows(name: string, params: Tensor, indices: Tensor, rows: Rows, shape: Shape): Tensor {
   return apply2(gatherOp.as(name), params, indices, params.dtype, shape, rows);
 }
 
-/** Zeros of `shape` with the updates added at the indices. */
+/** scatterAdd: zeros of `shape` with the updates added at the indices. `name`: the op in errors. */
 export function scatterRows(name: string, updates: Tensor, indices: Tensor, rows: Rows, shape: Shape): Tensor {
   return apply2(scatterOp.as(name), updates, indices, updates.dtype, shape, rows);
 }
 
-/** Refuses indices out of range, if they are known; else the kernel finds them. */
+/**
+ * Checks known indices; those that are pending are checked by the kernel.
+ * @throws ValueError ERR_INDEX for one out of range
+ */
 export function checkIndices(op: string, indices: Tensor, length: number, of = ''): void {
   if (!isKnown(indices)) return;
   const { uniform, buffer } = indices;
@@ -78,15 +87,19 @@ function rowsOf(denseShape: Shape, indices: Tensor): Rows {
 }
 
 /**
- * A tensor of shape `denseShape` that is zero but in some rows of axis 0: `values[k]` at `indices[k]`, duplicates added up. Every op
- * takes it; its dense elements are computed only if somebody looks.
+ * A sparse tensor of shape `denseShape`: `values[k]` in row `indices[k]` of axis 0, zero elsewhere; rows that come
+ * twice are added up. It is the gradient of a gather. Every op takes it; its dense elements are computed only if
+ * somebody looks.
  */
 export class IndexedSlices extends Tensor {
+  /** [n, ...denseShape[1:]]; float32, float64 or int32. */
   readonly values: Tensor;
-  /** int32, of rank 1. */
+  /** int32 [n]. */
   readonly indices: Tensor;
 
-  /** @throws ShapeError for parts that do not fit, ValueError ERR_INDEX for a known index out of range */
+  /**
+   * @throws ShapeError and DTypeError for parts that do not fit; ValueError ERR_INDEX for a known index out of range
+   */
   constructor(values: TensorLike, indices: TensorLike, denseShape: number | Lengths) {
     const v = asTensor('IndexedSlices', values, undefined, 'values');
     const i = asIndices('IndexedSlices', indices);
@@ -97,7 +110,7 @@ export class IndexedSlices extends Tensor {
     this.depth = Math.max(v.depth, i.depth) + 1;
     this.values = v;
     this.indices = i;
-    // Recorders hear of it, but no setting makes its dense elements at once.
+    // Recorders are told, but no setting (eager) computes the dense elements at once.
     if (isRecording()) record2(slicesOp, this, v, i, rows);
   }
 
@@ -106,7 +119,7 @@ export class IndexedSlices extends Tensor {
     return this.shape;
   }
 
-  /** The dense tensor: zeros with the values added at the indices. */
+  /** The dense tensor: zeros with the values added at the indices. Warns once if it has 1e8 elements or more. */
   toTensor(): Tensor {
     checkReceiver('toTensor', this);
     if (this.size >= 1e8) {
@@ -147,7 +160,7 @@ function checkReceiver(method: string, receiver: unknown): void {
   throw new GradtapeError('ERR_RECEIVER', `${method}: not an IndexedSlices: ${show(receiver)}`);
 }
 
-/** The dense tensor of a gradient. */
+/** The dense tensor of a sparse one; any other tensor itself. */
 export function densify(g: Tensor): Tensor {
   return g instanceof IndexedSlices ? g.toTensor() : g;
 }

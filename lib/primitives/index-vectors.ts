@@ -1,14 +1,14 @@
-/** Index vectors: what they address, and the number of the row that each of them is. */
+/** Index vectors, as gatherNd and scatterNd take them: which axes they index, and the row number of each. */
 import { ShapeError, ValueError } from '../base/errors.js';
 import { type Shape, showShape, sizeOf } from '../base/shape.js';
 import { isKnown, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { add, mul } from './arithmetic.js';
-import { divided } from './box.js';
+import { splitAlong } from './box.js';
 import { gatherRows, type Rows } from './gather.js';
 import { reshapeTo } from './movement.js';
 
-/** What the index vectors in the last axis of the indices address: the leading `lengths` of `shape`. */
-export function addressed(op: string, indices: Tensor, shape: Shape): Shape {
+/** The lengths of the leading axes of `shape` that index vectors (the last axis of `indices`) index. */
+export function indexedLengths(op: string, indices: Tensor, shape: Shape): Shape {
   const depth = indices.shape[indices.rank - 1];
   if (depth === undefined || depth > shape.length) {
     throw new ShapeError(`${op}: indices of shape ${showShape(indices.shape)} do not index shape ${showShape(shape)}`);
@@ -21,13 +21,17 @@ export function addressed(op: string, indices: Tensor, shape: Shape): Shape {
   return lengths;
 }
 
-/** The row number of every index vector, if axes of these lengths are one. Each index is checked against its own axis, now or when computed. */
+/**
+ * The row number of every index vector, as if the axes of these lengths were one. Each index is checked against its own
+ * axis: now if known, else when it is computed.
+ */
 export function rowNumbers(op: string, indices: Tensor, lengths: Shape): Tensor {
   if (lengths.length === 0) return uniformTensor(0, 'int32', Object.freeze(indices.shape.slice(0, -1)));
   if (isKnown(indices)) checkVectors(op, indices, lengths);
   const columns = columnsOf(indices).map((column, d) => {
     if (isKnown(indices) || lengths.length === 1) return column;
-    // The row number alone would not tell: [0, 4] of rows of 4 is the first of the next row. Reading one of as many zeros does.
+    // The row number does not show an index out of range: with rows of 4, [0, 4] has the number of [1, 0]. So each
+    // index reads from a vector of zeros of its axis' length: gather fails for one out of range, and adds 0 otherwise.
     const length = lengths[d] as number;
     const zeros = uniformTensor(0, 'int32', Object.freeze([length]));
     const sizes: Rows['sizes'] = [1, 1, length, column.size, 1];
@@ -36,11 +40,11 @@ export function rowNumbers(op: string, indices: Tensor, lengths: Shape): Tensor 
   return columns.reduce((row, column, d) => add(mul(row, lengths[d] as number), column));
 }
 
-/** The parts of the vectors: the slices along the last axis, without it. */
+/** The indices of each axis: the slices along the last axis, without it. */
 function columnsOf(indices: Tensor): Tensor[] {
   const shape = Object.freeze(indices.shape.slice(0, -1));
   const depth = indices.shape[indices.rank - 1] as number;
-  return divided(indices, new Array<number>(depth).fill(1), indices.rank - 1).map((t) => reshapeTo(t, shape));
+  return splitAlong(indices, new Array<number>(depth).fill(1), indices.rank - 1).map((t) => reshapeTo(t, shape));
 }
 
 function checkVectors(op: string, indices: Tensor, lengths: Shape): void {

@@ -1,4 +1,4 @@
-/** The whole numbers from 0: positions, classes. */
+/** iota: the whole numbers from 0, as positions and classes. */
 import { allocate } from '../engine/memory.js';
 import { bufferTensor, type Tensor } from '../engine/tensor.js';
 

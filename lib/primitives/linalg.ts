@@ -1,4 +1,7 @@
-/** Factors of square matrices, the last two axes of a tensor, and systems of equations with triangular ones. */
+/**
+ * Linear algebra of square matrices (the last two axes): the Cholesky factor, and systems of equations with triangular
+ * matrices.
+ */
 import type { Tensor } from '../engine/tensor.js';
 import { apply1, apply2 } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
@@ -6,12 +9,12 @@ import { fromOut, fromXOut } from '../op/rules.js';
 import { add, mul, neg } from './arithmetic.js';
 import { greaterEqual, lessEqual } from './compare.js';
 import { iota } from './iota.js';
-import { product } from './matmul.js';
-import { connect, raised, reshapeTo, same, spread, transposeBy } from './movement.js';
+import { matmulOf } from './matmul.js';
+import { broadcast, connect, identityOf, raiseRank, reshapeTo, transposeBy } from './movement.js';
 import { select } from './select.js';
 
-/** The matrices with rows for columns. */
-function transposed(x: Tensor): Tensor {
+/** The transpose of the matrices. */
+function matrixTranspose(x: Tensor): Tensor {
   const last = x.rank - 1;
   return transposeBy(
     x,
@@ -25,7 +28,7 @@ function inTriangle(n: number, lower: boolean): Tensor {
   return lower ? greaterEqual(rows, iota(n)) : lessEqual(rows, iota(n));
 }
 
-/** The triangle of the matrices, zeros elsewhere: what is not read there, a NaN too, does not matter. */
+/** The triangle of the matrices, zeros elsewhere, also in place of NaN. */
 function triangle(x: Tensor, lower: boolean): Tensor {
   return select(inTriangle(x.shape[x.rank - 1] as number, lower), x, 0);
 }
@@ -33,30 +36,32 @@ function triangle(x: Tensor, lower: boolean): Tensor {
 /** The lower triangle with half the diagonal. */
 function halved(x: Tensor): Tensor {
   const n = x.shape[x.rank - 1] as number;
-  const below = triangle(x, true);
-  return select(inTriangle(n, false), mul(below, 0.5), below); // of the lower triangle, the upper one shares the diagonal
+  const lower = triangle(x, true);
+  // The upper triangle of a lower one has the diagonal and zeros.
+  return select(inTriangle(n, false), mul(lower, 0.5), lower);
 }
 
-// With ct the cotangent of l: s = l^-T P(l^T ct) l^-1, P the lower triangle with half the diagonal (Murray 2016, Differentiation of the
-// Cholesky decomposition, eq. 10). The operand is meant to be symmetric, and so its cotangent is made, as in TensorFlow.
+// With ct the cotangent of l: s = l^-T P(l^T ct) l^-1, P the lower triangle with half the diagonal (Murray 2016,
+// Differentiation of the Cholesky decomposition, eq. 10). The operand is meant to be symmetric, and so its cotangent is
+// made, as in TensorFlow.
 const choleskyOp = new Op('linalg.cholesky', {
   kernel: 'cholesky',
   vjps: [
     fromOut((ct, l) => {
-      const inner = solve(l, halved(product(l, ct, true, false)), { lower: true, adjoint: true });
-      const s = transposed(solve(l, transposed(inner), { lower: true, adjoint: true }));
-      return mul(add(s, transposed(s)), 0.5);
+      const inner = triangularSolveOf(l, halved(matmulOf(l, ct, true, false)), { lower: true, adjoint: true });
+      const s = matrixTranspose(triangularSolveOf(l, matrixTranspose(inner), { lower: true, adjoint: true }));
+      return mul(add(s, matrixTranspose(s)), 0.5);
     }),
   ],
   batch: ({ operands }) => choleskyOf(operands[0] as Tensor),
 });
 
-/** The lower triangular l with l l^T = x, of which the lower triangle is read. */
+/** cholesky: the lower triangular l with l l^T = x. Only the lower triangle of x is read. */
 export function choleskyOf(x: Tensor): Tensor {
-  return x.size === 0 ? same(x) : apply1(choleskyOp, x, x.dtype, x.shape, null);
+  return x.size === 0 ? identityOf(x) : apply1(choleskyOp, x, x.dtype, x.shape, null);
 }
 
-/** Which triangle of the matrix is meant, and whether it is transposed. */
+/** Which triangle of the matrix is meant, and whether its transpose is. */
 export interface Triangle {
   readonly lower: boolean;
   readonly adjoint: boolean;
@@ -68,21 +73,24 @@ const solveOp = new Op<Triangle>('linalg.triangularSolve', {
   words: ({ lower, adjoint }) => [Number(lower), Number(adjoint)],
   vjps: [
     fromXOut((ct, a, x, { attributes: { lower, adjoint } }) => {
-      const y = solve(a, ct, { lower, adjoint: !adjoint });
-      return triangle(neg(adjoint ? product(x, y, false, true) : product(y, x, false, true)), lower);
+      const y = triangularSolveOf(a, ct, { lower, adjoint: !adjoint });
+      return triangle(neg(adjoint ? matmulOf(x, y, false, true) : matmulOf(y, x, false, true)), lower);
     }),
-    fromXOut((ct, a, _, { attributes: { lower, adjoint } }) => solve(a, ct, { lower, adjoint: !adjoint })),
+    fromXOut((ct, a, _, { attributes: { lower, adjoint } }) => triangularSolveOf(a, ct, { lower, adjoint: !adjoint })),
   ],
   batch: ({ operands, batched, count, shape, attributes }: BatchedCall<Triangle>) => {
     const [a, b] = operands.map((t, k) => {
-      const whole = batched[k] ? raised(t, shape.length) : t;
-      return batched[k] ? whole : spread(whole, Object.freeze([count, ...t.shape]));
+      const whole = batched[k] ? raiseRank(t, shape.length) : t;
+      return batched[k] ? whole : broadcast(whole, Object.freeze([count, ...t.shape]));
     }) as [Tensor, Tensor];
-    return solve(a, b, attributes);
+    return triangularSolveOf(a, b, attributes);
   },
 });
 
-/** x with op(a) x = b for the triangle of a; a [.., n, n] and b [.., n, m] of the same leading axes. */
-export function solve(a: Tensor, b: Tensor, triangle: Triangle): Tensor {
-  return b.size === 0 ? connect(same(b), a) : apply2(solveOp, a, b, b.dtype, b.shape, triangle);
+/**
+ * triangularSolve: x with t x = b, t the triangle of a or its transpose; a [.., n, n] and b [.., n, m] have the same
+ * leading axes.
+ */
+export function triangularSolveOf(a: Tensor, b: Tensor, triangle: Triangle): Tensor {
+  return b.size === 0 ? connect(identityOf(b), a) : apply2(solveOp, a, b, b.dtype, b.shape, triangle);
 }

@@ -1,11 +1,11 @@
-/** The product of matrices. */
+/** matmul: the product of matrices over the last two axes; leading axes broadcast. */
 import { ShapeError } from '../base/errors.js';
 import { broadcastShapes, guardShape, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { apply2 } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { fromX, fromY } from '../op/rules.js';
-import { raised } from './movement.js';
+import { raiseRank } from './movement.js';
 
 /** Which operands are transposed in their last two axes. */
 interface Transposed {
@@ -13,28 +13,30 @@ interface Transposed {
   readonly b: boolean;
 }
 
-// Objects made once: every call has one of these for its attributes.
+// The four possible attributes, made once.
 const transposed: readonly Transposed[] = [0, 1, 2, 3].map((bits) => ({ a: bits >= 2, b: bits % 2 === 1 }));
 
-// With C = A B: dA = ct B^T and dB = A^T ct; the flags move the transposes. Batch axes that broadcast are summed by backward.
+// Of C = A B: dA = ct B^T and dB = A^T ct; an operand that is transposed moves the transposes. backward.ts sums leading
+// axes that broadcast.
 const matmulOp = new Op<Transposed>('matmul', {
   kernel: 'matmul',
   words: ({ a, b }) => [Number(a), Number(b)],
   vjps: [
-    fromY((ct, y, { attributes: { a, b } }) => (a ? product(y, ct, b, true) : product(ct, y, false, !b))),
-    fromX((ct, x, { attributes: { a, b } }) => (b ? product(ct, x, true, a) : product(x, ct, !a, false))),
+    fromY((ct, y, { attributes: { a, b } }) => (a ? matmulOf(y, ct, b, true) : matmulOf(ct, y, false, !b))),
+    fromX((ct, x, { attributes: { a, b } }) => (b ? matmulOf(ct, x, true, a) : matmulOf(x, ct, !a, false))),
   ],
   batch: ({ operands, batched, shape, attributes }) => {
-    const [x, y] = operands.map((t, k) => (batched[k] ? raised(t, shape.length) : t)) as [Tensor, Tensor];
-    return product(x, y, attributes.a, attributes.b);
+    const [x, y] = operands.map((t, k) => (batched[k] ? raiseRank(t, shape.length) : t)) as [Tensor, Tensor];
+    return matmulOf(x, y, attributes.a, attributes.b);
   },
 });
 
 /**
- * [.., m, k] x [.., k, n] -> [.., m, n] over the last two axes (`ta`, `tb`: transposed); leading axes broadcast.
+ * [.., m, k] x [.., k, n] -> [.., m, n]; leading axes broadcast. `ta`, `tb`: the operand is transposed in its last two
+ * axes.
  * @throws ShapeError for inner lengths that differ
  */
-export function product(x: Tensor, y: Tensor, ta: boolean, tb: boolean): Tensor {
+export function matmulOf(x: Tensor, y: Tensor, ta: boolean, tb: boolean): Tensor {
   const p = x.shape.length;
   const q = y.shape.length;
   const m = x.shape[p - (ta ? 1 : 2)] as number;

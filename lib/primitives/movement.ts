@@ -1,4 +1,7 @@
-/** Linear maps that move, copy or add elements and compute nothing else; each is beside its transpose. */
+/**
+ * Movement: linear maps that move, copy, cast or add up elements; each stands beside its transpose, which is its
+ * gradient.
+ */
 import type { DType } from '../base/dtype.js';
 import { accumulatorOf, isFloating } from '../base/dtype.js';
 import type { Shape } from '../base/shape.js';
@@ -10,12 +13,12 @@ import { fromX, fromY, linear } from '../op/rules.js';
 import type { Cotangent, Entry } from '../record/entry.js';
 import { isOnTape, isRecording } from '../record/stack.js';
 
-/** Of an op of one operand: the operand with the batch axis, and the result's shape with it. */
+/** For batch rules of one operand: the operand, and the shape of the result with the batch axis. */
 function batchedOne<A>({ operands, count, shape }: BatchedCall<A>): [Tensor, Shape] {
   return [operands[0] as Tensor, Object.freeze([count, ...shape])];
 }
 
-// ---- views ----
+// ---- reshape ----
 
 const reshapeOp = new Op('reshape', {
   kernel: 'reshape',
@@ -23,7 +26,7 @@ const reshapeOp = new Op('reshape', {
   batch: (call) => reshapeTo(...batchedOne(call)),
 });
 
-/** The same elements in another shape of as many. */
+/** reshape: the same elements in another shape of the same size. */
 export function reshapeTo(x: Tensor, shape: Shape): Tensor {
   if (x.uniform !== undefined && !isRecording()) return uniformTensor(x.uniform, x.dtype, shape);
   return apply1(reshapeOp, x, x.dtype, shape, null);
@@ -36,47 +39,57 @@ const broadcastOp = new Op('broadcastTo', {
   vjps: [linear((ct, e) => sumTo(ct, e.shape(0)))],
   batch: (call) => {
     const [x, shape] = batchedOne(call);
-    return spread(raised(x, shape.length - 1), shape);
+    return broadcast(raiseRank(x, shape.length - 1), shape);
   },
 });
 
-/** The tensor spread over a shape that it broadcasts to. */
-export function spread(x: Tensor, shape: Shape): Tensor {
+/** broadcastTo: the tensor repeated to a shape that it broadcasts to. */
+export function broadcast(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x;
   if (x.uniform !== undefined && !isRecording()) return uniformTensor(x.uniform, x.dtype, shape);
   return apply1(broadcastOp, x, x.dtype, shape, null);
 }
 
-/** A tensor with a batch axis, with axes of length 1 behind that: the others are `rank` then, as those that it broadcasts to. */
-export function raised(x: Tensor, rank: number): Tensor {
+/**
+ * A batched operand with axes of length 1 put in behind its batch axis, until `rank` axes follow that. So its own axes
+ * stay aligned at the end when it broadcasts with results of that rank.
+ */
+export function raiseRank(x: Tensor, rank: number): Tensor {
   const missing = rank - (x.rank - 1);
   if (missing <= 0) return x;
   const [count, ...rest] = x.shape as [number, ...number[]];
   return reshapeTo(x, Object.freeze([count, ...new Array<number>(missing).fill(1), ...rest]));
 }
 
-/** What a reduction is told: which axes, what it gives of nothing, and its kernel's sizes around those axes. */
+/** The attributes of a reduction. */
 export interface Reduction {
   /** Ascending. */
   readonly axes: readonly number[];
+  /** What it gives of no elements. */
   readonly empty: number;
-  /** Outer, reduced, inner: products of lengths. Of axes that are no neighbours, which take a kernel a run, empty. */
+  /**
+   * The kernel's words: the products of the lengths before, in and behind the axes. None if the axes are no neighbours:
+   * then several kernels run.
+   */
   readonly words: readonly number[];
 }
 
-/** What a reduction over `axes` leaves. */
+/** The shape that a reduction over `axes` leaves. */
 export function reducedShape(shape: Shape, axes: readonly number[], keepdims: boolean): Shape {
   if (axes.length === shape.length && !keepdims) return Object.freeze([]) as Shape;
   const kept = keepdims ? shape.map((d, i) => (axes.includes(i) ? 1 : d)) : shape.filter((_, i) => !axes.includes(i));
   return Object.freeze(kept);
 }
 
-/** The shape of an entry's operand with its reduced axes kept. */
+/** The shape of the operand of an entry, with length 1 for the reduced axes. */
 export function keptShape(e: Entry<Reduction>): Shape {
   return reducedShape(e.shape(0), e.attributes.axes, true);
 }
 
-/** A reduction over one axis or more: one kernel a run of neighbouring axes, from the last to the first. `empty`: of no elements. */
+/**
+ * A reduction over one axis or more. Each group of neighbouring axes is reduced by one kernel, the last group first.
+ * `empty`: the result of no elements.
+ */
 export function reduceOver(
   op: Op<Reduction>,
   x: Tensor,
@@ -88,16 +101,22 @@ export function reduceOver(
   if (x.size === 0) return applied1(op, uniformTensor(empty, x.dtype, shape), x, { axes, empty, words: none });
   const first = axes[0] as number;
   const last = axes[axes.length - 1] as number;
-  if (last - first === axes.length - 1) return reduceRun(op, x, axes, shape, empty);
+  if (last - first === axes.length - 1) return reduceNeighbours(op, x, axes, shape, empty);
   return applyComposed(op, [x], { axes, empty, words: none }, () => {
     let t = x;
     let rest = axes;
     while (rest.length > 0) {
       let start = rest.length - 1;
       while (start > 0 && rest[start - 1] === (rest[start] as number) - 1) start--;
-      const run = rest.slice(start);
+      const neighbours = rest.slice(start);
       rest = rest.slice(0, start);
-      t = reduceRun(op, t, run, rest.length === 0 ? shape : reducedShape(t.shape, run, false), empty);
+      t = reduceNeighbours(
+        op,
+        t,
+        neighbours,
+        rest.length === 0 ? shape : reducedShape(t.shape, neighbours, false),
+        empty,
+      );
     }
     return t;
   });
@@ -105,7 +124,7 @@ export function reduceOver(
 
 const none: readonly number[] = [];
 
-function reduceRun(op: Op<Reduction>, x: Tensor, axes: readonly number[], shape: Shape, empty: number): Tensor {
+function reduceNeighbours(op: Op<Reduction>, x: Tensor, axes: readonly number[], shape: Shape, empty: number): Tensor {
   const first = axes[0] as number;
   const end = first + axes.length;
   let outer = 1;
@@ -119,6 +138,7 @@ function reduceRun(op: Op<Reduction>, x: Tensor, axes: readonly number[], shape:
   return apply1(op, x, x.dtype, shape, { axes, empty, words: [outer, length, inner] });
 }
 
+/** The words of a reduction. */
 export const reductionWords = (a: Reduction): readonly number[] => a.words;
 
 /** The batch rule of every reduction. */
@@ -138,16 +158,16 @@ export function batchedReduction({ op, operands, shape, attributes }: BatchedCal
 const sumOp = new Op<Reduction>('reduceSum', {
   kernel: 'reduceSum',
   words: reductionWords,
-  vjps: [linear((ct, e) => spread(reshapeTo(ct, keptShape(e)), e.shape(0)))],
+  vjps: [linear((ct, e) => broadcast(reshapeTo(ct, keptShape(e)), e.shape(0)))],
   batch: batchedReduction,
 });
 
-/** Sum over ascending axes; the tensor itself, as one of its own, over none. */
+/** reduceSum over ascending axes; over none it is the identity. */
 export function sumOver(x: Tensor, axes: readonly number[], keepdims: boolean): Tensor {
-  return axes.length === 0 ? same(x) : reduceOver(sumOp, x, axes, keepdims, 0);
+  return axes.length === 0 ? identityOf(x) : reduceOver(sumOp, x, axes, keepdims, 0);
 }
 
-/** Sums a cotangent down to the shape that was broadcast. */
+/** The transpose of broadcasting: sums a cotangent over the axes along which an operand of `shape` was repeated. */
 export function sumTo(ct: Tensor, shape: Shape): Tensor {
   if (sameShape(ct.shape, shape)) return ct;
   const missing = ct.rank - shape.length;
@@ -177,14 +197,14 @@ const transposeOp = new Op<readonly number[]>('transpose', {
   batch: ({ operands, attributes }) => transposeBy(operands[0] as Tensor, [0, ...attributes.map((axis) => axis + 1)]),
 });
 
-/** Axes in another order: axis i of the result is axis perm[i]. */
+/** transpose: axis i of the result is axis perm[i]. */
 export function transposeBy(x: Tensor, perm: readonly number[]): Tensor {
-  if (perm.every((axis, i) => axis === i)) return same(x);
+  if (perm.every((axis, i) => axis === i)) return identityOf(x);
   const shape = Object.freeze(perm.map((axis) => x.shape[axis] as number));
   return apply1(transposeOp, x, x.dtype, shape, perm);
 }
 
-// ---- dtype, and values as they are ----
+// ---- cast, identity and stopGradient ----
 
 /** Attributes: the operand's dtype. */
 const castOp = new Op<DType>('cast', {
@@ -197,13 +217,13 @@ const roundingCastOp = new Op<DType>('cast', {
   batch: ({ operands, dtype }) => castTo(operands[0] as Tensor, dtype),
 });
 
-/** Elements as another dtype. Gradients flow between float dtypes only. */
+/** cast: the elements as another dtype. Gradients flow between floating dtypes only. */
 export function castTo(x: Tensor, dtype: DType): Tensor {
-  if (x.dtype === dtype) return same(x);
+  if (x.dtype === dtype) return identityOf(x);
   return apply1(isFloating(dtype) ? castOp : roundingCastOp, x, dtype, x.shape, x.dtype);
 }
 
-/** f of x, computed in the dtype in which sums and products of x's dtype are; the result has x's dtype (what leaves it wraps around). */
+/** f of x, computed in the accumulator dtype of x's dtype and cast back: integers wrap around. */
 export function accumulated(x: Tensor, f: (x: Tensor) => Tensor): Tensor {
   const wide = accumulatorOf[x.dtype];
   return wide === x.dtype ? f(x) : castTo(f(castTo(x, wide)), x.dtype);
@@ -212,38 +232,47 @@ export function accumulated(x: Tensor, f: (x: Tensor) => Tensor): Tensor {
 const identityOp = new Op('identity', {
   kernel: 'reshape',
   vjps: [linear((ct) => ct)],
-  batch: ({ operands }) => same(operands[0] as Tensor),
+  batch: ({ operands }) => identityOf(operands[0] as Tensor),
 });
 
-/** The same value as a tensor of its own. */
-export function same(x: Tensor): Tensor {
+/** identity: another tensor with the same value. */
+export function identityOf(x: Tensor): Tensor {
   return applied1(identityOp, aliasOf(x, identityOp), x, null);
 }
 
-const stopOp = new Op('stopGradient', { kernel: 'reshape', batch: ({ operands }) => stopped(operands[0] as Tensor) });
+const stopOp = new Op('stopGradient', {
+  kernel: 'reshape',
+  batch: ({ operands }) => stopGradientOf(operands[0] as Tensor),
+});
 
-/** The same value, a constant to every tape. */
-export function stopped(x: Tensor): Tensor {
+/** stopGradient: another tensor with the same value, to which no gradient flows. */
+export function stopGradientOf(x: Tensor): Tensor {
   return applied1(stopOp, aliasOf(x, stopOp), x, null);
 }
 
 // ---- zeros that are connected ----
 
-/** The zero cotangent of an operand that has one. */
+/** Zeros as the cotangent of an operand: its gradient is 0, but not null (connected). */
 export function zeroOf(e: Entry, operand: number): Cotangent {
   return uniformTensor(0, e.outDType, e.shape(operand));
 }
 
 const connectOp = new Op('connect', { vjps: [linear((ct) => ct), fromY((_, x, e) => connect(zeroOf(e, 1), x))] });
 
-/** t, with a gradient of zeros with respect to x: connected, as TensorFlow's is, at every order. */
+/**
+ * t, with a gradient of zeros with respect to x: connected at every order, as TensorFlow's is. For derivatives that do
+ * not depend on x.
+ */
 export function connect(t: Tensor, x: Tensor): Tensor {
-  return isOnTape(x) ? applyComposed(connectOp, [t, x], null, () => same(t)) : t;
+  return isOnTape(x) ? applyComposed(connectOp, [t, x], null, () => identityOf(t)) : t;
 }
 
 const linkedOp = new Op('linked', { vjps: [fromX((ct, x) => connect(ct, x))] });
 
-/** x, whose derivative stays connected to it. */
+/**
+ * x, of which the derivative stays connected to x: where x itself is a factor of a derivative, the next order is zeros
+ * instead of null.
+ */
 export function linked(x: Tensor): Tensor {
-  return isOnTape(x) ? applyComposed(linkedOp, [x], null, () => same(x)) : x;
+  return isOnTape(x) ? applyComposed(linkedOp, [x], null, () => identityOf(x)) : x;
 }

@@ -1,4 +1,7 @@
-/** Reductions beside the sum: extremes, products, the logarithm of a sum of exponentials; and positions of extremes. */
+/**
+ * Reductions: extremes, products, the logarithm of a sum of exponentials, positions of extremes. (The sum is in
+ * movement.ts: it is linear.)
+ */
 import type { DType } from '../base/dtype.js';
 import { highestOf, lowestOf } from '../base/dtype.js';
 import { sizeOf } from '../base/shape.js';
@@ -9,28 +12,28 @@ import { fromX, fromXOut } from '../op/rules.js';
 import type { Entry } from '../record/entry.js';
 import { unheard } from '../record/stack.js';
 import { add, div, mul, sub } from './arithmetic.js';
-import { box, flipped, joined } from './box.js';
+import { concatAlong, reverseAlong, sliceBox } from './box.js';
 import { equal } from './compare.js';
 import { exp, isFinite as finite, log, sqrt } from './math.js';
 import {
   batchedReduction,
   castTo,
   connect,
+  identityOf,
   keptShape,
   type Reduction,
   reducedShape,
   reduceOver,
   reductionWords,
   reshapeTo,
-  same,
   sumOver,
   transposeBy,
 } from './movement.js';
 import { select } from './select.js';
 
-const parts = { words: reductionWords, batch: batchedReduction } as const;
+const reductionParts = { words: reductionWords, batch: batchedReduction } as const;
 
-// The gradient of an extreme: shared equally by all elements that attain it.
+/** The gradient rule of an extreme: all elements that equal it share the cotangent equally. */
 function shareExtreme(ct: Tensor, x: Tensor, out: Tensor, e: Entry<Reduction>): Tensor {
   const kept = keptShape(e);
   const attains = castTo(equal(x, reshapeTo(out, kept)), x.dtype);
@@ -39,17 +42,17 @@ function shareExtreme(ct: Tensor, x: Tensor, out: Tensor, e: Entry<Reduction>): 
 }
 
 const extreme = fromXOut(shareExtreme);
-const maxOp = new Op<Reduction>('reduceMax', { kernel: 'reduceMax', ...parts, vjps: [extreme] });
-const minOp = new Op<Reduction>('reduceMin', { kernel: 'reduceMin', ...parts, vjps: [extreme] });
-const anyOp = new Op<Reduction>('reduceAny', { kernel: 'reduceMax', ...parts });
-const allOp = new Op<Reduction>('reduceAll', { kernel: 'reduceMin', ...parts });
+const maxOp = new Op<Reduction>('reduceMax', { kernel: 'reduceMax', ...reductionParts, vjps: [extreme] });
+const minOp = new Op<Reduction>('reduceMin', { kernel: 'reduceMin', ...reductionParts, vjps: [extreme] });
+const anyOp = new Op<Reduction>('reduceAny', { kernel: 'reduceMax', ...reductionParts });
+const allOp = new Op<Reduction>('reduceAll', { kernel: 'reduceMin', ...reductionParts });
 
-/** A reduction over ascending axes. */
+/** A reduction over ascending axes; over none it is the identity. */
 type Reducer = (x: Tensor, axes: readonly number[], keepdims: boolean) => Tensor;
 
-/** `empty`: what it gives of no elements. */
+/** `empty`: the result of no elements. */
 function reducer(op: Op<Reduction>, empty: (dtype: DType) => number): Reducer {
-  return (x, axes, keepdims) => (axes.length === 0 ? same(x) : reduceOver(op, x, axes, keepdims, empty(x.dtype)));
+  return (x, axes, keepdims) => (axes.length === 0 ? identityOf(x) : reduceOver(op, x, axes, keepdims, empty(x.dtype)));
 }
 
 /** The largest element; ties share the gradient. */
@@ -61,7 +64,10 @@ export const anyOver: Reducer = reducer(anyOp, () => 0);
 /** Whether all elements (bool) are true. */
 export const allOver: Reducer = reducer(allOp, () => 1);
 
-/** Products of all elements before (or after) each one along the last axis, by doubling: no division, so zeros are no trouble. */
+/**
+ * The product of all elements before each one along the last axis, in log(n) steps of doubling. Without division, so
+ * zeros do no harm.
+ */
 function othersBefore(a: Tensor): Tensor {
   const n = a.shape[a.rank - 1] as number;
   const head = a.shape.slice(0, -1);
@@ -69,15 +75,18 @@ function othersBefore(a: Tensor): Tensor {
     const front = uniformTensor(1, t.dtype, Object.freeze([...head, Math.min(by, n)]));
     if (by >= n) return front;
     const begin = t.shape.map(() => 0);
-    const step = t.shape.map(() => 1);
-    return joined([front, box(t, Object.freeze([...head, n - by]), { begin, step })], t.rank - 1);
+    const strides = t.shape.map(() => 1);
+    return concatAlong([front, sliceBox(t, Object.freeze([...head, n - by]), { begin, strides })], t.rank - 1);
   };
   let t = shifted(a, 1);
   for (let by = 1; by < n; by *= 2) t = mul(t, shifted(t, by));
   return t;
 }
 
-// Reduced axes last and flat; each element's cotangent is the product of all the others.
+/**
+ * The gradient rule of a product: each element's derivative is the product of all others. The reduced axes are made the
+ * last one for that.
+ */
 function productOfOthers(ct: Tensor, x: Tensor, e: Entry<Reduction>): Tensor {
   const { axes } = e.attributes;
   const rest = x.shape.map((_, d) => d).filter((d) => !axes.includes(d));
@@ -87,21 +96,26 @@ function productOfOthers(ct: Tensor, x: Tensor, e: Entry<Reduction>): Tensor {
   const flat = reshapeTo(moved, Object.freeze([...rest.map((d) => x.shape[d] as number), count]));
   const last = flat.rank - 1;
   const before = othersBefore(flat);
-  const after = count === 0 ? before : flipped(othersBefore(flipped(flat, last)), last);
-  // Of one element the others' product is 1 whatever it is; its derivative is connected all the same.
+  const after = count === 0 ? before : reverseAlong(othersBefore(reverseAlong(flat, last)), last);
+  // With one element the product of the others is the constant 1; connected to x, so that the next order is zeros
+  // instead of null.
   const product = mul(before, after);
   const others = reshapeTo(count === 1 ? connect(product, flat) : product, moved.shape);
   const inverse = perm.map((_, d) => perm.indexOf(d));
   return mul(transposeBy(others, inverse), reshapeTo(ct, keptShape(e)));
 }
 
-const prodOp = new Op<Reduction>('reduceProd', { kernel: 'reduceProd', ...parts, vjps: [fromX(productOfOthers)] });
+const prodOp = new Op<Reduction>('reduceProd', {
+  kernel: 'reduceProd',
+  ...reductionParts,
+  vjps: [fromX(productOfOthers)],
+});
 
-/** The product; of integers it wraps around. */
+/** The product; integers wrap around. */
 export const prodOver: Reducer = reducer(prodOp, () => 1);
 
 /** Attributes: the axes. */
-const lseOp = new Op<readonly number[]>('reduceLogsumexp', {
+const logSumExpOp = new Op<readonly number[]>('reduceLogsumexp', {
   vjps: [
     // softmax(x), from x alone: exp(x - out) would be off by the rounding of out, which is large where x is.
     fromX((ct, x, e) => {
@@ -121,9 +135,11 @@ const lseOp = new Op<readonly number[]>('reduceLogsumexp', {
     return logSumExpOver(x, axes, shape.length === x.rank - 1);
   },
 });
-const lseRowsOp = new Op('reduceLogsumexp', { kernel: 'logSumExp' });
+const logSumExpRowsOp = new Op('reduceLogsumexp', { kernel: 'logSumExp' });
 
-/** The maximum along the axes, or 0 where that is infinite or NaN: what exp's operand is reduced by. */
+/**
+ * The maximum along the axes, or 0 where that is infinite or NaN: subtracted before exp, so that it does not overflow.
+ */
 function largestFinite(x: Tensor, axes: readonly number[]): Tensor {
   const top = maxOver(x, axes, true);
   return select(finite(top), top, 0);
@@ -132,11 +148,11 @@ function largestFinite(x: Tensor, axes: readonly number[]): Tensor {
 /** log(sum(exp(x))), without overflow. */
 export const logSumExpOver: Reducer = (x, axes, keepdims) => {
   const shape = reducedShape(x.shape, axes, keepdims);
-  return applyComposed(lseOp, [x], axes, () => {
+  return applyComposed(logSumExpOp, [x], axes, () => {
     const count = sizeOf(axes.map((d) => x.shape[d] as number));
     if (axes.length > 0 && axes[0] === x.rank - axes.length && x.size > 0) {
       const rows = reshapeTo(x, Object.freeze([x.size / count, count]));
-      return reshapeTo(apply1(lseRowsOp, rows, x.dtype, Object.freeze([x.size / count]), null), shape);
+      return reshapeTo(apply1(logSumExpRowsOp, rows, x.dtype, Object.freeze([x.size / count]), null), shape);
     }
     const shift = largestFinite(x, axes);
     const t = add(log(sumOver(exp(sub(x, shift)), axes, true)), shift);
@@ -144,8 +160,8 @@ export const logSumExpOver: Reducer = (x, axes, keepdims) => {
   });
 };
 
-/** sqrt whose gradient at 0 is 0. */
-export function rootAtZero(t: Tensor): Tensor {
+/** sqrt with gradient 0 at 0. */
+export function safeSqrt(t: Tensor): Tensor {
   const zero = equal(t, 0);
   return select(zero, 0, sqrt(select(zero, 1, t)));
 }
@@ -161,7 +177,9 @@ const positionParts = {
 export const argmaxOp: Op<number> = new Op('argmax', { kernel: 'argmax', ...positionParts });
 export const argminOp: Op<number> = new Op('argmin', { kernel: 'argmin', ...positionParts });
 
-/** Position of an extreme along the axis, which is not empty: the first of equals; int32. */
+/**
+ * The position (int32) of an extreme along an axis that is not empty; the first of equals. `op`: argmaxOp or argminOp.
+ */
 export function positionOf(op: Op<number>, x: Tensor, axis: number): Tensor {
   return apply1(op, x, 'int32', Object.freeze(x.shape.filter((_, d) => d !== axis)), axis);
 }

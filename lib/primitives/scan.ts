@@ -1,4 +1,4 @@
-/** Running sums along an axis. */
+/** Scans: running sums along an axis. */
 import type { Shape } from '../base/shape.js';
 import { sizeOf } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
@@ -6,14 +6,19 @@ import { apply1 } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { linear } from '../op/rules.js';
 
-/** Which way the sums run, and whether each includes its own element. */
+/**
+ * What a scan is told. exclusive: each result leaves its own element out. reverse: from the last element to the first.
+ */
 export interface Scan {
   readonly axis: number;
   readonly exclusive: boolean;
   readonly reverse: boolean;
 }
 
-/** What the kernel is told: the lengths before the axis multiplied, its own, those behind it multiplied, and the flags. */
+/**
+ * With the kernel's words: the product of the lengths before the axis, its length, the product of those behind it, and
+ * the flags.
+ */
 interface Sized extends Scan {
   readonly words: readonly number[];
 }
@@ -24,7 +29,8 @@ function sized({ axis, exclusive, reverse }: Scan, shape: Shape): Sized {
   return { axis, exclusive, reverse, words };
 }
 
-// An element is part of the sums from its own on; its cotangent is their sum, which runs the other way.
+// An element is part of its own sum and of all later ones, so its cotangent is the sum of their cotangents: a scan in
+// the other direction.
 const cumsumOp = new Op<Sized>('cumsum', {
   kernel: 'cumsum',
   words: ({ words }) => words,
@@ -32,7 +38,7 @@ const cumsumOp = new Op<Sized>('cumsum', {
   batch: ({ operands, attributes }) => runningSum(operands[0] as Tensor, { ...attributes, axis: attributes.axis + 1 }),
 });
 
-/** The sums of all elements up to each one along the axis. */
+/** cumsum: for each element the sum of all elements up to it along the axis. */
 export function runningSum(x: Tensor, scan: Scan): Tensor {
   return apply1(cumsumOp, x, x.dtype, x.shape, sized(scan, x.shape));
 }

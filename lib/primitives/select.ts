@@ -1,26 +1,29 @@
-/** Selection by a condition: the elements of one tensor where it holds, of another where not. */
+/** where: the elements of one tensor where a condition is true, and of another where it is false. */
 import { broadcastShapes } from '../base/shape.js';
 import { isTensor, type Tensor } from '../engine/tensor.js';
 import { applyMany } from '../op/apply.js';
 import { Op } from '../op/op.js';
-import { beside } from '../op/operands.js';
+import { operandBeside } from '../op/operands.js';
 import { fromX } from '../op/rules.js';
-import { raised } from './movement.js';
+import { raiseRank } from './movement.js';
 
 const whereOp = new Op('where', {
   kernel: 'where',
   vjps: [null, fromX((ct, condition) => select(condition, ct, 0)), fromX((ct, condition) => select(condition, 0, ct))],
   batch: ({ op, operands, batched, count, shape, dtype }) => {
-    const raisedOperands = operands.map((t, k) => (batched[k] ? raised(t, shape.length) : t));
+    const raisedOperands = operands.map((t, k) => (batched[k] ? raiseRank(t, shape.length) : t));
     return applyMany(op, raisedOperands, dtype, Object.freeze([count, ...shape]), null);
   },
 });
 
-/** x where the condition (bool) holds, else y; all three broadcast. A number has the dtype of the tensor beside it. */
+/**
+ * x where the condition (bool) is true, else y; all three broadcast. One of x and y may be a number, which takes the
+ * dtype of the other.
+ */
 export function select(condition: Tensor, x: Tensor | number, y: Tensor | number): Tensor {
   const dtype = isTensor(x) ? x.dtype : (y as Tensor).dtype;
-  const a = isTensor(x) ? x : beside('where', x, dtype);
-  const b = isTensor(y) ? y : beside('where', y, dtype);
+  const a = isTensor(x) ? x : operandBeside('where', x, dtype);
+  const b = isTensor(y) ? y : operandBeside('where', y, dtype);
   const shape = broadcastShapes('where', broadcastShapes('where', condition.shape, a.shape), b.shape);
   return applyMany(whereOp, [condition, a, b], a.dtype, shape, null);
 }

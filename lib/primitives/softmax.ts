@@ -1,4 +1,4 @@
-/** Softmax and its logarithm, along an axis; the cross entropy of rows. */
+/** Softmax, its logarithm, and cross entropies of logits. */
 import type { Tensor } from '../engine/tensor.js';
 import { apply1, apply2, applyComposed } from '../op/apply.js';
 import { Op } from '../op/op.js';
@@ -10,12 +10,12 @@ import { iota } from './iota.js';
 import { abs, exp, log1p, sigmoid } from './math.js';
 import { castTo, reshapeTo, sumOver, transposeBy } from './movement.js';
 
-/** An axis of length 1 before axis d. */
-function widened(t: Tensor, d: number): Tensor {
+/** expandDims: a new axis of length 1 before axis d. */
+function expandAxis(t: Tensor, d: number): Tensor {
   return reshapeTo(t, Object.freeze(t.shape.toSpliced(d, 0, 1)));
 }
 
-// The kernels take rows, along the last axis; another axis goes there and back by a transpose.
+// The kernels compute along the last axis; another axis is swapped with it and back.
 const softmaxRows = new Op('softmax', { kernel: 'softmax' });
 const logSoftmaxRows = new Op('logSoftmax', { kernel: 'logSoftmax' });
 
@@ -33,7 +33,7 @@ const softmaxOp = new Op<number>('softmax', {
   batch: ({ operands, attributes }) => softmaxAlong(operands[0] as Tensor, attributes + 1),
 });
 
-/** exp(x) / sum(exp(x)) along the axis. */
+/** softmax: exp(x) / sum(exp(x)) along the axis. */
 export function softmaxAlong(x: Tensor, axis: number): Tensor {
   return applyComposed(softmaxOp, [x], axis, () => alongAxis(softmaxRows, x, axis));
 }
@@ -51,8 +51,10 @@ export function logSoftmaxAlong(x: Tensor, axis: number): Tensor {
 // TensorFlow's rules: labels get -logSoftmax; logits get softmax - labels, whether or not the labels sum to 1.
 const crossEntropyOp = new Op<number>('softmaxCrossEntropyWithLogits', {
   vjps: [
-    fromY((ct, logits, e) => mul(widened(neg(ct), e.attributes), logSoftmaxAlong(logits, e.attributes))),
-    fromXY((ct, labels, logits, e) => mul(widened(ct, e.attributes), sub(softmaxAlong(logits, e.attributes), labels))),
+    fromY((ct, logits, e) => mul(expandAxis(neg(ct), e.attributes), logSoftmaxAlong(logits, e.attributes))),
+    fromXY((ct, labels, logits, e) =>
+      mul(expandAxis(ct, e.attributes), sub(softmaxAlong(logits, e.attributes), labels)),
+    ),
   ],
 });
 
@@ -69,25 +71,25 @@ const sparseCrossEntropyOp = new Op('sparseSoftmaxCrossEntropyWithLogits', {
     fromXY((ct, labels, logits) => {
       const last = logits.rank - 1;
       const classes = iota(logits.shape[last] as number);
-      const hit = castTo(equal(widened(labels, last), classes), logits.dtype);
-      return mul(sub(softmaxAlong(logits, last), hit), widened(ct, last));
+      const hit = castTo(equal(expandAxis(labels, last), classes), logits.dtype);
+      return mul(sub(softmaxAlong(logits, last), hit), expandAxis(ct, last));
     }),
   ],
 });
-/** Attributes: the sizes that a gather of one element a row has. */
+/** Takes one element of each row: a gather with a batch axis. Attributes: the gather's sizes. */
 const pickOp = new Op<readonly number[]>('sparseSoftmaxCrossEntropyWithLogits', {
   kernel: 'gather',
   words: (sizes) => sizes,
 });
 
-/** -logSoftmax(logits)[label] along the last axis; errors call it `name`. */
+/** -logSoftmax(logits)[label] along the last axis. `name`: the op in errors about labels. */
 export function sparseCrossEntropyOf(name: string, labels: Tensor, logits: Tensor): Tensor {
   return applyComposed(sparseCrossEntropyOp, [labels, logits], null, () => {
     const last = logits.rank - 1;
     const sizes = [labels.size, 1, logits.shape[last] as number, 1, 1];
     const table = logSoftmaxAlong(logits, last);
     const picked = apply2(pickOp.as(name), table, labels, logits.dtype, labels.shape, sizes);
-    return sub(0, picked); // not its negative: a loss of 0 is not -0
+    return sub(0, picked); // not neg, which would make -0 of a loss of 0
   });
 }
 

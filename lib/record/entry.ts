@@ -1,59 +1,78 @@
-/** Entries: what a recorder keeps of one op, and the rules that read it later. Nothing here records or differentiates. */
+/** Entries: what a tape keeps of one op, and the rules that read it later. Nothing here records or differentiates. */
 import type { DType } from '../base/dtype.js';
 import type { Shape } from '../base/shape.js';
 import { scalarShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 
-/** What a rule needs of the forward pass: bit k is operand k, `out` the result. The entry keeps that and nothing else. */
+/**
+ * What a rule needs of the forward pass, as bits: bit k for operand k (below 30), `out` for the result. The entry keeps
+ * these tensors only.
+ */
 export const keep = { nothing: 0, x: 1, y: 2, out: 0x40000000 } as const;
 
+/**
+ * A cotangent of a value (the primal): the derivative of the sum of the targets with respect to it; of its shape and
+ * dtype. (A tangent is the derivative of it with respect to the sources; nothing computes tangents yet.)
+ */
 export type Cotangent = Tensor;
 
-/** The pullback with respect to one operand. Returns a cotangent of the operand; null where there is none. */
+/**
+ * The gradient rule of one operand: pulls the cotangent of the result back to a cotangent of the operand (null where
+ * there is none). That may be larger than the operand by broadcasting; backward.ts sums it.
+ */
 export interface Vjp<A = unknown> {
+  /** What `pull` reads of the entry: bits of `keep`. */
   readonly needs: number;
   pull(ct: Tensor, entry: Entry<A>, operand: number): Cotangent | null;
 }
 
-/** The pullback with respect to all operands at once, from the cotangents of all results. */
+/** The gradient rule of all operands at once: from the cotangents of all results to those of all operands. */
 export type PullAll<A> = {
   pull(cts: readonly (Tensor | null)[], entry: Entry<A>): readonly (Cotangent | null)[];
 }['pull'];
 
-/** What recorders know of an op. The last vjp serves all further operands. */
+/** What recorders know of an op. */
 export interface RecordedOp<A = unknown> {
   readonly name: string;
+  /** The rule of each operand, null where there is none; the last serves all further operands. */
   readonly vjps: readonly (Vjp<A> | null)[];
-  /** For ops whose cotangents come together; `vjps` is empty then. */
+  /** The rule in place of `vjps`, of an op that gives all cotangents together. */
   readonly pullAll: PullAll<A> | null;
 }
 
-/** One op (or leaf) on one tape: what made its operands, their shapes, and the tensors that its rules asked for. */
+/**
+ * An entry: one application of an op on one tape, or a leaf. It has the entries that made the operands, the shapes of
+ * these, and the tensors that the rules need.
+ */
 export class Entry<A = unknown> {
   readonly op: RecordedOp<A>;
-  /** Id of the result: operands have smaller ones. */
+  /** The id of the result; entries of operands have smaller ones. */
   readonly outId: number;
   readonly outShape: Shape;
   readonly outDType: DType;
   readonly attributes: A;
-  /** How many operands. The entries that made them (null: not on the tape) and their shapes follow; most ops have one or two. */
+  /** The number of operands; 0 where no gradient flows to any. */
   count = 0;
+  // The entries that made the first two operands (null: not on the tape), and the shapes of these.
   ofX: Entry | null = null;
   ofY: Entry | null = null;
   shapeX: Shape = scalarShape;
   shapeY: Shape = scalarShape;
-  /** Of an op with more than two operands: those of all of them. */
+  /** With more than two operands: entries and shapes of all of them. */
   more: Further | null = null;
-  /** Of an op with several results: the entries of all of them, in order; each further result's entry knows the first. */
-  parts: readonly Entry[] | null = null;
-  first: Entry | null = null;
-  /** The last pass of backpropagation that met it, what it was to it, and where. */
+  /** In the entry of the first of several results: the entries of all results, in order. */
+  resultEntries: readonly Entry[] | null = null;
+  /** In the entry of a further result: the entry of the first. */
+  firstResult: Entry | null = null;
+  /**
+   * The pass of backpropagation that met it last and what it was to that pass (see backward.ts), and its index there.
+   */
   mark = 0;
-  at = 0;
-  /** What its rules asked for: the first two operands, operands by number from the third on, and the result. */
+  passIndex = 0;
+  // What its rules need: the first two operands, operands from the third on by number, and the result.
   x: Tensor | null = null;
   y: Tensor | null = null;
-  further: Map<number, Tensor> | null = null;
+  keptFurther: Map<number, Tensor> | null = null;
   out: Tensor | null = null;
   constructor(op: RecordedOp<A>, id: number, shape: Shape, dtype: DType, attributes: A) {
     this.op = op;
@@ -63,7 +82,7 @@ export class Entry<A = unknown> {
     this.attributes = attributes;
   }
 
-  /** The entry that made operand k. */
+  /** The entry that made operand k; null if it is not on the tape. */
   operand(k: number): Entry | null {
     if (k === 0) return this.ofX;
     return k === 1 ? this.ofY : (this.more?.entries[k] ?? null);
@@ -75,13 +94,13 @@ export class Entry<A = unknown> {
     return k === 1 ? this.shapeY : (this.more?.shapes[k] as Shape);
   }
 
-  /** Operand k, which a rule has asked for. */
+  /** Operand k, which a rule needs. */
   kept(k: number): Tensor {
     if (k === 0) return this.x as Tensor;
-    return (k === 1 ? this.y : this.further?.get(k)) as Tensor;
+    return (k === 1 ? this.y : this.keptFurther?.get(k)) as Tensor;
   }
 
-  /** Keeps the result and the first two operands, as far as `needs` asks for them. */
+  /** Keeps the result and the first two operands, as far as `needs` has their bits. */
   save(needs: number, x: Tensor, y: Tensor | null, out: Tensor): void {
     if (needs & keep.x) {
       this.x = x;
@@ -97,18 +116,18 @@ export class Entry<A = unknown> {
     }
   }
 
-  /** The same of operands from the third on. */
+  /** As `save`, for the operands from the third on. */
   saveFurther(needs: number, operands: readonly Tensor[]): void {
     for (let k = 2; k < operands.length && needs & ~keep.out & -(2 ** k); k++) {
       if (!(needs & (2 ** k))) continue;
       const t = operands[k] as Tensor;
-      this.further ??= new Map();
-      this.further.set(k, t);
+      this.keptFurther ??= new Map();
+      this.keptFurther.set(k, t);
       t.saved++;
     }
   }
 
-  /** Frees what it kept, as backpropagation through a consumed tape proceeds. */
+  /** Lets go of the tensors that it keeps. */
   release(): void {
     if (this.x) this.x.saved--;
     if (this.y) this.y.saved--;
@@ -116,19 +135,20 @@ export class Entry<A = unknown> {
     this.x = null;
     this.y = null;
     this.out = null;
-    if (this.further) {
-      for (const t of this.further.values()) t.saved--;
-      this.further = null;
+    if (this.keptFurther) {
+      for (const t of this.keptFurther.values()) t.saved--;
+      this.keptFurther = null;
     }
   }
 }
 
+/** Entries and shapes of all operands. */
 interface Further {
   readonly entries: readonly (Entry | null)[];
   readonly shapes: readonly Shape[];
 }
 
-/** The rule for operand k: the last one serves all further operands. */
+/** The rule of operand k; the last one serves all further operands. */
 export function ruleOf<A>(op: RecordedOp<A>, k: number): Vjp<A> | null | undefined {
   return op.vjps[k < op.vjps.length ? k : op.vjps.length - 1];
 }

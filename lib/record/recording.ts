@@ -1,52 +1,62 @@
-/** The record of one tape: which ops it has heard of. It differentiates nothing. */
+/** Recording: the entries of one tape. Differentiates nothing. */
 import { isFloating } from '../base/dtype.js';
 import type { Cohort, Tensor } from '../engine/tensor.js';
 import { peekId, startCohort } from '../engine/tensor.js';
 import { Entry, keep, type RecordedOp, ruleOf } from './entry.js';
-import { type Readable, Recorder } from './stack.js';
+import { Recorder, type VariableInfo } from './stack.js';
 
 const leafOp: RecordedOp = { name: 'leaf', vjps: [], pullAll: null };
 const variableOp: RecordedOp = { name: 'variable', vjps: [], pullAll: null };
 
 let nextSerial = 1;
-// A sweep is due after so many elements of results, an entry itself counting for some.
+// A sweep is due after results of so many elements; each entry counts for kEntryWeight more.
 const kSweep = 2 ** 22;
 const kEntryWeight = 2 ** 12;
-// A weak map takes 1 to 2 us an entry, of which most is the collector's: twenty times what recording takes. So where a sweep finds
-// many small results, it goes by cohort: a dead branch may then stay while some result made about the same time lives.
-const kExact = 2 ** 8;
+// A sweep of up to so many entries puts each into a weak map by its result. That takes 1 to 2 us an entry, mostly in
+// the collector: twenty times as long as recording. So a larger sweep uses the cohorts of the results as keys; then a
+// dead branch stays while some result that was made about the same time lives.
+const kMostSweptSingly = 2 ** 8;
 
 /**
- * The record of one tape. New entries stand in a list that keeps them and their results. Now and then (and at each await of an
- * async recording) the list is swept into weak maps from results to entries, so that an entry lives as long as its
- * result or another entry needs it: branches that nobody can ask about any more are collected.
+ * The recording of one tape. New entries stand in a list, which keeps them and their results alive. From time to time
+ * (and in an async recording at each await) a sweep moves them into weak maps from results to entries. There an entry
+ * lives as long as its result, or an entry that was made from it, does: branches that nobody can ask about any more are
+ * collected.
  */
 export class Recording extends Recorder {
-  /** Renewed by each sweep, since tensors remember their place in the list by it. */
+  /** Tensors remember it with their index in the list (`tapeSerial`); each sweep renews it, since indices change. */
   private serial: number = nextSerial++;
   private readonly watchesVariables: boolean;
+  /** No tensor with a smaller id was made on this tape. */
   private firstId: number = peekId();
-  /** How many passes go through its entries; what is released meanwhile is let go of after. */
+  /**
+   * How many passes of backpropagation go through the entries; what is released meanwhile waits in `toRelease` for
+   * their end.
+   */
   private passes = 0;
-  private doomed: readonly Entry[] | null = null;
-  /** In the order of their results' ids. Those before `pinned` are from before a pause, and stay. */
+  private toRelease: readonly Entry[] | null = null;
+  /** In the order of their results' ids. Those before `pinned` are never swept. */
   private entries: Entry[] = [];
   private results: Tensor[] = [];
   private pinned = 0;
   private weight = 0;
   private swept: WeakMap<Tensor, Entry> | null = null;
   private sweptCohorts: WeakMap<Cohort, Entry[]> | null = null;
-  /** Ids of leaf tensors, variables and readings, and their entries; a map of places once they are many. */
+  /**
+   * Ids of leaves (tensors, variables, and readings of these), and the entries of them; with more than 8, a map from
+   * ids to indices.
+   */
   private leafIds: number[] = [];
   private leaves: Entry[] = [];
   private leafMap: Map<number, number> | null = null;
-  /** Variables watched. */
-  variables: Readable[] = [];
+  /** The variables that are watched. */
+  variables: VariableInfo[] = [];
   constructor(watchesVariables: boolean) {
     super();
     this.watchesVariables = watchesVariables;
   }
 
+  /** The index of the leaf of this id, or -1. */
   private leafAt(id: number): number {
     return this.leafMap ? (this.leafMap.get(id) ?? -1) : this.leafIds.indexOf(id);
   }
@@ -64,12 +74,13 @@ export class Recording extends Recorder {
     if (this.leafIds.length === 9) this.leafMap = new Map(this.leafIds.map((k, i) => [k, i]));
   }
 
-  private remember(t: Tensor, place: number): void {
+  /** Notes on the tensor where its entry is: an index in `entries`, or -1 minus an index in `leaves`. */
+  private remember(t: Tensor, index: number): void {
     t.tapeSerial = this.serial;
-    t.tapePlace = place;
+    t.tapeIndex = index;
   }
 
-  /** Makes the tensor a leaf, unless it is on the tape already. */
+  /** Makes the tensor a leaf, unless the tape knows it already. */
   watch(t: Tensor): void {
     if (this.find(t)) return;
     this.addLeaf(t.id, new Entry(leafOp, t.id, t.shape, t.dtype, null));
@@ -77,19 +88,19 @@ export class Recording extends Recorder {
   }
 
   /** Makes the variable a leaf, unless it is one already. */
-  watchVariable(v: Readable): void {
+  watchVariable(v: VariableInfo): void {
     const known = this.leaf(v.id);
     if (known?.op === variableOp) return;
     this.variables.push(v);
     if (!known) this.addLeaf(v.id, new Entry(variableOp, v.id, v.shape, v.dtype, null));
   }
 
-  override noteReading(t: Tensor, v: Readable): void {
+  override noteReading(t: Tensor, v: VariableInfo): void {
     if (this.watchesVariables && v.trainable) this.watchVariable(v);
     this.read(t, v.id);
   }
 
-  /** Says that a tensor is a reading of the variable of this id, if that is a leaf. */
+  /** Makes a tensor known as a reading of the variable of this id, if that is a leaf. */
   private read(t: Tensor, id: number): void {
     if (t.tapeSerial === this.serial) return;
     const at = this.leafAt(t.id);
@@ -101,10 +112,10 @@ export class Recording extends Recorder {
     this.remember(t, at < 0 ? -this.leaves.length : -1 - at);
   }
 
-  /** What the tensor is on this tape. */
+  /** The entry of the tensor on this tape; null if the tape does not know it. */
   find(t: Tensor): Entry | null {
     if (t.tapeSerial === this.serial) {
-      return (t.tapePlace < 0 ? this.leaves[-1 - t.tapePlace] : this.entries[t.tapePlace]) as Entry;
+      return (t.tapeIndex < 0 ? this.leaves[-1 - t.tapeIndex] : this.entries[t.tapeIndex]) as Entry;
     }
     return t.tapeSerial === 0 ? null : this.search(t);
   }
@@ -117,15 +128,15 @@ export class Recording extends Recorder {
     }
     if (t.id < this.firstId) return null;
     const cohort = this.sweptCohorts?.get(t.cohort);
-    return entryOf(this.entries, t.id) ?? this.swept?.get(t) ?? (cohort ? entryOf(cohort, t.id) : null);
+    return findEntry(this.entries, t.id) ?? this.swept?.get(t) ?? (cohort ? findEntry(cohort, t.id) : null);
   }
 
   override knows(t: Tensor): boolean {
     return this.find(t) !== null;
   }
 
-  // Operands without a rule or a floating dtype are none to the entry: there the way back ends. An operand that is not on the tape
-  // costs nothing: its rule keeps nothing.
+  // An operand without a rule, or of a dtype that is not floating, is left out of the entry (null): no gradient flows
+  // to it. For an operand that the tape does not know nothing is kept.
 
   override note1(op: RecordedOp, out: Tensor, x: Tensor, attributes: unknown): void {
     const ofX = this.find(x);
@@ -163,8 +174,8 @@ export class Recording extends Recorder {
   }
 
   override noteMany(op: RecordedOp, outs: readonly Tensor[], operands: readonly Tensor[], attributes: unknown): void {
-    if (this.notePulled(op, outs, operands, attributes) || !this.knowsAny(operands) || !this.takes()) return;
-    for (const out of outs) this.append(entryFor(op, out, attributes), out);
+    if (this.noteDifferentiable(op, outs, operands, attributes) || !this.knowsAny(operands) || !this.takes()) return;
+    for (const out of outs) this.append(newEntry(op, out, attributes), out);
   }
 
   override noteInstead(
@@ -173,13 +184,13 @@ export class Recording extends Recorder {
     operands: readonly Tensor[],
     under: readonly Tensor[],
   ): void {
-    if (this.notePulled(op, outs, operands, null) || !this.takes()) return;
+    if (this.noteDifferentiable(op, outs, operands, null) || !this.takes()) return;
     const anyKnown = this.knowsAny(operands);
     outs.forEach((out, k) => {
       const value = under[k];
       const known = value ? this.find(value) : null;
       if (!known && !anyKnown) return;
-      const e = entryFor(known ? sameOp : op, out, null);
+      const e = newEntry(known ? sameOp : op, out, null);
       if (known) {
         e.count = 1;
         e.ofX = known;
@@ -194,8 +205,8 @@ export class Recording extends Recorder {
     return false;
   }
 
-  /** Notes the op, if an operand that has a gradient is known; tells whether there is one. */
-  private notePulled(
+  /** Notes the op, if the tape knows an operand to which a gradient flows. Returns whether there is one. */
+  private noteDifferentiable(
     op: RecordedOp,
     outs: readonly Tensor[],
     operands: readonly Tensor[],
@@ -216,7 +227,7 @@ export class Recording extends Recorder {
     });
     if (!differentiable) return false;
     if (!this.takes()) return true;
-    const e = entryFor(op, out, attributes);
+    const e = newEntry(op, out, attributes);
     e.count = operands.length;
     e.ofX = entries[0] ?? null;
     e.ofY = entries[1] ?? null;
@@ -227,9 +238,9 @@ export class Recording extends Recorder {
       e.save(needs, x, y ?? null, out);
       e.saveFurther(needs, operands);
     }
-    if (outs.length > 1) e.parts = outs.map((t, k) => (k === 0 ? e : furtherResult(e, t)));
+    if (outs.length > 1) e.resultEntries = outs.map((t, k) => (k === 0 ? e : furtherResult(e, t)));
     this.append(e, out);
-    for (let k = 1; k < outs.length; k++) this.append(e.parts?.[k] as Entry, outs[k] as Tensor);
+    for (let k = 1; k < outs.length; k++) this.append(e.resultEntries?.[k] as Entry, outs[k] as Tensor);
     return true;
   }
 
@@ -242,10 +253,11 @@ export class Recording extends Recorder {
     if (this.weight > kSweep) this.sweep();
   }
 
+  /** Moves the entries after the pinned ones, and their results, from the list into weak maps. */
   private sweep(): void {
     const { results, entries, pinned } = this;
     if (results.length === 0) return;
-    if (results.length <= kExact) {
+    if (results.length <= kMostSweptSingly) {
       this.swept ??= new WeakMap();
       for (let i = 0; i < results.length; i++) this.swept.set(results[i] as Tensor, entries[pinned + i] as Entry);
     } else {
@@ -260,7 +272,7 @@ export class Recording extends Recorder {
   private sweepCohorts(): void {
     const { results, entries, pinned } = this;
     this.sweptCohorts ??= new WeakMap();
-    startCohort(); // the present one would be alive for being present
+    startCohort(); // else the current cohort would stay alive, and what is kept by it
     let cohort: Cohort | null = null;
     let members: Entry[] = [];
     for (let i = 0; i < results.length; i++) {
@@ -274,14 +286,14 @@ export class Recording extends Recorder {
     }
   }
 
-  /** Stops tracking whether results are still reachable; the entries stay until the tape is consumed. */
+  /** Pins all entries: stops tracking whether their results are reachable, so they stay until the tape is consumed. */
   override left(): void {
     this.results = [];
     this.pinned = this.entries.length;
     this.weight = 0;
   }
 
-  /** Starts anew: entries, leaves and watched variables are forgotten, and no tensor is on the tape any more. */
+  /** Forgets entries, leaves and watched variables; then the tape knows no tensor. */
   reset(): void {
     this.release();
     this.serial = nextSerial++;
@@ -292,22 +304,26 @@ export class Recording extends Recorder {
     this.variables = [];
   }
 
-  /** A pass through the entries begins; whatever becomes of the tape, they keep what they have until it ends. */
+  /**
+   * Says that a pass of backpropagation begins: entries keep their tensors until it ends, even if the tape is released
+   * meanwhile.
+   */
   beginPass(): void {
     this.passes++;
   }
 
+  /** Says that a pass has ended. */
   endPass(): void {
     this.passes--;
-    if (this.passes > 0 || this.doomed === null) return;
-    releaseEntries(this.doomed);
-    this.doomed = null;
+    if (this.passes > 0 || this.toRelease === null) return;
+    releaseEntries(this.toRelease);
+    this.toRelease = null;
   }
 
-  /** Lets go of everything that the entries kept. */
+  /** Lets go of all entries and of everything that they keep. */
   release(): void {
     if (this.passes === 0) releaseEntries(this.entries);
-    else this.doomed = this.doomed === null ? this.entries : [...this.doomed, ...this.entries];
+    else this.toRelease = this.toRelease === null ? this.entries : [...this.toRelease, ...this.entries];
     this.entries = [];
     this.swept = null;
     this.sweptCohorts = null;
@@ -315,8 +331,8 @@ export class Recording extends Recorder {
   }
 }
 
-/** The entry of this result, in a list that is in the order of results. */
-function entryOf(entries: readonly Entry[], id: number): Entry | null {
+/** The entry of the result with this id, in a list that is in the order of ids: binary search. */
+function findEntry(entries: readonly Entry[], id: number): Entry | null {
   let low = 0;
   let high = entries.length - 1;
   while (low <= high) {
@@ -333,14 +349,15 @@ function releaseEntries(entries: readonly Entry[]): void {
   for (let i = 0; i < entries.length; i++) (entries[i] as Entry).release();
 }
 
+/** The op of an entry that passes the cotangent on to the entry of another tensor with the same value. */
 const sameOp: RecordedOp = { name: 'identity', vjps: [{ needs: keep.nothing, pull: (ct) => ct }], pullAll: null };
 
-function entryFor(op: RecordedOp, out: Tensor, attributes: unknown): Entry {
+function newEntry(op: RecordedOp, out: Tensor, attributes: unknown): Entry {
   return new Entry(op, out.id, out.shape, out.dtype, attributes);
 }
 
 function furtherResult(first: Entry, out: Tensor): Entry {
-  const e = entryFor(first.op, out, null);
-  e.first = first;
+  const e = newEntry(first.op, out, null);
+  e.firstResult = first;
   return e;
 }

@@ -1,33 +1,40 @@
-/** The stack of recorders: who hears of ops as they happen, in the order of entry. It keeps nothing of what they hear. */
+/**
+ * The stack of recorders: who is told of ops as they are applied, in the order of entry. Keeps nothing of what they are
+ * told.
+ */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { GradtapeError } from '../base/errors.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { RecordedOp } from './entry.js';
 import { atTurnEnd, Opening } from './turn.js';
 
 /** What recorders are told of a variable that is read. */
-export interface Readable {
+export interface VariableInfo {
   readonly id: number;
   readonly shape: Tensor['shape'];
   readonly dtype: Tensor['dtype'];
   readonly trainable: boolean;
 }
 
-/** Somebody who hears of every op: a tape's recording, or what a test (an accumulator, a batcher, a profiler) puts there. */
+/** A recorder: it is told of every op that is applied while it stands on the stack. A tape's Recording is one. */
 export abstract class Recorder {
-  /** Not recording though it is in an async context or on the stack. */
+  /** Whether it ignores what it is told, though it is on the stack or bound to an async context. */
   paused = false;
-  /** How many functions run that it must not hear. */
+  /** How many functions are running by `below` of whose ops it is not to take any. */
   hidden = 0;
-  /** Its place on the stack; -1: on none. */
-  place = -1;
-  /** The opening of the block (enter) that records on it, or of one that was left open; null: record() ends before the turn does. */
+  /** Its index on the stack; -1 if it is not there. */
+  stackIndex = -1;
+  /**
+   * The opening of the `enter` block that records on it, or of one that crossed the end of its turn; null with
+   * record(), which cannot.
+   */
   opening: Opening | null = null;
-  /** Bound to an async context. */
+  /** Whether it is bound to an async context, instead of being on the stack. */
   async = false;
 
-  /** Whether the tensor is more to it than a constant. */
+  /** Whether the tensor is not a constant to it: a leaf, or computed from one. */
   abstract knows(t: Tensor): boolean;
-  // Each of these is called whether or not the recorder takes what happens: it asks `takes` itself, after what is cheaper to ask.
+  // Each of these is called whether or not the recorder takes ops now: it asks `takes` itself, after cheaper questions.
 
   /** An op of one operand was applied. */
   abstract note1(op: RecordedOp, out: Tensor, x: Tensor, attributes: unknown): void;
@@ -36,8 +43,9 @@ export abstract class Recorder {
   /** An op of any operands and any results (in ascending order of id) was applied. */
   abstract noteMany(op: RecordedOp, outs: readonly Tensor[], operands: readonly Tensor[], attributes: unknown): void;
   /**
-   * Results take the place of others: by the op where an operand is known; where none is, but the value under a result is (by what its
-   * computation used besides), as that value.
+   * Results of a custom gradient take the place of the tensors `under` them, which have the same values. If an operand
+   * is known, the op connects the results to the operands. Else a result whose tensor under it is known (because the
+   * body used other known tensors) is connected to that.
    */
   abstract noteInstead(
     op: RecordedOp,
@@ -45,18 +53,21 @@ export abstract class Recorder {
     operands: readonly Tensor[],
     under: readonly Tensor[],
   ): void;
-  /** The tensor is what the variable was read as. */
-  abstract noteReading(t: Tensor, v: Readable): void;
-  /** It leaves the stack, for good or until it is entered again. */
+  /** A variable was read, as the tensor t. */
+  abstract noteReading(t: Tensor, v: VariableInfo): void;
+  /** It has left the stack, for good or until it is pushed again. */
   abstract left(): void;
 
-  /** Whether it takes what happens now: not in a pause, nor when its block was left open. */
+  /**
+   * Whether it takes the ops that are applied now: not while paused, hidden from, or after its `enter` block crossed
+   * the end of its turn.
+   */
   takes(): boolean {
     return !this.paused && this.hidden === 0 && (this.opening === null || crossedBlock(this) === null);
   }
 }
 
-/** Fills the place of a recorder that has left from below others. */
+/** Stands on the stack in place of a recorder that has left from below others. */
 class Gone extends Recorder {
   override knows(): boolean {
     return false;
@@ -69,55 +80,60 @@ class Gone extends Recorder {
   override left(): void {}
 }
 
-// A recorder that leaves the stack from below leaves a hole, and holes are closed when they are half of it: they may leave in any order.
+// Recorders may leave the stack in any order: one that leaves from below others leaves a hole (`gone`), and when half
+// of the stack is holes they are closed.
 const active: Recorder[] = [];
 const gone = new Gone();
 gone.paused = true;
 let holes = 0;
 
-// Async recordings: each bound to the async context of its function. The store is asked only while one of them lives, so
-// that scripts without async tapes do not pay for it.
+// Recorders bound to the async contexts of functions. The store is asked only while there is one, so that programs
+// without async tapes do not pay for it.
 const contexts = new AsyncLocalStorage<readonly Recorder[]>();
 let asyncRecordings = 0;
 
-/** Those that may hear what happens now: those of this async context, then those on the stack, in the order of entry. */
+/** The recorders to be told now, in the order of entry: those of this async context, then those on the stack. */
 function listening(): readonly Recorder[] {
   if (asyncRecordings === 0) return active;
   const bound = contexts.getStore();
   return bound ? [...bound, ...active] : active;
 }
 
-// How many functions run that nobody hears.
-let unheards = 0;
+/** How many functions run by `unheard` now. */
+let unheardRuns = 0;
 
-/** Whether anybody may hear what happens now. */
+/** Whether there may be a recorder to be told now. */
 export function isRecording(): boolean {
-  return unheards === 0 && (active.length > 0 || asyncRecordings > 0);
+  return unheardRuns === 0 && (active.length > 0 || asyncRecordings > 0);
 }
 
-/** Runs fn, which enters no recorder, unheard by all: what `below(null, fn)` does, at the cost of a counter. For the library's own code. */
+/**
+ * Runs fn unheard: no recorder is told of its ops. As `below(null, fn)`, but cheaper (it only counts), and for
+ * functions that enter no recorder.
+ */
 export function unheard<T>(fn: () => T): T {
-  unheards++;
+  unheardRuns++;
   try {
     return fn();
   } finally {
-    unheards--;
+    unheardRuns--;
   }
 }
 
 function putOnStack(r: Recorder): void {
+  if (unheardRuns > 0) throw new GradtapeError('ERR_INTERNAL', 'gradtape: a recorder was entered where nobody hears');
   r.paused = false;
-  if (r.async || r.place >= 0) return;
-  r.place = active.length;
+  if (r.async || r.stackIndex >= 0) return;
+  r.stackIndex = active.length;
   active.push(r);
 }
 
-/** Leaves the others where they are: some op may be going through the stack. */
+/** Leaves a hole: the others keep their indices, since an op may be going through the stack. */
 function takeOffStack(r: Recorder): void {
   r.paused = true;
-  const at = r.place;
+  const at = r.stackIndex;
   if (at < 0) return;
-  r.place = -1;
+  r.stackIndex = -1;
   active[at] = gone;
   holes++;
   while (active.length > 0 && active[active.length - 1] === gone) {
@@ -132,19 +148,19 @@ function closeHoles(): void {
   for (let i = 0; i < active.length; i++) {
     const r = active[i] as Recorder;
     if (r === gone) continue;
-    r.place = count;
+    r.stackIndex = count;
     active[count++] = r;
   }
   active.length = count;
   holes = 0;
 }
 
-/** Begins to record, or goes on. */
+/** Puts the recorder on the stack. */
 export function push(r: Recorder): void {
   putOnStack(r);
 }
 
-/** Ends the recording, for good or until it is resumed. */
+/** Takes the recorder off the stack, for good or until it is pushed again. */
 export function pop(r: Recorder): void {
   takeOffStack(r);
   closeHoles();
@@ -152,19 +168,23 @@ export function pop(r: Recorder): void {
   r.left();
 }
 
-/** Stops recording within a block; returns what `resume` needs. */
+/** Takes the recorder off the stack until `resume`, which needs what this returns. */
 export function pause(r: Recorder): Opening | null {
   takeOffStack(r);
   closeHoles();
   return r.opening;
 }
 
+/** Puts a paused recorder back on the stack. */
 export function resume(r: Recorder, opening: Opening | null): void {
   r.opening = opening;
   putOnStack(r);
 }
 
-/** Runs fn with the recorder bound to its async context, whatever else runs between its awaits. */
+/**
+ * Runs fn with the recorder bound to fn's async context: it is told of what fn does, also after awaits, and of nothing
+ * else.
+ */
 export async function bound<T>(r: Recorder, fn: () => Promise<T>): Promise<T> {
   asyncRecordings++;
   r.paused = false;
@@ -179,13 +199,16 @@ export async function bound<T>(r: Recorder, fn: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Notes that a block records on it: if its turn ends before it is left, it records no more, and its owner alone is told. */
+/**
+ * Says that an `enter` block records on it. If the turn ends before the block is left, the recorder is taken off the
+ * stack, and only calls on its tape throw. `opener`: the function that the user called.
+ */
 export function openBlock(r: Recorder, opener: (...args: never[]) => unknown): void {
   r.opening = new Opening(opener);
   atTurnEnd(strandBlocks);
 }
 
-/** Takes all recorders of blocks off the stack: their turn is over. */
+/** Takes all recorders of `enter` blocks off the stack, because the turn of these is over. */
 function strandBlocks(): void {
   for (let i = active.length - 1; i >= 0; i--) {
     const r = active[i];
@@ -199,7 +222,7 @@ function strand(r: Recorder, opening: Opening): void {
   takeOffStack(r);
 }
 
-/** The opening of its block, if that was left open when its turn ended. */
+/** The opening of its `enter` block, if that crossed the end of its turn; else null. */
 export function crossedBlock(r: Recorder): Opening | null {
   const { opening } = r;
   if (!opening || opening.isNow()) return null;
@@ -207,7 +230,7 @@ export function crossedBlock(r: Recorder): Opening | null {
   return opening;
 }
 
-/** Whether anybody who is recording knows the tensor: rules may not treat its value as a constant then. */
+/** Whether a recorder that takes ops now knows the tensor. Then a rule must not treat its value as a constant. */
 export function isOnTape(t: Tensor): boolean {
   if (!isRecording()) return false;
   for (const r of listening()) if (r.takes() && r.knows(t)) return true;
@@ -215,23 +238,23 @@ export function isOnTape(t: Tensor): boolean {
 }
 
 /**
- * Runs fn unheard by the recorder and by all that were entered after it; those before it hear, and so do those that fn enters.
- * null: unheard by all that are there now.
+ * Runs fn outside of a recorder: that one and those entered after it do not take fn's ops. Those entered before it do,
+ * and so do those that fn enters. With null, none that is there now takes them.
  */
 export function below<T>(recorder: Recorder | null, fn: () => T): T {
   const all = listening();
   const from = recorder ? all.indexOf(recorder) : 0;
   if (from < 0 || all.length === 0) return fn();
-  const deaf = all.slice(from);
-  for (const r of deaf) r.hidden++;
+  const hiddenFrom = all.slice(from);
+  for (const r of hiddenFrom) r.hidden++;
   try {
     return fn();
   } finally {
-    for (const r of deaf) r.hidden--;
+    for (const r of hiddenFrom) r.hidden--;
   }
 }
 
-// What is computed from something that a recorder knows is known to it too, so that gradients with respect to it can be asked for.
+// Telling the recorders. Each decides by itself what it notes.
 
 /** Tells of an op of one operand. */
 export function record1(op: RecordedOp, out: Tensor, x: Tensor, attributes: unknown): void {
@@ -256,7 +279,7 @@ export function recordMany(
   operands: readonly Tensor[],
   attributes: unknown,
 ): void {
-  if (outs.length === 0 || unheards > 0) return;
+  if (outs.length === 0 || unheardRuns > 0) return;
   for (const r of listening()) r.noteMany(op, outs, operands, attributes);
 }
 
@@ -267,12 +290,12 @@ export function recordInstead(
   operands: readonly Tensor[],
   under: readonly Tensor[],
 ): void {
-  if (outs.length === 0 || unheards > 0) return;
+  if (outs.length === 0 || unheardRuns > 0) return;
   for (const r of listening()) r.noteInstead(op, outs, operands, under);
 }
 
-/** Tells that a tensor is what a variable was read as. */
-export function recordReading(t: Tensor, v: Readable): void {
+/** Tells that a variable was read, as the tensor t. */
+export function recordReading(t: Tensor, v: VariableInfo): void {
   const all = listening();
   for (let i = 0; i < all.length; i++) {
     const r = all[i] as Recorder;

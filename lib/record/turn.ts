@@ -1,18 +1,21 @@
-/** Turns: what runs from one return to the event loop to the next. Says when one ends and where in it a block was opened; knows no tape. */
+/**
+ * Turns: a turn is what runs from one return to the event loop to the next. Tells when one ends and where a block was
+ * opened. Knows no tape.
+ */
 import { AsyncResource, executionAsyncId, executionAsyncResource } from 'node:async_hooks';
 import { promiseHooks } from 'node:v8';
 
-/** The opening of a block that must be left before its turn ends. */
+/** The opening of an `enter` block, which must be left before its turn ends. */
 export class Opening {
-  /** Its turn ended before the block was left. */
+  /** Whether its turn ended before the block was left. */
   crossed = false;
-  /** Its owner has heard of that. */
+  /** Whether an error has said so. */
   told = false;
-  private readonly job: number = executionAsyncId();
-  /** The frame of the caller; V8 makes a text of it only when it is read. */
+  private readonly asyncId: number = executionAsyncId();
+  /** Holds the caller's stack frame; V8 formats it only when `stack` is read. */
   private readonly trace: { stack?: unknown } = {};
 
-  /** `opener` is the function that the caller called. */
+  /** @param opener the function that the user called; the frame kept is that of its caller */
   constructor(opener: (...args: never[]) => unknown) {
     const limit = Error.stackTraceLimit;
     if (limitIsFree) Error.stackTraceLimit = 1;
@@ -20,49 +23,51 @@ export class Opening {
     if (limitIsFree) Error.stackTraceLimit = limit;
   }
 
-  /** Where, for people: a function, a file and a line. */
-  get place(): string {
+  /** Where the block was opened, for messages: a function, a file and a line. */
+  get where(): string {
     return /^\s*at (.+)$/m.exec(String(this.trace.stack))?.[1] ?? 'an unknown place';
   }
 
   /** Whether its turn still runs. */
   isNow(): boolean {
-    return !this.crossed && (executionAsyncId() === this.job || !isQueued(executionAsyncResource()));
+    return !this.crossed && (executionAsyncId() === this.asyncId || !isQueued(executionAsyncResource()));
   }
 }
 
-// Intrinsics may be frozen (node --frozen-intrinsics): the trace is as long as it is then.
+// With node --frozen-intrinsics the limit cannot be set; then the trace is as long as it is.
 const limitIsFree = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;
 
 /**
- * Whether this is the resource of a callback of process.nextTick or queueMicrotask: these follow one another without a return to the
- * event loop. A function bound to a resource (AsyncResource.bind) runs within its caller's turn, and is none.
+ * Whether this is the async resource of a callback of process.nextTick or queueMicrotask. Such callbacks follow one
+ * another without a return to the event loop, which `atTurnEnd` would notice; each counts as a turn of its own. A
+ * function bound to a resource by AsyncResource.bind runs within its caller's turn, and is not meant.
  */
 function isQueued(resource: object): boolean {
   if (!Object.hasOwn(resource, 'callback')) return false;
-  // By name, for the library may be loaded in another realm (jest) than Node's own.
+  // Compared by name, because the library may be loaded in another realm than Node's own (by jest).
   return resource.constructor === AsyncResource || resource.constructor?.name === 'Object';
 }
 
-const settled = Promise.resolve();
-const waiting = new Set<() => void>();
+const resolved = Promise.resolve();
+const endings = new Set<() => void>();
 let unhook: (() => void) | null = null;
 
 /**
- * Calls `end` when this turn is over: before the next continuation of a promise runs, whichever was queued first, and before the next
- * timer, immediate or event. A promise hook tells; it is set only until then, so that promises cost what they cost at other times.
+ * Calls `end` when this turn is over: before the next continuation of a promise runs, even one queued earlier, and
+ * before the next timer, immediate or event. A promise hook tells when; it is set only until then, because it makes
+ * promises slower.
  */
 export function atTurnEnd(end: () => void): void {
-  waiting.add(end);
+  endings.add(end);
   if (unhook) return;
   unhook = promiseHooks.onBefore(endTurn) as () => void;
-  void settled.then(endTurn);
+  void resolved.then(endTurn);
 }
 
 function endTurn(): void {
   if (!unhook) return;
   unhook();
   unhook = null;
-  for (const end of waiting) end();
-  waiting.clear();
+  for (const end of endings) end();
+  endings.clear();
 }

@@ -1,6 +1,7 @@
 /**
- * Gradients given by hand: customGradient, recomputeGrad, gradPassThrough. The tapes around see a body; the entry of the call takes the
- * place of the body's results on them. Only the first run of recomputeGrad is hidden from them.
+ * Custom gradients: customGradient, recomputeGrad and gradPassThrough. Tapes record the body of the function like any
+ * other code, and the entry of the call takes the place of the body's results on them. Only the first run of
+ * recomputeGrad is hidden from tapes.
  */
 
 import { isFloating } from '../base/dtype.js';
@@ -15,23 +16,29 @@ import { asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { readingsOf, readVariable, Variable, withReadings } from '../op/variable.js';
 import type { IndexedSlices } from '../primitives/gather.js';
-import { same } from '../primitives/movement.js';
+import { identityOf } from '../primitives/movement.js';
 import type { Cotangent } from '../record/entry.js';
 import { below, recordInstead } from '../record/stack.js';
 import { GradientTape, isLeaf } from './gradient-tape.js';
 
-/** A gradient; null where there is none. */
+/** A gradient; null if there is none. */
 export type CustomGradient = TensorLike | IndexedSlices | null;
 
-/** What gradFn returns: one gradient per flattened argument (bare for one), or with those of the variables that the body read. */
+/**
+ * What gradFn returns: one gradient for each flattened argument (one alone need not be in a list); or these and those
+ * of the variables.
+ */
 export type CustomGradients =
   | CustomGradient
   | readonly CustomGradient[]
   | { readonly args: readonly CustomGradient[]; readonly variables: readonly CustomGradient[] };
 
-/** One cotangent a value; behind them, if the body read variables, `{ variables }`. */
+/**
+ * What gradFn gets: one cotangent for each flattened value; then `{ variables }`, if the body read trainable variables.
+ */
 export type GradFnArgument = Tensor & { readonly variables: readonly Variable[] };
 
+/** What a function with a custom gradient returns. */
 export interface CustomGradientResult<V> {
   readonly value: V;
   readonly gradFn: (...cotangents: GradFnArgument[]) => CustomGradients;
@@ -64,10 +71,10 @@ function leavesOf(fn: string, value: unknown): (Tensor | Variable)[] {
 }
 
 /**
- * What counts as an argument to the gradient, flattened. An object without a tensor or variable is options; strings, functions, class
- * instances are handed on, too.
+ * The arguments that get a gradient, flattened, as tensors. All others (objects without a tensor or variable in them,
+ * strings, functions, class instances) are left out.
  */
-function operandsOf(fn: string, args: readonly unknown[]): Tensor[] {
+function flattenedOperands(fn: string, args: readonly unknown[]): Tensor[] {
   const operands: Tensor[] = [];
   leavesOf(fn, args); // throws for what contains itself
   const walk = (value: unknown): void => {
@@ -79,7 +86,8 @@ function operandsOf(fn: string, args: readonly unknown[]): Tensor[] {
   return operands;
 }
 
-function listOf(given: unknown, count: number, what: string): readonly CustomGradient[] {
+/** What gradFn returned, as a list of `count` gradients. */
+function gradientList(given: unknown, count: number, what: string): readonly CustomGradient[] {
   const list = Array.isArray(given) && !(count === 1 && given.length !== 1 && isNumbers(given)) ? given : [given];
   if (list.length !== count) {
     throw fail(
@@ -95,6 +103,10 @@ function isNumbers(list: readonly unknown[]): boolean {
   return list.length > 0 && list.every((v) => typeof v === 'number');
 }
 
+/**
+ * A gradient that gradFn returned, as a cotangent: of the dtype of `like`, and of its shape or one that can be summed
+ * to that.
+ */
 function checked(g: CustomGradient | undefined, like: Tensor, what: string): Cotangent | null {
   if (g === null) return null;
   if (g === undefined) {
@@ -118,7 +130,10 @@ function checked(g: CustomGradient | undefined, like: Tensor, what: string): Cot
   return t;
 }
 
-/** One call of a function: the trainable variables that it read and that are no arguments, what it returned. */
+/**
+ * One call of a function: its result, what it read of variables, and those of these that are trainable and no
+ * arguments.
+ */
 interface Body<R> {
   readonly variables: readonly Variable[];
   readonly readings: ReadonlyMap<Variable, Tensor>;
@@ -131,14 +146,15 @@ function bodyOf<R>(fn: string, args: readonly unknown[], run: () => R): Body<R> 
   return { variables: [...readings.keys()].filter((v) => v.trainable && !own.has(v)), readings, result };
 }
 
-/** A result of a function with a gradient of its own: what the function returned, as a tensor of its own. */
+/** The op of a result: a view of the tensor that the body returned. */
 const resultOp = new Op('customGradient', { kernel: 'reshape' });
 
 interface Results<V> {
+  /** What the call returns: the structure of the body's value with new tensors. */
   readonly value: V;
-  /** Fresh tensors, in ascending order of id, also where one is an argument itself. */
+  /** The new tensors, in ascending order of id. New even where the body returned an argument. */
   readonly outs: readonly Tensor[];
-  /** What the body returned for each. */
+  /** The tensors of the body, which these are views of. */
   readonly under: readonly Tensor[];
 }
 
@@ -157,22 +173,26 @@ function resultsOf<V>(fn: string, values: V): Results<V> {
 }
 
 /**
- * A function whose gradient is given: `f(...args)` returns `{ value, gradFn }`, and gradFn gets one cotangent per flattened value.
+ * A function whose gradient is given: `f(...args)` returns `{ value, gradFn }`, and gradFn gets one cotangent per
+ * flattened value.
  *
- * Arguments to the gradient are, flattened: tensors, variables, numbers, booleans, typed arrays and nested arrays of numbers among the
- * arguments; and what a plain object holds, if a tensor or variable is in it. Other objects are options and are handed on, as are
- * strings, functions and class instances. gradFn returns one gradient for each, null for none.
+ * The arguments that get a gradient are, flattened: tensors, variables, numbers, booleans, typed arrays and nested
+ * arrays of numbers; and all of these in a plain object, if it has a tensor or variable. Other objects (options),
+ * strings, functions and class instances are only passed on. gradFn returns one gradient for each such argument, or
+ * null.
  *
  * If the body reads trainable variables that are no arguments, gradFn gets a last argument `{ variables }` and returns
- * `{ args, variables }`. Second derivatives are those of gradFn's own code, through what it captured from the body too.
- * @throws GradtapeError ERR_CUSTOM_GRADIENT for results of the wrong structure or number, and for a gradFn that returns undefined
+ * `{ args, variables }`: a gradient for each of both. Second derivatives are those of gradFn's code, also through
+ * tensors of the body that it captured.
+ * @throws GradtapeError ERR_CUSTOM_GRADIENT for results of the wrong structure or number, and for a gradFn that returns
+ *   undefined
  */
 export function customGradient<A extends unknown[], V extends Nested<Tensor | Variable>>(
   f: (...args: A) => CustomGradientResult<V>,
 ): (...args: A) => V {
   checkFunction('customGradient', f);
   return (...args) => {
-    const operands = operandsOf('customGradient', args);
+    const operands = flattenedOperands('customGradient', args);
     const { variables, result } = bodyOf('customGradient', args, () => f(...args));
     if (!result || typeof result.gradFn !== 'function' || !('value' in result)) {
       throw fail(`customGradient: the function must return { value, gradFn }, got ${show(result)}`);
@@ -201,7 +221,7 @@ export function customGradient<A extends unknown[], V extends Nested<Tensor | Va
             `Must return gradient for each variable from customGradient's gradFn: { args, variables }, got ${show(grads)}.`,
           );
         }
-        const forVariables = listOf(grads['variables'], variables.length, 'variables');
+        const forVariables = gradientList(grads['variables'], variables.length, 'variables');
         return [
           ...pulledArguments(grads['args'], operands),
           ...forVariables.map((g, i) =>
@@ -216,36 +236,38 @@ export function customGradient<A extends unknown[], V extends Nested<Tensor | Va
 }
 
 function pulledArguments(given: unknown, operands: readonly Tensor[]): (Cotangent | null)[] {
-  return Array.from(listOf(given, operands.length, 'args'), (g, i) =>
+  return Array.from(gradientList(given, operands.length, 'args'), (g, i) =>
     checked(g, operands[i] as Tensor, `argument ${i}`),
   );
 }
 
 /**
- * The function computed without being kept: it runs again when its gradient is asked for, with the same arguments, reading of variables
- * what they were and drawing the same random numbers.
+ * A function that saves memory: tapes keep nothing of its run. When a gradient is asked for, it runs again, with the
+ * same arguments, variables as they were then, and the same random numbers.
  */
 export function recomputeGrad<A extends unknown[], V extends Nested<Tensor | Variable>>(
   f: (...args: A) => V,
 ): (...args: A) => V {
   checkFunction('recomputeGrad', f);
   return (...args) => {
-    const place = { ...sharedStream() };
+    const position = { ...sharedStream() };
     const leaves = leavesOf('recomputeGrad', args);
-    const kept = args.map((arg) => copyOf(arg, (leaf) => leaf)); // the caller may change lists and options before the second run
+    // Copies, because the caller may change lists and options before the second run.
+    const kept = args.map((arg) => copyOf(arg, (leaf) => leaf));
     const operands = leaves.map((leaf) => asTensor('recomputeGrad', leaf));
     const { variables, readings, result } = bodyOf('recomputeGrad', args, () => below(null, () => f(...args)));
     const { value, outs } = resultsOf('recomputeGrad', result);
     const wereRead = new Map([...readings, ...leaves.map((leaf, i) => [leaf, operands[i]] as const).filter(isReading)]);
     const op = new Op(f.name || 'recomputeGrad', {
       pullAll: (cts) => {
-        // Copies, so that a tensor passed twice gets its gradients apart; outer tapes see them made from the originals.
-        const copies = leaves.map((leaf) => (leaf instanceof Variable ? leaf : same(leaf)));
+        // New tensors for the arguments, so that one passed twice gets two gradients. Outer tapes record that they were
+        // made from the originals.
+        const copies = leaves.map((leaf) => (leaf instanceof Variable ? leaf : identityOf(leaf)));
         let k = 0;
         const again = kept.map((arg) => copyOf(arg, () => copies[k++] as Tensor | Variable)) as A;
         const tape = new GradientTape();
         const targets = withReadings(wereRead, () =>
-          withStreamAt(place, () =>
+          withStreamAt(position, () =>
             tape.record(() => {
               tape.watch(copies.filter((t) => isFloating(t.dtype)));
               return leavesOf('recomputeGrad', f(...again));
@@ -267,7 +289,7 @@ function isReading(pair: readonly [Tensor | Variable, Tensor | undefined]): pair
   return pair[0] instanceof Variable;
 }
 
-/** The argument with tensors and variables replaced, in order; arrays, typed arrays and plain objects are copies. */
+/** A copy of an argument (arrays, typed arrays, plain objects), its tensors and variables replaced, in order. */
 function copyOf(arg: unknown, replace: (leaf: Tensor | Variable) => Tensor | Variable): unknown {
   return mapNested('recomputeGrad', arg, (value) => {
     if (isLeaf(value)) return replace(value);
@@ -275,13 +297,17 @@ function copyOf(arg: unknown, replace: (leaf: Tensor | Variable) => Tensor | Var
   });
 }
 
-/** f forwards, the identity backwards (straight-through); variables that f reads get no gradient. */
+/**
+ * f with the gradient of the identity (the straight-through estimator): each argument gets the cotangent of the result
+ * at its position. Variables that f reads get no gradient.
+ * @throws GradtapeError ERR_CUSTOM_GRADIENT, when its gradient is asked for, if f has not as many results as arguments
+ */
 export function gradPassThrough<A extends unknown[], V extends Nested<Tensor | Variable>>(
   f: (...args: A) => V,
 ): (...args: A) => V {
   checkFunction('gradPassThrough', f);
   return (...args) => {
-    const operands = operandsOf('gradPassThrough', args);
+    const operands = flattenedOperands('gradPassThrough', args);
     const { variables, result } = bodyOf('gradPassThrough', args, () => f(...args));
     const { value, outs, under } = resultsOf('gradPassThrough', result);
     const op = new Op('gradPassThrough', {

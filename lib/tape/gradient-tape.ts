@@ -1,10 +1,13 @@
-/** GradientTape: TensorFlow's tape, its states and its errors; recording is tape.ts's, differentiating backward.ts's. */
+/**
+ * GradientTape: TensorFlow's tape, its states and its errors. Recording is record/, differentiating
+ * transform/backward.ts.
+ */
 import { boolean, isA, type Kind, oneOf, options, refused, refuseExtra, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from '../base/errors.js';
 import { mapNested, type Nested, zipNested } from '../base/nested.js';
 import { sameShape, showShape } from '../base/shape.js';
-import { accompany } from '../engine/pending.js';
+import { noteLoss } from '../engine/pending.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
 import { asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -14,22 +17,26 @@ import type { Cotangent, Entry } from '../record/entry.js';
 import { Recording } from '../record/recording.js';
 import { bound, crossedBlock, openBlock, pause, pop, push, resume } from '../record/stack.js';
 import type { Opening } from '../record/turn.js';
-import type { Seed } from '../transform/backward.js';
+import type { TargetEntry } from '../transform/backward.js';
 import { backpropagate } from '../transform/backward.js';
 import type { Leaf, Mapped, Sources } from './sources.js';
 
 export interface GradientTapeOptions {
-  /** Any number of gradients instead of one set; held until the tape is disposed of. Default false. */
+  /**
+   * Whether `gradient` may be called more than once; the tape then keeps everything until it is disposed of. Default
+   * false.
+   */
   persistent?: boolean;
-  /** Watch trainable variables when they are read. Default true. */
+  /** Whether trainable variables are watched when they are read. Default true. */
   watchAccessedVariables?: boolean;
-  /** What `gradient` does about sources without a path where the call does not say. Default 'none'. */
+  /** What `gradient` gives for sources without a path to a target, where its call does not say. Default 'none'. */
   unconnectedGradients?: UnconnectedGradients;
 }
 
+/** What a source without a path to a target gets: null, zeros, or GradtapeError ERR_UNCONNECTED. */
 export type UnconnectedGradients = 'none' | 'zero' | 'throw';
 
-/** What the pass needs of an AbortSignal. */
+/** The part of an AbortSignal that `gradient` uses. */
 export interface Signal {
   readonly aborted: boolean;
   readonly reason?: unknown;
@@ -37,13 +44,18 @@ export interface Signal {
 }
 
 export interface GradientOptions {
-  /** Cotangents of the targets, of their structure, shapes and dtypes; null for ones. */
+  /** Cotangents of the targets, with their structure, shapes and dtypes; null means ones. Default: ones. */
   outputGradients?: Nested<TensorLike | null>;
-  /** What a source without a path to a target gets: null (default), zeros, or an error. */
+  /**
+   * What a source without a path to a target gets: 'none' null, 'zero' zeros, 'throw' an error. Default: what the tape
+   * was made with.
+   */
   unconnectedGradients?: UnconnectedGradients;
+  /** An AbortSignal: `gradient` throws its reason, before or between two ops, once it is aborted. */
   signal?: Signal;
 }
 
+/** Whether the value is a tensor or variable; false for a revoked proxy, at which `instanceof` throws. */
 export function isLeaf(value: unknown): value is Leaf {
   try {
     return value instanceof Tensor || value instanceof Variable;
@@ -53,13 +65,13 @@ export function isLeaf(value: unknown): value is Leaf {
 }
 
 type Targets = Nested<Leaf>;
-/** Every source gets a gradient. */
+/** Options with which every source gets a gradient. */
 type Connected = GradientOptions & { unconnectedGradients: 'zero' | 'throw' };
-/** What the tape was made with decides. */
+/** Options that leave unconnected gradients to the tape. */
 type Unsaid = GradientOptions & { unconnectedGradients?: undefined };
 
 declare global {
-  // As the compiler's lib esnext.disposable has them, which nobody need have.
+  // As in TypeScript's lib esnext.disposable, which users need not have switched on.
   interface SymbolConstructor {
     readonly dispose: unique symbol;
   }
@@ -73,17 +85,17 @@ const consumedText =
   'Ask for all gradients in one call (sources may be an array or an object), or create the tape with ' +
   'new GradientTape({ persistent: true }).';
 
-const howUnconnected: Kind<UnconnectedGradients> = {
+const unconnectedKind: Kind<UnconnectedGradients> = {
   ...oneOf(['none', 'zero', 'throw']),
-  words: 'Unknown value for unconnectedGradients',
+  preface: 'Unknown value for unconnectedGradients',
 };
 const tapeOptions = {
   persistent: boolean,
   watchAccessedVariables: boolean,
-  unconnectedGradients: howUnconnected,
+  unconnectedGradients: unconnectedKind,
 } as const;
 const gradientOptions = {
-  unconnectedGradients: howUnconnected,
+  unconnectedGradients: unconnectedKind,
   signal: {
     expected: 'an AbortSignal',
     read: (value): AbortSignal | typeof refused => (isSignal(value) ? value : refused),
@@ -100,31 +112,34 @@ function isSignal(value: unknown): value is AbortSignal {
   }
 }
 
-/** What a gradient without a path is, by what the tape was told of it. */
+/** The type of a gradient without a path to a target. */
 type Unconnected<U extends UnconnectedGradients> = U extends 'none' ? null : never;
 
-/** What is left to do after a pause of a tape: its block goes on, unless it was left meanwhile. */
+/**
+ * A pause by stopRecording. `left`: the block that was recording was left during the pause, so that the tape does not
+ * go on after it.
+ */
 interface Pause {
   left: boolean;
 }
 
 /**
- * Records the operations on what it watches, and gives gradients with respect to that. U says what its gradients without a path are,
- * where the call of `gradient` does not.
+ * Records ops on what it watches, and computes gradients with respect to that. The type parameter U says what sources
+ * without a path to a target get, where the call of `gradient` does not.
  */
 export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients> {
   private readonly persistent: boolean;
   private readonly watches: boolean;
   private readonly unconnected: UnconnectedGradients;
-  /** What is recorded: null before the first recording and after the tape is consumed. */
+  /** The recording; null before the first one and after the tape was consumed. */
   private tape: Recording | null = null;
   private recording = false;
   private pausing: Pause | null = null;
   private consumed: 'gradient' | 'dispose' | null = null;
-  /** The variables that it watched before it was consumed. */
-  private seen: Recording['variables'] = [];
+  /** The variables that the tape watched before it was consumed. */
+  private watchedBefore: Recording['variables'] = [];
 
-  /** @throws ValueError ERR_OPTION for what is no option */
+  /** @throws ValueError ERR_OPTION */
   constructor(opts?: GradientTapeOptions & { unconnectedGradients?: U }) {
     if (arguments.length > 1) refuseExtra('GradientTape', arguments[1], undefined);
     const given = options('GradientTape', tapeOptions, opts);
@@ -133,11 +148,15 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     this.unconnected = given.unconnectedGradients ?? 'none';
   }
 
-  /** Python's `with tape:`. Records what fn does and returns its result; calling it again goes on with the same recording. */
+  /**
+   * Python's `with tape:`: runs fn, records its ops and returns its result. Calling it again goes on with the same
+   * recording.
+   * @throws TapeError ERR_TAPE_RECORDING if the tape is recording, ERR_TAPE_ASYNC if fn returns a promise
+   */
   record<T>(fn: (tape: this) => T): T {
-    own(this, 'record');
+    checkReceiver(this, 'record');
     if (arguments.length > 1) refuseExtra('record', arguments[1], undefined);
-    callable('record', fn);
+    checkFunction('record', fn);
     const tape = this.start('record');
     let result: T;
     try {
@@ -155,11 +174,12 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
   }
 
   /**
-   * The block form of record: `{ using _ = tape.enter(); ... }`. It must be left before its function awaits or returns to the event
-   * loop: after that the tape records no more, which leaving it, and asking the tape for anything, then says (ERR_TAPE_CROSSED_AWAIT).
+   * The block form of record: `{ using _ = tape.enter(); ... }`. It must be left before its function awaits or returns
+   * to the event loop: after that the tape records no more, which leaving it, and asking the tape for anything, then
+   * says (ERR_TAPE_CROSSED_AWAIT).
    */
   enter(): Disposable {
-    own(this, 'enter');
+    checkReceiver(this, 'enter');
     if (arguments.length > 0) refuseExtra('enter', arguments[0], undefined);
     const tape = this.start('enter');
     openBlock(tape, this.enter);
@@ -170,20 +190,21 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
         left = true;
         const crossed = this.tape === tape && this.recording ? crossedBlock(tape) : null;
         this.leave(tape);
-        // An error that its owner has had already would hide another.
+        // Not thrown twice: where an error of the block is on its way already, this one would hide it.
         if (crossed && !crossed.told) throw crossedError('enter', crossed);
       },
     };
   }
 
   /**
-   * record for async functions. The tape is bound to fn's own async context: it sees what fn does across its awaits, and nothing of
-   * what else runs meanwhile.
+   * `record` for async functions. The tape is bound to fn's async context: it records what fn does, also after its
+   * awaits, and nothing that other code does meanwhile.
+   * @throws TapeError ERR_TAPE_RECORDING if the tape is recording
    */
   async recordAsync<T>(fn: (tape: this) => Promise<T>): Promise<T> {
-    own(this, 'recordAsync');
+    checkReceiver(this, 'recordAsync');
     if (arguments.length > 1) refuseExtra('recordAsync', arguments[1], undefined);
-    callable('recordAsync', fn);
+    checkFunction('recordAsync', fn);
     const tape = this.open('recordAsync');
     this.recording = true;
     try {
@@ -195,6 +216,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     }
   }
 
+  /** Begins to record on the stack. */
   private start(op: string): Recording {
     const tape = this.open(op);
     push(tape);
@@ -202,7 +224,9 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     return tape;
   }
 
-  /** The recording to go on with; a new one the first time, and after one whose block was left open. */
+  /**
+   * The recording to go on with; a new one at first, after the tape was consumed, and after a block that was left open.
+   */
   private open(op: string): Recording {
     if (this.recording) {
       if (this.tape) refuseCrossed(op, this.tape);
@@ -219,7 +243,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     return this.tape;
   }
 
-  /** Ends what began to record on `tape`, unless that is consumed already. */
+  /** Ends recording on `tape`, unless it was consumed meanwhile. */
   private leave(tape: Recording): void {
     if (this.tape !== tape) return;
     if (!this.recording && this.pausing) this.pausing.left = true;
@@ -227,7 +251,10 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     pop(tape);
   }
 
-  /** The recording that goes on now. */
+  /**
+   * The recording, if the tape is recording now.
+   * @throws TapeError
+   */
   private current(op: string): Recording {
     const { tape } = this;
     if (tape) refuseCrossed(op, tape);
@@ -240,11 +267,15 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     );
   }
 
-  /** Makes tensors and variables leaves of this tape, so that gradients with respect to them can be asked for. */
+  /**
+   * Makes tensors and variables leaves of this tape: gradients with respect to them can be asked for. Takes one, or a
+   * nest of them.
+   * @throws TapeError ERR_TAPE_NOT_RECORDING; GradtapeError ERR_NOT_A_TENSOR
+   */
   watch(x: Nested<Leaf>): void;
   watch<const T>(x: T & NoInfer<Sources<T>>): void;
   watch(x: unknown): void {
-    own(this, 'watch');
+    checkReceiver(this, 'watch');
     if (arguments.length > 1) {
       throw new ValueError(
         `watch: takes one argument, got ${arguments.length}; write watch([x, ...]) for several`,
@@ -276,18 +307,21 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     }
   }
 
-  /** The variables that the tape watches, in the order of their construction. */
+  /** The variables that the tape watches, in the order in which they were made. */
   watchedVariables(): Variable[] {
-    own(this, 'watchedVariables');
+    checkReceiver(this, 'watchedVariables');
     if (arguments.length > 0) refuseExtra('watchedVariables', arguments[0], undefined);
-    return variablesOf(this.tape ? this.tape.variables : this.seen);
+    return variablesOf(this.tape ? this.tape.variables : this.watchedBefore);
   }
 
-  /** Runs fn while this tape (and no other) pauses. */
+  /**
+   * Runs fn while this tape, and no other, does not record. Returns its result.
+   * @throws TapeError ERR_TAPE_NOT_RECORDING, ERR_TAPE_ASYNC if fn returns a promise
+   */
   stopRecording<T>(fn: () => T): T {
-    own(this, 'stopRecording');
+    checkReceiver(this, 'stopRecording');
     if (arguments.length > 1) refuseExtra('stopRecording', arguments[1], undefined);
-    callable('stopRecording', fn);
+    checkFunction('stopRecording', fn);
     const tape = this.current('stopRecording');
     const outer = this.pausing;
     const pausing: Pause = { left: false };
@@ -314,16 +348,22 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     return result;
   }
 
-  /** Forgets everything recorded and watched; goes on recording. */
+  /**
+   * Forgets everything recorded and watched, and goes on recording.
+   * @throws TapeError ERR_TAPE_NOT_RECORDING
+   */
   reset(): void {
-    own(this, 'reset');
+    checkReceiver(this, 'reset');
     if (arguments.length > 0) refuseExtra('reset', arguments[0], undefined);
     this.current('reset').reset();
   }
 
   /**
-   * Gradients of the sum of the targets with respect to the sources, in the structure of the sources.
-   * A non-persistent tape is consumed by it.
+   * The gradients of the sum of all targets with respect to the sources, in the structure of the sources. Each has its
+   * source's shape and dtype; that of rows that were gathered is an IndexedSlices. Consumes the tape, unless it is
+   * persistent.
+   * @throws TapeError ERR_TAPE_CONSUMED, ERR_TAPE_EMPTY; GradtapeError ERR_NOT_A_TENSOR, ERR_UNCONNECTED; ShapeError,
+   *   DTypeError and ERR_STRUCTURE for outputGradients that do not fit the target
    */
   gradient<const S extends Nested<Leaf>>(target: Targets, sources: S, opts: Connected): Mapped<S, Tensor>;
   gradient<const S extends Nested<Leaf>>(
@@ -348,8 +388,8 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     opts?: GradientOptions,
   ): Mapped<S, Tensor | null>;
   gradient(target: unknown, sources: unknown, opts?: GradientOptions): unknown {
-    own(this, 'gradient');
-    const tape = this.ready();
+    checkReceiver(this, 'gradient');
+    const tape = this.recorded();
     if (arguments.length === 2 && !this.recording && isLeaf(sources) && isLeaf(target) && target instanceof Tensor) {
       const entry = isFloating(target.dtype) ? tape.find(target) : null;
       if (entry)
@@ -367,7 +407,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     }
     const targets = flatten('target', target);
     const from = flatten('source', sources);
-    const grads = seedsFor(targets, target, given.outputGradients);
+    const grads = targetCotangents(targets, target, given.outputGradients);
     given.signal?.throwIfAborted();
     if (this.recording) {
       if (this.persistent) {
@@ -381,22 +421,23 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
       }
     }
     const entries = from.map((source) => entryOf(tape, source));
-    const seeds: Seed[] = [];
+    const targetEntries: TargetEntry[] = [];
     const direct = from.map((): Cotangent | null => null);
     targets.forEach((t, k) => {
       const entry = entryOf(tape, t);
       const ct = grads[k] ?? uniformTensor(1, t.dtype, t.shape);
       if (!isFloating(t.dtype)) return;
-      if (entry) seeds.push({ entry, ct });
+      if (entry) targetEntries.push({ entry, ct });
       else {
-        // Not on the tape, but perhaps a source itself: its own derivative.
+        // A target that is not on the tape may be a source itself: its derivative with respect to itself is the
+        // cotangent.
         from.forEach((source, i) => {
           if (source === t) direct[i] = direct[i] ? add(direct[i] as Tensor, ct) : ct;
         });
       }
     });
-    if (from.some((s) => s instanceof Variable)) for (const t of targets) if (t instanceof Tensor) accompany(t);
-    const pulled = this.pull(tape, seeds, entries, given.signal);
+    if (from.some((s) => s instanceof Variable)) for (const t of targets) if (t instanceof Tensor) noteLoss(t);
+    const pulled = this.pull(tape, targetEntries, entries, given.signal);
     if (isLeaf(sources)) return direct[0] ?? pulled[0] ?? unconnectedValue(sources, unconnected, '');
     let i = 0;
     return mapNested('gradient', sources, (_, path) => {
@@ -407,31 +448,38 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     });
   }
 
-  /** The usual call, without the rest's ceremony. */
-  private gradientOfOne(seed: Seed, target: Tensor, source: Leaf): Tensor | null {
-    if (source instanceof Variable) accompany(target);
+  /** The gradient of one target with respect to one source, without options: a shorter way for the usual call. */
+  private gradientOfOne(targetEntry: TargetEntry, target: Tensor, source: Leaf): Tensor | null {
+    if (source instanceof Variable) noteLoss(target);
     const tape = this.tape as Recording;
-    const pulled = this.pull(tape, [seed], [entryOf(tape, source)]);
+    const pulled = this.pull(tape, [targetEntry], [entryOf(tape, source)]);
     return (pulled[0] as Tensor | null) ?? unconnectedValue(source, this.unconnected, '');
   }
 
-  /** One pass. A non-persistent tape is consumed when it begins, so that a rule that asks it again is told. */
+  /**
+   * One pass of backpropagation. A tape that is not persistent is consumed before it, so that a rule that asks the same
+   * tape gets an error.
+   */
   private pull(
     tape: Recording,
-    seeds: readonly Seed[],
+    targets: readonly TargetEntry[],
     sources: readonly (Entry | null)[],
     signal?: Signal,
   ): (Cotangent | null)[] {
     tape.beginPass();
     if (!this.persistent) this.consume('gradient');
     try {
-      return backpropagate(seeds, sources, !this.persistent, signal);
+      return backpropagate(targets, sources, !this.persistent, signal);
     } finally {
       tape.endPass();
     }
   }
 
-  private ready(): Recording {
+  /**
+   * The recording, for `gradient`.
+   * @throws TapeError if there is none
+   */
+  private recorded(): Recording {
     const { tape } = this;
     if (tape) {
       if (tape.opening !== null) refuseCrossed('gradient', tape);
@@ -450,7 +498,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
   private consume(by: 'gradient' | 'dispose'): void {
     const { tape } = this;
     if (!tape) return;
-    this.seen = tape.variables;
+    this.watchedBefore = tape.variables;
     this.recording = false;
     pop(tape);
     tape.release();
@@ -458,16 +506,16 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     this.consumed = by;
   }
 
-  /** Lets go of everything the tape holds, also of a block that was left open. */
+  /** Lets go of everything that the tape keeps. Ends recording, also of a block that was left open. */
   [Symbol.dispose](): void {
-    own(this, 'dispose');
+    checkReceiver(this, 'dispose');
     this.consume('dispose');
-    this.seen = [];
+    this.watchedBefore = [];
   }
 }
 
-/** Throws for a method that was taken from its tape. */
-function own(tape: unknown, method: string): void {
+/** @throws ValueError ERR_RECEIVER for a method called on anything but a tape */
+function checkReceiver(tape: unknown, method: string): void {
   if (isA(tape, GradientTape)) return;
   throw new ValueError(
     `${method}: must be called on a GradientTape, as tape.${method}(...), got ${show(tape)}`,
@@ -475,12 +523,12 @@ function own(tape: unknown, method: string): void {
   );
 }
 
-function callable(method: string, fn: unknown): void {
+function checkFunction(method: string, fn: unknown): void {
   if (typeof fn === 'function') return;
   throw new TapeError('ERR_TAPE_RECORD', `${method}: expected a function, got ${show(fn)}`);
 }
 
-/** Throws if a block of the tape was left open when its turn ended. */
+/** @throws TapeError ERR_TAPE_CROSSED_AWAIT if the `enter` block of the tape crossed the end of its turn */
 function refuseCrossed(op: string, tape: Recording): void {
   const crossed = crossedBlock(tape);
   if (crossed) throw crossedError(op, crossed);
@@ -490,12 +538,12 @@ function crossedError(op: string, opening: Opening): TapeError {
   opening.told = true;
   return new TapeError(
     'ERR_TAPE_CROSSED_AWAIT',
-    `${op}: the tape's block, opened at ${opening.place}, was left open across an await (or a return to the event loop); what came ` +
+    `${op}: the tape's block, opened at ${opening.where}, was left open across an await (or a return to the event loop); what came ` +
       'after was not recorded. Close the block before awaiting, or record with await tape.recordAsync(async () => ...).',
   );
 }
 
-/** Throws for a promise: whatever becomes of it, this error is what the caller gets to hear. */
+/** @throws TapeError ERR_TAPE_ASYNC for a promise, whose own rejection is ignored then: the caller gets this error */
 function refuseAsync(result: unknown, message: string): void {
   const { then } = (result ?? {}) as { then?: unknown };
   if (typeof then !== 'function') return;
@@ -503,13 +551,14 @@ function refuseAsync(result: unknown, message: string): void {
   throw new TapeError('ERR_TAPE_ASYNC', message);
 }
 
-/** What to write where an object that is no nest stands among the sources. */
+/** The hint for an object that is no nest among the sources. */
 function collecting(value: unknown): string {
   return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)
     ? '; trainableVariables(x) gives the variables of objects of a class, Maps and Sets'
     : '';
 }
 
+/** The tensors and variables of a nest, in order. */
 function flatten(what: 'target' | 'source', value: unknown): Leaf[] {
   if (isLeaf(value)) return [value];
   const leaves: Leaf[] = [];
@@ -526,19 +575,21 @@ function flatten(what: 'target' | 'source', value: unknown): Leaf[] {
   return leaves;
 }
 
+/** The entry of a tensor, or of the variable itself (not of a reading). */
 function entryOf(tape: Recording, leaf: Leaf): Entry | null {
   return leaf instanceof Variable ? tape.leaf(leaf.id) : tape.find(leaf);
 }
 
-/** The given cotangents, checked against the targets; null where ones are meant. */
-function seedsFor(targets: readonly Leaf[], target: unknown, given: unknown): (Tensor | null)[] {
+/** The cotangents of `outputGradients`, checked against the targets; null means ones. */
+function targetCotangents(targets: readonly Leaf[], target: unknown, given: unknown): (Tensor | null)[] {
   if (given === undefined || given === null) return targets.map(() => null);
-  const seeds: (Tensor | null)[] = [];
+  const cotangents: (Tensor | null)[] = [];
   zipNested(
     'gradient: outputGradients',
     target,
     given,
-    (t, g, path) => seeds.push(g === null || g === undefined ? null : seedFor(t as Leaf, g as TensorLike, path)),
+    (t, g, path) =>
+      cotangents.push(g === null || g === undefined ? null : targetCotangent(t as Leaf, g as TensorLike, path)),
     (path, expected, got) =>
       new ValueError(
         `gradient: outputGradients must have the structure of the target; at ${path || 'the top'} expected ` +
@@ -547,10 +598,10 @@ function seedsFor(targets: readonly Leaf[], target: unknown, given: unknown): (T
       ),
     (g) => g === null,
   );
-  return seeds;
+  return cotangents;
 }
 
-function seedFor(t: Leaf, value: TensorLike, path: string): Tensor {
+function targetCotangent(t: Leaf, value: TensorLike, path: string): Tensor {
   const g = isVariable(value) ? value.value() : asTensor('gradient: outputGradients', value, t.dtype);
   if (g.dtype !== t.dtype) {
     throw new DTypeError(

@@ -1,16 +1,19 @@
-/** The types of sources and of what comes back for them. Types only: what nested values are at run time is nested.ts's. */
+/**
+ * The types of targets, sources and gradients as users nest them. Types only; base/nested.ts walks nested values at run
+ * time.
+ */
 import type { Tensor } from '../engine/tensor.js';
 import type { Variable } from '../op/variable.js';
 
-/** What can be differentiated with respect to. */
+/** A leaf of a nest: what gradients are asked with respect to. */
 export type Leaf = Tensor | Variable;
 
-/** Stands, in an error of the compiler, where a value is neither a tensor nor a variable. */
+/** Appears in the compiler's error for a value that is neither a tensor nor a variable. */
 export interface MustBeATensorOrVariable {
   readonly mustBeATensorOrVariable: never;
 }
 
-/** What is no nest: a leaf that is refused. */
+/** Values that are no nest and no tensor or variable: they are refused. */
 type Opaque =
   | string
   | number
@@ -27,8 +30,8 @@ type Opaque =
   | Date;
 
 /**
- * What a nest S must be besides S itself: every leaf an L, a tensor or variable. Interfaces pass, which `Nested` refuses for want of
- * an index signature.
+ * A type that S is assignable to if every leaf of the nest S is an L. It accepts interfaces too, which `Nested` refuses
+ * because they have no index signature.
  */
 export type Sources<S, L = Leaf> = S extends L
   ? unknown
@@ -36,7 +39,7 @@ export type Sources<S, L = Leaf> = S extends L
     ? MustBeATensorOrVariable
     : S extends readonly unknown[]
       ? number extends S['length']
-        ? readonly Sources<S[number], L>[] // written as an array, the compiler puts it off: a nest may contain its own type
+        ? readonly Sources<S[number], L>[] // resolved late by the compiler, so that a nest may contain its own type
         : { readonly [K in keyof S]: Sources<S[K], L> }
       : { readonly [K in keyof S]: Sources<S[K], L> };
 

@@ -1,28 +1,29 @@
-/** The trainable variables of anything: instances of classes, arrays, Maps, Sets, nests. */
+/** `trainableVariables`: the trainable variables in a value of any kind. */
 import { types } from 'node:util';
 import { Tensor } from '../engine/tensor.js';
 import { Variable } from '../op/variable.js';
 import { GradientTape } from './gradient-tape.js';
 
 /**
- * Every trainable variable below `x`, once each, in the order in which they stand there: properties in the order in which they were
- * made, elements of arrays, Maps (values) and Sets in theirs. Cycles are fine. Only properties that hold values are looked at: getters are
- * not called, and private fields (#name) cannot be seen. Tensors, tapes and typed arrays hold none.
+ * Every trainable variable in `x`, once each: in properties of objects of any class, and in arrays, Maps (their values)
+ * and Sets, all to any depth. The order is that of properties and elements. An object may contain itself. Getters are
+ * not called, and private fields (#name) cannot be seen. Tensors, tapes and typed arrays contain none.
  */
 export function trainableVariables(x: unknown): Variable[] {
   const found: Variable[] = [];
   const met = new Set<unknown>();
-  // What is still to be looked at, the next one last: a model may be a list of any length.
-  const waiting: unknown[] = [x];
-  while (waiting.length > 0) {
-    const value = waiting.pop();
+  // Values still to be visited, the next one last. A list instead of recursion, because a model may be a chain of any
+  // length.
+  const toVisit: unknown[] = [x];
+  while (toVisit.length > 0) {
+    const value = toVisit.pop();
     if ((typeof value !== 'object' && typeof value !== 'function') || value === null || met.has(value)) continue;
     met.add(value);
     const parts = partsOf(value);
     if (parts === 'variable') {
       if ((value as Variable).trainable) found.push(value as Variable);
     } else {
-      for (let i = parts.length - 1; i >= 0; i--) waiting.push(parts[i]);
+      for (let i = parts.length - 1; i >= 0; i--) toVisit.push(parts[i]);
     }
   }
   return found;
@@ -30,6 +31,7 @@ export function trainableVariables(x: unknown): Variable[] {
 
 const none: readonly unknown[] = [];
 
+/** The values that an object contains. */
 function partsOf(value: object): readonly unknown[] | 'variable' {
   if (types.isProxy(value)) return partsOfProxy(value);
   if (value instanceof Variable) return 'variable';
@@ -44,7 +46,7 @@ function partsOf(value: object): readonly unknown[] | 'variable' {
   return parts;
 }
 
-/** A proxy's traps are somebody's code: one that throws, or is revoked, shows nothing. */
+/** The values that a proxy shows; none if one of its traps throws, or if it is revoked. */
 function partsOfProxy(value: object): readonly unknown[] | 'variable' {
   try {
     if (value instanceof Variable) return 'variable';

@@ -1,14 +1,15 @@
-/** Gradients and variables as users pair them: an iterable of pairs, or two nests of one structure. */
+/** Pairs of gradients and variables, as users pass them: an iterable of pairs, or two nests of one structure. */
 import { isA, isArray, isPlainObject, showDeep } from '../base/arguments.js';
 import { show, ValueError } from '../base/errors.js';
 import { mapNested, zipNested } from '../base/nested.js';
 import { Tensor } from '../engine/tensor.js';
 import { Variable } from '../op/variable.js';
 
+/** The gradient of a variable; null if it has none. */
 export type Gradient = Tensor | null;
-/** [gradient, variable]: also one whose type a list of pairs has forgotten. */
+/** [gradient, variable]. Also as TypeScript infers it in a list of pairs: an array of either. */
 export type GradientPair = readonly [Gradient, Variable] | readonly (Gradient | Variable | undefined)[];
-/** A variable's present value stands for it where a gradient is expected. */
+/** A gradient as a tensor: of a variable its present value. */
 function gradientIn(g: unknown): Gradient {
   return (isA(g, Variable) ? g.peek() : g) as Gradient;
 }
@@ -16,6 +17,7 @@ function gradientIn(g: unknown): Gradient {
 const pairsExpected =
   'expected [gradient, variable] pairs (an iterable of them), or applyGradients(gradients, variables)';
 
+/** The pairs of an iterable of them. */
 export function pairsOf(op: string, pairs: unknown): (readonly [Gradient, Variable])[] {
   if (!isIterable(pairs)) {
     throw new ValueError(`${op}: ${pairsExpected}, got ${show(pairs)}`, 'ERR_NOT_A_TENSOR');
@@ -35,17 +37,17 @@ export function pairsOf(op: string, pairs: unknown): (readonly [Gradient, Variab
 }
 
 function noVariable(op: string, value: unknown, path: string): ValueError {
-  const place = path === '' ? '' : `variables${path}: `;
+  const where = path === '' ? '' : `variables${path}: `;
   const isInstance = typeof value === 'object' && value !== null && !isA(value, Tensor);
   const hint = isInstance ? '; of other objects pass trainableVariables(object)' : '';
   return new ValueError(
-    `${op}: ${place}expected a variable, or arrays and plain objects of variables, got ${show(value)}${hint}`,
+    `${op}: ${where}expected a variable, or arrays and plain objects of variables, got ${show(value)}${hint}`,
     'ERR_NOT_A_TENSOR',
   );
 }
 
 function isIterable(value: unknown): value is Iterable<unknown> {
-  if (ArrayBuffer.isView(value)) return false; // of numbers; one that is detached cannot even be looped over
+  if (ArrayBuffer.isView(value)) return false; // it would give numbers, and a detached one throws
   try {
     return typeof (value as Iterable<unknown> | null | undefined)?.[Symbol.iterator] === 'function';
   } catch {

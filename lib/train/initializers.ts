@@ -1,4 +1,4 @@
-/** Initial values of weights: functions of a shape. */
+/** Initializers: makers of functions that give the initial value of a weight of some shape. */
 import {
   argument,
   boolean,
@@ -11,35 +11,44 @@ import {
   type Read,
   type Spec,
 } from '../base/arguments.js';
-import { type DType, dtypeKind, isFloating, numberAs } from '../base/dtype.js';
+import { type DType, dtypeArgument, isFloating, numberAs } from '../base/dtype.js';
 import { DTypeError, ValueError } from '../base/errors.js';
 import { checkShape, type Shape } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { normalOf, truncatedNormalOf, uniformOf } from '../primitives/distributions.js';
 
 export interface InitializerOptions {
+  /**
+   * The seed of a stream that starts anew at each call, so that each gives the same numbers; without it the shared
+   * stream goes on.
+   */
   seed?: number;
+  /** Default float32. */
   dtype?: DType;
 }
+/** Makes an initial value of a shape; its dtype goes before that of the maker. */
 export type Initializer = (shape: readonly number[], opts?: { dtype?: DType }) => Tensor;
 
-/** Inputs and outputs of a weight: the last two axes, times the receptive field before them. At least one each, as in Keras. */
+/**
+ * [fanIn, fanOut] of a weight: the lengths of its last two axes, each times the product of the lengths before. At least
+ * 1 each, as in Keras.
+ */
 function fans(shape: Shape): [number, number] {
   const field = shape.slice(0, -2).reduce((p, n) => p * n, 1);
   const [inputs = 1, outputs = inputs] = shape.slice(-2);
   return [Math.max(1, inputs * field), Math.max(1, outputs * field)];
 }
 
-const callOptions = { dtype: dtypeKind } as const;
+const callOptions = { dtype: dtypeArgument } as const;
 const seed = integer(0);
-const randomOptions = { seed, dtype: dtypeKind } as const;
+const randomOptions = { seed, dtype: dtypeArgument } as const;
 const normalOptions = {
   ...randomOptions,
   mean: finite,
   stddev: number('a finite number >= 0', 0, Number.MAX_VALUE),
 } as const;
 
-/** An initializer is made first and called with a shape after: somebody who passes the shape at once is told. */
+/** The options of a maker. Who passes the shape to the maker, and not to the initializer that it makes, is told. */
 function read<S extends Spec>(name: string, spec: S, given: unknown): Read<S> {
   if (!isShape(given)) return options(`initializers.${name}`, spec, given);
   throw new ValueError(
@@ -52,14 +61,15 @@ function isShape(value: unknown): value is readonly number[] {
   return isArray(value) && value.every((n) => typeof n === 'number');
 }
 
-interface Made {
+/** The options that an initializer was made with. */
+interface FixedOptions {
   readonly dtype?: DType;
   readonly seed?: number;
 }
-/** Values of the shape, for errors of the named function. */
+/** Makes a value of the shape. `op`: the name in errors. */
 type Values = (op: string, shape: Shape, opts: { dtype: DType; seed?: number }) => Tensor;
 
-function initializer(name: string, opts: Made, floats: boolean, values: Values): Initializer {
+function initializer(name: string, opts: FixedOptions, floats: boolean, values: Values): Initializer {
   const op = `initializers.${name}`;
   const { seed } = opts;
   return (shape, call) => {
@@ -70,6 +80,7 @@ function initializer(name: string, opts: Made, floats: boolean, values: Values):
   };
 }
 
+/** The limit or variance of a distribution, from the fans of the weight. */
 type Scale = (fanIn: number, fanOut: number) => number;
 
 function uniformScaled(name: string, opts: unknown, limit: Scale): Initializer {
@@ -79,28 +90,29 @@ function uniformScaled(name: string, opts: unknown, limit: Scale): Initializer {
   });
 }
 
-// Standard deviation of a unit normal truncated at 2: dividing by it keeps the variance that was asked for.
-const truncatedStddev = 0.87962566103423978;
+// The standard deviation of the standard normal distribution truncated at 2. Dividing by it gives the variance that was
+// asked for.
+const kTruncatedStddev = 0.87962566103423978;
 
 function normalScaled(name: string, opts: unknown, variance: Scale): Initializer {
   return initializer(name, read(name, randomOptions, opts), true, (op, shape, drawn) =>
-    truncatedNormalOf(op, shape, { ...drawn, stddev: Math.sqrt(variance(...fans(shape))) / truncatedStddev }),
+    truncatedNormalOf(op, shape, { ...drawn, stddev: Math.sqrt(variance(...fans(shape))) / kTruncatedStddev }),
   );
 }
 
-/** Uniform within sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010). */
+/** Uniform between -limit and limit, limit = sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010). */
 export function glorotUniform(opts?: InitializerOptions): Initializer {
   return uniformScaled('glorotUniform', opts, (i, o) => Math.sqrt(6 / (i + o)));
 }
-/** Truncated normal of variance 2 / (fanIn + fanOut) (Glorot and Bengio 2010). */
+/** Truncated normal with variance 2 / (fanIn + fanOut) (Glorot and Bengio 2010). */
 export function glorotNormal(opts?: InitializerOptions): Initializer {
   return normalScaled('glorotNormal', opts, (i, o) => 2 / (i + o));
 }
-/** Uniform within sqrt(6 / fanIn) (He et al. 2015). */
+/** Uniform between -limit and limit, limit = sqrt(6 / fanIn) (He et al. 2015). */
 export function heUniform(opts?: InitializerOptions): Initializer {
   return uniformScaled('heUniform', opts, (i) => Math.sqrt(6 / i));
 }
-/** Truncated normal of variance 2 / fanIn (He et al. 2015). */
+/** Truncated normal with variance 2 / fanIn (He et al. 2015). */
 export function heNormal(opts?: InitializerOptions): Initializer {
   return normalScaled('heNormal', opts, (i) => 2 / i);
 }
@@ -112,30 +124,33 @@ export interface NormalInitializerOptions extends InitializerOptions {
   stddev?: number;
 }
 
-/** Normal, standard deviation 0.05. */
+/** Normal, by default with mean 0 and standard deviation 0.05. */
 export function randomNormal(opts?: NormalInitializerOptions): Initializer {
   const { mean = 0, stddev = 0.05, ...made } = read('randomNormal', normalOptions, opts);
   return initializer('randomNormal', made, true, (op, shape, drawn) => normalOf(op, shape, { ...drawn, mean, stddev }));
 }
-/** Normal without the tails beyond two standard deviations (0.05). */
+/** As randomNormal, but numbers beyond two standard deviations are drawn again. */
 export function truncatedNormal(opts?: NormalInitializerOptions): Initializer {
   const { mean = 0, stddev = 0.05, ...made } = read('truncatedNormal', normalOptions, opts);
   return initializer('truncatedNormal', made, true, (op, shape, drawn) =>
     truncatedNormalOf(op, shape, { ...drawn, mean, stddev }),
   );
 }
+/** Zeros. */
 export function zeros(opts?: { dtype?: DType }): Initializer {
   return filled('zeros', 0, read('zeros', callOptions, opts));
 }
+/** Ones. */
 export function ones(opts?: { dtype?: DType }): Initializer {
   return filled('ones', 1, read('ones', callOptions, opts));
 }
+/** One value (default 0) everywhere. */
 export function constant(value: number | boolean = 0, opts?: { dtype?: DType }): Initializer {
   const taken = argument('initializers.constant', 'value', either(number(), boolean), value);
   return filled('constant', taken, read('constant', callOptions, opts));
 }
 
-function filled(name: string, value: number | boolean, opts: Made): Initializer {
+function filled(name: string, value: number | boolean, opts: FixedOptions): Initializer {
   return initializer(name, opts, false, (op, shape, { dtype }) =>
     uniformTensor(numberAs(op, dtype, value), dtype, shape),
   );

@@ -1,5 +1,8 @@
-/** Losses: Keras' functions with their argument order (truth, prediction). One loss an example, unless a reduction is asked for. */
-import { boolean, integer, type Kind, number, oneOf, options, refused } from '../base/arguments.js';
+/**
+ * Losses: Keras' functions, with its order of arguments (truth, prediction). They give one loss for each example,
+ * unless a reduction is asked for.
+ */
+import { axisKind, boolean, integer, number, oneOf, options } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, ShapeError } from '../base/errors.js';
 import { broadcastShapes, checkAxis, sameShape, showShape } from '../base/shape.js';
@@ -30,42 +33,37 @@ import { softmaxCrossEntropyWithLogits } from '../ops/nn/index.js';
 import { sparseCrossEntropyOf } from '../primitives/softmax.js';
 
 export interface LossOptions {
-  /** What becomes of the losses of all examples: themselves (default), their sum or their mean. */
+  /** The result: the loss of each example ('none', default), their sum or their mean. */
   reduction?: 'none' | 'sum' | 'mean';
 }
 export interface CrossentropyOptions extends LossOptions {
-  /** Predictions are logits, not probabilities. Default false. */
+  /** Whether predictions are logits instead of probabilities. Default false. */
   fromLogits?: boolean;
-  /** Where the classes are. Default: the last axis. */
+  /** The axis of classes. Default: the last. */
   axis?: number;
 }
 export interface CategoricalCrossentropyOptions extends CrossentropyOptions {
-  /** How much of the truth is spread evenly over all classes, 0 to 1. Default 0. */
+  /** The share of the truth, from 0 to 1, that is spread evenly over all classes. Default 0. */
   labelSmoothing?: number;
 }
 export interface SparseCategoricalCrossentropyOptions extends CrossentropyOptions {
-  /** Examples of this class have no loss, and no part in a mean. */
+  /** Examples of this class have loss 0 and do not count in a mean. Default: none. */
   ignoreClass?: number;
 }
 
-const axisKind: Kind<number> = {
-  expected: 'a whole number',
-  code: 'ERR_AXIS',
-  read: (value) => (Number.isInteger(value) ? (value as number) : refused),
-};
 const lossSpec = { reduction: oneOf(['none', 'sum', 'mean']) } as const;
 const crossentropySpec = { ...lossSpec, fromLogits: boolean, axis: axisKind } as const;
 const categoricalSpec = { ...crossentropySpec, labelSmoothing: number('a number from 0 to 1', 0, 1) } as const;
 const sparseSpec = { ...crossentropySpec, ignoreClass: integer(-(2 ** 31), 2 ** 31 - 1) } as const;
 
-type Reduction = LossOptions['reduction'];
+type LossReduction = LossOptions['reduction'];
 
-function reduced(losses: Tensor, reduction: Reduction): Tensor {
+function reduced(losses: Tensor, reduction: LossReduction): Tensor {
   if (reduction === 'sum') return reduceSum(losses);
   return reduction === 'mean' ? reduceMean(losses) : losses;
 }
 
-/** Predictions; their order is told to whoever has swapped them with the truth. */
+/** The predictions, of a floating dtype. The error names the order of arguments, for users who swapped them. */
 function predictions(op: string, yTrue: TensorLike, yPred: TensorLike): Tensor {
   const like = dtypeOf(yTrue);
   const p = asTensor(op, yPred, like && isFloating(like) ? like : undefined, 'yPred');
@@ -73,7 +71,7 @@ function predictions(op: string, yTrue: TensorLike, yPred: TensorLike): Tensor {
   throw new DTypeError(`${op}: yPred must be float32 or float64, got ${p.dtype}; yTrue comes first, then yPred`);
 }
 
-/** The truth beside predictions: whole numbers and booleans take their dtype, as in Keras. */
+/** The truth, in the dtype of the predictions: integers and bools are cast to that, as in Keras. */
 function truthBeside(op: string, yTrue: TensorLike, p: Tensor): Tensor {
   const t = asTensor(op, yTrue, p.dtype, 'yTrue');
   if (t.dtype === p.dtype) return t;
@@ -81,7 +79,10 @@ function truthBeside(op: string, yTrue: TensorLike, p: Tensor): Tensor {
   throw new DTypeError(`${op}: yTrue has dtype ${t.dtype}, yPred ${p.dtype}; write cast(yTrue, '${p.dtype}')`);
 }
 
-/** Keras: a last axis of length 1 that only one of them has is added to the other if that is a vector, else taken away. */
+/**
+ * Truth and predictions of one rank, as in Keras: where only one has a last axis of length 1, a vector gets one too;
+ * else that axis is dropped.
+ */
 function sameRank(t: Tensor, p: Tensor): [Tensor, Tensor] {
   const fit = (long: Tensor, short: Tensor): [Tensor, Tensor] => {
     if (long.rank !== short.rank + 1 || long.shape[long.rank - 1] !== 1) return [long, short];
@@ -93,7 +94,7 @@ function sameRank(t: Tensor, p: Tensor): [Tensor, Tensor] {
 }
 
 /**
- * The mean of (yTrue - yPred)^2 over the last axis.
+ * The mean of (yTrue - yPred)^2 over the last axis; the operands broadcast.
  * @throws ShapeError, DTypeError for operands that do not fit each other; ValueError ERR_OPTION for an option
  */
 export function meanSquaredError(yTrue: TensorLike, yPred: TensorLike, opts?: LossOptions): Tensor {
@@ -107,12 +108,13 @@ export function meanSquaredError(yTrue: TensorLike, yPred: TensorLike, opts?: Lo
   return reduced(reduceMean(square(sub(t, p)), -1), reduction);
 }
 
-// Keras' epsilon: probabilities are kept this far from 0 and 1.
-const epsilon = 1e-7;
-const clipped = (p: Tensor): Tensor => clipByValue(p, epsilon, 1 - epsilon);
+// Keras' epsilon: probabilities are limited to [epsilon, 1 - epsilon], so that their logarithm is finite.
+const kEpsilon = 1e-7;
+const clipped = (p: Tensor): Tensor => clipByValue(p, kEpsilon, 1 - kEpsilon);
 
 /**
- * -sum(yTrue * log(yPred)) along the axis of classes. Predictions are probabilities, made to sum to 1, unless `fromLogits`.
+ * -sum(yTrue * log(yPred)) along the axis of classes; both have one shape. Predictions are probabilities, which are
+ * scaled to sum to 1; or logits, with `fromLogits`.
  * @throws ShapeError, DTypeError for operands that do not fit each other; ValueError ERR_OPTION for an option
  */
 export function categoricalCrossentropy(
@@ -136,8 +138,8 @@ export function categoricalCrossentropy(
 }
 
 /**
- * -log(yPred[class]) for classes yTrue: whole numbers, of yPred's shape without the axis of classes (or with 1 there). Predictions
- * are probabilities, made to sum to 1, unless `fromLogits`.
+ * -log(yPred[class]) for classes yTrue: whole numbers, of yPred's shape without the axis of classes (or with length 1
+ * there). Predictions are probabilities, which are scaled to sum to 1; or logits, with `fromLogits`.
  * @throws ValueError ERR_INDEX for a label that is no class; ShapeError, DTypeError for labels that do not fit
  */
 export function sparseCategoricalCrossentropy(
@@ -158,14 +160,14 @@ export function sparseCategoricalCrossentropy(
   const d = checkAxis(op, axis, p.rank);
   if (t.rank === p.rank && t.shape[d] === 1) t = squeeze(t, d);
   if (d !== p.rank - 1) p = transpose(p, [...p.shape.keys()].filter((axis) => axis !== d).concat(d)); // classes last
-  // TensorFlow's form: what softmax makes of log(p) is p, made to sum to 1.
+  // As in TensorFlow: softmax(log(p)) is p, scaled to sum to 1.
   const logits = fromLogits ? p : log(clipped(p));
   if (ignoreClass === undefined)
     return reduced(sparseCrossEntropyOf(op, ...logitsAndClasses(op, t, logits, 'yTrue', 'yPred')), reduction);
   const whole = wholeLabels(op, t, 'yTrue');
   const counts = notEqual(whole, ignoreClass);
   const classes = where(counts, whole, 0);
-  if (isKnown(t)) classes.dataSync(); // so that labels are checked now
+  if (isKnown(t)) classes.dataSync(); // computed now, so that wrong labels are found now
   const losses = where(counts, sparseCrossEntropyOf(op, ...logitsAndClasses(op, classes, logits, 'yTrue', 'yPred')), 0);
   if (reduction !== 'mean') return reduced(losses, reduction);
   return div(reduceSum(losses), maximum(reduceSum(cast(counts, p.dtype)), 1));

@@ -1,20 +1,30 @@
-/** What every optimizer may be told, and how its constructor reads it. */
+/** The options that all optimizers have, and how a constructor reads them. */
 import { isA, isPlainObject, type Kind, number, options, type Read, refused, type Spec } from '../base/arguments.js';
 import { kindOf } from '../base/dtype.js';
 import { show, ValueError } from '../base/errors.js';
 import { Tensor } from '../engine/tensor.js';
 import { Variable } from '../op/variable.js';
 
-/** A number; or one that is asked for at each step: a scalar variable or tensor, or a function of the number of steps made so far. */
+/**
+ * A number; or what gives one at each step: a variable or tensor of one number, or a function of the number of steps
+ * made so far.
+ */
 export type LearningRate = number | Variable | Tensor | ((step: number) => number | Variable | Tensor);
 
 export interface OptimizerOptions {
+  /** Default: the optimizer's own. */
   learningRate?: LearningRate;
-  /** Each gradient is scaled down to this norm. */
+  /** The largest norm of each gradient: one with a larger norm is scaled down to it. Default: no limit. */
   clipnorm?: number;
-  /** All gradients together are scaled down to this norm. */
+  /**
+   * The largest norm of all gradients taken as one vector: they are scaled down together. Default: no limit. Not with
+   * clipnorm.
+   */
   globalClipnorm?: number;
-  /** Decoupled decay: variable -= learningRate * weightDecay * variable. */
+  /**
+   * Decoupled weight decay: before the update, variable -= learningRate * weightDecay * variable. Default 0 (AdamW:
+   * 0.004).
+   */
   weightDecay?: number;
 }
 
@@ -29,7 +39,7 @@ export const rateKind: Kind<LearningRate> = {
 };
 export const amount: Kind<number> = number('a finite number >= 0', 0, Number.MAX_VALUE);
 const limit = number('a finite number > 0', Number.MIN_VALUE, Number.MAX_VALUE);
-export const share: Kind<number> = number('a number from 0 to 1', 0, 1);
+export const fraction: Kind<number> = number('a number from 0 to 1', 0, 1);
 export const belowOne: Kind<number> = number('a number >= 0 and < 1', 0, 1 - 2 ** -53);
 
 export const common: {
@@ -48,7 +58,10 @@ export function isRate(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value < Infinity;
 }
 
-/** What a constructor was given: the learning rate by itself (and options behind it), or options. */
+/**
+ * Reads the arguments of a constructor: options, or a learning rate and then options.
+ * @throws ValueError ERR_OPTION
+ */
 export function given<S extends Spec & typeof common>(name: string, spec: S, first: unknown, second: unknown): Read<S> {
   if (first === undefined) return options(name, spec, second);
   if (rateKind.read(first) === refused) {

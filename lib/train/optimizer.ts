@@ -1,4 +1,7 @@
-/** What all optimizers do. A step only assigns pending values; they are computed with whatever is looked at next. */
+/**
+ * Optimizer: the base class of all optimizers. A step of one assigns pending values; the next program computes them,
+ * whoever starts it.
+ */
 import { argument, callback, isA, isPlainObject, options, refused, string, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
@@ -17,17 +20,20 @@ import { common, isRate, type LearningRate, type OptimizerOptions, rateKind } fr
 export type { Gradient, GradientPair } from './gradient-pairs.js';
 export type { LearningRate, OptimizerOptions } from './optimizer-options.js';
 
-/** A variable, its slots and, during a step, what they will be. */
+/**
+ * A variable and its slots (the variables that an optimizer keeps for it); and during a step the next value and slots.
+ */
 interface Trained {
   readonly variable: Variable;
   readonly slots: readonly Variable[];
   value: Tensor | null;
   state: readonly Tensor[];
 }
+/** A pair whose gradient is not null. */
 type Applied = readonly [Tensor, Variable];
 const nothing: readonly never[] = [];
 
-/** What a user's function returns. */
+/** Calls a user's function. */
 function called<A, T>(op: string, fn: (argument: A) => T, argument: A): T {
   try {
     return fn(argument);
@@ -36,7 +42,7 @@ function called<A, T>(op: string, fn: (argument: A) => T, argument: A): T {
   }
 }
 
-/** What lossFn returned that is no loss: kept from `record`, which looks into what it gets. */
+/** Wraps what lossFn returned if it is no tensor, because `record` inspects the result of its function. */
 class NoLoss {
   readonly value: unknown;
   constructor(value: unknown) {
@@ -44,17 +50,23 @@ class NoLoss {
   }
 }
 
+/** The base class of optimizers. A subclass names its slots (`slotNames`) and computes new values (`update`). */
 export abstract class Optimizer {
   readonly #name: string;
   readonly #clipnorm: number | undefined;
   readonly #globalClipnorm: number | undefined;
   readonly #weightDecay: number;
-  // Steps made so far; once somebody has asked for `variables`, in a variable.
+  // The number of steps made so far is in `#count`, and in the variable `#steps` once `variables` was asked for.
   #count = 0;
   #steps: Variable | null = null;
   readonly #trained: Map<Variable, Trained> = new Map();
   #learningRate: LearningRate;
 
+  /**
+   * @param name of the optimizer, for errors
+   * @param defaultRate the learning rate, if the options have none
+   * @throws ValueError ERR_OPTION
+   */
   constructor(name: string, opts: OptimizerOptions, defaultRate: number) {
     argument('Optimizer', 'name', string, name);
     argument('Optimizer', 'defaultRate', rateKind, defaultRate);
@@ -71,7 +83,10 @@ export abstract class Optimizer {
     this.#weightDecay = read.weightDecay ?? 0;
   }
 
-  /** The called function's name, as errors tell it; `self` may be anything that a method was called on. */
+  /**
+   * The name of a method for errors, as in Adam.build. `self`: what the method was called on.
+   * @throws GradtapeError ERR_RECEIVER if that is no optimizer
+   */
   static #called(self: Optimizer, method: string): string {
     if (typeof self === 'object' && self !== null && #trained in self) return `${self.#name}.${method}`;
     throw new GradtapeError(
@@ -80,7 +95,7 @@ export abstract class Optimizer {
     );
   }
 
-  /** Steps made so far: the value of the variable 'iterations'. */
+  /** The number of steps made so far: the value of the variable 'iterations'. May be set. */
   get iterations(): number {
     Optimizer.#called(this, 'iterations');
     return this.#steps ? this.#steps.peek().item() : this.#count;
@@ -97,6 +112,7 @@ export abstract class Optimizer {
     else this.#count = steps;
   }
 
+  /** The learning rate. May be set; the next step uses it. */
   get learningRate(): LearningRate {
     Optimizer.#called(this, 'learningRate');
     return this.#learningRate;
@@ -109,7 +125,10 @@ export abstract class Optimizer {
     this.#learningRate = rate;
   }
 
-  /** The optimizer's own variables: 'iterations', then the slots in the order of the variables they belong to. */
+  /**
+   * The optimizer's own variables, to save and restore: 'iterations', then the slots, in the order in which their
+   * variables came first.
+   */
   get variables(): Variable[] {
     Optimizer.#called(this, 'variables');
     const steps = uniformTensor(this.#count, 'int32', scalarShape);
@@ -117,19 +136,25 @@ export abstract class Optimizer {
     return [this.#steps, ...Array.from(this.#trained.values(), ({ slots }) => slots).flat()];
   }
 
-  /** Whether `update` keeps no slot that it gets or returns, so that the memory of old ones serves the next step. */
+  /**
+   * Whether `update` keeps no tensor of a slot that it gets or returns. Then new slots are written over the old ones.
+   */
   protected readonly keepsNothing: boolean = false;
-  /** Names of the slots that each variable has. */
+  /** The names of the slots that each variable has. */
   protected abstract readonly slotNames: readonly string[];
+  /** The initial value of a slot. Default: zeros. */
   protected initialSlot(_name: string, v: Variable): Tensor {
     return uniformTensor(0, v.dtype, v.shape);
   }
-  /** New values: of the variable, then of its slots. */
+  /**
+   * The new values, pending: of the variable, then of its slots. x: its value; g: its gradient; `step` counts from 1.
+   */
   protected abstract update(x: Tensor, g: Tensor, slots: readonly Tensor[], rate: number, step: number): Tensor[];
 
   /**
-   * Makes the slots of the variables, in their order. The first step does it for all variables it is given; by hand it is needed
-   * where slots are restored before.
+   * Makes the slots of the variables, in their order. A step does so itself for variables that it meets first; it is to
+   * be called only where slots are restored before the first step.
+   * @throws GradtapeError ERR_NOT_A_TENSOR; DTypeError for a variable that is not of floats
    */
   build(variables: Nested<Variable>): this;
   build<V>(variables: V & NoInfer<Sources<V, Variable>>): this;
@@ -140,10 +165,11 @@ export abstract class Optimizer {
   }
 
   /**
-   * Applies gradients to variables: [gradient, variable] pairs in any iterable, or two nests of one structure. Variables whose gradient
-   * is null are skipped, with one warning; one that comes twice is updated twice, in order. What is refused changes nothing.
-   * @throws GradtapeError ERR_NOT_A_TENSOR, ERR_STRUCTURE, ERR_SHAPE, ERR_DTYPE; ERR_UNCONNECTED if every gradient is null;
-   *   ERR_OPTION for a learning rate that is no finite number >= 0
+   * One step: applies gradients to variables, given as [gradient, variable] pairs in any iterable or as two nests of
+   * one structure. Variables whose gradient is null are skipped, with one warning; one that comes twice is updated
+   * twice, in order. A call that throws has changed nothing.
+   * @throws GradtapeError ERR_NOT_A_TENSOR, ERR_STRUCTURE, ERR_SHAPE, ERR_DTYPE; ERR_UNCONNECTED if every gradient is
+   *   null; ERR_OPTION for a learning rate that is no finite number >= 0
    */
   applyGradients(pairs: Iterable<GradientPair>): this;
   applyGradients(gradients: Nested<Gradient>, variables: Nested<Variable>): this;
@@ -158,7 +184,8 @@ export abstract class Optimizer {
   }
 
   /**
-   * Runs lossFn on a tape and applies the gradients of the variables. Returns the loss.
+   * One step: runs lossFn on a tape and applies the gradients of its result with respect to the variables. Returns that
+   * result, the loss.
    * @throws what applyGradients throws; GradtapeError ERR_NOT_A_TENSOR if lossFn returns no tensor
    */
   minimize(lossFn: (tape: GradientTape) => Tensor | Variable, variables: Nested<Variable>): Tensor;
@@ -207,7 +234,7 @@ export abstract class Optimizer {
     const fresh: Variable[] = [];
     try {
       for (const [, v] of pairs) if (!this.#trained.has(v)) fresh.push(this.#trainedOf(op, v).variable);
-      // Not to be differentiated: assignments stop gradients.
+      // Outside of all recorders, because no gradient flows through an assignment.
       below(null, () => this.#step(op, applied, rate, done + 1));
     } catch (error) {
       for (const v of fresh) this.#trained.delete(v);
@@ -215,6 +242,7 @@ export abstract class Optimizer {
     }
   }
 
+  /** The learning rate of a step, as a number. */
   #rate(op: string, step: number): number {
     const rate = this.#learningRate;
     if (typeof rate === 'number') return rate;
@@ -226,6 +254,7 @@ export abstract class Optimizer {
     throw new ValueError(`${op}: ${what} ${show(value)}; expected a finite number >= 0`, 'ERR_OPTION');
   }
 
+  /** The slots of a variable; made, if it is new. */
   #trainedOf(op: string, v: Variable): Trained {
     let trained = this.#trained.get(v);
     if (!trained) {
@@ -245,7 +274,8 @@ export abstract class Optimizer {
     const grads = this.#clipped(pairs.map(([g]) => densify(g)));
     const touched: Trained[] = [];
     try {
-      // A variable that comes again goes on from what its first gradient made of it; it decays as often, before both (Keras).
+      // A variable that comes twice is updated from the value that its first gradient gave; it decays twice, before
+      // both updates (as Keras).
       for (const [, v] of pairs) {
         const trained = this.#trained.get(v) as Trained;
         if (trained.value === null) {
@@ -261,7 +291,7 @@ export abstract class Optimizer {
         trained.value = value as Tensor;
         trained.state = state;
       });
-      // Checked before the first is assigned, so that a wrong update changes nothing.
+      // All are checked before the first is assigned, so that a wrong `update` changes nothing.
       for (const { variable, slots, value, state } of touched) {
         checkNext(op, variable, value as Tensor);
         slots.forEach((s, k) => {
@@ -283,6 +313,7 @@ export abstract class Optimizer {
     }
   }
 
+  /** The gradients, scaled down as clipnorm or globalClipnorm says. */
   #clipped(grads: Tensor[]): Tensor[] {
     const global = this.#globalClipnorm;
     if (global !== undefined) {
@@ -328,8 +359,12 @@ function checkNext(op: string, v: Variable, value: Tensor): void {
   }
 }
 
+/**
+ * The factor that scales a gradient down to norm `most`. `total`: the sum of squares; `like`: has the dtype of the
+ * result.
+ */
 function clipFactor(total: Tensor, like: Tensor, most: number): Tensor {
-  // min(1, limit / norm); at norm 0 the quotient is infinite and the minimum 1.
+  // min(most / norm, 1). At norm 0 the quotient is infinite, so the factor is 1.
   const factor = minimum(div(uniformTensor(most, total.dtype, scalarShape), sqrt(total)), 1);
   return total.dtype === like.dtype ? factor : cast(factor, like.dtype);
 }

@@ -1,38 +1,49 @@
-/** Reverse accumulation: cotangent -> vjp -> sum to the operand's shape -> add, all in this one place. */
+/**
+ * Backpropagation (reverse accumulation): from the cotangents of targets to those of sources, entry by entry. Here
+ * alone rules are called, their cotangents summed to the operand's shape and added up.
+ */
 
 import type { Shape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { uniformTensor } from '../engine/tensor.js';
 import { add } from '../primitives/arithmetic.js';
-import { joined } from '../primitives/box.js';
+import { concatAlong } from '../primitives/box.js';
 import { densify, IndexedSlices } from '../primitives/gather.js';
 import { iota } from '../primitives/iota.js';
 import { sumTo } from '../primitives/movement.js';
 import { type Cotangent, type Entry, ruleOf } from '../record/entry.js';
 
-/** A target's entry and the cotangent that it starts with. */
-export interface Seed {
+/** The entry of a target, and its cotangent. */
+export interface TargetEntry {
   readonly entry: Entry;
   readonly ct: Tensor;
 }
 
+/** A cotangent as IndexedSlices: of a dense one, all rows. */
 function slicesOf(ct: Cotangent): IndexedSlices {
   if (ct instanceof IndexedSlices) return ct;
   return new IndexedSlices(ct, iota(ct.shape[0] as number), ct.shape);
 }
 
+/** The sum of two cotangents of one value. Sparse ones are concatenated, not added. */
 function sum(a: Cotangent | null | undefined, b: Cotangent): Cotangent {
   if (!a) return b;
   if (a instanceof IndexedSlices || b instanceof IndexedSlices) {
     const p = slicesOf(a);
     const q = slicesOf(b);
-    return new IndexedSlices(joined([p.values, q.values], 0), joined([p.indices, q.indices], 0), p.denseShape);
+    return new IndexedSlices(
+      concatAlong([p.values, q.values], 0),
+      concatAlong([p.indices, q.indices], 0),
+      p.denseShape,
+    );
   }
-  // Zeros are added like anything else: leaving out those that happen to be known would make the sign of zeros depend on looking.
+  // Zeros are added like anything else. Leaving out those that are known would make the sign of a zero depend on what
+  // has been computed.
   return add(a, b);
 }
 
-// Entries still to be met by the pass that is being prepared: a heap, the latest on top. It is empty again before any rule runs.
+// A heap of entries, the latest (largest outId) on top, from which a pass takes its entries in order. It is empty
+// before any rule runs, so nested passes share it.
 const heap: Entry[] = [];
 
 function pushEntry(e: Entry): void {
@@ -66,36 +77,40 @@ function popEntry(): Entry {
   return top;
 }
 
-// What an entry is to the pass that its mark belongs to, as an offset of the mark.
+// What an entry is to a pass. An entry's mark is the mark of the pass plus one of these.
 const kMet = 0;
-const kWanted = 1; // lies between a source and a target; only these are differentiated
+const kWanted = 1; // it lies between a source and a target: only these are differentiated
 const kSource = 2;
 const kStates = 3;
 
 const nothing: (Cotangent | null | undefined)[] = [];
 
+/** The mark of the latest pass; those of passes are kStates apart. */
 let marks = 0;
-/** The pass that runs now, perhaps within a rule of another. */
+/** The pass that is running, if any. A rule may start another within it. */
 let current: Pass | null = null;
 
-/** What an AbortSignal says. */
+/** The part of an AbortSignal that a pass reads. */
 interface Aborting {
   readonly aborted: boolean;
   readonly reason?: unknown;
 }
 
-/** One pass: the entries that the targets depend on, the latest first, and the cotangents gathered so far. */
+/**
+ * One pass of backpropagation: the entries that the targets depend on, the latest first, and the cotangents added up so
+ * far.
+ */
 class Pass {
-  readonly order: Entry[] = [];
+  readonly entries: Entry[] = [];
   private readonly sources: readonly (Entry | null)[];
   private cts: (Cotangent | null | undefined)[] = nothing;
   private readonly mark: number;
-  /** Nothing before the earliest source can depend on one. */
+  /** The id of the earliest source: entries before it cannot depend on any, and are left out. */
   private readonly earliest: number;
   private readonly outer: Pass | null;
-  /** The least mark of the passes around this one. */
+  /** The smallest mark of the passes around this one. */
   private readonly outermost: number;
-  /** A pass within one of its rules has marked some of its entries. */
+  /** Whether a pass within one of its rules has overwritten marks of its entries. */
   private disturbed = false;
 
   constructor(outer: Pass | null, sources: readonly (Entry | null)[]) {
@@ -109,41 +124,42 @@ class Pass {
     this.earliest = earliest;
   }
 
-  private start(seeds: readonly Seed[]): void {
-    this.collect(seeds);
-    this.cts = new Array(this.order.length);
+  private start(targets: readonly TargetEntry[]): void {
+    this.collect(targets);
+    this.cts = new Array(this.entries.length);
     this.reach();
-    for (const { entry, ct } of seeds) if (this.has(entry)) this.put(entry, ct);
+    for (const { entry, ct } of targets) if (this.has(entry)) this.addCotangent(entry, ct);
   }
 
-  /** Cotangents of the sources. Read while the marks are this pass's own. */
-  run(seeds: readonly Seed[], consume: boolean, signal: Aborting | undefined): (Cotangent | null)[] {
-    this.start(seeds);
-    const { order } = this;
-    for (let i = 0; i < order.length; i++) {
+  /** The cotangents of the sources. */
+  run(targets: readonly TargetEntry[], consume: boolean, signal: Aborting | undefined): (Cotangent | null)[] {
+    this.start(targets);
+    const { entries } = this;
+    for (let i = 0; i < entries.length; i++) {
       if (signal?.aborted) throw signal.reason;
-      const e = order[i] as Entry;
+      const e = entries[i] as Entry;
       this.pull(e);
       if (consume) e.release();
     }
     return this.sources.map((source) => this.result(source));
   }
 
-  /** Marks its entries again, if a pass within one of its rules has marked some. */
+  /** Goes on after a pass within one of its rules: restores the marks of its entries, if that has overwritten some. */
   resume(): void {
     if (!this.disturbed) return;
     this.disturbed = false;
-    this.reclaim();
+    this.markAgain();
   }
 
-  private collect(seeds: readonly Seed[]): void {
-    if (heap.length > 0) heap.length = 0; // left by a pass that failed
-    for (const { entry } of seeds) this.meet(entry);
+  /** Puts all entries that the targets depend on, from the earliest source on, into `entries`. */
+  private collect(targets: readonly TargetEntry[]): void {
+    if (heap.length > 0) heap.length = 0; // entries left by a pass that threw
+    for (const { entry } of targets) this.meet(entry);
     while (heap.length > 0) {
       const e = popEntry();
-      e.at = this.order.length;
-      this.order.push(e);
-      if (e.first) this.meet(e.first);
+      e.passIndex = this.entries.length;
+      this.entries.push(e);
+      if (e.firstResult) this.meet(e.firstResult);
       if (e.ofX) this.meet(e.ofX);
       if (e.ofY) this.meet(e.ofY);
       for (let k = 2; k < e.count; k++) {
@@ -153,6 +169,7 @@ class Pass {
     }
   }
 
+  /** Marks an entry and puts it on the heap, when it is met for the first time. */
   private meet(e: Entry): void {
     if (e.mark === this.mark || e.outId < this.earliest) return;
     if (e.mark >= this.outermost) for (let pass = this.outer; pass; pass = pass.outer) pass.disturbed = true;
@@ -160,6 +177,7 @@ class Pass {
     pushEntry(e);
   }
 
+  /** Whether the entry is one of this pass. */
   private has(e: Entry): boolean {
     return e.mark >= this.mark && e.mark < this.mark + kStates;
   }
@@ -168,54 +186,55 @@ class Pass {
     return e !== null && (e.mark === this.mark + kWanted || e.mark === this.mark + kSource);
   }
 
-  /** Marks what the sources reach. */
+  /** Marks the sources, and the entries that depend on them. */
   private reach(): void {
-    const { mark, order } = this;
+    const { mark, entries } = this;
     for (const source of this.sources) if (source && this.has(source)) source.mark = mark + kSource;
-    for (let i = order.length - 1; i >= 0; i--) {
-      const e = order[i] as Entry;
+    for (let i = entries.length - 1; i >= 0; i--) {
+      const e = entries[i] as Entry;
       if (e.mark === mark + kMet && this.dependsOnWanted(e)) e.mark = mark + kWanted;
     }
   }
 
   private dependsOnWanted(e: Entry): boolean {
-    if (this.isWanted(e.ofX) || this.isWanted(e.ofY) || this.isWanted(e.first)) return true;
+    if (this.isWanted(e.ofX) || this.isWanted(e.ofY) || this.isWanted(e.firstResult)) return true;
     for (let k = 2; k < e.count; k++) if (this.isWanted(e.operand(k))) return true;
     return false;
   }
 
-  private reclaim(): void {
-    this.order.forEach((e, i) => {
+  private markAgain(): void {
+    this.entries.forEach((e, i) => {
       e.mark = this.mark + kMet;
-      e.at = i;
+      e.passIndex = i;
     });
     this.reach();
   }
 
-  private put(e: Entry, ct: Cotangent): void {
-    this.cts[e.at] = sum(this.cts[e.at], ct);
+  private addCotangent(e: Entry, ct: Cotangent): void {
+    this.cts[e.passIndex] = sum(this.cts[e.passIndex], ct);
   }
 
   private result(e: Entry | null): Cotangent | null {
-    return e && this.has(e) ? (this.cts[e.at] ?? null) : null;
+    return e && this.has(e) ? (this.cts[e.passIndex] ?? null) : null;
   }
 
   /** Pulls the cotangents of an entry's results back to its operands. */
   private pull(e: Entry): void {
-    if (e.first) return; // the entry of the first result pulls for all of them
+    if (e.firstResult) return; // the entry of the first result pulls for all of them
     if (e.mark === this.mark + kWanted || (e.mark === this.mark + kSource && this.dependsOnWanted(e))) {
       if (e.op.pullAll) this.pullTogether(e);
       else {
-        const ct = this.cts[e.at];
+        const ct = this.cts[e.passIndex];
         if (ct) this.pullEach(e, ct);
       }
     }
-    if (e.parts) for (const part of e.parts) this.drop(part);
+    if (e.resultEntries) for (const part of e.resultEntries) this.drop(part);
     else this.drop(e);
   }
 
+  /** Lets go of the cotangent of an entry that is done with; those of sources stay. */
   private drop(e: Entry): void {
-    if (e.mark === this.mark + kWanted) this.cts[e.at] = null;
+    if (e.mark === this.mark + kWanted) this.cts[e.passIndex] = null;
   }
 
   private pullEach(e: Entry, given: Cotangent): void {
@@ -230,18 +249,18 @@ class Pass {
 
   private pullOne(e: Entry, ct: Tensor, k: number, operand: Entry, shape: Shape): void {
     const pulled = ruleOf(e.op, k)?.pull(ct, e, k);
-    if (pulled) this.put(operand, sumTo(pulled, shape));
+    if (pulled) this.addCotangent(operand, sumTo(pulled, shape));
   }
 
   private pullTogether(e: Entry): void {
     if (!e.op.pullAll) return;
-    const parts = e.parts ?? [e];
+    const parts = e.resultEntries ?? [e];
     const cts: Tensor[] = [];
     let any = false;
     for (const part of parts) {
-      const ct = this.has(part) ? this.cts[part.at] : null;
+      const ct = this.has(part) ? this.cts[part.passIndex] : null;
       if (ct) any = true;
-      // A result that nobody differentiated through has a cotangent of zeros.
+      // A result that got no cotangent has zeros, as another result of the op got one.
       cts.push(ct ? densify(ct) : uniformTensor(0, part.outDType, part.outShape));
     }
     if (!any) return;
@@ -249,17 +268,17 @@ class Pass {
     for (let k = 0; k < e.count; k++) {
       const operand = e.operand(k);
       const ct = pulled[k];
-      if (ct && this.isWanted(operand)) this.put(operand, sumTo(ct, e.shape(k)));
+      if (ct && this.isWanted(operand)) this.addCotangent(operand, sumTo(ct, e.shape(k)));
     }
   }
 }
 
 /**
- * Cotangents of the sources, in their order; null where no path leads to a target.
- * With `consume`, each entry is released as soon as it is done with.
+ * The cotangents of the sources, in their order; null where no path leads to a target. With `consume`, each entry is
+ * released as soon as it is done with. An aborted `signal` makes it throw the signal's reason.
  */
 export function backpropagate(
-  seeds: readonly Seed[],
+  targets: readonly TargetEntry[],
   sources: readonly (Entry | null)[],
   consume: boolean,
   signal?: Aborting,
@@ -268,7 +287,7 @@ export function backpropagate(
   const pass = new Pass(outer, sources);
   current = pass;
   try {
-    return pass.run(seeds, consume, signal);
+    return pass.run(targets, consume, signal);
   } finally {
     current = outer;
     outer?.resume();

@@ -197,11 +197,10 @@ describe.runIf(plain)('settings of the environment, read at load', () => {
     expect(near.stderr).toContain('did you mean GRADTAPE_THREADS?');
   });
 
-  it('a missing addon: what was looked for and what to do', async () => {
+  it('GRADTAPE_ADDON names no file', async () => {
     const { code, stderr } = await runChild('', { GRADTAPE_ADDON: '/nowhere/gradtape.node' });
     expect(code).not.toBe(0);
     expect(stderr).toContain('ERR_ADDON');
-    expect(stderr).toContain('npm rebuild gradtape');
     expect(stderr).toContain('/nowhere/gradtape.node');
   });
 });

@@ -204,6 +204,20 @@ describe('expr evaluates with the ops', () => {
     expect(error(() => tf.expr`tf.reduce_sum(${x})`)).toContain("there is no op 'tf.reduce_sum': write 'reduceSum'");
   });
 
+  it('every op of tensors gives a number for a number, in double', () => {
+    const x = tf.constant(2, { dtype: 'float64' });
+    const values = [
+      tf.expr`nn.silu(0.3) * ${x}`,
+      tf.expr`reduceSum(0.3) * ${x}`,
+      tf.expr`identity(0.3) * ${x}`,
+      tf.expr`norm(0.3) * ${x}`,
+      tf.expr`squaredDifference(0.3, 0.1) * ${x}`,
+    ];
+    for (const t of values) expect(t.dtype).toBe('float64');
+    expect(values.slice(1).map((t) => t.item())).toEqual([0.6, 0.6, 0.6, 2 * (0.3 - 0.1) ** 2]);
+    expect(tf.expr`expandDims(0.3, 0)`.dtype).toBe('float32');
+  });
+
   it('numbers stay numbers, in double, until a tensor stands beside them', () => {
     const x64 = tf.constant([1, 2], { dtype: 'float64' });
     const y = tf.expr`exp(2 * ${1.5}) * ${x64}`;

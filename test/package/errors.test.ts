@@ -36,7 +36,8 @@ it('the library throws every one of them, and no other', () => {
     ).toBe(true);
   }
   const thrown = new Set(outside.flatMap((text) => codesIn(text, /'(ERR_[A-Z_]+)'/g)));
-  expect([...thrown].filter((code) => !codes.includes(code))).toEqual([]);
+  const nodes = ['ERR_ACCESS_DENIED', 'ERR_DLOPEN_DISABLED']; // Node's own, which load-failure.ts reads
+  expect([...thrown].filter((code) => !codes.includes(code)).sort()).toEqual(nodes);
 });
 
 it('every class has its code and its name', () => {

@@ -1,9 +1,10 @@
 // Installs the packed tarball into an empty folder, without network, compiler or install scripts, and uses it there as
-// ESM, as CommonJS, as both at once, and from TypeScript.
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+// ESM, as CommonJS, as both at once, and from TypeScript; and what is not fit for packing.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { plain } from '../support/child.js';
@@ -15,6 +16,7 @@ interface Packed {
   files: string[];
 }
 
+const readme = readFileSync(join(root, 'README.md'), 'utf8');
 let folder = '';
 let packed: Packed;
 
@@ -71,11 +73,37 @@ describe.runIf(plain)('the package', () => {
   });
 
   test('holds what a user needs and no more', () => {
-    for (const file of ['LICENSE', 'binding.gyp', 'native/sources.gypi', 'dist/index.mjs', 'dist/index.d.mts']) {
+    for (const file of [
+      'LICENSE',
+      'LICENSES.md',
+      'bin/binding.gyp',
+      'native/sources.gypi',
+      'dist/index.mjs',
+      'dist/index.d.mts',
+    ]) {
       expect(packed.files).toContain(file);
     }
-    expect(packed.files.filter((file) => /^(test|build|scripts|lib|bench|native\/test)\//.test(file))).toEqual([]);
-    expect(packed.size).toBeLessThan(3 << 20);
+    expect(packed.files.filter((file) => /^(test|build|scripts|lib|native\/test)\//.test(file))).toEqual([]);
+    expect(packed.size).toBeLessThan(2 << 20); // with the one binary of this machine, as g++ makes it
+  });
+
+  test('has nothing that a package manager would build or run', () => {
+    const manifest = JSON.parse(readFileSync(join(folder, 'node_modules', 'gradtape', 'package.json'), 'utf8')) as {
+      gypfile: unknown;
+      scripts: Record<string, string>;
+    };
+    expect(manifest.gypfile).toBe(false);
+    expect(Object.keys(manifest.scripts).filter((name) => /^(pre|post)?(install|prepare)$/.test(name))).toEqual([]);
+    expect(packed.files).not.toContain('binding.gyp');
+  });
+
+  test('has what its README links to, and its bin runs', () => {
+    const links = [...readme.matchAll(/\]\(([^)\s#]+)\)/g)].map(([, link]) => link as string);
+    const here = links.filter((link) => !/^[a-z]+:/.test(link));
+    expect(here.length).toBeGreaterThan(5);
+    const there = (link: string): boolean => packed.files.some((file) => file === link || file.startsWith(`${link}/`));
+    expect(here.filter((link) => !there(link))).toEqual([]);
+    expect(node(join('node_modules', 'gradtape', 'bin', 'gradtape.mjs'), '--help')).toContain('npx gradtape build');
   });
 
   test('imports as an ES module', () => {
@@ -143,7 +171,6 @@ describe.runIf(plain)('the package', () => {
   });
 
   // Whatever the README shows must run as it stands there.
-  const readme = existsSync(join(root, 'README.md')) ? readFileSync(join(root, 'README.md'), 'utf8') : '';
   const blocks = [...readme.matchAll(/^```(ts|js)\n(.*?)^```/gms)].map(([, , code]) => code ?? '');
   test.each(blocks.map((code, i) => ({ number: i + 1, code })))(
     'runs block $number of the README',
@@ -155,4 +182,69 @@ describe.runIf(plain)('the package', () => {
       runFile(`readme-${number}.mjs`, header + outputText);
     },
   );
+});
+
+// Folders as they would be packed; the checks look at names and sizes.
+describe('before packing', () => {
+  let copy = '';
+  const targets = ['darwin-arm64/gradtape', 'darwin-x64/gradtape', 'win32-arm64/gradtape', 'win32-x64/gradtape'].concat(
+    ['arm64', 'x64'].flatMap((arch) => ['glibc', 'musl'].map((libc) => `linux-${arch}/gradtape.${libc}`)),
+  );
+  beforeAll(() => {
+    copy = mkdtempSync(join(tmpdir(), 'gradtape-prepack-'));
+    for (const name of ['package.json', 'binding.gyp', 'README.md', 'dist', 'bin']) {
+      cpSync(join(root, name), join(copy, name), { recursive: true });
+    }
+    rmSync(join(copy, 'bin', 'binding.gyp'), { force: true });
+    for (const target of targets) binary(target, 1000);
+  });
+  afterAll(() => rmSync(copy, { recursive: true, force: true }));
+
+  function binary(target: string, bytes: number): void {
+    mkdirSync(join(copy, 'prebuilds', dirname(target)), { recursive: true });
+    writeFileSync(join(copy, 'prebuilds', `${target}.node`), randomBytes(bytes));
+  }
+
+  function prepack(only = '', ...flags: string[]): string {
+    const args = [join(root, 'scripts', 'prepack.mjs'), copy, ...flags];
+    const env = { ...process.env, ...(only ? { GRADTAPE_TARGETS: only } : {}) };
+    const { status, stderr } = spawnSync(process.execPath, args, { env, encoding: 'utf8' });
+    expect(existsSync(join(copy, 'bin', 'binding.gyp')), stderr).toBe(status === 0 && flags.length === 0);
+    return status === 0 ? 'fit' : stderr;
+  }
+
+  test('all that belongs into a package is fit', () => {
+    expect(prepack()).toBe('fit');
+    expect(prepack('', '--undo')).toBe('fit');
+  });
+
+  test('without a target, but for a package that is not to be published', () => {
+    rmSync(join(copy, 'prebuilds', 'linux-x64', 'gradtape.musl.node'));
+    const said = prepack();
+    expect(said).toContain(
+      'no binary for linuxmusl-x64 (prebuilds/linux-x64/gradtape.musl.node): run npm run package:prebuild',
+    );
+    expect(prepack('linux-x64,darwin-arm64')).toBe('fit');
+    expect(prepack('linux-x64,linuxmusl-x64')).toContain('no binary for linuxmusl-x64');
+    expect(prepack('linux-x86')).toContain('GRADTAPE_TARGETS: no target linux-x86');
+    binary('linux-x64/gradtape.musl', 1000);
+  });
+
+  test('without dist', () => {
+    renameSync(join(copy, 'dist', 'index.mjs'), join(copy, 'index.mjs'));
+    expect(prepack()).toContain('dist/index.mjs not there: run npm run build');
+    renameSync(join(copy, 'index.mjs'), join(copy, 'dist', 'index.mjs'));
+  });
+
+  test('with a binary, or all of it, too large', () => {
+    binary('linux-arm64/gradtape.glibc', 800_001);
+    binary('win32-x64/gradtape', 2_100_001);
+    const said = prepack();
+    expect(said).toContain('prebuilds/linux-arm64/gradtape.glibc.node has 0.80 MB, more than 0.80 MB');
+    expect(said).toContain('prebuilds/win32-x64/gradtape.node has 2.10 MB, more than 2.10 MB');
+    for (const target of targets) binary(target, target.includes('arm64') ? 800_000 : 2_100_000);
+    const all = prepack();
+    expect(all).toMatch(/the package has 1\d\.\d+ MB packed, more than 5\.00 MB/); // random bytes do not pack
+    expect(all).toMatch(/the package has 1\d\.\d+ MB unpacked, more than 12\.00 MB/);
+  });
 });

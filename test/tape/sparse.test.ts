@@ -1,4 +1,5 @@
 // docs/semantics.md, 2K: sparse gradients, and how gradients add up. Numbers in titles are its cases.
+import { inspect } from 'node:util';
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
 import { errorOf } from '../support/errors.js';
@@ -138,5 +139,13 @@ describe('2K sparse gradients and adding up', () => {
       [0, 144],
     ]);
     expect(errorOf(() => dense([[1, 0]])).code).toBe('ERR_SHAPE');
+  });
+
+  it('a sparse tensor prints as one however it is printed, and nothing dense is computed for it', () => {
+    const slices = new tf.IndexedSlices([[1, 2]], [3], [1e9, 2]);
+    const text = slices.toString();
+    expect(text).toMatch(/^IndexedSlices\(values=tf\.Tensor/);
+    expect([String(slices), `${slices}`, inspect(slices)]).toEqual([text, text, text]);
+    expect(() => Number(slices)).toThrow(/used as a number/);
   });
 });

@@ -1,4 +1,6 @@
-/** Activations: the checks around primitives/units.ts, and those that need no rule of their own. */
+/**
+ * Activations: the checks around primitives/composed-activation.ts; and those that need no gradient rule of their own.
+ */
 import { boolean, finite, positional, refuseExtra } from '../../base/arguments.js';
 import { broadcastShapes } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
@@ -6,41 +8,47 @@ import { asTensor, asTensors, floating } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
 import { relu } from '../../primitives/activation.js';
 import { add, minimum, mul } from '../../primitives/arithmetic.js';
+import { eluOf, leakyReluOf, seluOf, siluOf } from '../../primitives/composed-activation.js';
 import { erfc, sigmoid, tanh } from '../../primitives/math.js';
-import { eluOf, leakyReluOf, seluOf, siluOf } from '../../primitives/units.js';
 
 const leakySpec = { alpha: finite } as const;
 
-/** x where x > 0, else alpha x (0.2). alpha may come by position. */
+/**
+ * x where x > 0, else alpha x; its derivative at 0 is alpha. alpha is 0.2 by default and may come by position. float32
+ * and float64.
+ */
 export function leakyRelu(x: TensorLike, alpha?: number | { alpha?: number }, opts?: { alpha?: number }): Tensor {
   const slope = positional('leakyRelu', leakySpec, ['alpha'], [alpha, opts]).alpha ?? 0.2;
   const a = floating('leakyRelu', asTensor('leakyRelu', x));
   return leakyReluOf(a, slope);
 }
 
-/** min(max(x, 0), 6), with derivative 0 at both bounds. */
+/** min(max(x, 0), 6); int32 too. Its derivative at 0 and at 6 is 0. */
 export function relu6(x: TensorLike): Tensor {
   if (arguments.length > 1) refuseExtra('relu6', arguments[1], arguments[2]);
-  // The first of equals gets minimum's gradient: the bound.
+  // 6 comes first: of equal operands, minimum gives the gradient to the first.
   const a = asTensor('relu6', x);
   return minimum(6, relu(a.dtype === 'int32' ? a : floating('relu6', a)));
 }
 
-/** x where x > 0, else exp(x) - 1. */
+/** x where x > 0, else exp(x) - 1; its derivative at 0 is 1. float32 and float64. */
 export function elu(x: TensorLike): Tensor {
   if (arguments.length > 1) refuseExtra('elu', arguments[1], arguments[2]);
   const a = floating('elu', asTensor('elu', x));
   return eluOf(a);
 }
 
-/** Scaled exponential linear unit. */
+/**
+ * The scaled exponential linear unit (Klambauer et al. 2017): 1.0507 x where x > 0, else 1.7581 (exp(x) - 1). float32
+ * and float64.
+ */
 export function selu(x: TensorLike): Tensor {
   if (arguments.length > 1) refuseExtra('selu', arguments[1], arguments[2]);
   const a = floating('selu', asTensor('selu', x));
   return seluOf(a);
 }
 
-/** x sigmoid(beta x), also called swish. */
+/** x sigmoid(beta x), also called swish; beta is 1 by default, and broadcasts. float32 and float64. */
 export function silu(x: TensorLike, beta: TensorLike = 1): Tensor {
   if (arguments.length > 2) refuseExtra('silu', arguments[2], arguments[2]);
   const a = floating('silu', asTensor('silu', x));
@@ -54,7 +62,10 @@ export function silu(x: TensorLike, beta: TensorLike = 1): Tensor {
 
 const geluSpec = { approximate: boolean } as const;
 
-/** x Phi(x); by default exact, else its tanh approximation (Hendrycks and Gimpel 2016), which may be asked for by position. */
+/**
+ * x Phi(x), Phi the distribution function of the standard normal distribution. With `approximate` (also by position)
+ * the tanh formula of Hendrycks and Gimpel 2016. float32 and float64.
+ */
 export function gelu(
   x: TensorLike,
   approximate?: boolean | { approximate?: boolean },

@@ -10,7 +10,10 @@ import { reshapeTo } from '../../primitives/movement.js';
 
 const biasSpec = { dataFormat: oneOf(['NHWC', 'NCHW']) } as const;
 
-/** x + bias along the last axis, or along axis 1 for NCHW. */
+/**
+ * x plus a vector along its last axis, or along axis 1 with dataFormat 'NCHW'.
+ * @throws ShapeError, DTypeError
+ */
 export function biasAdd(x: TensorLike, bias: TensorLike, opts?: { dataFormat?: 'NHWC' | 'NCHW' }): Tensor {
   const { dataFormat } = options('biasAdd', biasSpec, opts);
   const [a, b] = asTensors('biasAdd', [x, bias], ['x', 'bias']) as [Tensor, Tensor];

@@ -1,13 +1,17 @@
-/** The gradients of conv2d as ops of their own. Their operands do not all come first, so they are no methods. */
+/** The gradients of conv2d as ops. A shape stands among their operands, so they are no methods. */
 import { options } from '../../base/arguments.js';
 import { checkShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import type { TensorLike } from '../../op/variable.js';
 import { type Conv2dOptions, conv2dSpec } from '../../op/windows.js';
 import { dense, ofFilter } from '../../primitives/conv.js';
-import { denseWindow, imageOf, operandsFor, resultFits } from '../../primitives/conv-window.js';
+import { checkResultShape, denseWindow, floatingPair, imageGradient } from '../../primitives/conv-window.js';
 
-/** The gradient of conv2d with respect to its input, of shape inputSizes; linear in both operands. */
+/**
+ * The gradient of conv2d with respect to its input, which has the shape inputSizes. Linear in both operands.
+ * outBackprop is the cotangent of the result; options as of conv2d.
+ * @throws ShapeError, DTypeError, ValueError as conv2d
+ */
 export function conv2dBackpropInput(
   inputSizes: readonly number[],
   filters: TensorLike,
@@ -15,10 +19,14 @@ export function conv2dBackpropInput(
   opts?: Conv2dOptions,
 ): Tensor {
   const op = 'conv2dBackpropInput';
-  return imageOf(op, 'outBackprop', inputSizes, filters, outBackprop, options(op, conv2dSpec, opts));
+  return imageGradient(op, 'outBackprop', inputSizes, filters, outBackprop, options(op, conv2dSpec, opts));
 }
 
-/** The gradient of conv2d with respect to its filters, of shape filterSizes; linear in both operands. */
+/**
+ * The gradient of conv2d with respect to its filters, which have the shape filterSizes. Linear in both operands.
+ * outBackprop is the cotangent of the result; options as of conv2d.
+ * @throws ShapeError, DTypeError, ValueError as conv2d
+ */
 export function conv2dBackpropFilter(
   input: TensorLike,
   filterSizes: readonly number[],
@@ -27,8 +35,8 @@ export function conv2dBackpropFilter(
 ): Tensor {
   const op = 'conv2dBackpropFilter';
   const read = options(op, conv2dSpec, opts);
-  const [x, g] = operandsFor(op, ['input', 'outBackprop'], [input, outBackprop]);
+  const [x, g] = floatingPair(op, ['input', 'outBackprop'], [input, outBackprop]);
   const window = denseWindow(op, x.shape, checkShape(op, filterSizes), read);
-  resultFits(op, 'outBackprop', g.shape, window);
+  checkResultShape(op, 'outBackprop', g.shape, window);
   return dense(ofFilter, x, g, window);
 }

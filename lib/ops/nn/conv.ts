@@ -5,30 +5,31 @@ import type { Tensor } from '../../engine/tensor.js';
 import type { TensorLike } from '../../op/variable.js';
 import {
   type Conv2dOptions,
-  channelsFit,
+  checkChannels,
+  checkRank,
   conv2dSpec,
   imageAxes,
   isLength,
   type NamedPadding,
   namedPads,
   type Padding,
-  rankIs,
   type Shown,
   type Sizes,
   type Slide,
   slide,
 } from '../../op/windows.js';
 import { dense, depthwise, ofResult } from '../../primitives/conv.js';
-import { denseWindow, imageOf, operandsFor } from '../../primitives/conv-window.js';
-import { reshapeTo, spread } from '../../primitives/movement.js';
+import { denseWindow, floatingPair, imageGradient } from '../../primitives/conv-window.js';
+import { broadcast, reshapeTo } from '../../primitives/movement.js';
 
 export type { Conv2dOptions, NamedPadding, Padding, Sizes } from '../../op/windows.js';
 
 const byPosition = ['strides', 'padding'] as const;
 
 /**
- * Convolution (cross-correlation, as in TensorFlow): result[n, i, j, o] = sum over k, l, c of input[n, i s + k d - p, j s + l d - p, c]
- * filters[k, l, c, o], with stride s, dilation d and padding p of each axis. What lies beyond the image counts as nothing.
+ * Convolution (cross-correlation, as in TensorFlow): result[n, i, j, o] = sum over k, l, c of input[n, i s + k d - p, j
+ * s + l d - p, c] filters[k, l, c, o], with stride s, dilation d and padding p of each axis. What lies outside of the
+ * image counts as zeros.
  * input [batch, rows, columns, channels], filters [rows, columns, channels, results] -> [batch, rows, columns, results]
  * Strides and padding may come by position, as in TensorFlow: `conv2d(x, filters, 2, 'SAME')`.
  * @throws ShapeError for ranks, channels or windows that do not fit; DTypeError for dtypes other than float32, float64;
@@ -43,13 +44,14 @@ export function conv2d(
 ): Tensor {
   const op = 'conv2d';
   const read = positional(op, conv2dSpec, byPosition, [strides, padding, opts]);
-  const [x, f] = operandsFor(op, ['input', 'filters'], [input, filters]);
+  const [x, f] = floatingPair(op, ['input', 'filters'], [input, filters]);
   return dense(ofResult, x, f, denseWindow(op, x.shape, f.shape, read));
 }
 
 /**
- * The transpose of conv2d with filters [rows, columns, results, channels]: the gradient of the conv2d that takes outputShape to the
- * shape of the input. input [batch, rows, columns, channels] -> outputShape [batch, rows, columns, results]. Default padding 'SAME'.
+ * The transpose of conv2d with filters [rows, columns, results, channels]: the gradient of the conv2d that takes
+ * outputShape to the shape of the input. input [batch, rows, columns, channels] -> outputShape [batch, rows, columns,
+ * results]. Default padding 'SAME'.
  * @throws ShapeError if that conv2d does not give the input's shape; DTypeError, ValueError as conv2d
  */
 export function conv2dTranspose(
@@ -62,12 +64,13 @@ export function conv2dTranspose(
 ): Tensor {
   const op = 'conv2dTranspose';
   const read = positional(op, conv2dSpec, byPosition, [strides, padding, opts]);
-  return imageOf(op, 'input', outputShape, filters, input, { padding: 'SAME', ...read });
+  return imageGradient(op, 'input', outputShape, filters, input, { padding: 'SAME', ...read });
 }
 
 /**
  * Each channel convolved with filters of its own: result c * multiplier + m is channel c under filter [:, :, c, m].
- * input [batch, rows, columns, channels], filter [rows, columns, channels, multiplier] -> [batch, rows, columns, channels * multiplier]
+ * input [batch, rows, columns, channels], filter [rows, columns, channels, multiplier] -> [batch, rows, columns,
+ * channels * multiplier]
  * @throws ShapeError, DTypeError, ValueError as conv2d
  */
 export function depthwiseConv2d(
@@ -79,16 +82,16 @@ export function depthwiseConv2d(
 ): Tensor {
   const op = 'depthwiseConv2d';
   const read = positional(op, conv2dSpec, byPosition, [strides, padding, opts]);
-  const [x, f] = operandsFor(op, ['input', 'filter'], [input, filter]);
-  rankIs(op, 'an input', x, imageAxes);
-  rankIs(op, 'a filter', f, ['rows', 'columns', 'channels', 'multiplier']);
-  channelsFit(op, x.shape, f.shape);
+  const [x, f] = floatingPair(op, ['input', 'filter'], [input, filter]);
+  checkRank(op, 'an input', x, imageAxes);
+  checkRank(op, 'a filter', f, ['rows', 'columns', 'channels', 'multiplier']);
+  checkChannels(op, x.shape, f.shape);
   const [rows, columns, channels, multiplier] = f.shape as [number, number, number, number];
   const repeated =
     multiplier === 1
       ? x
       : reshapeTo(
-          spread(reshapeTo(x, Object.freeze([...x.shape, 1])), Object.freeze([...x.shape, multiplier])),
+          broadcast(reshapeTo(x, Object.freeze([...x.shape, 1])), Object.freeze([...x.shape, multiplier])),
           Object.freeze([...x.shape.slice(0, 3), channels * multiplier]),
         );
   return channelwise(op, repeated, reshapeTo(f, Object.freeze([rows, columns, channels * multiplier])), read);
@@ -101,13 +104,13 @@ function channelwise(op: string, x: Tensor, f: Tensor, read: Slide): Tensor {
 }
 
 export interface Conv1dOptions {
-  /** Step of the window; default 1. */
+  /** Distance from one window to the next. Default 1. */
   stride?: Sizes;
   /** Default 'VALID'. */
   padding?: NamedPadding;
-  /** Distance of the filter's taps in the input; default 1. */
+  /** Distance in the input between neighbouring elements of the filter. Default 1. */
   dilations?: Sizes;
-  /** Inputs are [batch, width, channels]. */
+  /** Inputs are [batch, width, channels], the only format. */
   dataFormat?: 'NWC';
 }
 
@@ -123,7 +126,8 @@ const widthKind: Kind<number> = {
 const conv1dSpec = { stride: widthKind, padding: namedPads, dilations: widthKind, dataFormat: oneOf(['NWC']) } as const;
 
 /**
- * Convolution along one axis. input [batch, width, channels], filters [width, channels, results] -> [batch, width, results]
+ * Convolution along one axis. input [batch, width, channels], filters [width, channels, results] -> [batch, width,
+ * results]
  * @throws ShapeError, DTypeError, ValueError as conv2d
  */
 export function conv1d(
@@ -135,10 +139,10 @@ export function conv1d(
 ): Tensor {
   const op = 'conv1d';
   const read = positional(op, conv1dSpec, ['stride', 'padding'], [stride, padding, opts]);
-  const [x, f] = operandsFor(op, ['input', 'filters'], [input, filters]);
-  rankIs(op, 'an input', x, ['batch', 'width', 'channels']);
-  rankIs(op, 'filters', f, ['width', 'channels', 'results']);
-  channelsFit(op, x.shape, f.shape);
+  const [x, f] = floatingPair(op, ['input', 'filters'], [input, filters]);
+  checkRank(op, 'an input', x, ['batch', 'width', 'channels']);
+  checkRank(op, 'filters', f, ['width', 'channels', 'results']);
+  checkChannels(op, x.shape, f.shape);
   const window: Slide = {
     strides: [1, read.stride ?? 1],
     dilations: [1, read.dilations ?? 1],

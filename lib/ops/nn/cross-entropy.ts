@@ -2,25 +2,28 @@
 import { refuseExtra } from '../../base/arguments.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { oneAxis } from '../../op/axes.js';
-import { labelled, logitsAndClasses } from '../../op/labels.js';
+import { labelsAndLogits, logitsAndClasses } from '../../op/labels.js';
 import type { TensorLike } from '../../op/variable.js';
 import { crossEntropyAlong, sigmoidCrossEntropyOf, sparseCrossEntropyOf } from '../../primitives/softmax.js';
 
 /**
- * -sum(labels * logSoftmax(logits)) along the axis (default the last); labels are probabilities of the logits' shape.
+ * -sum(labels * logSoftmax(logits)) along the axis (default the last); labels are probabilities, of the logits' shape.
+ * The gradient with respect to the logits is softmax(logits) - labels, also where the labels do not sum to 1.
  * @throws DTypeError, ShapeError for labels and logits that differ in dtype or shape
  */
 export function softmaxCrossEntropyWithLogits(labels: TensorLike, logits: TensorLike, axis = -1): Tensor {
   const op = 'softmaxCrossEntropyWithLogits';
   if (arguments.length > 3) refuseExtra(op, arguments[3], arguments[3]);
-  const [y, x] = labelled(op, labels, logits);
+  const [y, x] = labelsAndLogits(op, labels, logits);
   const d = oneAxis(op, axis, x.rank);
   return crossEntropyAlong(y, x, d);
 }
 
 /**
- * -logSoftmax(logits)[label]; labels are whole numbers of shape logits.shape without the last axis.
- * @throws ValueError ERR_INDEX for a label that is no class; DTypeError, ShapeError for labels that do not fit the logits
+ * -logSoftmax(logits)[label] along the last axis; labels are whole numbers, of the shape of the logits without the last
+ * axis. Only the logits have a gradient.
+ * @throws ValueError ERR_INDEX for a label that is no class; DTypeError, ShapeError for labels that do not fit the
+ *   logits
  */
 export function sparseSoftmaxCrossEntropyWithLogits(labels: TensorLike, logits: TensorLike): Tensor {
   const op = 'sparseSoftmaxCrossEntropyWithLogits';
@@ -28,10 +31,14 @@ export function sparseSoftmaxCrossEntropyWithLogits(labels: TensorLike, logits: 
   return sparseCrossEntropyOf(op, ...logitsAndClasses(op, labels, logits, 'labels', 'logits'));
 }
 
-/** max(x, 0) - x z + log(1 + exp(-|x|)): cross entropy of sigmoid(logits) without overflow. */
+/**
+ * The cross entropy of sigmoid(logits) with labels of the same shape, element by element, without overflow:
+ * max(x, 0) - x z + log(1 + exp(-|x|)) for logits x and labels z.
+ * @throws DTypeError, ShapeError for labels and logits that differ in dtype or shape
+ */
 export function sigmoidCrossEntropyWithLogits(labels: TensorLike, logits: TensorLike): Tensor {
   const op = 'sigmoidCrossEntropyWithLogits';
   if (arguments.length > 2) refuseExtra(op, arguments[2], arguments[2]);
-  const [z, x] = labelled(op, labels, logits);
+  const [z, x] = labelsAndLogits(op, labels, logits);
   return sigmoidCrossEntropyOf(z, x);
 }

@@ -1,4 +1,4 @@
-/** Dropout. */
+/** Dropout: elements set to zero at random, the others scaled up. */
 import { anything, integer, listOf, number, options, refused, showDeep } from '../../base/arguments.js';
 import { ShapeError, ValueError } from '../../base/errors.js';
 import { streamFor } from '../../base/random-stream.js';
@@ -12,8 +12,12 @@ import { draw, uniformOp } from '../../primitives/random.js';
 import { select } from '../../primitives/select.js';
 
 export interface DropoutOptions {
+  /** The seed of a stream for this call; without it the shared stream goes on. */
   seed?: number;
-  /** A shape that broadcasts to x's (null: as x): along an axis of 1, and along missing ones, all elements share their fate. */
+  /**
+   * The shape of the random numbers, which broadcasts to x's (null: the length of x). Elements that share a number are
+   * zeroed together.
+   */
   noiseShape?: readonly (number | null)[];
 }
 const rateKind = number('a number >= 0 and < 1', 0, 1 - 2 ** -53);
@@ -31,18 +35,19 @@ function noiseShapeOf(given: unknown, shape: Shape): Shape {
 }
 
 /**
- * Zeroes a fraction `rate` of the elements at random and scales the rest by 1 / (1 - rate).
+ * x with each element set to zero with probability `rate`, and the others scaled by 1 / (1 - rate). float32 and
+ * float64.
  * @throws ValueError ERR_OPTION for a rate outside [0, 1); ShapeError for a noiseShape that does not broadcast to x's
  */
 export function dropout(x: TensorLike, rate: number, opts?: DropoutOptions): Tensor {
   const { seed, noiseShape } = options('dropout', dropoutSpec, opts);
-  const share = rateKind.read(rate);
-  if (share === refused) {
+  const fraction = rateKind.read(rate);
+  if (fraction === refused) {
     throw new ValueError(`dropout: rate must be ${rateKind.expected}, got ${showDeep(rate)}`, 'ERR_OPTION');
   }
   const a = floating('dropout', asTensor('dropout', x));
   const noise = noiseShapeOf(noiseShape, a.shape);
-  if (share === 0) return mul(a, 1);
+  if (fraction === 0) return mul(a, 1);
   const fate = draw('dropout', uniformOp, a.dtype, noise, streamFor(seed));
-  return select(less(fate, share), 0, mul(a, 1 / (1 - share)));
+  return select(less(fate, fraction), 0, mul(a, 1 / (1 - fraction)));
 }

@@ -1,26 +1,26 @@
-/** Pooling: the checks around the primitives of conv.ts. */
+/** Pooling: the checks around primitives/conv.ts. */
 import { oneOf, positional } from '../../base/arguments.js';
 import { ValueError } from '../../base/errors.js';
 import { guardShape, showShape } from '../../base/shape.js';
 import { type Tensor, uniformTensor } from '../../engine/tensor.js';
 import { asTensor, floating } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
-import { imageAxes, type Padding, padsKind, rankIs, type Sizes, sizesKind, slide } from '../../op/windows.js';
+import { checkRank, imageAxes, type Padding, padsKind, type Sizes, sizesKind, slide } from '../../op/windows.js';
 import { div, mul } from '../../primitives/arithmetic.js';
-import { depthwise, largestOf, ofResult, type Window } from '../../primitives/conv.js';
+import { depthwise, maxPoolOf, ofResult, type Window } from '../../primitives/conv.js';
 import { reshapeTo } from '../../primitives/movement.js';
 
 export interface PoolOptions {
-  /** Lengths of the window: one number, [rows, columns] or [1, rows, columns, 1]. */
+  /** The size of the window: one number, [rows, columns] or [1, rows, columns, 1]. */
   ksize: Sizes;
-  /** Step of the window, as `ksize`; default `ksize`. */
+  /** Distance from one window to the next, as `ksize`. Default: `ksize`. */
   strides?: Sizes;
-  /** Default 'VALID'. What is padded is no part of a window: neither its largest element nor counted in its mean. */
+  /** Default 'VALID'. Padding never is the largest element of a window, and does not count in its mean. */
   padding?: Padding;
-  /** Images are [batch, rows, columns, channels]. */
+  /** Images are [batch, rows, columns, channels], the only format. */
   dataFormat?: 'NHWC';
 }
-/** What may stand behind a ksize, strides or padding that was given by position. */
+/** The options, where some are given by position. */
 type MorePoolOptions = Partial<PoolOptions>;
 
 const poolSpec = { ksize: sizesKind, strides: sizesKind, padding: padsKind, dataFormat: oneOf(['NHWC']) } as const;
@@ -35,7 +35,7 @@ function pool(op: string, input: TensorLike, given: readonly unknown[]): [x: Ten
     );
   }
   const x = floating(op, asTensor(op, input, undefined, 'input'));
-  rankIs(op, 'an input', x, imageAxes);
+  checkRank(op, 'an input', x, imageAxes);
   const { words, lengths } = slide(op, x.shape, ksize, { padding, strides: strides as readonly [number, number] });
   if (ksize.some((k, d) => Math.max(words[5 * d + 3] as number, words[5 * d + 4] as number) >= k)) {
     const shown = typeof padding === 'string' ? `'${padding}'` : `[${padding.map(showShape).join(', ')}]`;
@@ -49,7 +49,8 @@ function pool(op: string, input: TensorLike, given: readonly unknown[]): [x: Ten
 }
 
 /**
- * The largest element of each window and channel. Its gradient goes to the first of equals in row-major order; NaN is the largest.
+ * The largest element of each window and channel. Its gradient goes to the first of equals in row-major order; NaN is
+ * the largest.
  * input [batch, rows, columns, channels] -> [batch, rows, columns, channels]
  * @throws ShapeError for a rank or a window that does not fit; DTypeError for dtypes other than float32, float64;
  *   ValueError ERR_OPTION for an option, and for a padding as large as the window
@@ -62,7 +63,7 @@ export function maxPool2d(
   opts?: MorePoolOptions,
 ): Tensor {
   const [x, window] = pool('maxPool2d', input, [ksize, strides, padding, opts]);
-  return largestOf(x, window);
+  return maxPoolOf(x, window);
 }
 
 /**

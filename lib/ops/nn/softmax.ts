@@ -6,7 +6,10 @@ import { asTensor, floating } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
 import { logSoftmaxAlong, softmaxAlong } from '../../primitives/softmax.js';
 
-/** exp(x) / sum(exp(x)) along the axis (default the last). */
+/**
+ * exp(x) / sum(exp(x)) along the axis (default the last), without overflow. float32 and float64.
+ * @throws ShapeError ERR_AXIS; DTypeError
+ */
 export function softmax(x: TensorLike, axis = -1): Tensor {
   if (arguments.length > 2) refuseExtra('softmax', arguments[2], arguments[2]);
   const a = floating('softmax', asTensor('softmax', x));
@@ -14,7 +17,10 @@ export function softmax(x: TensorLike, axis = -1): Tensor {
   return softmaxAlong(a, d);
 }
 
-/** log(softmax(x)), without overflow. */
+/**
+ * log(softmax(x)) along the axis (default the last), without overflow. float32 and float64.
+ * @throws ShapeError ERR_AXIS; DTypeError
+ */
 export function logSoftmax(x: TensorLike, axis = -1): Tensor {
   if (arguments.length > 2) refuseExtra('logSoftmax', arguments[2], arguments[2]);
   const a = floating('logSoftmax', asTensor('logSoftmax', x));

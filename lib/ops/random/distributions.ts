@@ -1,4 +1,7 @@
-/** Random tensors from counters (Philox): the same seed gives the same numbers on any machine and number of threads. */
+/**
+ * Random tensors, from counters (Philox): the same seed gives the same numbers on any machine, with any number of
+ * threads.
+ */
 import { anything, argument, integer, type Kind, options, positional, refused } from '../../base/arguments.js';
 import type { DType } from '../../base/dtype.js';
 import { isFloating } from '../../base/dtype.js';
@@ -20,8 +23,9 @@ const seedKind = integer(0);
 const seedOptions = { seed: seedKind } as const;
 
 export interface RandomOptions {
+  /** float32 (default) or float64. */
   dtype?: DType;
-  /** A stream of its own for this call; without it the shared stream of setSeed goes on. */
+  /** The seed of a stream for this call; without it the shared stream of setSeed goes on. */
   seed?: number;
 }
 
@@ -32,9 +36,9 @@ const floatingKind: Kind<DType> = {
 };
 
 export interface UniformOptions extends RandomOptions {
-  /** The least value (0); with respect to it and to maxval the result is differentiable. */
+  /** The lowest value, default 0. The result is differentiable with respect to it and to maxval. */
   minval?: TensorLike;
-  /** What every value is below (1). */
+  /** The bound that all values are below, default 1; int32 needs one. */
   maxval?: TensorLike;
 }
 
@@ -46,8 +50,10 @@ const uniformDType: Kind<DType> = {
 const uniformOptions = { minval: anything, maxval: anything, dtype: uniformDType, seed: seedKind } as const;
 
 /**
- * Uniform in [minval, maxval); integers too. The bounds may come by position, as in TensorFlow: `uniform([2], 10, 20)`.
- * @throws ValueError ERR_OPTION for bounds that are no interval; ShapeError, DTypeError for those that do not fit the result
+ * Numbers uniformly distributed in [minval, maxval), by default [0, 1); float32 (default), float64 or int32. The bounds
+ * may come by position, as in TensorFlow: `uniform([2], 10, 20)`.
+ * @throws ValueError ERR_OPTION for bounds that are no interval; ShapeError, DTypeError for those that do not fit the
+ *   result
  */
 export function uniform(
   shape: readonly number[],
@@ -62,14 +68,15 @@ export function uniform(
 }
 
 export interface NormalOptions extends RandomOptions {
-  /** Default 0; with respect to it and to stddev the result is differentiable. */
+  /** Default 0. The result is differentiable with respect to it and to stddev. */
   mean?: TensorLike;
   /** Default 1. */
   stddev?: TensorLike;
 }
 const normalOptions = { mean: anything, stddev: anything, dtype: floatingKind, seed: seedKind } as const;
 /**
- * Normal with the given mean (0) and standard deviation (1), which may come by position.
+ * Normally distributed numbers with the given mean (default 0) and standard deviation (default 1), which may come by
+ * position.
  * @throws ValueError ERR_OPTION for a stddev below 0; ShapeError, DTypeError for parameters that do not fit the result
  */
 export function normal(
@@ -83,7 +90,7 @@ export function normal(
   return normalOf(op, s, positional(op, normalOptions, ['mean', 'stddev'], [mean, stddev, opts]));
 }
 
-/** Normal, drawn again beyond two standard deviations. Arguments as `normal`. */
+/** As `normal`, but numbers beyond two standard deviations are drawn again. */
 export function truncatedNormal(
   shape: readonly number[],
   mean?: TensorLike | NormalOptions,
@@ -95,7 +102,10 @@ export function truncatedNormal(
   return truncatedNormalOf(op, s, positional(op, normalOptions, ['mean', 'stddev'], [mean, stddev, opts]));
 }
 
-/** Rows of x (along axis 0) in random order. */
+/**
+ * The rows of x (along axis 0) in random order; gradients flow to x.
+ * @throws ShapeError for a scalar
+ */
 export function shuffle(x: TensorLike, opts?: { seed?: number }): Tensor {
   const op = 'random.shuffle';
   const { seed } = options(op, seedOptions, opts);
@@ -108,7 +118,8 @@ export function shuffle(x: TensorLike, opts?: { seed?: number }): Tensor {
 }
 
 /**
- * int32 classes drawn with the given unnormalised log-probabilities: [batch, classes] -> [batch, numSamples] (Gumbel-max).
+ * Classes (int32), drawn by the Gumbel-max trick from unnormalised log-probabilities: logits [batch, classes] ->
+ * [batch, numSamples].
  * @throws ShapeError for other logits, and for no classes to draw from
  */
 export function categorical(logits: TensorLike, numSamples: number, opts?: { seed?: number }): Tensor {
@@ -127,7 +138,8 @@ export function categorical(logits: TensorLike, numSamples: number, opts?: { see
   const shape = checkShape(op, [batch, samples, classes]);
   const u = draw(op, uniformOp, 'float64', shape, streamFor(seed));
   if (sizeOf(shape) === 0) return uniformTensor(0, 'int32', Object.freeze([batch, samples]));
-  // -log(1 - u) is exponential and finite, since u < 1; where it is 0 the Gumbel value is +inf and wins, with probability 2^-53.
+  // -log(1 - u) is exponential and finite, since u < 1; where it is 0 the Gumbel value is +inf and wins, with
+  // probability 2^-53.
   const gumbel = neg(log(neg(log(sub(1, u)))));
   return positionOf(argmaxOp, add(reshapeTo(castTo(l, 'float64'), Object.freeze([batch, 1, classes])), gumbel), 2);
 }

@@ -1,4 +1,4 @@
-/** Adam, and Adam with decoupled weight decay. */
+/** Adam and AdamW. */
 import { show, ValueError } from '../../base/errors.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { add, div, mul, sqrt, square, sub } from '../../ops/index.js';
@@ -6,8 +6,11 @@ import { Optimizer } from '../optimizer.js';
 import { amount, belowOne, common, given, type LearningRate, type OptimizerOptions } from '../optimizer-options.js';
 
 export interface AdamOptions extends OptimizerOptions {
+  /** The decay of the mean of gradients, from 0 to below 1. Default 0.9. */
   beta1?: number;
+  /** The decay of the mean of squared gradients, from 0 to below 1. Default 0.999. */
   beta2?: number;
+  /** Added to the root in the denominator. Default 1e-7. */
   epsilon?: number;
 }
 const adamSpec = { ...common, beta1: belowOne, beta2: belowOne, epsilon: amount } as const;
@@ -20,14 +23,18 @@ interface AdamKind {
 const adam: AdamKind = { name: 'Adam', weightDecay: 0 };
 const adamW: AdamKind = { name: 'AdamW', weightDecay: 0.004 };
 
-/** Adam (Kingma and Ba 2015), in the form of its section 2's last paragraph, as Keras does. */
+/**
+ * Adam (Kingma and Ba 2015), in the form at the end of its section 2, as Keras computes it. Default learning rate
+ * 0.001. With the step t: m += (1 - beta1) (g - m), v += (1 - beta2) (g^2 - v), x -= learningRate sqrt(1 - beta2^t) /
+ * (1 - beta1^t) m / (sqrt(v) + epsilon).
+ */
 export class Adam extends Optimizer {
   protected override readonly keepsNothing: boolean = true;
   protected readonly slotNames: readonly string[] = ['momentum', 'velocity'];
   readonly #beta1: number;
   readonly #beta2: number;
   readonly #epsilon: number;
-  /** @param kind is AdamW's own */
+  /** @param kind only for AdamW, which extends this class */
   constructor(learningRate?: LearningRate | AdamOptions, opts?: AdamOptions, kind: AdamKind = adam) {
     if (kind !== adam && kind !== adamW) {
       throw new ValueError(`Adam: takes nothing behind its options, got ${show(kind)}`, 'ERR_OPTION');
@@ -47,7 +54,7 @@ export class Adam extends Optimizer {
   }
 }
 
-/** Adam with decoupled weight decay (Loshchilov and Hutter 2019). */
+/** Adam with decoupled weight decay (Loshchilov and Hutter 2019), 0.004 by default. */
 export class AdamW extends Adam {
   constructor(learningRate?: LearningRate | AdamOptions, opts?: AdamOptions) {
     super(learningRate, opts, adamW);

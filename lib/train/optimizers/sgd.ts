@@ -1,17 +1,22 @@
-/** Stochastic gradient descent. */
+/** SGD: stochastic gradient descent. */
 import { boolean } from '../../base/arguments.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { add, mul, sub } from '../../ops/index.js';
 import { Optimizer } from '../optimizer.js';
-import { common, given, type LearningRate, type OptimizerOptions, share } from '../optimizer-options.js';
+import { common, fraction, given, type LearningRate, type OptimizerOptions } from '../optimizer-options.js';
 
 export interface SGDOptions extends OptimizerOptions {
+  /** From 0 to 1. Default 0: no momentum. */
   momentum?: number;
+  /** Whether momentum is Nesterov's. Default false. */
   nesterov?: boolean;
 }
-const sgdSpec = { ...common, momentum: share, nesterov: boolean } as const;
+const sgdSpec = { ...common, momentum: fraction, nesterov: boolean } as const;
 
-/** Stochastic gradient descent, with momentum (Polyak) or Nesterov's. */
+/**
+ * Stochastic gradient descent: x -= learningRate g. With momentum v = momentum v - learningRate g, x += v (Polyak) or x
+ * += momentum v - learningRate g (Nesterov). Default learning rate 0.01.
+ */
 export class SGD extends Optimizer {
   protected override readonly keepsNothing: boolean = true;
   protected readonly slotNames: readonly string[];

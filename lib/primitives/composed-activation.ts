@@ -1,4 +1,4 @@
-/** Activations that are made of other ops and have rules of their own. */
+/** Composed activations: computed by other ops, with gradient rules of their own. */
 import type { Tensor } from '../engine/tensor.js';
 import { applyComposed } from '../op/apply.js';
 import { Op } from '../op/op.js';
@@ -9,7 +9,7 @@ import { expm1, sigmoid } from './math.js';
 import { zeroOf } from './movement.js';
 import { select } from './select.js';
 
-// A gradient that is connected to x, by zeros, at order 2, as relu's is. Attributes: alpha.
+// Attributes: alpha. The second derivative is zeros connected to x, as of relu.
 const leakyReluGradOp = new Op<number>('leakyReluGrad', {
   vjps: [fromY((ct, x, e) => leakyReluGrad(ct, x, e.attributes)), linear((_, e) => zeroOf(e, 1))],
 });
@@ -26,7 +26,7 @@ export function leakyReluOf(x: Tensor, alpha: number): Tensor {
   return applyComposed(leakyReluOp, [x], alpha, () => select(greater(x, 0), x, mul(x, alpha)));
 }
 
-// From the output, which is exp(x) - 1 below 0: no operand is kept.
+// The derivative below 0 is exp(x) = out + 1, so only the output is kept. At 0 it is 1.
 const eluOp = new Op('elu', {
   vjps: [fromOut((ct, out) => select(less(out, 0), mul(ct, add(minimum(out, 0), 1)), ct))],
 });
@@ -37,22 +37,22 @@ export function eluOf(x: Tensor): Tensor {
 }
 
 // Klambauer et al. 2017, Self-Normalizing Neural Networks.
-const seluScale = 1.0507009873554805;
-const seluAlpha = 1.6732632423543772;
+const kSeluScale = 1.0507009873554805;
+const kSeluAlpha = 1.6732632423543772;
 
 const seluOp = new Op('selu', {
   vjps: [
-    // At 0 its derivative is the scale, as in TensorFlow.
+    // At 0 the derivative is kSeluScale, as in TensorFlow.
     fromOut((ct, out) =>
-      select(less(out, 0), mul(ct, add(minimum(out, 0), seluScale * seluAlpha)), mul(ct, seluScale)),
+      select(less(out, 0), mul(ct, add(minimum(out, 0), kSeluScale * kSeluAlpha)), mul(ct, kSeluScale)),
     ),
   ],
 });
 
-/** seluScale times x where x > 0, else times seluAlpha (exp(x) - 1). */
+/** kSeluScale x where x > 0, else kSeluScale kSeluAlpha (exp(x) - 1). */
 export function seluOf(x: Tensor): Tensor {
   return applyComposed(seluOp, [x], null, () =>
-    select(less(x, 0), mul(expm1(minimum(x, 0)), seluScale * seluAlpha), mul(x, seluScale)),
+    select(less(x, 0), mul(expm1(minimum(x, 0)), kSeluScale * kSeluAlpha), mul(x, kSeluScale)),
   );
 }
 
