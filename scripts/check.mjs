@@ -14,6 +14,7 @@ const STATIC = {
   'knip (dead code)': [bin('knip'), ['--no-config-hints']],
   publint: [bin('publint'), ['run', '--strict']],
   'clang-format': script('clang-format.mjs'),
+  'actionlint (workflows)': script('actionlint.mjs'),
 };
 
 await main(async () => {

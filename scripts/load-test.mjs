@@ -1,4 +1,5 @@
-// Tries a built addon under the Node that runs this: `node scripts/load-test.mjs ADDON`. It computes the README's first example,
+// Tries a built addon under the Node that runs this: `node scripts/load-test.mjs ADDON`; or, by `--package FOLDER`, what an
+// installed package finds by itself, and then it needs of the repository this file and the hashes alone. It computes the README's first example,
 // knows the CPU's instruction sets, computes the same bits as test/golden/hashes.json on each of them, computes off the
 // event loop and in two worker threads. Starts no other process, so that it runs under an emulator or another loader.
 // --write writes that file instead: what this machine's own compiler makes of the sources; other machines' sets stay.
@@ -123,20 +124,23 @@ async function offTheLoop(tf) {
 }
 const OFF_THE_LOOP = 512 * 512 * 512 * 4;
 
-function inWorker(addon) {
+function inWorker(what) {
   return new Promise((resolve, reject) => {
-    const worker = new Worker(fileURLToPath(import.meta.url), { workerData: addon });
+    const worker = new Worker(fileURLToPath(import.meta.url), { workerData: what });
     worker.once('message', resolve);
     worker.once('error', reject);
     worker.once('exit', () => reject(new Wrong('a worker thread ended without a word')));
   });
 }
 
-const load = () => createRequire(import.meta.url)('../dist/index.cjs');
+function load({ addon, folder }) {
+  if (addon) process.env.GRADTAPE_ADDON = resolve(addon);
+  return createRequire(join(resolve(folder), 'package.json'))('./dist/index.cjs');
+}
 
-async function test(addon, { hashes: golden, write }) {
-  process.env.GRADTAPE_ADDON = resolve(addon);
-  const tf = load();
+async function test(addon, { hashes: golden, write, package: folder = root }) {
+  const what = { addon, folder };
+  const tf = load(what);
   const { isas } = tf.deviceInfo();
   if (write) {
     const all = JSON.parse(readFileSync(golden, 'utf8'));
@@ -152,7 +156,7 @@ async function test(addon, { hashes: golden, write }) {
   tf.config.isa = isas[0];
   tf.config.threads = 2;
   same('a sum off the event loop', await offTheLoop(tf), OFF_THE_LOOP);
-  const fromWorkers = await Promise.all([inWorker(addon), inWorker(addon)]);
+  const fromWorkers = await Promise.all([inWorker(what), inWorker(what)]);
   for (const answer of fromWorkers) same('a worker thread', answer, [SEED, OFF_THE_LOOP]);
   same('the example after the workers', seed(tf), SEED);
   const node = `Node ${process.version} ${process.platform}-${process.arch}`;
@@ -165,17 +169,19 @@ if (isMainThread) {
       allowPositionals: true,
       options: {
         hashes: { type: 'string', default: join(root, 'test', 'golden', 'hashes.json') },
+        package: { type: 'string' },
         write: { type: 'boolean', default: false },
       },
     });
-    if (positionals.length !== 1) throw new Wrong('usage: node scripts/load-test.mjs ADDON [--hashes FILE] [--write]');
+    if (positionals.length !== (values.package ? 0 : 1)) {
+      throw new Wrong('usage: node scripts/load-test.mjs ADDON | --package FOLDER [--hashes FILE] [--write]');
+    }
     console.log(await test(positionals[0], values));
   } catch (error) {
     console.error(error instanceof Wrong ? error.message : error);
     process.exitCode = 1;
   }
 } else {
-  process.env.GRADTAPE_ADDON = resolve(workerData);
-  const tf = load();
+  const tf = load(workerData);
   parentPort.postMessage([seed(tf), await offTheLoop(tf)]);
 }

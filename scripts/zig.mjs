@@ -7,7 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { main, root, StepError } from './common.mjs';
 import { installed } from './pypi.mjs';
 
-const ZIG_VERSION = '0.17.1';
+export const ZIG_VERSION = '0.17.1';
 
 /** The path of the Zig program, which is installed if it is missing. */
 export function zig() {

@@ -1,5 +1,5 @@
-// gradtape in bundles that vite makes and in vitest, both of which are here; others by scripts/bundlers.mjs. What a
-// bundler leaves out, the error tells.
+// gradtape in bundles that vite makes and in vitest, both of which are here; others by scripts/install-matrix.mjs. What
+// a bundler leaves out, the error tells.
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
