@@ -42,8 +42,16 @@ const kAgain = -2;
 let isAgain = new Uint8Array(1024);
 let isRead = new Uint8Array(1024);
 let readerIsNew = false;
+let anyAgain = false; // what these say is noted from the first such value of a program on: most programs have none
 // A view costs nothing: what it shows is what would be computed again.
 const isView = Uint8Array.from(isCheap, (_, opcode) => (opcode === kReshape || opcode === kBroadcast ? 1 : 0));
+
+/** Notes a pending tensor that an earlier program computed. */
+function meetAgain(t: Tensor): void {
+  anyAgain = true;
+  metAgain.push({ t, serial: t.mark, index: t.index });
+  t.index = isView[opcodeIn(t)] ? kNew : kAgain;
+}
 
 /** Writes a known tensor; puts a pending one on the stack, unless it is written. */
 function visit(t: Tensor): void {
@@ -54,8 +62,8 @@ function visit(t: Tensor): void {
       emit(t);
       return;
     }
-    if (t.mark !== 0) metAgain.push({ t, serial: t.mark, index: t.index });
-    t.index = t.mark === 0 || isView[opcodeIn(t)] ? kNew : kAgain;
+    if (t.mark === 0) t.index = kNew;
+    else meetAgain(t);
     t.mark = programSerial;
   } else if (t.index >= 0) {
     return;
@@ -78,7 +86,7 @@ function emit(t: Tensor): void {
   }
   const { x, y, more } = t;
   const { opcode, words } = t.op as Computation;
-  readerIsNew = t.index === kNew;
+  if (anyAgain) readerIsNew = t.index === kNew;
   if (words === null && more === null) {
     t.index = y
       ? native.write2(opcode, t.dtype, t.shape, operandIndex(x as Tensor), operandIndex(y))
@@ -101,8 +109,7 @@ function emit(t: Tensor): void {
     isAgain = Uint8Array.from({ length: longer.length }, (_, i) => isAgain[i] ?? 0);
     isRead = Uint8Array.from({ length: longer.length }, (_, i) => isRead[i] ?? 0);
   }
-  isAgain[t.index] = readerIsNew ? 0 : 1;
-  isRead[t.index] = 0;
+  if (anyAgain && !readerIsNew) isAgain[t.index] = 1;
   readCounts[t.index] = 0;
   computed.push(t);
 }
@@ -116,7 +123,7 @@ export function opcodeIn(t: Tensor): number {
 function operandIndex(t: Tensor): number {
   if (t.op !== null) {
     readCounts[t.index] = (readCounts[t.index] as number) + 1;
-    if (readerIsNew) isRead[t.index] = 1;
+    if (anyAgain && readerIsNew) isRead[t.index] = 1;
   }
   return t.index;
 }
@@ -206,6 +213,7 @@ export function prepare(
   if (wanted.length === 0) return null;
   programSerial++;
   if (stack.length > 0) stack.length = 0; // left by a program whose writing threw
+  if (anyAgain) forgetWhatCameAgain();
   inputs = [];
   computed = [];
   native.begin();
@@ -221,10 +229,11 @@ export function prepare(
   }
   for (const t of wanted) {
     readCounts[t.index] = kAskedFor;
-    isRead[t.index] = 1;
+    if (anyAgain) isRead[t.index] = 1;
   }
-  if (metAgain.length > 0) keepWhatCameAgain();
+  if (anyAgain) keepWhatCameAgain();
   const taught = applyLessons();
+  if (anyAgain) forgetWhatCameAgain();
   let large = false;
   for (const t of computed) large ||= t.size > 1;
   const outputs: Tensor[] = [];
@@ -268,7 +277,14 @@ function keepWhatCameAgain(): void {
     readCounts[t.index] = kAskedFor;
     learn(serial, index, t.op as Computation, t.size);
   }
+}
+
+/** The next program begins with none. */
+function forgetWhatCameAgain(): void {
   metAgain = [];
+  anyAgain = false;
+  isAgain.fill(0);
+  isRead.fill(0);
 }
 
 /** Keeps what lessons say; returns pairs: a tensor, the lesson. */
@@ -279,7 +295,7 @@ function applyLessons(): readonly Taught[] {
   for (const t of computed) {
     const { index } = t;
     const reads = readCounts[index] as number;
-    if (reads < 0 || isAgain[index] === 1) continue;
+    if (reads < 0 || (anyAgain && isAgain[index] === 1)) continue;
     const lesson = places?.get(index) ?? (t.readers > reads ? lessonOf(t.op as Computation, t.size) : undefined);
     if (!lesson?.keepsOnceMore()) continue;
     readCounts[index] = kAskedFor;
@@ -292,11 +308,10 @@ function applyLessons(): readonly Taught[] {
 type Taught = readonly [t: Tensor, lesson: number];
 const nothingTaught: readonly Taught[] = [];
 /** In place of the index of a known tensor: kTaught - n if it was kept for lesson n and nobody has read it since. */
-const kTaught = -10;
+export const kTaught: number = -10;
 
-/** Somebody reads the elements of a known tensor. */
+/** Somebody reads the elements of a tensor that was kept for a lesson. */
 export function noteRead(t: Tensor): void {
-  if (t.index > kTaught) return;
   noteUse(kTaught - t.index);
   t.index = -1;
 }

@@ -56,10 +56,9 @@ export function begin(): void {
 
 /** A number that programs of one structure have in common, and others hardly: it samples the words of the values. */
 export function signature(): number {
-  let mixed = values;
-  const step = Math.max(1, at >> 4);
-  for (let i = 2; i < at; i += step) mixed = Math.imul(mixed ^ (words[i] as number), 0x01000193);
-  return (mixed >>> 0) * 0x100000 + (at & 0xfffff);
+  const sample =
+    (words[at >> 1] as number) ^ ((words[at - 1] as number) << 8) ^ ((words[at - (at >> 2)] as number) << 16);
+  return (((sample ^ (dataAt << 24)) >>> 0) * 0x1000 + (values & 0xfff)) * 0x100 + (at & 0xff);
 }
 
 function head(opcode: number, dtype: DType, shape: Shape, arity: number, wordCount: number): void {

@@ -8,7 +8,7 @@ import { formatTensor, formatVariable } from '../base/format.js';
 import type { Shape } from '../base/shape.js';
 import { showShape } from '../base/shape.js';
 import { evaluateTensors, evaluateTensorsAsync } from '../engine/evaluate.js';
-import { noteRead } from '../engine/job.js';
+import { kTaught, noteRead } from '../engine/job.js';
 import { unzeroed } from '../engine/memory.js';
 import { isKnown, isTensor, Tensor } from '../engine/tensor.js';
 import { isVariable, Variable } from './variable.js';
@@ -64,7 +64,7 @@ function receiver(method: string, x: unknown, kept = false): Tensor {
 /** The tensor, computed. */
 function computed(t: Tensor): Tensor {
   if (!isKnown(t)) evaluateTensors([t]);
-  else noteRead(t);
+  else if (t.index <= kTaught) noteRead(t);
   return t;
 }
 
