@@ -6,6 +6,12 @@ import { root } from './common.mjs';
 /** How many bytes a binary may have. */
 export const budget = { x64: 2.1e6, arm64: 0.8e6 };
 
+/**
+ * The instruction sets that a target's binary does without, to stay within its budget: Windows' calling convention saves more
+ * registers, and wants tables for unwinding, so its units are a tenth larger. A CPU with AVX-512 runs the AVX2 kernels there.
+ */
+export const leftOut = { 'win32-x64': ['avx512'] };
+
 /** Of each target its name (`linuxmusl-x64`), its parts, and the file that prebuildify makes of it. */
 export function targets(folder = root) {
   const { exports } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));

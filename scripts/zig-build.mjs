@@ -5,6 +5,7 @@ import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
 import { cores, main, root, StepError, say } from './common.mjs';
 import { definitions, headers } from './node-api.mjs';
+import { leftOut } from './targets.mjs';
 import { runZig, zig } from './zig.mjs';
 
 const CPUS = { x64: 'x86_64', arm64: 'aarch64' };
@@ -52,8 +53,8 @@ const manifest = JSON.parse(readFileSync(join(root, 'native', 'sources.gypi'), '
 const pathInRoot = (path) => relative(root, path);
 
 /** What is compiled: of each object its name and the compiler's arguments. The units first: they take longest. */
-function objectsOf({ platform, arch, triple, unitTriple }) {
-  const isas = manifest[`isas_${arch}`];
+function objectsOf({ name, platform, arch, triple, unitTriple }) {
+  const isas = manifest[`isas_${arch}`].filter((isa) => !leftOut[name]?.includes(isa));
   const base = [
     '-std=c++17',
     '-g0',
