@@ -18,20 +18,35 @@ function packages() {
   writeStamp('node_modules/.gradtape-stamp', stamp);
 }
 
+// What the native build needs, and how each system calls it.
+const TOOLS = [
+  ['cmake', ['cmake']],
+  ['ninja', ['ninja']],
+  ['a C++17 compiler', process.platform === 'win32' ? ['clang-cl', 'cl'] : ['c++', 'g++', 'clang++']],
+];
+const PACKAGES = {
+  Debian: 'apt-get install cmake ninja-build g++',
+  Fedora: 'dnf install cmake ninja-build gcc-c++',
+  Alpine: 'apk add cmake samurai g++',
+  macOS: 'xcode-select --install, and brew install cmake ninja',
+  Windows: "winget install Kitware.CMake Ninja-build.Ninja, and Visual Studio's Build Tools with clang",
+};
+
+function needTools() {
+  const missing = TOOLS.filter(([, programs]) => !programs.some((program) => findProgram(program))).map(([what]) => what);
+  if (missing.length === 0) return;
+  const packages = Object.entries(PACKAGES).map(([system, command]) => `${system}: ${command}`);
+  throw new StepError(
+    `the native build needs cmake (3.19 or newer), ninja and a C++17 compiler; not found on the PATH: ${missing.join(', ')}. ` +
+      packages.join('; '),
+  );
+}
+
 function native() {
   const version = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version;
   const stamp = `${hashOf('native', 'CMakeLists.txt')} ${version} ${process.platform} ${process.arch}`;
   if (existsSync(join(root, ADDON)) && stampIs('build/.gradtape-stamp', stamp)) return;
-  for (const [program, hint] of [
-    ['cmake', 'cmake (3.19 or newer)'],
-    ['ninja', 'ninja (package ninja-build)'],
-  ]) {
-    if (!findProgram(program)) {
-      throw new StepError(
-        `${hint} is not on the PATH. The native build needs cmake, ninja and a C++17 compiler; on Debian: apt-get install cmake ninja-build g++`,
-      );
-    }
-  }
+  needTools();
   say('building the native addon (cmake-js; the first time takes minutes) ...');
   buildNative('build', ['GRADTAPE_TESTS=ON']);
   writeStamp('build/.gradtape-stamp', stamp);
