@@ -33,7 +33,9 @@ const PACKAGES = {
 };
 
 function needTools() {
-  const missing = TOOLS.filter(([, programs]) => !programs.some((program) => findProgram(program))).map(([what]) => what);
+  const missing = TOOLS.filter(([, programs]) => !programs.some((program) => findProgram(program))).map(
+    ([what]) => what,
+  );
   if (missing.length === 0) return;
   const packages = Object.entries(PACKAGES).map(([system, command]) => `${system}: ${command}`);
   throw new StepError(
