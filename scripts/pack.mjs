@@ -5,7 +5,7 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync } fro
 import { dirname, join, resolve } from 'node:path';
 import { findProgram, main, output, root, run, StepError } from './common.mjs';
 import { place } from './prepack.mjs';
-import { targets } from './targets.mjs';
+import { ownTarget, targets } from './targets.mjs';
 
 function pack(folder, into) {
   const printed = output('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', into, folder], {
@@ -28,9 +28,7 @@ function stage(folder, prebuilds) {
 
 // This machine's binary, where prebuildify would put it.
 function stageOwn(folder) {
-  const { glibcVersionRuntime } = process.report.getReport().header;
-  const libc = process.platform === 'linux' && !glibcVersionRuntime ? 'musl' : '';
-  const own = targets().find(({ name }) => name === `${process.platform}${libc}-${process.arch}`);
+  const own = targets().find(({ name }) => name === ownTarget());
   if (!own) throw new StepError(`no target for ${process.platform}-${process.arch}`);
   const binary = join(folder, own.file);
   mkdirSync(dirname(binary), { recursive: true });

@@ -103,11 +103,9 @@ function emit(t: Tensor): void {
     t.index = native.write(opcode, t.dtype, t.shape, operands, words === null ? noWords : words(t.attributes));
   }
   if (t.index >= readCounts.length) {
-    const longer = new Int32Array(t.index * 2);
-    longer.set(readCounts);
-    readCounts = longer;
-    isAgain = Uint8Array.from({ length: longer.length }, (_, i) => isAgain[i] ?? 0);
-    isRead = Uint8Array.from({ length: longer.length }, (_, i) => isRead[i] ?? 0);
+    readCounts = native.grown(readCounts, t.index + 1, (length) => new Int32Array(length));
+    isAgain = native.grown(isAgain, t.index + 1, (length) => new Uint8Array(length));
+    isRead = native.grown(isRead, t.index + 1, (length) => new Uint8Array(length));
   }
   if (anyAgain && !readerIsNew) isAgain[t.index] = 1;
   readCounts[t.index] = 0;

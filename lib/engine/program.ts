@@ -25,7 +25,11 @@ let outputList: number[] = []; // pairs: the index of a value, and that of the i
 addon.setMailbox(words, data, results, control);
 
 /** A longer array with the same contents. */
-function grown<A extends Int32Array | Float64Array>(array: A, needed: number, make: (length: number) => A): A {
+export function grown<A extends Int32Array | Float64Array | Uint8Array>(
+  array: A,
+  needed: number,
+  make: (length: number) => A,
+): A {
   let length = array.length;
   while (length < needed) length *= 2;
   const longer = make(length);

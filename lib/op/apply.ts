@@ -10,7 +10,7 @@ import type { Shape } from '../base/shape.js';
 import { sizeOf } from '../base/shape.js';
 import { flags, kMaxDepth } from '../engine/config.js';
 import { evaluateTensors } from '../engine/evaluate.js';
-import { linkResults } from '../engine/job.js';
+import { linkResults, noTensors } from '../engine/job.js';
 import { Computation, isKnown, made, pendingDepth, Tensor } from '../engine/tensor.js';
 import type { RecordedOp } from '../record/entry.js';
 import { isRecording, record1, record2, recordMany, unheard } from '../record/stack.js';
@@ -44,8 +44,6 @@ function pendingMany<A>(op: Op<A>, operands: readonly Tensor[], dtype: DType, sh
   t.depth++;
   return t;
 }
-
-const noTensors: readonly Tensor[] = [];
 
 /** The result of an op without operands. */
 export function apply0<A>(op: Op<A>, dtype: DType, shape: Shape, attributes: A): Tensor {

@@ -3,12 +3,8 @@ import { isFloating } from '../base/dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
 import { sameShape, showShape } from '../base/shape.js';
 import { isKnown, type Tensor } from '../engine/tensor.js';
-import { apply1 } from './apply.js';
-import { Op } from './op.js';
-import { asTensor, dtypeOf } from './operands.js';
+import { asTensor, dtypeOf, toInt32 } from './operands.js';
 import type { TensorLike } from './variable.js';
-
-const toClasses = new Op('cast', { kernel: 'cast' });
 
 /**
  * Labels (probabilities) and logits, of one shape and one floating dtype. The errors name the order of arguments, for
@@ -48,7 +44,7 @@ export function wholeLabels(op: string, labels: Tensor, name: string): Tensor {
         throw new DTypeError(`${op}: ${name} must be whole numbers, got ${label}; ${order}`);
     }
   }
-  return apply1(toClasses, labels, 'int32', labels.shape, null);
+  return toInt32(labels);
 }
 
 /**

@@ -46,7 +46,7 @@ export class Op<A = null> extends Computation<A> implements RecordedOp<A> {
   readonly pullAll: PullAll<A> | null;
   readonly batch: BatchRule<A> | null;
   private readonly parts: OpParts<A>;
-  private readonly others: Map<string, Op<A>> = new Map();
+  private others: Map<string, Op<A>> | null = null; // most ops have one name; customGradient makes an op a call
 
   /** @param name as errors say it: of the function that users call */
   constructor(name: string, parts: OpParts<A>) {
@@ -61,6 +61,7 @@ export class Op<A = null> extends Computation<A> implements RecordedOp<A> {
   /** This op under the name of another function that applies it, for errors. */
   as(name: string): Op<A> {
     if (name === this.name) return this;
+    this.others ??= new Map();
     let other = this.others.get(name);
     if (!other) {
       other = new Op(name, this.parts);

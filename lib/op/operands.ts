@@ -74,7 +74,12 @@ export function asTensors(op: string, values: readonly TensorLike[], names?: rea
   return tensors;
 }
 
-const toIndices = new Op('cast', { kernel: 'cast' });
+const int32Op = new Op('cast', { kernel: 'cast' });
+
+/** Whole numbers of any dtype as int32: indices, classes. */
+export function toInt32(t: Tensor): Tensor {
+  return apply1(int32Op, t, 'int32', t.shape, null);
+}
 
 /**
  * Indices as an int32 tensor. Accepted are numbers and arrays of whole numbers, tensors of int32 and uint8, and known
@@ -87,7 +92,7 @@ export function asIndices(op: string, x: TensorLike, name = 'indices'): Tensor {
   const t = known ? asTensor(op, x, 'int32', name) : indicesFrom(op, x, name);
   if (t.dtype === 'int32') return t;
   if (kindOf[t.dtype] === 'boolean') throw boolIndices(op, name);
-  if (kindOf[t.dtype] === 'integer') return apply1(toIndices, t, 'int32', t.shape, null);
+  if (kindOf[t.dtype] === 'integer') return toInt32(t);
   if (t.uniform !== undefined) return uniformTensor(wholeNumber(op, name, t.uniform), 'int32', t.shape);
   if (t.buffer) {
     const buffer = allocate('int32', t.size);
