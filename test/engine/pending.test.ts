@@ -272,7 +272,9 @@ class Model {
       case 'flight': {
         const value = this.read(a);
         const promise = rejection(a.variable.mul(1).data());
-        if ('culprits' in value) for (const c of value.culprits) this.perhaps.add(c);
+        // Every assigned value flies along, and what fails there is known when it lands.
+        for (const cell of this.cells)
+          if ('culprits' in cell.value) for (const c of cell.value.culprits) this.perhaps.add(c);
         this.flights.push({ promise, value });
         return;
       }
@@ -305,12 +307,16 @@ class Model {
   private read(cell: Modelled): Value {
     const { value } = cell;
     if ('numbers' in value) return value;
-    const sure = [...value.culprits].every((c) => !this.perhaps.has(c));
+    // Of several culprits a value is blamed on one, and a program is free which: told of another, its variable may still wait.
+    const known = [...value.culprits].filter((c) => this.told.has(c)).length;
+    const sure =
+      [...value.culprits].every((c) => !this.perhaps.has(c)) && (known === 0 || known === value.culprits.size);
     if (!sure) {
       const error = failureOf(() => cell.variable.value().dataSync());
       if (error) {
         // Who was told of one culprit may still wait to be told of another.
         expect(error.code).toBe('ERR_INDEX');
+        for (const c of value.culprits) this.perhaps.add(c);
         let again: unknown = error;
         for (let k = 0; k < 3 && again; k++) again = failureOf(() => cell.variable.value().dataSync());
         // A program on another thread reports when it lands.
@@ -320,7 +326,7 @@ class Model {
       expect(cell.variable.value().arraySync()).toEqual(cell.good);
       return cell.value;
     }
-    if (![...value.culprits].some((c) => this.told.has(c))) return value;
+    if (known === 0) return value;
     this.assigned(cell, { numbers: cell.good });
     return cell.value;
   }
