@@ -8,7 +8,8 @@ import { isVariable } from './variable.js';
 function tensorsIn(values: readonly unknown[]): Tensor[] {
   const tensors: Tensor[] = [];
   mapNested('evaluate', values, (value, path) => {
-    if (isVariable(value)) tensors.push(value.borrow()); // no tensor is kept: slots are still written in place
+    // No tensor is kept, so the next values of slots may still be written over these.
+    if (isVariable(value)) tensors.push(value.borrow());
     else if (value !== null && value !== undefined)
       tensors.push(asTensor('evaluate', value as never, undefined, `values${path}`));
   });
