@@ -8,12 +8,11 @@ import { fileURLToPath } from 'node:url';
 const kAim = 12; // ms
 const kRuns = 20;
 const dist = fileURLToPath(new URL('../dist/', import.meta.url));
-const library = `require(${JSON.stringify(`${dist}library.js`)})`;
+const load = `require(${JSON.stringify(`${dist}load.js`)})`;
 
 const what = {
   'bare Node': '0',
-  'the file compiled': library,
-  'and the addon loaded': `${library}('engine/load').loadAddon()`,
+  'the addon alone': `${load}.loadAddon().open()`,
   "require('gradtape')": `require(${JSON.stringify(`${dist}index.cjs`)})`,
   'and something computed': `const tf = require(${JSON.stringify(`${dist}index.cjs`)}); tf.reduceSum(tf.ones([2, 3])).item()`,
 };

@@ -78,12 +78,15 @@ function methodOf(name: string, op: Fn): Fn {
   };
 }
 
+// One object, which the prototypes of both inherit from. While it is nobody's prototype V8 adds to it thirty times as fast.
+const methods = Object.create(null) as object;
 for (const namespace of [ops, nn]) {
   for (const [name, op] of Object.entries(namespace)) {
-    const method = { configurable: true, writable: true, value: methodOf(name, op as Fn) };
-    for (const { prototype } of [Tensor, Variable]) Object.defineProperty(prototype, name, method);
+    Object.defineProperty(methods, name, { configurable: true, writable: true, value: methodOf(name, op as Fn) });
   }
 }
+Object.setPrototypeOf(methods, Object.prototype);
+for (const { prototype } of [Tensor, Variable]) Object.setPrototypeOf(prototype, methods);
 
 // Computed outside of all recorders: no gradient flows through an assignment, and it is no reading of the variable.
 function assignBy(name: string, combine: typeof add): (this: Variable, x: TensorLike) => Variable {

@@ -1,10 +1,10 @@
 /** Which file the addon is loaded from, and the loading. What to say where that fails: load-failure.ts. */
 import { closeSync, fstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { GradtapeError } from '../base/errors.js';
+import { GradtapeError, thisCopy } from '../base/errors.js';
 import { cutOff, type Libc, missing, type Tried, unloadable, versions } from './load-failure.js';
 
-const root = join(__dirname, '..', '..');
+const root = dirname(thisCopy.folder);
 
 /** A musl process has musl's loader among its files. Reading them costs 0.3 ms, Node's report 10. */
 export function libcOfProcess(): Libc | undefined {
