@@ -247,56 +247,46 @@ struct ConvGather {
     sum.c_row = across ? r.columns.step * s.channels : r.rows.step * s.columns * s.channels;
     T* const corner =
         out + ((r.rows.first + r.t0 * r.rows.step) * s.columns + r.columns.first + r.q0 * r.columns.step) * s.channels;
-    // Row by row of all positions, from where a and b start.
-    const auto tiles = [&](int64_t panel, const T* a, const T* b) {
-      T* c = corner + panel * panels.width;
-      for (int64_t n = 0; n < images; ++n, a += s.from_rows * row, c += s.rows * s.columns * s.channels) {
-        for (int64_t i = 0; i < (across ? height : width); ++i) {
-          sum.a = a + (across ? i * r.rows.stride * row : i * r.columns.stride * depth);
-          sum.b = b;
-          sum.c = c + (across ? i * r.rows.step * s.columns : i * r.columns.step) * s.channels;
-          Tile::rows(sum, across ? width : height, panels.vectors(panel));
-        }
-      }
-    };
     const int64_t across_taps = r.column_taps.hi - r.column_taps.lo;
-    const bool nothing = depth == 0 || across_taps == 0 || r.row_taps.lo == r.row_taps.hi;
     // Chains as long as in gemm.h, of whole rows of taps; or, where one is longer than that, of some of its channels,
-    // but no shorter runs of them than this.
+    // but no shorter runs of them than this. Where nothing is added up, one chain without steps.
+    const bool nothing = depth == 0 || across_taps == 0 || r.row_taps.lo == r.row_taps.hi;
     const int64_t most = nothing ? 1 : Tile::kDepth / r.columns.taps;
-    const EvenParts channels(depth, most > 32 ? most : 32);
-    const EvenParts down(r.rows.taps, nothing || depth > most ? 1 : most / depth);
+    const EvenParts channels(nothing ? 1 : depth, most > 32 ? most : 32);
+    const EvenParts down(nothing ? 1 : r.rows.taps, nothing || depth > most ? 1 : most / depth);
     const int64_t first_column = back ? r.column_taps.hi - 1 : r.column_taps.lo;
     const int64_t column = r.columns.tap + first_column * r.columns.tap_step;
     const int64_t left = r.columns.source(r.q0, first_column) * depth;
     for (int64_t panel = 0; panel < panels.count; ++panel) {
-      const int64_t padded = int64_t(panels.vectors(panel) * Tile::L);
+      const size_t vectors = panels.vectors(panel);
+      const int64_t padded = int64_t(vectors * Tile::L);
       sum.columns = size_t(panels.here(panel));
       sum.b_outer = r.rows.tap_step * column_taps * depth * padded;
       sum.b_middle = r.columns.tap_step * depth * padded;
       sum.add = false;
-      if (nothing) {
-        sum.outer = sum.middle = sum.depth = 0;
-        tiles(panel, x, filter);
-        continue;
-      }
-      for (int64_t block = 0; block < down.parts; ++block) {
+      for (int64_t chain = 0; chain < down.parts * channels.parts; ++chain) {
+        const int64_t block = chain / channels.parts, part = chain % channels.parts, p = channels[part];
         const Lattice::Range rows = r.row_taps.within(down[block], down[block + 1]);
-        if (rows.lo >= rows.hi) continue;
+        if (rows.lo >= rows.hi && !nothing) continue;
+        sum.outer = nothing ? 0 : rows.hi - rows.lo;
+        sum.middle = across_taps;
+        sum.depth = channels[part + 1] - p;
+        // Neighbouring taps whose channels are contiguous are one longer loop.
+        if (sum.a_middle == sum.depth && sum.b_middle == sum.depth * padded) sum.depth *= across_taps, sum.middle = 1;
         const int64_t tap =
             (r.rows.tap + rows.lo * r.rows.tap_step) * column_taps + (back ? column_taps - 1 - column : column);
-        const T* a = x + r.rows.source(r.t0, rows.lo) * row + left;
-        const T* b = filter + (panel * panels.width * taps + tap * padded) * depth;
-        for (int64_t part = 0; part < channels.parts; ++part) {
-          const int64_t p = channels[part];
-          sum.outer = rows.hi - rows.lo;
-          sum.middle = across_taps;
-          sum.depth = channels[part + 1] - p;
-          // Neighbouring taps whose channels are contiguous are one longer loop.
-          if (sum.a_middle == sum.depth && sum.b_middle == sum.depth * padded) sum.depth *= across_taps, sum.middle = 1;
-          tiles(panel, a + p, b + p * padded);
-          sum.add = true;
+        const int64_t from = nothing ? 0 : r.rows.source(r.t0, rows.lo) * row + left + p;
+        sum.b = filter + (nothing ? 0 : panel * panels.width * taps * depth + (tap * depth + p) * padded);
+        for (int64_t n = 0; n < images; ++n) {
+          const T* a = x + n * s.from_rows * row + from;
+          T* c = corner + n * s.rows * s.columns * s.channels + panel * panels.width;
+          for (int64_t i = 0; i < (across ? height : width); ++i) {
+            sum.a = nothing ? x : a + (across ? i * r.rows.stride * row : i * r.columns.stride * depth);
+            sum.c = c + (across ? i * r.rows.step * s.columns : i * r.columns.step) * s.channels;
+            Tile::rows(sum, across ? width : height, vectors);
+          }
         }
+        sum.add = true;
       }
     }
   }
