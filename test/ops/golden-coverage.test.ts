@@ -1,9 +1,10 @@
-// Every public op stands beside TensorFlow's numbers (golden/ops.json, golden/convolution.json), with its gradients and in each
+// Every public op stands beside TensorFlow's numbers (golden/ops.json, golden/families, golden/convolution.json), with its gradients and in each
 // dtype that its kernel computes in. The numbers themselves are compared elsewhere: here only that they are there.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { elementwiseKernels } from '../../lib/engine/addon.js';
+import { goldenCases } from '../support/files.js';
 import { opCases } from './op-cases.js';
 
 const here = import.meta.dirname;
@@ -36,18 +37,15 @@ function seenOf(op: string): Seen {
 
 const read = (file: string): unknown => JSON.parse(readFileSync(join(here, '../golden', file), 'utf8'));
 
+interface OpCase {
+  readonly in: readonly (readonly [dtype: string, ...unknown[]])[];
+  readonly r: Record<string, { readonly y: readonly unknown[]; readonly h?: readonly unknown[] }>;
+}
 interface OpsFile {
-  readonly ops: Record<
-    string,
-    readonly {
-      readonly in: readonly (readonly [dtype: string, ...unknown[]])[];
-      readonly r: Record<string, { readonly y: readonly unknown[]; readonly h?: readonly unknown[] }>;
-    }[]
-  >;
   readonly dropout: readonly { readonly dtype: string }[];
 }
-const { ops, dropout } = read('ops.json') as OpsFile;
-for (const [op, cases] of Object.entries(ops)) {
+const { dropout } = read('ops.json') as OpsFile;
+for (const [op, cases] of goldenCases<OpCase>()) {
   for (const one of cases) {
     for (const [dtype, { y, h }] of Object.entries(one.r)) {
       if (y.length === 0) continue;
