@@ -63,7 +63,7 @@ interface Addon {
  * process (test runners load several) share arenas and plans, and each tells of all.
  */
 export interface MemoryInfo {
-  /** Buffers of tensors and variables that are alive. */
+  /** Buffers of tensors and variables that are alive; not those of a few elements that V8 keeps in its own heap. */
   tensors: number;
   /** Their payload in bytes. */
   bytes: number;

@@ -7,6 +7,7 @@ import { type Job, noTensors, prepare, settleOutputs } from './job.js';
 import { type Cell, drainLosses, drainWaiting, launch, relist, settleWishes, type Wish } from './pending.js';
 import * as native from './program.js';
 import { type Failure, failureOf, recover, unknownFailure } from './recovery.js';
+import { computeSmall } from './small.js';
 import type { Tensor } from './tensor.js';
 
 /**
@@ -53,6 +54,7 @@ function compute(
   inPlace: boolean,
 ): Failure | null {
   try {
+    if (roots.length === 1 && wishes.length === 0 && computeSmall(roots[0] as Tensor)) return null;
     const job = prepare(roots, wishes, losses, inPlace && flying === 0);
     const failure = job && runNow(job);
     if (!failure) settleWishes(wishes);
