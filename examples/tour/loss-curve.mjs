@@ -12,7 +12,7 @@ const ink = { text: '#1f2933', soft: '#6b7785', grid: '#e4e8ec', steps: '#b9d4ee
  * @param {{ losses: number[], epochs: { step: number, accuracy: number }[], title: string }} run
  */
 export function writeLossCurve(path, { losses, epochs, title }) {
-  const mean = runningMean(losses, 0.95);
+  const mean = runningMean(losses, 20);
   const low = Math.min(...mean.slice(Math.floor(mean.length / 2)), ...losses.slice(-50));
   const x = scaleLinear([1, Math.max(2, losses.length)], [inner.left, inner.right]);
   const y = scaleLog([Math.max(low * 0.7, 1e-4), Math.max(...losses) * 1.1], [inner.bottom, inner.top]).clamp(true);
@@ -97,13 +97,11 @@ function logTicks([low, high]) {
   return ticks;
 }
 
-function runningMean(values, keep) {
-  let mean = 0;
-  let weight = 0;
-  return values.map((value) => {
-    mean = keep * mean + (1 - keep) * value;
-    weight = keep * weight + (1 - keep);
-    return mean / weight;
+// The mean of `reach` values before and after each, and of fewer near the ends, so that it lags behind nowhere.
+function runningMean(values, reach) {
+  return values.map((_, i) => {
+    const near = Math.min(reach, i, values.length - 1 - i);
+    return values.slice(i - near, i + near + 1).reduce((sum, value) => sum + value, 0) / (2 * near + 1);
   });
 }
 

@@ -1,8 +1,15 @@
 // The tour (`npm start`): first gradients, then a network that learns to read handwritten digits.
-//   node examples/tour/main.mjs [--epochs N] [--samples N]
+//   node examples/tour/main.mjs [--epochs N] [--samples N] [--out FOLDER]
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-const { values: options } = parseArgs({ options: { epochs: { type: 'string' }, samples: { type: 'string' } } });
+const { values: options } = parseArgs({
+  options: {
+    epochs: { type: 'string' },
+    samples: { type: 'string' },
+    out: { type: 'string', default: fileURLToPath(new URL('../../out', import.meta.url)) },
+  },
+});
 
 const size = {
   ...(options.epochs && { epochs: positive('epochs') }),
@@ -30,7 +37,7 @@ const { seed } = await chapterFrom('./seed.mjs');
 const { digits } = await chapterFrom('./digits.mjs');
 
 seed();
-const accuracy = await digits({ ...size, signal: stop.signal });
+const accuracy = await digits({ ...size, folder: options.out, signal: stop.signal });
 if (accuracy !== undefined && !size.epochs && !size.samples && accuracy < 0.97) {
   console.error(
     `The network should read at least 97 % of the test digits, but reads ${(100 * accuracy).toFixed(2)} %.`,

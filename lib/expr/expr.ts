@@ -162,7 +162,7 @@ function isScalar(value: unknown): value is number | boolean {
 }
 
 // Ops of tensors: of a number alone, those that give one number give it in double.
-const opsOfTensors: ReadonlySet<unknown> = new Set([...Object.values(opMethods), ...Object.values(nnMethods)]);
+let opsOfTensors: ReadonlySet<unknown> | null = null; // made by the first formula that needs it
 
 function isChoice(values: readonly unknown[]): boolean {
   return values.length === 3 && typeof values[0] === 'boolean';
@@ -176,6 +176,7 @@ function doubled(name: string, fn: Fn): OnNumbers | undefined {
   const info = registry.get(name.slice(name.indexOf('.') + 1));
   if (name === 'where') return (...values) => (isChoice(values) ? chosen(values) : (fn(...values) as never));
   const arity = info?.fn === fn ? info.arity : undefined;
+  opsOfTensors ??= new Set([...Object.values(opMethods), ...Object.values(nnMethods)]);
   if (!opsOfTensors.has(fn)) return undefined;
   return (...numbers) => {
     if (!numbers.every((n) => typeof n === 'number') || (arity && numbers.length !== arity))
@@ -189,24 +190,29 @@ function doubled(name: string, fn: Fn): OnNumbers | undefined {
 }
 
 /** Every op by its name, with its namespace before it: "nn.relu". */
-const functions: ReadonlyMap<string, Fn> = new Map(
-  Object.entries({ '': ops, 'linalg.': linalg, 'nn.': nn, 'random.': random }).flatMap(([prefix, namespace]) =>
-    Object.entries(namespace).map(([name, fn]) => [prefix + name, fn as Fn] as const),
-  ),
-);
+let byName: ReadonlyMap<string, Fn> | null = null; // made by the first formula
+
+function functions(): ReadonlyMap<string, Fn> {
+  byName ??= new Map(
+    Object.entries({ '': ops, 'linalg.': linalg, 'nn.': nn, 'random.': random }).flatMap(([prefix, namespace]) =>
+      Object.entries(namespace).map(([name, fn]) => [prefix + name, fn as Fn] as const),
+    ),
+  );
+  return byName;
+}
 
 function opNamed(name: string, at: number, strings: readonly string[]): Fn {
-  const fn = functions.get(name);
+  const fn = functions().get(name);
   if (fn) return fn;
   const bare = name.replace(/^(tf|math)\./, '').replace(/^(tf|math)\./, '');
   const camel = bare.replace(/_([a-z\d])/g, (_, letter: string) => letter.toUpperCase());
   const near =
     [camel, `nn.${camel}`, `linalg.${camel}`, `random.${camel}`].find(
-      (other) => other !== name && functions.has(other),
+      (other) => other !== name && functions().has(other),
     ) ??
     nearest(
       camel,
-      [...functions.keys()].filter((op) => op.length > 2),
+      [...functions().keys()].filter((op) => op.length > 2),
     );
   throw formulaError(strings, at, `there is no op '${name}'${near ? `: write '${near}'` : ''}`);
 }

@@ -3,7 +3,6 @@
  * opened. Knows no tape.
  */
 import { AsyncResource, executionAsyncId, executionAsyncResource } from 'node:async_hooks';
-import { promiseHooks } from 'node:v8';
 
 /** The opening of an `enter` block, which must be left before its turn ends. */
 export class Opening {
@@ -50,6 +49,8 @@ function isQueued(resource: object): boolean {
 
 const resolved = Promise.resolve();
 const endings = new Set<() => void>();
+type V8 = typeof import('node:v8');
+let hooks: V8['promiseHooks'] | null = null;
 let unhook: (() => void) | null = null;
 
 /**
@@ -60,7 +61,8 @@ let unhook: (() => void) | null = null;
 export function atTurnEnd(end: () => void): void {
   endings.add(end);
   if (unhook) return;
-  unhook = promiseHooks.onBefore(endTurn) as () => void;
+  hooks ??= (require('node:v8') as V8).promiseHooks; // here, because it takes 2 ms to load
+  unhook = hooks.onBefore(endTurn) as () => void;
   void resolved.then(endTurn);
 }
 

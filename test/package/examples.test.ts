@@ -1,15 +1,15 @@
 // Runs every example and the tour as a user does: `node FILE`, over the built library.
 import { execFile, spawn } from 'node:child_process';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { plain } from '../support/child.js';
 import { root } from '../support/files.js';
 
 const examples = join(root, 'examples');
 const tour = join(examples, 'tour', 'main.mjs');
-const curve = join(root, 'out', 'loss-curve.svg');
 
 const node = async (...args: string[]): Promise<string> =>
   (await promisify(execFile)(process.execPath, args, { cwd: root })).stdout;
@@ -34,10 +34,12 @@ describe.runIf(plain)('examples', () => {
 });
 
 describe.runIf(plain)('the tour', () => {
-  beforeAll(() => rmSync(curve, { force: true }));
+  // Not into `out`, where the curve of the user's own run is.
+  const folder = mkdtempSync(join(tmpdir(), 'gradtape-tour-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
 
   it('shows the first gradients, and trains, in plain lines without a terminal', async () => {
-    const text = await node(tour, '--epochs', '1', '--samples', '6400');
+    const text = await node(tour, '--epochs', '1', '--samples', '6400', '--out', folder);
     // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what is looked for
     expect(text).not.toMatch(/[\x1b\r]/);
     expect(text).toContain('  tf.Tensor(\n  [[12. 12. 12.]\n   [12. 12. 12.]], shape=(2, 3), dtype=float32)\n');
@@ -50,12 +52,13 @@ describe.runIf(plain)('the tour', () => {
     const accuracy = Number(/^Test accuracy: ([\d.]+) %$/m.exec(text)?.[1]);
     // 50 steps; chance would be 10.
     expect(accuracy).toBeGreaterThan(80);
-    expect(text).toMatch(/^Loss curve: +out\/loss-curve\.svg$/m);
-    expect(existsSync(curve)).toBe(true);
+    const curve = /^Loss curve: +(.*loss-curve\.svg)$/m.exec(text)?.[1] ?? 'none';
+    const [steps, mean] = [...readFileSync(join(root, curve), 'utf8').matchAll(/<path d="M([\d.]+),([\d.]+)/g)];
+    expect(mean?.slice(1), 'the running mean begins where the losses do').toEqual(steps?.slice(1));
   });
 
   it.skipIf(process.platform === 'win32')('ends cleanly at Ctrl-C', async () => {
-    const child = spawn(process.execPath, [tour], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [tour, '--out', folder], { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
     let text = '';
     let errors = '';
     child.stderr.on('data', (data) => {
@@ -70,5 +73,6 @@ describe.runIf(plain)('the tour', () => {
     });
     expect({ code, signal, errors }).toEqual({ code: 130, signal: null, errors: '' });
     expect(text).toMatch(/Stopped by Ctrl-C after \d+ training steps/);
+    expect(existsSync(join(folder, 'loss-curve.svg'))).toBe(text.includes('is drawn in'));
   });
 });

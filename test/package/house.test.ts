@@ -36,7 +36,7 @@ test('napi.h is included only in native/addon/', () => {
 });
 
 test('the addon is loaded only by lib/engine/load.ts', () => {
-  const found = linesWith(libFiles, /node-gyp-build|createRequire|dlopen|\.node['"`]|\brequire\(/);
+  const found = linesWith(libFiles, /node-gyp-build|createRequire|dlopen|\.node['"`]|\brequire\((?!'node:)/);
   expect(found.filter((line) => !line.startsWith('lib/engine/load.ts:'))).toEqual([]);
 });
 
