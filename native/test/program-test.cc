@@ -103,8 +103,8 @@ void check_cache() {
   expect(cache.made() == made + 1, "what is not asked for goes");
   for (int32_t i = 0; i < 2000; ++i) find(sums(1, 5003 + i));
   expect(find(sums(3, 2))->get() == first, "what came again outlasts what came once");
-  // As many in turn as there is room for, then more than that: a plan that was dropped before it came again is kept when
-  // it does.
+  // As many in turn as there is room for, then more than that: a plan that was dropped before it came again is kept
+  // when it does.
   for (int32_t turn = 0; turn < 2; ++turn) {
     for (int32_t i = 0; i < 300; ++i) find(sums(300, 20000 + i));
   }
