@@ -20,6 +20,8 @@ let flying = 0;
 // again.
 let held: Job | null = null;
 
+const noWishes: readonly Wish[] = [];
+
 /** Runs the program of the job in this thread. If it fails, no tensor has changed. */
 function runNow(job: Job): Failure | null {
   if (job.outputs.length > 0) {
@@ -97,8 +99,23 @@ export function evaluateCell(cell: Cell): void {
   evaluateAll(noTensors, cell.state === 'flying' ? [...wishes, { cell, value: cell.current }] : wishes);
 }
 
-function evaluateAll(roots: readonly Tensor[], wishes: readonly Wish[]): void {
-  const failure = compute(roots, wishes, wishes.length > 0 ? drainLosses() : noTensors, true);
+/**
+ * Computes tensors that nobody looks at, and every assigned value that waits. Throws nothing: what fails stays pending,
+ * and whoever looks at it is told.
+ */
+export function evaluateUnasked(tensors: readonly Tensor[]): void {
+  const wishes = drainWaiting();
+  if (wishes.length > 0) evaluateAll(noTensors, wishes, [...drainLosses(), ...tensors]);
+  else if (!compute(noTensors, noWishes, tensors, true)) return;
+  for (const t of tensors) compute(noTensors, noWishes, [t], true);
+}
+
+function evaluateAll(
+  roots: readonly Tensor[],
+  wishes: readonly Wish[],
+  losses: readonly Tensor[] = wishes.length > 0 ? drainLosses() : noTensors,
+): void {
+  const failure = compute(roots, wishes, losses, true);
   if (!failure) return;
   try {
     const recovery = recover(failure, roots, wishes);

@@ -213,10 +213,8 @@ export function prepare(
     if (base !== t) views.push([t, base]);
   };
   for (const t of roots) want(t);
-  if (wishes.length > 0) {
-    for (const { value } of wishes) want(value);
-    for (const t of losses) want(t);
-  }
+  if (wishes.length > 0) for (const { value } of wishes) want(value);
+  if (losses.length > 0) for (const t of losses) want(t);
   if (wanted.length === 0) return null;
   programSerial++;
   if (stack.length > 0) stack.length = 0; // left by a program whose writing threw

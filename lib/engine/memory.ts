@@ -7,6 +7,7 @@ import type { MemoryInfo } from './addon.js';
 import * as addon from './addon.js';
 import { addressOf, common, released, track } from './addon.js';
 import { collectAll, collectYoung } from './collector.js';
+import { setNoting } from './config.js';
 import { atRest, expectRest } from './rest.js';
 
 /**
@@ -80,6 +81,9 @@ const kNudgeBytes = 24 * 2 ** 20;
  */
 const kSmallBytes = 2 ** 9;
 const kPackBytes = 2 ** 13;
+/** When tensors have so many bytes, and need a new slab, the next kNotedValues pending values are noted (growth.ts). */
+const kNotedFrom = 2 ** 25;
+const kNotedValues = 4096;
 const slabs: (Slab | null)[] = [];
 const vacant: number[] = []; // unused indices of `slabs`
 const idle = new Map<number, number[]>(); // indices of idle slabs by size; the size asked for latest is last
@@ -181,7 +185,21 @@ function newSlab(dtype: DType, size: number, bytes: number): number {
   slabs[index] = slab;
   heldBytes += bytes;
   if (heldBytes > kRestLimit) expectRest();
+  if (heldBytes - idleBytes > kNotedFrom) setNoting(kNotedValues);
   return index;
+}
+
+/** Bytes of the slabs that tensors have; also of those that are dead, as long as nobody found out. */
+export function bytesInSlabs(): number {
+  return heldBytes - idleBytes;
+}
+
+/** As `bytesInSlabs`, after looking for dead tensors: those that died young, or all. */
+export function bytesAlive(dead: 'young' | 'all'): number {
+  if (dead === 'young') collectYoung();
+  else collectAll();
+  reclaimAll();
+  return heldBytes - idleBytes;
 }
 
 /**
@@ -266,10 +284,15 @@ export function unzeroed(dtype: DType, size: number): TypedArray {
   return elementsOf(dtype, memory, 0, size);
 }
 
+/** As `reclaim`, which looks for dead owners only after enough new ones came. */
+function reclaimAll(): void {
+  addon.memory(); // looks at each
+  reclaim();
+}
+
 /** Frees all idle slabs. */
 function clearIdle(): void {
-  addon.memory(); // makes the addon look for dead owners of every slab; `released` looks only after enough new ones
-  reclaim();
+  reclaimAll();
   while (idleBytes > 0) dropSlab();
 }
 
