@@ -1,0 +1,144 @@
+#include "queue.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace gradtape {
+
+Queue::~Queue() {
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    ending_ = true;
+    short_.clear();
+    long_.clear();
+    for (const auto& worker : workers_) {
+      worker->asleep = false;
+      worker->wake.notify_one();
+    }
+  }
+  for (const auto& worker : workers_) {
+    if (worker->thread.joinable()) worker->thread.join();
+  }
+}
+
+void Queue::set_threads(size_t threads) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  wanted_ = std::max<size_t>(threads, 1);
+  // Those that are too many end; the first may take other tasks now.
+  for (const auto& worker : workers_) {
+    worker->asleep = false;
+    worker->wake.notify_one();
+  }
+  if (!long_.empty()) find_thread(false, true);
+  if (!short_.empty()) find_thread(true, true);
+}
+
+bool Queue::push(Task* task, const void* owner, bool is_short) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  std::deque<Entry>& entries = is_short ? short_ : long_;
+  entries.push_back({task, owner, arrived_++});
+  find_thread(is_short, true);
+  if (std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->alive; })) return true;
+  entries.pop_back();
+  return false;
+}
+
+bool Queue::withdraw(const Task* task) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  for (std::deque<Entry>* entries : {&short_, &long_}) {
+    const auto found =
+        std::find_if(entries->begin(), entries->end(), [&](const Entry& entry) { return entry.task == task; });
+    if (found == entries->end()) continue;
+    entries->erase(found);
+    return true;
+  }
+  return false;
+}
+
+void Queue::leave(const void* owner) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  for (std::deque<Entry>* entries : {&short_, &long_}) {
+    const auto is_its = [&](const Entry& entry) { return entry.owner == owner; };
+    entries->erase(std::remove_if(entries->begin(), entries->end(), is_its), entries->end());
+  }
+  done_.wait(lock, [&] {
+    return std::none_of(workers_.begin(), workers_.end(), [&](const auto& worker) { return worker->owner == owner; });
+  });
+}
+
+void Queue::work(size_t index) {
+  std::unique_lock<std::mutex> lock(mutex_);
+  Worker& me = *workers_[index];
+  while (!ending_ && index < wanted_) {
+    const Entry next = take(index);
+    if (!next.task) {
+      me.asleep = true;
+      me.wake.wait(lock, [&] { return !me.asleep; });
+      continue;
+    }
+    me.owner = next.owner;
+    wake_others();  // somebody may have been woken for this very task while another waits
+    lock.unlock();
+    next.task->execute();
+    lock.lock();
+    me.owner = nullptr;
+    done_.notify_all();
+  }
+  me.alive = false;
+  wake_others();  // the first thread may be the only one now
+}
+
+Queue::Entry Queue::take(size_t index) {
+  std::deque<Entry>* from = &short_;
+  if (takes_long(index) && !long_.empty() && (short_.empty() || long_.front().number < short_.front().number))
+    from = &long_;
+  if (from->empty()) return {};
+  const Entry next = from->front();
+  from->pop_front();
+  return next;
+}
+
+bool Queue::takes_long(size_t index) const {
+  for (size_t i = 1; index == 0 && i < workers_.size(); ++i) {
+    if (workers_[i]->alive) return false;
+  }
+  return true;
+}
+
+bool Queue::start(size_t index) {
+  try {
+    while (workers_.size() <= index) workers_.push_back(std::make_unique<Worker>());
+    Worker& worker = *workers_[index];
+    if (worker.thread.joinable()) worker.thread.join();  // it has ended, or is about to return
+    worker.asleep = false;
+    worker.thread = std::thread(&Queue::work, this, index);
+    worker.alive = true;
+    return true;
+  } catch (...) {  // no more threads, or no memory for them
+    return false;
+  }
+}
+
+void Queue::wake_others() {
+  if (!long_.empty()) find_thread(false, false);
+  if (!short_.empty()) find_thread(true, false);
+}
+
+void Queue::find_thread(bool is_short, bool may_start) {
+  const auto can_take = [&](size_t index) { return is_short || takes_long(index); };
+  for (size_t i = 0; i < workers_.size(); ++i) {
+    Worker& worker = *workers_[i];
+    if (!worker.asleep || !worker.alive || !can_take(i)) continue;
+    worker.asleep = false;
+    worker.wake.notify_one();
+    return;
+  }
+  // For a long task the first thread comes last.
+  for (size_t k = 0; may_start && k < wanted_; ++k) {
+    const size_t i = is_short ? k : (k + 1) % wanted_;
+    const bool is_alive = i < workers_.size() && workers_[i]->alive;
+    if (!is_alive && can_take(i) && start(i)) return;
+  }
+}
+
+}  // namespace gradtape
