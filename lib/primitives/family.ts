@@ -5,7 +5,7 @@
 import { refuseExtra } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
 import { accumulatorOf, isFloating, kindOf } from '../base/dtype.js';
-import { GradtapeError } from '../base/errors.js';
+import { GradtapeError, named } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
 import { broadcastShapes } from '../base/shape.js';
 import { elementwiseKernels } from '../engine/addon.js';
@@ -109,7 +109,7 @@ export function unary(parts: UnaryParts): Fn1 {
   const { dtypes, toBool } = kernelOf(name, 1);
   const hasFloat32 = dtypes.includes('float32'); // compared before searching the list, which takes 20 ns
   const op = new Op(name, { kernel: name, vjps: [vjp], batch: batched });
-  const fn = function (value: TensorLike): Tensor {
+  const fn = named(name, function (value: TensorLike): Tensor {
     if (arguments.length > 1) refuseExtra(name, arguments[1], arguments[2]);
     try {
       const x = value instanceof Tensor ? value : asTensor(name, value, hasFloat32 ? undefined : dtypes[0]);
@@ -123,7 +123,7 @@ export function unary(parts: UnaryParts): Fn1 {
     } catch (error) {
       throw namedError(name, error);
     }
-  };
+  });
   const { domain, avoid } = parts;
   const family = toBool ? 'predicate' : 'unary';
   register({ name, arity: 1, family, differentiable: vjp !== null, fn, ...sampling(domain, avoid) });
@@ -137,7 +137,7 @@ export function binary(parts: BinaryParts): Fn2 {
   const hasFloat32 = dtypes.includes('float32');
   const op = new Op(name, { kernel: name, vjps: [ofX, ofY], batch: batched });
   const only = dtypes.length === 1 ? dtypes[0] : undefined;
-  const fn = function (left: TensorLike, right: TensorLike): Tensor {
+  const fn = named(name, function (left: TensorLike, right: TensorLike): Tensor {
     if (arguments.length > 2) refuseExtra(name, arguments[2], arguments[3]);
     try {
       const x = left instanceof Tensor ? left : asTensor(name, left, likeOf(right) ?? only);
@@ -154,7 +154,7 @@ export function binary(parts: BinaryParts): Fn2 {
     } catch (error) {
       throw namedError(name, error);
     }
-  };
+  });
   const { domain, avoid } = parts;
   const family = toBool ? 'predicate' : 'binary';
   const differentiable = ofX !== null || ofY !== null;

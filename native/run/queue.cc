@@ -40,25 +40,30 @@ Queue::~Queue() {
 }
 
 void Queue::set_threads(size_t threads) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   wanted_ = std::max<size_t>(threads, 1);
   // Those that are too many end; the first may take other tasks now.
   for (const auto& worker : workers_) {
     worker->asleep = false;
     worker->wake.notify_one();
   }
-  if (!long_.empty()) find_thread(false, true);
-  if (!short_.empty()) find_thread(true, true);
+  const std::array<Worker*, 2> found = find_threads(true);
+  lock.unlock();
+  notify(found);
 }
 
 bool Queue::push(Task* task, const void* owner, bool is_short) {
-  std::lock_guard<std::mutex> lock(mutex_);
+  std::unique_lock<std::mutex> lock(mutex_);
   std::deque<Entry>& entries = is_short ? short_ : long_;
   entries.push_back({task, owner, arrived_++});
-  find_thread(is_short, true);
-  if (std::any_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->alive; })) return true;
-  entries.pop_back();
-  return false;
+  Worker* const found = find_thread(is_short, true);
+  if (std::none_of(workers_.begin(), workers_.end(), [](const auto& worker) { return worker->alive; })) {
+    entries.pop_back();
+    return false;
+  }
+  lock.unlock();
+  notify({found, nullptr});
+  return true;
 }
 
 bool Queue::withdraw(const Task* task) {
@@ -96,15 +101,17 @@ void Queue::work(size_t index) {
       continue;
     }
     me.owner = next.owner;
-    wake_others();  // somebody may have been woken for this very task while another waits
+    // Somebody may have been woken for this very task while another waits.
+    const std::array<Worker*, 2> found = find_threads(false);
     lock.unlock();
+    notify(found);
     next.task->execute();
     lock.lock();
     me.owner = nullptr;
     done_.notify_all();
   }
   me.alive = false;
-  wake_others();  // the first thread may be the only one now
+  notify(find_threads(false));  // the first thread may be the only one now
 }
 
 Queue::Entry Queue::take(size_t index) {
@@ -138,25 +145,31 @@ bool Queue::start(size_t index) {
   }
 }
 
-void Queue::wake_others() {
-  if (!long_.empty()) find_thread(false, false);
-  if (!short_.empty()) find_thread(true, false);
-}
-
-void Queue::find_thread(bool is_short, bool may_start) {
+Queue::Worker* Queue::find_thread(bool is_short, bool may_start) {
   const auto can_take = [&](size_t index) { return is_short || takes_long(index); };
   for (size_t i = 0; i < workers_.size(); ++i) {
     Worker& worker = *workers_[i];
     if (!worker.asleep || !worker.alive || !can_take(i)) continue;
     worker.asleep = false;
-    worker.wake.notify_one();
-    return;
+    return &worker;
   }
   // For a long task the first thread comes last.
   for (size_t k = 0; may_start && k < wanted_; ++k) {
     const size_t i = is_short ? k : (k + 1) % wanted_;
     const bool is_alive = i < workers_.size() && workers_[i]->alive;
-    if (!is_alive && can_take(i) && start(i)) return;
+    if (!is_alive && can_take(i) && start(i)) break;
+  }
+  return nullptr;
+}
+
+std::array<Queue::Worker*, 2> Queue::find_threads(bool may_start) {
+  return {long_.empty() ? nullptr : find_thread(false, may_start),
+          short_.empty() ? nullptr : find_thread(true, may_start)};
+}
+
+void Queue::notify(const std::array<Worker*, 2>& workers) {
+  for (Worker* worker : workers) {
+    if (worker) worker->wake.notify_one();
   }
 }
 

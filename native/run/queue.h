@@ -2,6 +2,7 @@
 // not wait for long ones. Threads start when there is work for them and end with the queue.
 #pragma once
 
+#include <array>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -60,10 +61,14 @@ class Queue {
   Entry take(size_t index);
   bool takes_long(size_t index) const;
   bool start(size_t index);
-  // Finds a thread for a task that waits: one that sleeps, or else a new one.
-  void find_thread(bool is_short, bool may_start);
-  // Wakes a thread for the first short and one for the first long task.
-  void wake_others();
+  // Finds a thread for a task that waits: one that sleeps, which the caller notifies without the lock, or else a new
+  // one.
+  Worker* find_thread(bool is_short, bool may_start);
+  // Threads for the first short and the first long task; those that sleep are to be notified.
+  std::array<Worker*, 2> find_threads(bool may_start);
+  // Not while the lock is held: who is woken may run at once and want it, and whoever has it may have to wait for a
+  // core.
+  static void notify(const std::array<Worker*, 2>& workers);
 
   std::mutex mutex_;  // for all that follows
   size_t wanted_ = 1;

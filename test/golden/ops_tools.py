@@ -283,27 +283,46 @@ def moved(entry, new, old):
             largest_move[:] = [apart, dump([entry.get("name"), new, old])]
 
 
+def ops_text(report, end="}"):
+    return ['"ops":{', "\n,".join(f'"{op}":{listed(cases)}' for op, cases in report["ops"].items()), end]
+
+
+def keep_ops(old, report):
+    for op, cases in report["ops"].items():
+        keep(old["ops"].get(op, []), cases, ["name", "in", "args", "take", "ct"], ["r"])
+    print("kept numbers differ from what came out now by at most", largest_move)
+
+
+def save(path, lines, report):
+    text = "\n".join(lines)
+    json.loads(text)
+    path.write_text(text)
+    print(len(text), "bytes,", len(report["ops"]), "ops,", sum(map(len, report["ops"].values())), "cases")
+
+
+def write_family(script):
+    """Writes families/<name>.json: the cases of one file of families/, which stands alone. `script`: its __file__."""
+    path = pathlib.Path(script).with_suffix(".json")
+    report = json.loads(dump({"versions": {"tensorflow": tf.__version__, "numpy": np.__version__}, "ops": ops}))
+    if path.exists() and "--again" not in sys.argv:
+        keep_ops(json.loads(path.read_text()), report)
+    save(path, [f'{{"versions":{dump(report["versions"])},', *ops_text(report), "}", ""], report)
+
+
 def write(report):
     path = pathlib.Path(__file__).with_name("ops.json")
     report = json.loads(dump(report))
     optimizers = report["optimizers"]
     if path.exists() and "--again" not in sys.argv:
         old = json.loads(path.read_text())
-        for op, cases in report["ops"].items():
-            keep(old["ops"].get(op, []), cases, ["name", "in", "args", "take", "ct"], ["r"])
+        keep_ops(old, report)
         keep(old["dropout"], report["dropout"], ["dtype", "rate", "x"], ["kept", "grad"])
         if all(old["optimizers"][key] == optimizers[key] for key in ("start", "steps")):
             keep(old["optimizers"]["runs"], optimizers["runs"], ["optimizer", "options", "dtype"], ["states"])
-        print("kept numbers differ from what came out now by at most", largest_move)
-    text = "\n".join([
+    save(path, [
         f'{{"versions":{dump(report["versions"])},',
-        '"ops":{',
-        "\n,".join(f'"{op}":{listed(cases)}' for op, cases in report["ops"].items()),
-        "},",
+        *ops_text(report, "},"),
         f'"dropout":{listed(report["dropout"])},',
         f'"optimizers":{{"start":{dump(optimizers["start"])},"steps":{dump(optimizers["steps"])},"runs":{listed(optimizers["runs"])}}}}}',
         "",
-    ])
-    json.loads(text)
-    path.write_text(text)
-    print(len(text), "bytes,", len(report["ops"]), "ops,", sum(map(len, report["ops"].values())), "cases")
+    ], report)

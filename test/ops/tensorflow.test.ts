@@ -1,9 +1,9 @@
-// gradtape against TensorFlow: the values and gradients of golden/ops.json, op by op, to a stated number of ULPs; where
+// gradtape against TensorFlow: the values and gradients of golden/ops.json and golden/families, op by op, to a stated number of ULPs; where
 // they differ, tensorflow.differences.json says so and docs/differences.md says why. An entry that is not needed fails.
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
 import { sizeOf } from '../../lib/base/shape.js';
-import { read, readGolden } from '../support/files.js';
+import { goldenCases, read, readGolden } from '../support/files.js';
 
 // ---- the golden file (golden/make-ops.py says what its fields mean) ----
 
@@ -31,7 +31,6 @@ interface Run {
   readonly states: readonly (readonly Numbers[])[];
 }
 interface Golden {
-  readonly ops: Readonly<Record<string, readonly Case[]>>;
   readonly dropout: readonly {
     readonly dtype: tf.DType;
     readonly rate: number;
@@ -47,6 +46,7 @@ interface Golden {
 }
 
 const golden = readGolden<Golden>('ops.json');
+const allCases = goldenCases<Case>();
 
 const asNumber = (x: number | string): number =>
   typeof x === 'number'
@@ -441,7 +441,7 @@ function check(op: string, one: Case, dtype: string, result: Result): string[] {
 
 const dtypesOf = (cases: readonly Case[]): string[] => [...new Set(cases.flatMap((one) => Object.keys(one.r)))];
 let checked = 0;
-for (const [op, cases] of Object.entries(golden.ops)) {
+for (const [op, cases] of allCases) {
   describe(op, () => {
     it.each(dtypesOf(cases))('%s', (dtype) => {
       checked++;
@@ -516,7 +516,7 @@ describe('optimizers, five steps', () => {
 
 describe('tensorflow.differences.json', () => {
   it('has no entry that is not needed', ({ skip }) => {
-    const all = Object.values(golden.ops).reduce((n, cases) => n + dtypesOf(cases).length, 0);
+    const all = [...allCases.values()].reduce((n, cases) => n + dtypesOf(cases).length, 0);
     if (checked < all) skip('only some ops were compared');
     expect(differences.filter((d) => !used.has(d)).map((d) => JSON.stringify(d))).toEqual([]);
   });
