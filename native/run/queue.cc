@@ -125,7 +125,7 @@ Queue::Entry Queue::take(size_t index) {
 }
 
 bool Queue::takes_long(size_t index) const {
-  for (size_t i = 1; index == 0 && i < workers_.size(); ++i) {
+  for (size_t i = 1; index == 0 && i < std::min(workers_.size(), wanted_); ++i) {
     if (workers_[i]->alive) return false;
   }
   return true;
