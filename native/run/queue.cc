@@ -146,20 +146,21 @@ bool Queue::start(size_t index) {
 }
 
 Queue::Worker* Queue::find_thread(bool is_short, bool may_start) {
-  const auto can_take = [&](size_t index) { return is_short || takes_long(index); };
-  for (size_t i = 0; i < workers_.size(); ++i) {
-    Worker& worker = *workers_[i];
-    if (!worker.asleep || !worker.alive || !can_take(i)) continue;
-    worker.asleep = false;
-    return &worker;
+  const auto wake = [&](size_t i) -> Worker* {
+    if (i >= workers_.size() || !workers_[i]->alive || !workers_[i]->asleep) return nullptr;
+    workers_[i]->asleep = false;
+    return workers_[i].get();
+  };
+  // For a long task the first thread comes last, after those that may be started.
+  for (size_t i = is_short ? 0 : 1; i < workers_.size(); ++i) {
+    if (Worker* found = wake(i)) return found;
   }
-  // For a long task the first thread comes last.
   for (size_t k = 0; may_start && k < wanted_; ++k) {
     const size_t i = is_short ? k : (k + 1) % wanted_;
     const bool is_alive = i < workers_.size() && workers_[i]->alive;
-    if (!is_alive && can_take(i) && start(i)) break;
+    if (!is_alive && (is_short || takes_long(i)) && start(i)) return nullptr;
   }
-  return nullptr;
+  return takes_long(0) ? wake(0) : nullptr;
 }
 
 std::array<Queue::Worker*, 2> Queue::find_threads(bool may_start) {
