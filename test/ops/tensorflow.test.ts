@@ -152,6 +152,25 @@ const tolerances: Readonly<Record<string, readonly [Tolerance, Tolerance]>> = {
     { ulp: 1, sum: 8 },
     { ulp: 1, sum: 8 },
   ],
+  einsum: [
+    { ulp: 1, sum: 16 },
+    { ulp: 1, sum: 16 },
+  ],
+  tensordot: [
+    { ulp: 1, sum: 8 },
+    { ulp: 1, sum: 8 },
+  ],
+  'linalg.matvec': [
+    { ulp: 1, sum: 8 },
+    { ulp: 1, sum: 8 },
+  ],
+  'linalg.inner': [
+    { ulp: 1, sum: 8 },
+    { ulp: 1, sum: 8 },
+  ],
+  'linalg.cross': [summed, summed],
+  'linalg.outer': [exact, summed],
+  'linalg.kron': [exact, summed],
   norm: [{ ulp: 4 }, { ulp: 6 }],
   'nn.silu': [{ ulp: 4 }, { ulp: 8, one: 32 }],
   // The rounding of x / sqrt(2) counts six times at -2.5.
