@@ -228,7 +228,12 @@ type Lengths = ReadonlyMap<number, number>;
 const kMostTried = 6;
 
 /** The contractions of operands with these labels, none of which is in one operand only and not in the result. */
-function stepsOf(sets: readonly Labels[], out: Labels, lengths: Lengths, optimize: 'greedy' | 'optimal'): ContractionStep[] {
+function stepsOf(
+  sets: readonly Labels[],
+  out: Labels,
+  lengths: Lengths,
+  optimize: 'greedy' | 'optimal',
+): ContractionStep[] {
   const path = optimize === 'optimal' && sets.length <= kMostTried ? optimalPath(sets, out, lengths) : null;
   const left = [...sets];
   const steps: ContractionStep[] = [];
