@@ -3,8 +3,8 @@
  * variables that compute the new value from the old one.
  */
 import { isA, refuseExtra } from './base/arguments.js';
-import { GradtapeError, ShapeError, show } from './base/errors.js';
-import { sameShape, showShape } from './base/shape.js';
+import { GradtapeError, named, ShapeError, show } from './base/errors.js';
+import { sameShape, shapeOf, showShape } from './base/shape.js';
 import { Tensor } from './engine/tensor.js';
 import { registry } from './op/registry.js';
 import { isVariable, notAVariable, type TensorLike, Variable } from './op/variable.js';
@@ -113,7 +113,11 @@ function methodOf(name: string, op: Fn): Fn {
 const methods = Object.create(null) as object;
 for (const namespace of [ops, nn]) {
   for (const [name, op] of Object.entries(namespace)) {
-    Object.defineProperty(methods, name, { configurable: true, writable: true, value: methodOf(name, op as Fn) });
+    Object.defineProperty(methods, name, {
+      configurable: true,
+      writable: true,
+      value: named(name, methodOf(name, op as Fn)),
+    });
   }
 }
 Object.setPrototypeOf(methods, Object.prototype);
@@ -128,12 +132,12 @@ function assignComputed(name: string, v: Variable, compute: (value: Tensor) => T
 }
 
 function assignBy(name: string, combine: typeof add): (this: Variable, x: TensorLike) => Variable {
-  return function (x) {
+  return named(name, function (this: Variable, x: TensorLike) {
     if (!isVariable(this)) throw notAVariable(name, this);
     if (arguments.length > 1) refuseExtra(name, arguments[1], undefined);
     const change = this.checked(name, x);
     return assignComputed(name, this, (value) => combine(value, change));
-  };
+  });
 }
 
 function assignAt(this: Variable, index: UpdateIndex, values: TensorLike): Variable {
@@ -144,16 +148,16 @@ function assignAt(this: Variable, index: UpdateIndex, values: TensorLike): Varia
 }
 
 function scatterNdBy(name: string, way: Combination): (this: Variable, i: TensorLike, u: TensorLike) => Variable {
-  return function (indices, updates) {
+  return named(name, function (this: Variable, indices: TensorLike, updates: TensorLike) {
     if (!isVariable(this)) throw notAVariable(name, this);
     if (arguments.length > 2) refuseExtra(name, arguments[2], undefined);
     const rows = this.checked(name, updates);
     return assignComputed(name, this, (value) => tensorScatter(name, way, value, indices, rows, undefined));
-  };
+  });
 }
 
 function scatterBy(name: string, way: Combination): (this: Variable, slices: IndexedSlices) => Variable {
-  return function (slices) {
+  return named(name, function (this: Variable, slices: IndexedSlices) {
     if (!isVariable(this)) throw notAVariable(name, this);
     if (arguments.length > 1) refuseExtra(name, arguments[1], undefined);
     if (!isA(slices, IndexedSlices)) {
@@ -167,10 +171,10 @@ function scatterBy(name: string, way: Combination): (this: Variable, slices: Ind
     const rows = this.checked(name, slices.values);
     const { size } = slices.indices;
     return assignComputed(name, this, (value) => {
-      const vectors = reshapeTo(slices.indices, Object.freeze([size, 1]));
+      const vectors = reshapeTo(slices.indices, shapeOf([size, 1]));
       return tensorScatter(name, way, value, vectors, rows, undefined);
     });
-  };
+  });
 }
 
 const ways: readonly Combination[] = ['update', 'add', 'sub', 'max', 'min'];

@@ -1,7 +1,7 @@
 /** Ranges of axes, as users write them in an index: integers, 'start:stop:step', '...' and null. */
 import { showDeep } from '../base/arguments.js';
 import { ShapeError, show, ValueError } from '../base/errors.js';
-import { guardShape, type Shape, showShape } from '../base/shape.js';
+import { guardShape, type Shape, shapeOf, showShape } from '../base/shape.js';
 
 /** The elements of a slice along one axis: the first, the stride to the next (`by`), and how many. */
 export interface AxisRange {
@@ -32,7 +32,7 @@ export function boxOf(ranges: readonly AxisRange[]): { begin: number[]; strides:
   return {
     begin: ranges.map((range) => (range.count === 0 ? 0 : range.from)),
     strides: ranges.map((range) => range.by),
-    lengths: Object.freeze(ranges.map((range) => range.count)),
+    lengths: shapeOf(ranges.map((range) => range.count)),
   };
 }
 

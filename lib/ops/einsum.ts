@@ -1,7 +1,7 @@
 /** einsum and tensordot: sums of products over axes with labels, as contractions of two tensors each. */
 import { isOptions, listOf, oneOf, options, refuseExtra, showDeep } from '../base/arguments.js';
 import { ShapeError, show, ValueError } from '../base/errors.js';
-import { checkAxis, guardShape, showShape, sizeOf } from '../base/shape.js';
+import { checkAxis, guardShape, shapeOf, showShape, sizeOf } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { productOperands } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -115,7 +115,7 @@ function makePlan(equation: string, tensors: readonly Tensor[], optimize: 'greed
     const { shape } = tensors[k] as Tensor;
     const own = (_: number, d: number): boolean => shape[d] === lengths.get(labels[d] as number);
     const fits = labels.every(own);
-    return { shape: fits ? null : Object.freeze(shape.filter(own)), labels: fits ? labels : labels.filter(own) };
+    return { shape: fits ? null : shapeOf(shape.filter(own)), labels: fits ? labels : labels.filter(own) };
   });
   const operands = trimmed.map((operand, k) => {
     const others = [...out, ...trimmed.flatMap(({ labels }, j) => (j === k ? [] : labels))];

@@ -3,7 +3,16 @@ import { axisKind, boolean, either, integer, number, options, positional, refuse
 import type { DType } from '../base/dtype.js';
 import { dtypeArgument, numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError } from '../base/errors.js';
-import { checkAxis, checkLength, guardShape, sameShape, scalarShape, showShape, sizeOf } from '../base/shape.js';
+import {
+  checkAxis,
+  checkLength,
+  guardShape,
+  sameShape,
+  scalarShape,
+  shapeOf,
+  showShape,
+  sizeOf,
+} from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { asIndices, asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -124,7 +133,7 @@ export function gatherNd(params: TensorLike, indices: TensorLike, opts?: GatherN
   const shape = guardShape('gatherNd', [...i.shape.slice(0, -1), ...rest]);
   if (ignores) {
     // What is out of range reads from a row of zeros behind the others.
-    const blocks = reshapeTo(p, Object.freeze([groups, count, sizeOf(rest)]));
+    const blocks = reshapeTo(p, shapeOf([groups, count, sizeOf(rest)]));
     const padded = placeBox(blocks, guardShape('gatherNd', [groups, count + 1, sizeOf(rest)]), {
       begin: [0, 0, 0],
       strides: [1, 1, 1],
@@ -137,7 +146,7 @@ export function gatherNd(params: TensorLike, indices: TensorLike, opts?: GatherN
       shape,
     );
   }
-  const flat = depth === 1 ? p : reshapeTo(p, Object.freeze([...batch, count, ...rest]));
+  const flat = depth === 1 ? p : reshapeTo(p, shapeOf([...batch, count, ...rest]));
   const sizes: Rows['sizes'] = [groups, 1, count, each, sizeOf(rest)];
   return gatherRows('gatherNd', flat, rows, { sizes, sparse: depth === 1 && batchDims === 0 }, shape);
 }
@@ -170,9 +179,7 @@ export function booleanMask(x: TensorLike, mask: TensorLike, opts?: { axis?: num
     if (value !== 0) positions.push(i);
   });
   const flat =
-    m.rank === 1
-      ? a
-      : reshapeTo(a, Object.freeze([...a.shape.slice(0, axis), m.size, ...a.shape.slice(axis + m.rank)]));
+    m.rank === 1 ? a : reshapeTo(a, shapeOf([...a.shape.slice(0, axis), m.size, ...a.shape.slice(axis + m.rank)]));
   return gather(flat, Int32Array.from(positions), { axis });
 }
 
@@ -203,10 +210,10 @@ export function oneHot(indices: TensorLike, depth: number, opts?: OneHotOptions)
   const at = checkAxis('oneHot', axis, i.rank + 1);
   guardShape('oneHot', i.shape.toSpliced(at, 0, length));
   const steps = Array.from({ length: i.rank + 1 }, (_, d) => (d === at ? length : 1));
-  const classes = reshapeTo(iota(length), Object.freeze(steps));
+  const classes = reshapeTo(iota(length), shapeOf(steps));
   const on = uniformTensor(numberAs('oneHot', dtype, onValue), dtype, scalarShape);
   const off = uniformTensor(numberAs('oneHot', dtype, offValue), dtype, scalarShape);
-  const spread = reshapeTo(i, Object.freeze(i.shape.toSpliced(at, 0, 1)));
+  const spread = reshapeTo(i, shapeOf(i.shape.toSpliced(at, 0, 1)));
   return select(equal(spread, classes), on, off);
 }
 

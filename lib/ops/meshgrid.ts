@@ -1,6 +1,6 @@
 /** meshgrid. It takes any number of vectors, so it is no method. */
 import { isOptions, oneOf, options } from '../base/arguments.js';
-import { guardShape } from '../base/shape.js';
+import { guardShape, shapeOf } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { asTensors } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -32,6 +32,6 @@ export function meshgrid(...operands: readonly TensorLike[] | readonly [...Tenso
   const shape = guardShape('meshgrid', lengths);
   return tensors.map((t, k) => {
     const own = lengths.map((n, d) => (d === axisOf(k) ? n : 1));
-    return broadcast(reshapeTo(t, Object.freeze(own)), shape);
+    return broadcast(reshapeTo(t, shapeOf(own)), shape);
   });
 }

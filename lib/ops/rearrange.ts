@@ -1,7 +1,16 @@
 /** Rearranging: elements repeated, rolled around, in reverse order up to a length, or moved between axes in blocks. */
 import { axisKind, positional, refuseExtra } from '../base/arguments.js';
 import { ShapeError, ValueError } from '../base/errors.js';
-import { checkAxis, checkIntegers, checkPairs, guardShape, type Lengths, showShape, sizeOf } from '../base/shape.js';
+import {
+  checkAxis,
+  checkIntegers,
+  checkPairs,
+  guardShape,
+  type Lengths,
+  shapeOf,
+  showShape,
+  sizeOf,
+} from '../base/shape.js';
 import { isKnown, type Tensor } from '../engine/tensor.js';
 import { asIndices, asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -22,7 +31,7 @@ import { select } from '../primitives/select.js';
 export function repeat(x: TensorLike, repeats: TensorLike | Lengths, axis?: number): Tensor {
   if (arguments.length > 3) refuseExtra('repeat', arguments[3], undefined);
   const given = asTensor('repeat', x);
-  const a = axis === undefined || given.rank === 0 ? reshapeTo(given, Object.freeze([given.size])) : given;
+  const a = axis === undefined || given.rank === 0 ? reshapeTo(given, shapeOf([given.size])) : given;
   const d = axis === undefined ? 0 : checkAxis('repeat', axis, a.rank);
   const times = asIndices('repeat', repeats as TensorLike, 'repeats');
   const length = a.shape[d] as number;
@@ -40,10 +49,7 @@ export function repeat(x: TensorLike, repeats: TensorLike | Lengths, axis?: numb
     const count = counts[0] as number;
     const shape = guardShape('repeat', [...head, length * count, ...rest]);
     const [outer, inner] = [sizeOf(head), sizeOf(rest)];
-    const spread = broadcast(
-      reshapeTo(a, Object.freeze([outer, length, 1, inner])),
-      Object.freeze([outer, length, count, inner]),
-    );
+    const spread = broadcast(reshapeTo(a, shapeOf([outer, length, 1, inner])), shapeOf([outer, length, count, inner]));
     return reshapeTo(spread, shape);
   }
   const total = counts.reduce((sum, n) => sum + n, 0);
@@ -82,7 +88,7 @@ export function roll(x: TensorLike, shift: number | Lengths, axis: number | Leng
     const moved = length === 0 ? 0 : ((places % length) + length) % length;
     if (moved === 0) return t;
     const part = (from: number, count: number): Tensor =>
-      sliceBox(t, Object.freeze(t.shape.map((n, k) => (k === d ? count : n))), {
+      sliceBox(t, shapeOf(t.shape.map((n, k) => (k === d ? count : n))), {
         begin: t.shape.map((_, k) => (k === d ? from : 0)),
         strides: t.shape.map(() => 1),
       });
@@ -138,7 +144,7 @@ export function reverseSequence(
   const order = [batch, along, ...[...a.shape.keys()].filter((d) => d !== batch && d !== along)];
   const turned = transposeBy(a, order);
   const positions = iota(steps);
-  const ends = reshapeTo(lengths, Object.freeze([rows, 1]));
+  const ends = reshapeTo(lengths, shapeOf([rows, 1]));
   const indices = select(less(positions, ends), sub(sub(ends, 1), positions), positions);
   const sizes = [rows, 1, steps, steps, a.size / (rows * steps)] as const;
   const reversed = gatherRows(op, turned, indices, { sizes, sparse: false }, turned.shape);
@@ -230,7 +236,7 @@ export function batchToSpaceNd(
   const m = block.length;
   const order = [m, ...block.flatMap((_, d) => [m + 1 + d, d]), 2 * m + 1];
   const joined = reshapeTo(transposeBy(cut, order), guardShape(op, [batch, ...whole, ...rest]));
-  return sliceBox(joined, Object.freeze([batch, ...kept, ...rest]), {
+  return sliceBox(joined, shapeOf([batch, ...kept, ...rest]), {
     begin: [0, ...pairs.map((pair) => pair[0]), ...rest.map(() => 0)],
     strides: joined.shape.map(() => 1),
   });

@@ -4,7 +4,16 @@
  */
 import { options, refuseBehind } from '../base/arguments.js';
 import { ShapeError } from '../base/errors.js';
-import { checkShape, guardShape, type Lengths, type Shape, sameShape, showShape, sizeOf } from '../base/shape.js';
+import {
+  checkShape,
+  guardShape,
+  type Lengths,
+  type Shape,
+  sameShape,
+  shapeOf,
+  showShape,
+  sizeOf,
+} from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { asIndices, asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -62,7 +71,7 @@ export function wholeShape(op: string, { rows: { sizes } }: ScatterTarget): Shap
 /** All rows but the one for what is ignored, in the shape of the result. */
 export function withoutIgnored(t: Tensor, shape: Shape): Tensor {
   const [count, inner] = t.shape as [number, number];
-  const kept = sliceBox(t, Object.freeze([count - 1, inner]), { begin: [0, 0], strides: [1, 1] });
+  const kept = sliceBox(t, shapeOf([count - 1, inner]), { begin: [0, 0], strides: [1, 1] });
   return reshapeTo(kept, shape);
 }
 

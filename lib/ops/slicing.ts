@@ -1,4 +1,5 @@
 /** Slices, padding, reversing, splitting, tiling: the checks around primitives/box.ts. */
+
 import {
   type Kind,
   oneOf,
@@ -11,14 +12,16 @@ import {
 } from '../base/arguments.js';
 import { numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../base/errors.js';
-import type { Lengths, Shape } from '../base/shape.js';
 import {
   checkAxes,
   checkAxis,
   checkIntegers,
   checkPairs,
   guardShape,
+  type Lengths,
+  type Shape,
   sameShape,
+  shapeOf,
   showShape,
   sizeOf,
 } from '../base/shape.js';
@@ -52,7 +55,7 @@ export function slice(x: TensorLike, begin: number | Lengths, size: number | Len
     }
     return s;
   });
-  return sliceBox(a, Object.freeze(lengths), { begin: from, strides: a.shape.map(() => 1) });
+  return sliceBox(a, shapeOf(lengths), { begin: from, strides: a.shape.map(() => 1) });
 }
 
 const strideList = 'a list of integers, at most one an axis';
@@ -173,7 +176,7 @@ function edgeOf(a: Tensor, value: number | Tensor | Variable): (shape: Shape) =>
 function framed(a: Tensor, pairs: readonly Pair[], edge: (shape: Shape) => Tensor): Tensor {
   let t = a;
   pairs.forEach(([before, after], d) => {
-    const side = (n: number): Tensor => edge(Object.freeze(t.shape.map((length, k) => (k === d ? n : length))));
+    const side = (n: number): Tensor => edge(shapeOf(t.shape.map((length, k) => (k === d ? n : length))));
     if (before + after > 0) t = concatAlong([side(before), t, side(after)], d);
   });
   return t === a ? identityOf(a) : t;
@@ -194,7 +197,7 @@ function mirrored(a: Tensor, paddings: readonly Pair[], border: number): Tensor 
         begin: t.shape.map((_, k) => (k === d ? begin : 0)),
         strides: t.shape.map((_, k) => (k === d ? -1 : 1)),
       };
-      return [sliceBox(t, Object.freeze(t.shape.map((n, k) => (k === d ? count : n))), at)];
+      return [sliceBox(t, shapeOf(t.shape.map((n, k) => (k === d ? count : n))), at)];
     };
     const parts = [...image(before - 1 + border, before), t, ...image(length - 1 - border, after)];
     return parts.length === 1 ? t : concatAlong(parts, d);
@@ -224,7 +227,7 @@ export function unstack(x: TensorLike, axis = 0): Tensor[] {
   const a = asTensor('unstack', x);
   const d = checkAxis('unstack', axis, a.rank);
   const count = a.shape[d] as number;
-  const shape = Object.freeze(a.shape.toSpliced(d, 1));
+  const shape = shapeOf(a.shape.toSpliced(d, 1));
   return splitAlong(a, new Array<number>(count).fill(1), d).map((t) => reshapeTo(t, shape));
 }
 
@@ -301,7 +304,7 @@ function repeated(a: Tensor, times: readonly number[]): Tensor {
   if (axes.length > kMostRepeated) {
     const later = new Set(axes.slice(kMostRepeated));
     const first = times.map((n, d) => (later.has(d) ? 1 : n));
-    const half = reshapeTo(repeated(a, first), Object.freeze(a.shape.map((n, d) => n * (first[d] as number))));
+    const half = reshapeTo(repeated(a, first), shapeOf(a.shape.map((n, d) => n * (first[d] as number))));
     return repeated(
       half,
       times.map((n, d) => (later.has(d) ? n : 1)),
@@ -322,5 +325,5 @@ function repeated(a: Tensor, times: readonly number[]): Tensor {
     }
     start = d + 1;
   }
-  return broadcast(reshapeTo(a, Object.freeze(from)), Object.freeze(to));
+  return broadcast(reshapeTo(a, shapeOf(from)), shapeOf(to));
 }

@@ -1,7 +1,7 @@
 /** Scatters into a tensor: updates at index vectors, and a part of a tensor replaced. */
 import { refuseBehind, refuseExtra } from '../base/arguments.js';
 import { DTypeError, ShapeError } from '../base/errors.js';
-import { guardShape, type Shape, sameShape, showShape, sizeOf } from '../base/shape.js';
+import { guardShape, type Shape, sameShape, shapeOf, showShape, sizeOf } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { asIndices, asTensor, mixedDTypes, ofKind } from '../op/operands.js';
 import { boxOf, type IndexEntry, rangesOf } from '../op/ranges.js';
@@ -31,7 +31,7 @@ export function tensorScatter(
   if (!to.ignores) return scatterInto(op, way, t, u, to.numbers, to.rows);
   const whole = wholeShape(op, to);
   const [count, inner] = whole as [number, number];
-  const padded = placeBox(reshapeTo(t, Object.freeze([count - 1, inner])), whole, { begin: [0, 0], strides: [1, 1] });
+  const padded = placeBox(reshapeTo(t, shapeOf([count - 1, inner])), whole, { begin: [0, 0], strides: [1, 1] });
   return withoutIgnored(scatterInto(op, way, padded, u, to.numbers, to.rows), t.shape);
 }
 

@@ -2,7 +2,7 @@
  * Contractions: sums of products of two tensors whose axes have labels, as in einsum; computed by one matmul, or
  * element by element where nothing is summed.
  */
-import { guardShape, type Shape, sizeOf } from '../base/shape.js';
+import { guardShape, type Shape, shapeOf, sizeOf } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { applyComposed } from '../op/apply.js';
 import { Op } from '../op/op.js';
@@ -78,7 +78,7 @@ function spread(t: Tensor, labels: Labels, out: Labels): Tensor {
   const turned = ordered(t, labels, own);
   if (own.length === out.length || own.length === 0) return turned;
   const shape = out.map((label) => (own.includes(label) ? (turned.shape[own.indexOf(label)] as number) : 1));
-  return reshapeTo(turned, Object.freeze(shape));
+  return reshapeTo(turned, shapeOf(shape));
 }
 
 /** The order of labels in which operands become matrices. */
@@ -99,7 +99,7 @@ function multiplied(x: Tensor, y: Tensor, labels: Contraction): Tensor {
     names.map((label) => t.shape[own.indexOf(label)] as number);
   const shape = [...lengths(batch, x, labels.x), ...lengths(left, x, labels.x), ...lengths(right, y, labels.y)];
   const product = matmulOf(a, b, ta, tb);
-  const whole = left.length === 1 && right.length === 1 ? product : reshapeTo(product, Object.freeze(shape));
+  const whole = left.length === 1 && right.length === 1 ? product : reshapeTo(product, shapeOf(shape));
   return ordered(whole, [...batch, ...left, ...right], labels.out);
 }
 
@@ -184,7 +184,7 @@ function diagonal(name: string, x: Tensor, labels: Labels, a: number, b: number)
   const n = x.shape[a] as number;
   const head = rest.map((d) => x.shape[d] as number);
   const flat = reshapeTo(transposeBy(x, [...rest, a, b]), guardShape(name, [...head, n * n]));
-  const shape: Shape = Object.freeze([...head, n]);
+  const shape: Shape = shapeOf([...head, n]);
   const box = { begin: shape.map(() => 0), strides: [...rest.map(() => 1), n + 1] };
   return [sliceBox(flat, shape, box), [...rest.map((d) => labels[d] as number), labels[a] as number]];
 }

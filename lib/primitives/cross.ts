@@ -1,4 +1,5 @@
 /** cross: the vector product of vectors of three elements, along the last axis. */
+import { shapeOf } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { applyComposed } from '../op/apply.js';
 import { Op } from '../op/op.js';
@@ -11,7 +12,7 @@ import { broadcast } from './movement.js';
 const crossOp = new Op('linalg.cross', {
   vjps: [fromY((ct, y) => crossOf(y, ct)), fromX((ct, x) => crossOf(ct, x))],
   batch: ({ operands, batched, count }) => {
-    const [x, y] = operands.map((t, k) => (batched[k] ? t : broadcast(t, Object.freeze([count, ...t.shape]))));
+    const [x, y] = operands.map((t, k) => (batched[k] ? t : broadcast(t, shapeOf([count, ...t.shape]))));
     return crossOf(x as Tensor, y as Tensor);
   },
 });

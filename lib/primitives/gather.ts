@@ -4,7 +4,7 @@
  */
 import { accumulatorOf, kindOf } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
-import { checkShape, type Lengths, type Shape, showShape, sizeOf } from '../base/shape.js';
+import { checkShape, type Lengths, type Shape, shapeOf, showShape, sizeOf } from '../base/shape.js';
 import { isKnown, isTensor, made, Tensor } from '../engine/tensor.js';
 import { apply2 } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
@@ -31,7 +31,7 @@ function sizeWords({ sizes }: Rows): readonly number[] {
 /** The operands of a call for a batch, all with the batch axis, which joins the rows' own one. */
 export function batchedRows<A extends Rows>({ operands, batched, count, attributes }: BatchedCall<A>): [Tensor[], A] {
   const [batch, ...rest] = attributes.sizes;
-  const whole = operands.map((t, k) => (batched[k] ? t : broadcast(t, Object.freeze([count, ...t.shape]))));
+  const whole = operands.map((t, k) => (batched[k] ? t : broadcast(t, shapeOf([count, ...t.shape]))));
   return [whole, { ...attributes, sizes: [batch * count, ...rest], sparse: false }];
 }
 
@@ -42,7 +42,7 @@ const gatherOp = new Op<Rows>('gather', {
     const { op, operands, batched, count, shape, attributes } = call;
     const [batch, outer, length, each, inner] = attributes.sizes;
     const [params, indices] = operands as [Tensor, Tensor];
-    const target = Object.freeze([count, ...shape]);
+    const target = shapeOf([count, ...shape]);
     // The same rows for all: the indices of the batch are so many more.
     if (!batched[0] && batch === 1 && outer === 1) {
       return gatherRows(
@@ -62,8 +62,8 @@ const gatherOp = new Op<Rows>('gather', {
       if (!e.attributes.sparse) return scatterRows('scatterAdd', ct, indices, e.attributes, shape);
       const count = indices.size;
       return new IndexedSlices(
-        reshapeTo(ct, Object.freeze([count, ...shape.slice(1)])),
-        reshapeTo(indices, Object.freeze([count])),
+        reshapeTo(ct, shapeOf([count, ...shape.slice(1)])),
+        reshapeTo(indices, shapeOf([count])),
         shape,
       );
     }),
@@ -75,7 +75,7 @@ const scatterOp = new Op<Rows>('scatterAdd', {
   words: sizeWords,
   batch: (call) => {
     const [[updates, indices], rows] = batchedRows(call) as [[Tensor, Tensor], Rows];
-    return scatterRows(call.op.name, updates, indices, rows, Object.freeze([call.count, ...call.shape]));
+    return scatterRows(call.op.name, updates, indices, rows, shapeOf([call.count, ...call.shape]));
   },
   vjps: [
     fromY((ct, indices, e) => gatherRows('gather', ct, indices, { ...e.attributes, sparse: false }, e.shape(0))),

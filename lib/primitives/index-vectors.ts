@@ -4,7 +4,7 @@
  */
 import { type Kind, oneOf } from '../base/arguments.js';
 import { ShapeError, ValueError } from '../base/errors.js';
-import { type Shape, showShape, sizeOf } from '../base/shape.js';
+import { type Shape, shapeOf, showShape, sizeOf } from '../base/shape.js';
 import { isKnown, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { add, mul } from './arithmetic.js';
 import { splitAlong } from './box.js';
@@ -37,7 +37,7 @@ export const policyKind: Kind<BadIndicesPolicy> = oneOf(['DEFAULT', 'ERROR', 'IG
  * The row number of every index vector, as `rowNumbers` has it; of those out of range the number of rows.
  */
 export function rowNumbersOrEnd(indices: Tensor, lengths: Shape): Tensor {
-  const zeros = uniformTensor(0, 'int32', Object.freeze(indices.shape.slice(0, -1)));
+  const zeros = uniformTensor(0, 'int32', shapeOf(indices.shape.slice(0, -1)));
   const columns = lengths.length === 0 ? [] : columnsOf(indices);
   const row = columns.reduce((sum, column, d) => add(mul(sum, lengths[d] as number), column), zeros);
   return columns.reduce((t, column, d) => {
@@ -51,14 +51,14 @@ export function rowNumbersOrEnd(indices: Tensor, lengths: Shape): Tensor {
  * axis: now if known, else when it is computed.
  */
 export function rowNumbers(op: string, indices: Tensor, lengths: Shape): Tensor {
-  if (lengths.length === 0) return uniformTensor(0, 'int32', Object.freeze(indices.shape.slice(0, -1)));
+  if (lengths.length === 0) return uniformTensor(0, 'int32', shapeOf(indices.shape.slice(0, -1)));
   if (isKnown(indices)) checkVectors(op, indices, lengths);
   const columns = columnsOf(indices).map((column, d) => {
     if (isKnown(indices) || lengths.length === 1) return column;
     // The row number does not show an index out of range: with rows of 4, [0, 4] has the number of [1, 0]. So each
     // index reads from a vector of zeros of its axis' length: gather fails for one out of range, and adds 0 otherwise.
     const length = lengths[d] as number;
-    const zeros = uniformTensor(0, 'int32', Object.freeze([length]));
+    const zeros = uniformTensor(0, 'int32', shapeOf([length]));
     const sizes: Rows['sizes'] = [1, 1, length, column.size, 1];
     return add(column, gatherRows(`${op}: axis ${d}`, zeros, column, { sizes, sparse: false }, column.shape));
   });
@@ -67,7 +67,7 @@ export function rowNumbers(op: string, indices: Tensor, lengths: Shape): Tensor 
 
 /** The indices of each axis: the slices along the last axis, without it. */
 function columnsOf(indices: Tensor): Tensor[] {
-  const shape = Object.freeze(indices.shape.slice(0, -1));
+  const shape = shapeOf(indices.shape.slice(0, -1));
   const depth = indices.shape[indices.rank - 1] as number;
   return splitAlong(indices, new Array<number>(depth).fill(1), indices.rank - 1).map((t) => reshapeTo(t, shape));
 }

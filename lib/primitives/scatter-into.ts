@@ -1,4 +1,5 @@
 /** scatterInto: a tensor with rows of updates combined into it, in the order of the updates. */
+import { shapeOf } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { applyMany } from '../op/apply.js';
 import { Op } from '../op/op.js';
@@ -22,13 +23,7 @@ function combining(number: number, vjps: readonly [Vjp<Rows>, Vjp<Rows>]): Op<Ro
     vjps: [...vjps, null],
     batch: (call) => {
       const [[tensor, updates, indices], rows] = batchedRows(call) as [[Tensor, Tensor, Tensor], Rows];
-      return applyMany(
-        call.op,
-        [tensor, updates, indices],
-        call.dtype,
-        Object.freeze([call.count, ...call.shape]),
-        rows,
-      );
+      return applyMany(call.op, [tensor, updates, indices], call.dtype, shapeOf([call.count, ...call.shape]), rows);
     },
   });
 }
@@ -40,9 +35,9 @@ function pulled(ct: Tensor, indices: Tensor, e: Entry<Rows>): Tensor {
 
 /** Whether an update is the last one for its row, of the shape of indices. */
 function isLast(indices: Tensor, { sizes: [batch, , length, count] }: Rows): Tensor {
-  const places = broadcast(iota(count), Object.freeze([batch, count]));
+  const places = broadcast(iota(count), shapeOf([batch, count]));
   const sizes: Rows['sizes'] = [batch, 1, length, count, 1];
-  const untouched = uniformTensor(0, 'int32', Object.freeze([batch, length]));
+  const untouched = uniformTensor(0, 'int32', shapeOf([batch, length]));
   const last = scatterInto('update', 'update', untouched, places, indices, { sizes, sparse: false });
   return equal(gatherRows('gather', last, indices, { sizes, sparse: false }, places.shape), places);
 }
@@ -54,8 +49,8 @@ const update = combining(0, [
   ),
   fromOperands([2], (ct, [indices], e) => {
     const [batch, outer, , count, inner] = e.attributes.sizes;
-    const rows = reshapeTo(pulled(ct, indices as Tensor, e), Object.freeze([batch, outer, count, inner]));
-    const last = reshapeTo(isLast(indices as Tensor, e.attributes), Object.freeze([batch, 1, count, 1]));
+    const rows = reshapeTo(pulled(ct, indices as Tensor, e), shapeOf([batch, outer, count, inner]));
+    const last = reshapeTo(isLast(indices as Tensor, e.attributes), shapeOf([batch, 1, count, 1]));
     return reshapeTo(select(last, rows, 0), e.shape(1));
   }),
 ]);

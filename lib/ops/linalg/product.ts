@@ -1,7 +1,7 @@
 /** Products of vectors and matrices: matvec, cross, outer, inner, kron. */
 import { boolean, options, refuseBehind, refuseExtra } from '../../base/arguments.js';
 import { ShapeError } from '../../base/errors.js';
-import { guardShape, sameShape, showShape } from '../../base/shape.js';
+import { guardShape, sameShape, shapeOf, showShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { asTensors, ofKind, productOperands } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
@@ -31,7 +31,7 @@ export function matvec(a: TensorLike, b: TensorLike, opts?: { transposeA?: boole
     );
   }
   const product = matmul(x, reshapeTo(y, guardShape(op, [...y.shape, 1])), { transposeA });
-  return reshapeTo(product, Object.freeze(product.shape.slice(0, -1)));
+  return reshapeTo(product, shapeOf(product.shape.slice(0, -1)));
 }
 
 /**
@@ -61,7 +61,7 @@ export function outer(a: TensorLike, b: TensorLike): Tensor {
   const [x, y] = asTensors(op, [a, b], ['a', 'b']) as [Tensor, Tensor];
   ofKind(op, x, 'floating', 'integer');
   guardShape(op, [x.size, y.size]);
-  return mul(reshapeTo(x, Object.freeze([x.size, 1])), reshapeTo(y, Object.freeze([y.size])));
+  return mul(reshapeTo(x, shapeOf([x.size, 1])), reshapeTo(y, shapeOf([y.size])));
 }
 
 /**

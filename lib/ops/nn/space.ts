@@ -1,7 +1,7 @@
 /** Space and depth: square blocks of an image made channels of one pixel, and back. */
 import { oneOf, options, refuseBehind } from '../../base/arguments.js';
 import { ShapeError } from '../../base/errors.js';
-import { checkLength, guardShape, showShape } from '../../base/shape.js';
+import { checkLength, guardShape, shapeOf, showShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { asTensor } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
@@ -52,7 +52,7 @@ export function spaceToDepth(x: TensorLike, blockSize: number, opts?: SpaceOptio
   const cut = channelsLast ? [batch, p, n, q, n, channels] : [batch, channels, p, n, q, n];
   const order = channelsLast ? [0, 1, 3, 2, 4, 5] : [0, 3, 5, 1, 2, 4];
   const shape = guardShape(op, channelsLast ? [batch, p, q, depth] : [batch, depth, p, q]);
-  return reshapeTo(transposeBy(reshapeTo(a, Object.freeze(cut)), order), shape);
+  return reshapeTo(transposeBy(reshapeTo(a, shapeOf(cut)), order), shape);
 }
 
 /**
@@ -75,5 +75,5 @@ export function depthToSpace(x: TensorLike, blockSize: number, opts?: SpaceOptio
     op,
     channelsLast ? [batch, rows * n, columns * n, channels] : [batch, channels, rows * n, columns * n],
   );
-  return reshapeTo(transposeBy(reshapeTo(a, Object.freeze(cut)), order), shape);
+  return reshapeTo(transposeBy(reshapeTo(a, shapeOf(cut)), order), shape);
 }
