@@ -1,7 +1,7 @@
 /** einsum and tensordot: sums of products over axes with labels, as contractions of two tensors each. */
 import { isOptions, listOf, oneOf, options, refuseExtra, showDeep } from '../base/arguments.js';
 import { ShapeError, show, ValueError } from '../base/errors.js';
-import { checkAxis, guardShape, shapeOf, showShape, sizeOf } from '../base/shape.js';
+import { checkAxis, guardShape, type Shape, sameShape, shapeOf, showShape, sizeOf } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { productOperands } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -42,8 +42,9 @@ export function einsum(
   const tensors = productOperands('einsum', values);
   const plan = planOf(equation, tensors, optimize);
   const parts = tensors.map((t, k) => {
-    const { shape, labels, kept } = plan.operands[k] as OperandPlan;
-    return reduced('einsum', shape ? reshapeTo(t, shape) : t, labels, kept)[0];
+    const { shape, labels, kept, reduces } = plan.operands[k] as OperandPlan;
+    const x = shape ? reshapeTo(t, shape) : t;
+    return reduces ? reduced('einsum', x, labels, kept)[0] : x;
   });
   for (const { first, second, labels } of plan.steps) {
     const [y] = parts.splice(second, 1) as [Tensor];
@@ -63,6 +64,8 @@ interface OperandPlan {
   readonly labels: Labels;
   /** The labels that others or the result have. */
   readonly kept: Labels;
+  /** Whether it is summed, or only a diagonal of it is left. */
+  readonly reduces: boolean;
 }
 
 /** The contraction of two of the tensors that are left; its result becomes the last of them. first < second. */
@@ -72,7 +75,12 @@ interface ContractionStep {
   readonly labels: Contraction;
 }
 
+type Optimize = 'greedy' | 'optimal';
+
 interface EinsumPlan {
+  readonly optimize: Optimize;
+  /** Of the operands. */
+  readonly shapes: readonly Shape[];
   readonly operands: readonly OperandPlan[];
   readonly steps: readonly ContractionStep[];
   /** The labels of a single operand, once it is reduced. */
@@ -80,21 +88,32 @@ interface EinsumPlan {
   readonly out: Labels;
 }
 
-/** Plans by equation, shapes and way of ordering; the oldest goes first. */
-const plans = new Map<string, EinsumPlan>();
-const kMostPlans = 256;
+/** Plans by equation: of each those for the latest shapes, the newest first. The oldest equation goes first. */
+const plans = new Map<string, EinsumPlan[]>();
+const kMostEquations = 256;
+const kMostShapes = 8;
 
-function planOf(equation: string, tensors: readonly Tensor[], optimize: 'greedy' | 'optimal'): EinsumPlan {
-  const key = `${equation}|${optimize}|${tensors.map((t) => t.shape.join()).join('|')}`;
-  const known = plans.get(key);
-  if (known) return known;
+function planOf(equation: string, tensors: readonly Tensor[], optimize: Optimize): EinsumPlan {
+  const known = plans.get(equation);
+  const fitting = known?.find(
+    (plan) =>
+      plan.optimize === optimize &&
+      plan.shapes.length === tensors.length &&
+      plan.shapes.every((shape, k) => sameShape(shape, (tensors[k] as Tensor).shape)),
+  );
+  if (fitting) return fitting;
   const plan = makePlan(equation, tensors, optimize);
-  if (plans.size >= kMostPlans) plans.delete(plans.keys().next().value as string);
-  plans.set(key, plan);
+  if (known) {
+    known.unshift(plan);
+    known.length = Math.min(known.length, kMostShapes);
+  } else {
+    if (plans.size >= kMostEquations) plans.delete(plans.keys().next().value as string);
+    plans.set(equation, [plan]);
+  }
   return plan;
 }
 
-function makePlan(equation: string, tensors: readonly Tensor[], optimize: 'greedy' | 'optimal'): EinsumPlan {
+function makePlan(equation: string, tensors: readonly Tensor[], optimize: Optimize): EinsumPlan {
   const { inputs, out } = labelsOf(equation, tensors);
   const lengths = new Map<number, number>();
   inputs.forEach((labels, k) => {
@@ -119,10 +138,14 @@ function makePlan(equation: string, tensors: readonly Tensor[], optimize: 'greed
   });
   const operands = trimmed.map((operand, k) => {
     const others = [...out, ...trimmed.flatMap(({ labels }, j) => (j === k ? [] : labels))];
-    return { ...operand, kept: others };
+    const { labels } = operand;
+    const reduces = new Set(labels).size < labels.length || labels.some((label) => !others.includes(label));
+    return { ...operand, kept: others, reduces };
   });
   const sets = operands.map(({ labels, kept }) => afterReduction(labels, kept));
-  return { operands, steps: stepsOf(sets, out, lengths, optimize), single: sets[0] as Labels, out };
+  const shapes = tensors.map((t) => t.shape);
+  const steps = stepsOf(sets, out, lengths, optimize);
+  return { optimize, shapes, operands, steps, single: sets[0] as Labels, out };
 }
 
 /** The labels that `reduced` leaves, in its order: those of a diagonal are the last. */
@@ -228,12 +251,7 @@ type Lengths = ReadonlyMap<number, number>;
 const kMostTried = 6;
 
 /** The contractions of operands with these labels, none of which is in one operand only and not in the result. */
-function stepsOf(
-  sets: readonly Labels[],
-  out: Labels,
-  lengths: Lengths,
-  optimize: 'greedy' | 'optimal',
-): ContractionStep[] {
+function stepsOf(sets: readonly Labels[], out: Labels, lengths: Lengths, optimize: Optimize): ContractionStep[] {
   const path = optimize === 'optimal' && sets.length <= kMostTried ? optimalPath(sets, out, lengths) : null;
   const left = [...sets];
   const steps: ContractionStep[] = [];
