@@ -48,8 +48,8 @@ const char* check(const Value& v, Operands x, bool gathers) {
 const char* check_gather(const Value& v, Operands x) { return check(v, x, true); }
 const char* check_scatter(const Value& v, Operands x) { return check(v, x, false); }
 
-// What scatterInto makes of a row there and one of the updates, by its attribute: 0 takes the latter, 1 and so on compute
-// one of both.
+// What scatterInto makes of a row there and one of the updates, by its attribute: 0 takes the latter, 1 and so on
+// compute one of both.
 constexpr unsigned kCombine[] = {k_add, k_sub, k_maximum, k_minimum};
 
 const char* check_into(const Value& v, Operands x) {
