@@ -2,7 +2,7 @@
  * GradientTape: TensorFlow's tape, its states and its errors. Recording is record/, differentiating
  * transform/backward.ts.
  */
-import { boolean, isA, isArray, type Kind, oneOf, options, refused, refuseExtra, thrownBy } from '../base/arguments.js';
+import { boolean, isA, isArray, type Kind, oneOf, options, refuseExtra, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from '../base/errors.js';
 import { mapNested, type Nested, zipNested } from '../base/nested.js';
