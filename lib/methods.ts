@@ -1,15 +1,20 @@
 /**
- * The methods of tensors and variables: every op of `tf` and `tf.nn` whose first argument is a tensor; and assignAdd and
- * assignSub of variables.
+ * The methods of tensors and variables: every op of `tf` and `tf.nn` whose first argument is a tensor; and assignments of
+ * variables that compute the new value from the old one.
  */
-import { refuseExtra } from './base/arguments.js';
-import { named } from './base/errors.js';
+import { isA, refuseExtra } from './base/arguments.js';
+import { GradtapeError, named, ShapeError, show } from './base/errors.js';
+import { sameShape, shapeOf, showShape } from './base/shape.js';
 import { Tensor } from './engine/tensor.js';
 import { registry } from './op/registry.js';
 import { isVariable, notAVariable, type TensorLike, Variable } from './op/variable.js';
 import * as ops from './ops/methods.js';
 import * as nn from './ops/nn/methods.js';
+import { tensorScatter, type UpdateIndex, updatedAt } from './ops/tensor-scatter.js';
 import { add, sub } from './primitives/arithmetic.js';
+import { IndexedSlices } from './primitives/gather.js';
+import { reshapeTo } from './primitives/movement.js';
+import type { Combination } from './primitives/scatter-into.js';
 import { unheard } from './record/stack.js';
 
 /**
@@ -52,6 +57,31 @@ declare module './op/variable.js' {
     assignAdd(x: TensorLike): this;
     /** Subtracts x from the value. Gradients do not flow through an assignment. */
     assignSub(x: TensorLike): this;
+    /**
+     * Replaces the part that `index` takes, as `updateAt` does: v.assignAt(['1:3', -1], x), v.assignAt(mask, 0). No
+     * gradients flow through this and the following.
+     */
+    assignAt(index: UpdateIndex, values: TensorLike): this;
+    /** Replaces rows of axis 0 by the values of the slices; of a row that comes twice the last value stays. */
+    scatterUpdate(slices: IndexedSlices): this;
+    /** Adds the slices to the value. */
+    scatterAdd(slices: IndexedSlices): this;
+    /** Subtracts the slices from the value. */
+    scatterSub(slices: IndexedSlices): this;
+    /** Takes the larger of the value and each of the slices. */
+    scatterMax(slices: IndexedSlices): this;
+    /** Takes the smaller of the value and each of the slices. */
+    scatterMin(slices: IndexedSlices): this;
+    /** As `tensorScatterNdUpdate`. */
+    scatterNdUpdate(indices: TensorLike, updates: TensorLike): this;
+    /** As `tensorScatterNdAdd`. */
+    scatterNdAdd(indices: TensorLike, updates: TensorLike): this;
+    /** As `tensorScatterNdSub`. */
+    scatterNdSub(indices: TensorLike, updates: TensorLike): this;
+    /** As `tensorScatterNdMax`. */
+    scatterNdMax(indices: TensorLike, updates: TensorLike): this;
+    /** As `tensorScatterNdMin`. */
+    scatterNdMin(indices: TensorLike, updates: TensorLike): this;
   }
 }
 
@@ -93,16 +123,70 @@ for (const namespace of [ops, nn]) {
 Object.setPrototypeOf(methods, Object.prototype);
 for (const { prototype } of [Tensor, Variable]) Object.setPrototypeOf(prototype, methods);
 
-// Computed outside of all recorders: no gradient flows through an assignment, and it is no reading of the variable.
+/** Replaces a variable's value by one computed from it, outside of all recorders: no gradients flow, and it is no reading. */
+function assignComputed(name: string, v: Variable, compute: (value: Tensor) => Tensor): Variable {
+  return v.replace(
+    name,
+    unheard(() => compute(v.peek())),
+  );
+}
+
 function assignBy(name: string, combine: typeof add): (this: Variable, x: TensorLike) => Variable {
   return named(name, function (this: Variable, x: TensorLike) {
     if (!isVariable(this)) throw notAVariable(name, this);
     if (arguments.length > 1) refuseExtra(name, arguments[1], undefined);
     const change = this.checked(name, x);
-    return this.replace(
-      name,
-      unheard(() => combine(this.peek(), change)),
-    );
+    return assignComputed(name, this, (value) => combine(value, change));
   });
 }
-Object.assign(Variable.prototype, { assignAdd: assignBy('assignAdd', add), assignSub: assignBy('assignSub', sub) });
+
+function assignAt(this: Variable, index: UpdateIndex, values: TensorLike): Variable {
+  if (!isVariable(this)) throw notAVariable('assignAt', this);
+  if (arguments.length > 2) refuseExtra('assignAt', arguments[2], undefined);
+  const part = this.checked('assignAt', values);
+  return assignComputed('assignAt', this, (value) => updatedAt('assignAt', value, index, part));
+}
+
+function scatterNdBy(name: string, way: Combination): (this: Variable, i: TensorLike, u: TensorLike) => Variable {
+  return named(name, function (this: Variable, indices: TensorLike, updates: TensorLike) {
+    if (!isVariable(this)) throw notAVariable(name, this);
+    if (arguments.length > 2) refuseExtra(name, arguments[2], undefined);
+    const rows = this.checked(name, updates);
+    return assignComputed(name, this, (value) => tensorScatter(name, way, value, indices, rows, undefined));
+  });
+}
+
+function scatterBy(name: string, way: Combination): (this: Variable, slices: IndexedSlices) => Variable {
+  return named(name, function (this: Variable, slices: IndexedSlices) {
+    if (!isVariable(this)) throw notAVariable(name, this);
+    if (arguments.length > 1) refuseExtra(name, arguments[1], undefined);
+    if (!isA(slices, IndexedSlices)) {
+      throw new GradtapeError('ERR_NOT_A_TENSOR', `${name}: expected IndexedSlices, got ${show(slices)}`);
+    }
+    if (!sameShape(slices.shape, this.shape)) {
+      throw new ShapeError(
+        `${name}: variable ${this.name} has shape ${showShape(this.shape)}, the slices have ${showShape(slices.shape)}`,
+      );
+    }
+    const rows = this.checked(name, slices.values);
+    const { size } = slices.indices;
+    return assignComputed(name, this, (value) => {
+      const vectors = reshapeTo(slices.indices, shapeOf([size, 1]));
+      return tensorScatter(name, way, value, vectors, rows, undefined);
+    });
+  });
+}
+
+const ways: readonly Combination[] = ['update', 'add', 'sub', 'max', 'min'];
+const scatters = ways.flatMap((way) => {
+  const suffix = (way[0] as string).toUpperCase() + way.slice(1);
+  return [
+    [`scatter${suffix}`, scatterBy(`scatter${suffix}`, way)],
+    [`scatterNd${suffix}`, scatterNdBy(`scatterNd${suffix}`, way)],
+  ] as const;
+});
+Object.assign(
+  Variable.prototype,
+  { assignAdd: assignBy('assignAdd', add), assignSub: assignBy('assignSub', sub), assignAt },
+  Object.fromEntries<unknown>(scatters),
+);

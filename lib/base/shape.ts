@@ -74,6 +74,25 @@ export function checkShape(op: string, shape: unknown, name = 'shape'): Shape {
   return guardShape(op, lengths);
 }
 
+/**
+ * A copy of pairs of whole numbers >= 0 that a user passed, [before, after] for each of `count` axes.
+ * @param of says for which axes, for the error
+ */
+export function checkPairs(op: string, name: string, count: number, of: string, value: unknown): [number, number][] {
+  const expected = `${count} pairs [before, after] of integers >= 0 for ${of}`;
+  const list = listOf(value);
+  if (list?.length !== count) {
+    throw new ShapeError(`${op}: ${name} must be ${expected}, got ${list ? showDeep(list) : show(value)}`);
+  }
+  return list.map((given, d) => {
+    const pair = listOf(given);
+    if (pair?.length !== 2 || !pair.every((n) => Number.isInteger(n) && (n as number) >= 0)) {
+      throw new ShapeError(`${op}: ${name} must be ${expected}, got ${showDeep(given)} at ${name}[${d}]`);
+    }
+    return [(pair[0] as number) + 0, (pair[1] as number) + 0];
+  });
+}
+
 /** The length of an axis that a user passed. */
 export function checkLength(op: string, name: string, length: unknown): number {
   if (typeof length === 'number' && Number.isInteger(length) && length >= 0 && length <= kMaxLength) return length + 0;

@@ -1,7 +1,7 @@
 /** Operands: making tensors of what users pass, and checking their dtypes. */
 
 import type { DType, DTypeKind } from '../base/dtype.js';
-import { dtypesOf, isFloating, kindOf } from '../base/dtype.js';
+import { accumulatorOf, dtypesOf, isFloating, kindOf } from '../base/dtype.js';
 import { DTypeError } from '../base/errors.js';
 import { scalarShape } from '../base/shape.js';
 import { boolIndices, fromValue, indicesFrom, naturalDType, wholeNumber, wholeNumbers } from '../engine/constant.js';
@@ -76,6 +76,22 @@ export function asTensors(op: string, values: readonly TensorLike[], names?: rea
     const [first, other] = names ? [names[0], names[odd]] : ['values[0]', `values[${odd}]`];
     throw mixedDTypes(op, tensors[0] as Tensor, tensors[odd] as Tensor, first, other);
   }
+  return tensors;
+}
+
+/** The dtypes that have products of matrices: those that are their own accumulator dtype. */
+export const productDTypes: readonly DType[] = dtypesOf('floating', 'integer').filter(
+  (dtype) => accumulatorOf[dtype] === dtype,
+);
+
+/**
+ * As `asTensors`, for a product of matrices.
+ * @throws DTypeError also for a dtype that has none
+ */
+export function productOperands(op: string, values: readonly TensorLike[], names?: readonly string[]): Tensor[] {
+  const tensors = asTensors(op, values, names);
+  const { dtype } = tensors[0] as Tensor;
+  if (!productDTypes.includes(dtype)) throw unsupportedDType(op, dtype, productDTypes, names?.[0]);
   return tensors;
 }
 

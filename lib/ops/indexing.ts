@@ -1,5 +1,5 @@
 /** Indexing: gather and what is made of it, masks, and one-hot vectors. */
-import { axisKind, boolean, either, integer, number, options, refuseBehind } from '../base/arguments.js';
+import { axisKind, boolean, either, integer, number, options, positional, refuseBehind } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
 import { dtypeArgument, numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError } from '../base/errors.js';
@@ -16,11 +16,18 @@ import {
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { asIndices, asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { equal } from '../primitives/compare.js';
+import { placeBox } from '../primitives/box.js';
+import { equal, less } from '../primitives/compare.js';
 import { checkIndices, gatherRows, type Rows } from '../primitives/gather.js';
-import { indexedLengths, rowNumbers } from '../primitives/index-vectors.js';
+import {
+  type BadIndicesPolicy,
+  indexedLengths,
+  policyKind,
+  rowNumbers,
+  rowNumbersOrEnd,
+} from '../primitives/index-vectors.js';
 import { iota } from '../primitives/iota.js';
-import { reshapeTo } from '../primitives/movement.js';
+import { castTo, reshapeTo } from '../primitives/movement.js';
 import { select } from '../primitives/select.js';
 
 const anyInteger = integer(Number.MIN_SAFE_INTEGER);
@@ -89,16 +96,22 @@ export function gather(params: TensorLike, indices: TensorLike, opts?: GatherOpt
   return gatherRows('gather', p, i, { sizes, sparse: axis === 0 && batchDims === 0 }, shape);
 }
 
-const gatherNdOptions = { batchDims: anyInteger } as const;
+const gatherNdOptions = { batchDims: anyInteger, badIndicesPolicy: policyKind } as const;
+
+export interface GatherNdOptions {
+  /** The number of leading axes that params and indices share; a negative one is added to the rank of indices. Default 0. */
+  batchDims?: number;
+  /** What an index out of range is: 'ERROR' (the default, also called 'DEFAULT'), or 'IGNORE': the slice is zeros. */
+  badIndicesPolicy?: BadIndicesPolicy;
+}
 
 /**
  * The slices of params at index vectors, which are the last axis of indices; of shape
- * indices.shape[:-1] + params.shape[batchDims + indices.shape[-1]:]. batchDims (default 0): leading axes that both
- * share.
+ * indices.shape[:-1] + params.shape[batchDims + indices.shape[-1]:].
  * @throws ValueError ERR_INDEX for an index out of range: at once if the indices are known, else when it is computed;
  *   ShapeError, DTypeError
  */
-export function gatherNd(params: TensorLike, indices: TensorLike, opts?: { batchDims?: number }): Tensor {
+export function gatherNd(params: TensorLike, indices: TensorLike, opts?: GatherNdOptions): Tensor {
   const given = options('gatherNd', gatherNdOptions, opts);
   if (arguments.length > 3) refuseBehind('gatherNd', arguments[3]);
   const p = asTensor('gatherNd', params, undefined, 'params');
@@ -109,15 +122,32 @@ export function gatherNd(params: TensorLike, indices: TensorLike, opts?: { batch
     throw new ShapeError(`gatherNd: the last axis of indices holds vectors and is no batch axis`, 'ERR_AXIS');
   }
   const lengths = indexedLengths('gatherNd', i, p.shape.slice(batchDims));
-  const rows = rowNumbers('gatherNd', i, lengths);
+  const ignores = given.badIndicesPolicy === 'IGNORE';
+  const rows = ignores ? rowNumbersOrEnd(i, lengths) : rowNumbers('gatherNd', i, lengths);
   const depth = lengths.length;
   const batch = p.shape.slice(0, batchDims);
   const rest = p.shape.slice(batchDims + depth);
   const count = sizeOf(lengths);
-  const flat = depth === 1 ? p : reshapeTo(p, shapeOf([...batch, count, ...rest]));
   const groups = sizeOf(batch);
-  const sizes: Rows['sizes'] = [groups, 1, count, sizeOf(rows.shape.slice(batchDims)), sizeOf(rest)];
+  const each = sizeOf(rows.shape.slice(batchDims));
   const shape = guardShape('gatherNd', [...i.shape.slice(0, -1), ...rest]);
+  if (ignores) {
+    // What is out of range reads from a row of zeros behind the others.
+    const blocks = reshapeTo(p, shapeOf([groups, count, sizeOf(rest)]));
+    const padded = placeBox(blocks, guardShape('gatherNd', [groups, count + 1, sizeOf(rest)]), {
+      begin: [0, 0, 0],
+      strides: [1, 1, 1],
+    });
+    return gatherRows(
+      'gatherNd',
+      padded,
+      rows,
+      { sizes: [groups, 1, count + 1, each, sizeOf(rest)], sparse: false },
+      shape,
+    );
+  }
+  const flat = depth === 1 ? p : reshapeTo(p, shapeOf([...batch, count, ...rest]));
+  const sizes: Rows['sizes'] = [groups, 1, count, each, sizeOf(rest)];
   return gatherRows('gatherNd', flat, rows, { sizes, sparse: depth === 1 && batchDims === 0 }, shape);
 }
 
@@ -185,4 +215,32 @@ export function oneHot(indices: TensorLike, depth: number, opts?: OneHotOptions)
   const off = uniformTensor(numberAs('oneHot', dtype, offValue), dtype, scalarShape);
   const spread = reshapeTo(i, shapeOf(i.shape.toSpliced(at, 0, 1)));
   return select(equal(spread, classes), on, off);
+}
+
+const sequenceMaskOptions = { maxlen: integer(0), dtype: dtypeArgument } as const;
+
+export interface SequenceMaskOptions {
+  /** The length of the new axis. Default: the largest of the lengths, which are computed at once for that. */
+  maxlen?: number;
+  /** Default bool. */
+  dtype?: DType;
+}
+
+/**
+ * A new last axis of maxlen positions, of which the first lengths[...] are true: sequenceMask([1, 3]) is [[true, false,
+ * false], [true, true, true]]. lengths: whole numbers. The options may stand in the place of maxlen.
+ * @throws DTypeError, ShapeError, ValueError ERR_OPTION
+ */
+export function sequenceMask(
+  lengths: TensorLike,
+  maxlen?: number | SequenceMaskOptions,
+  opts?: SequenceMaskOptions,
+): Tensor {
+  const op = 'sequenceMask';
+  const read = positional(op, sequenceMaskOptions, ['maxlen'], [maxlen, opts]);
+  const t = asIndices(op, lengths, 'lengths');
+  const most = read.maxlen ?? t.dataSync<Int32Array>().reduce((m, n) => Math.max(m, n), 0);
+  guardShape(op, [...t.shape, checkLength(op, 'maxlen', most)]);
+  const mask = less(iota(most), reshapeTo(t, guardShape(op, [...t.shape, 1])));
+  return read.dtype === undefined || read.dtype === 'bool' ? mask : castTo(mask, read.dtype);
 }

@@ -4,8 +4,19 @@ export * from '../primitives/compare.js';
 export * from '../primitives/math.js';
 export * from './indexing.js';
 export * from './movement.js';
+export { dynamicPartition } from './partition.js';
 export * from './product.js';
+export * from './rearrange.js';
 export * from './reduce.js';
 export * from './scan.js';
 export * from './select.js';
 export * from './slicing.js';
+export {
+  tensorScatterNdAdd,
+  tensorScatterNdMax,
+  tensorScatterNdMin,
+  tensorScatterNdSub,
+  tensorScatterNdUpdate,
+  type UpdateIndex,
+  updateAt,
+} from './tensor-scatter.js';

@@ -141,6 +141,30 @@ export function cast(x: TensorLike, dtype: DType): Tensor {
   return castTo(a, dtype);
 }
 
+/**
+ * The same tensor, once its shape is checked: a list of lengths, null (or -1) for any length; null in place of the list
+ * for any shape.
+ * @throws ShapeError for another shape
+ */
+export function ensureShape(x: TensorLike, shape: readonly (number | null)[] | Lengths | null): Tensor {
+  if (arguments.length > 2) {
+    refuseSpread('ensureShape', 'x, ', [...arguments].slice(1));
+    refuseExtra('ensureShape', arguments[2], undefined);
+  }
+  const a = asTensor('ensureShape', x);
+  if (shape === null) return identityOf(a);
+  const what = 'a list of integers >= 0, or null for any length';
+  const open = listOf(shape)?.map((length) => (length === null ? -1 : length));
+  const lengths = checkIntegers('ensureShape', 'shape', what, open ?? shape);
+  const bad = lengths.find((length) => length < -1);
+  if (bad !== undefined) throw new ShapeError(`ensureShape: shape must be ${what}, got ${bad}`);
+  if (lengths.length !== a.rank || lengths.some((length, d) => length >= 0 && length !== a.shape[d])) {
+    const shown = lengths.map((length) => (length < 0 ? 'null' : length)).join(', ');
+    throw new ShapeError(`ensureShape: x has shape ${showShape(a.shape)}, expected [${shown}]`);
+  }
+  return identityOf(a);
+}
+
 /** Another tensor with the same value, through which gradients flow. */
 export function identity(x: TensorLike): Tensor {
   if (arguments.length > 1) refuseExtra('identity', arguments[1], arguments[2]);

@@ -1,11 +1,10 @@
 /** Products of matrices, the checks around primitives/matmul.ts; and norms of vectors and matrices. */
 import { boolean, isOptions, listOf, options, refuseBehind, showDeep } from '../base/arguments.js';
-import { accumulatorOf, dtypesOf } from '../base/dtype.js';
 import { ShapeError, show, ValueError } from '../base/errors.js';
 import { checkAxes, checkAxis, showShape } from '../base/shape.js';
 import { isTensor, type Tensor } from '../engine/tensor.js';
 import { type Axis, type ReduceOptions, reduceArguments } from '../op/axes.js';
-import { asTensor, asTensors, floating, mixedDTypes, unsupportedDType } from '../op/operands.js';
+import { asTensor, asTensors, floating, mixedDTypes, productDTypes, unsupportedDType } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { mul } from '../primitives/arithmetic.js';
 import { equal } from '../primitives/compare.js';
@@ -22,8 +21,6 @@ export interface MatmulOptions {
   transposeB?: boolean;
 }
 
-// The dtypes that are their own accumulator dtype have a kernel: float32, float64, int32.
-const matmulDTypes = dtypesOf('floating', 'integer').filter((dtype) => accumulatorOf[dtype] === dtype);
 const matmulOptions = { transposeA: boolean, transposeB: boolean } as const;
 
 /**
@@ -35,7 +32,7 @@ export function matmul(a: TensorLike, b: TensorLike, opts?: MatmulOptions): Tens
   if (arguments.length > 3) refuseBehind('matmul', arguments[3]);
   const [x, y] = (isTensor(a) && isTensor(b) ? [a, b] : asTensors('matmul', [a, b], ['a', 'b'])) as [Tensor, Tensor];
   if (x.dtype !== y.dtype) throw mixedDTypes('matmul', x, y);
-  if (!matmulDTypes.includes(x.dtype)) throw unsupportedDType('matmul', x.dtype, matmulDTypes);
+  if (!productDTypes.includes(x.dtype)) throw unsupportedDType('matmul', x.dtype, productDTypes);
   if (x.shape.length < 2 || y.shape.length < 2) {
     throw new ShapeError(
       `matmul: expected matrices (rank >= 2), got shapes ${showShape(x.shape)} and ${showShape(y.shape)}`,

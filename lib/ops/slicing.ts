@@ -2,7 +2,6 @@
 
 import {
   type Kind,
-  listOf,
   oneOf,
   options,
   refuseBehind,
@@ -13,12 +12,14 @@ import {
 } from '../base/arguments.js';
 import { numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../base/errors.js';
-import type { Lengths, Shape } from '../base/shape.js';
 import {
   checkAxes,
   checkAxis,
   checkIntegers,
+  checkPairs,
   guardShape,
+  type Lengths,
+  type Shape,
   sameShape,
   shapeOf,
   showShape,
@@ -27,6 +28,7 @@ import {
 import type { Tensor } from '../engine/tensor.js';
 import { uniformTensor } from '../engine/tensor.js';
 import { asTensor, dtypeOf } from '../op/operands.js';
+import { type AxisRange, boxOf, type IndexEntry, rangesOf, resolveRange } from '../op/ranges.js';
 import type { TensorLike, Variable } from '../op/variable.js';
 import { concatAlong, placeBox, reverseAlong, sliceBox, splitAlong } from '../primitives/box.js';
 import { broadcast, identityOf, reshapeTo, stopGradientOf } from '../primitives/movement.js';
@@ -54,27 +56,6 @@ export function slice(x: TensorLike, begin: number | Lengths, size: number | Len
     return s;
   });
   return sliceBox(a, shapeOf(lengths), { begin: from, strides: a.shape.map(() => 1) });
-}
-
-/** The elements of a slice along one axis: the first, the stride to the next (`by`), and how many. */
-interface AxisRange {
-  readonly from: number;
-  readonly by: number;
-  readonly count: number;
-}
-
-/** Python's slice start:stop:step of an axis of this length. */
-function resolveRange(start: number | null, stop: number | null, step: number, length: number): AxisRange {
-  const clamp = (i: number): number => {
-    const j = i < 0 ? i + length : i;
-    return step > 0 ? Math.min(Math.max(j, 0), length) : Math.min(Math.max(j, -1), length - 1);
-  };
-  const from = start === null ? (step > 0 ? 0 : length - 1) : clamp(start);
-  const to = stop === null ? (step > 0 ? length : -1) : clamp(stop);
-  const count = Math.max(0, Math.ceil((to - from) / step));
-  // A step beyond the axis gives one element, as a step of its length does; cut to that, since the words of a program
-  // are int32.
-  return { from, by: Math.min(Math.max(step, -Math.max(length, 1)), Math.max(length, 1)), count };
 }
 
 const strideList = 'a list of integers, at most one an axis';
@@ -114,20 +95,8 @@ export function stridedSlice(
 /** The slice of these ranges. */
 function sliceRanges(a: Tensor, ranges: readonly AxisRange[]): Tensor {
   if (ranges.every(({ by, count }, d) => count === a.shape[d] && by === 1)) return identityOf(a);
-  return sliceBox(a, shapeOf(ranges.map((range) => range.count)), {
-    begin: ranges.map((range) => (range.count === 0 ? 0 : range.from)),
-    strides: ranges.map((range) => range.by),
-  });
-}
-
-function parseRange(text: string): [number | null, number | null, number] {
-  const parts = text.split(':').map((part) => part.trim());
-  if (parts.length < 2 || parts.length > 3 || parts.some((part) => !/^([+-]?\d+)?$/.test(part))) {
-    throw new ValueError(`at: ${show(text)} is no slice; expected 'start:stop' or 'start:stop:step'`, 'ERR_INDEX');
-  }
-  const [start, stop, step] = parts.map((part) => (part === '' ? null : Number(part)));
-  if (step === 0) throw new ValueError(`at: the step of ${show(text)} is 0`, 'ERR_INDEX');
-  return [start ?? null, stop ?? null, step ?? 1];
+  const { begin, strides, lengths } = boxOf(ranges);
+  return sliceBox(a, lengths, { begin, strides });
 }
 
 /**
@@ -135,48 +104,9 @@ function parseRange(text: string): [number | null, number | null, number] {
  * axes between, null a new axis.
  * @throws ShapeError, ValueError ERR_INDEX
  */
-export function at(x: TensorLike, ...index: (number | string | null)[]): Tensor {
+export function at(x: TensorLike, ...index: IndexEntry[]): Tensor {
   const a = asTensor('at', x);
-  const used = index.filter((i) => i !== null && i !== '...').length;
-  const ellipses = index.filter((i) => i === '...').length;
-  if (ellipses > 1) throw new ValueError("at: only one '...' may stand in an index", 'ERR_INDEX');
-  const ranges: AxisRange[] = [];
-  const result: number[] = [];
-  const whole = (count: number): void => {
-    for (let k = 0; k < count; k++) {
-      const length = a.shape[ranges.length] as number;
-      ranges.push({ from: 0, by: 1, count: length });
-      result.push(length);
-    }
-  };
-  for (const i of index) {
-    if (i !== null && typeof i !== 'string' && !Number.isInteger(i)) {
-      throw new ValueError(
-        `at: ${showDeep(i)} is no index; expected an integer, 'start:stop:step', '...' or null`,
-        'ERR_INDEX',
-      );
-    }
-    if (used > a.rank)
-      throw new ShapeError(`at: ${used} indices for shape ${showShape(a.shape)} of rank ${a.rank}`, 'ERR_INDEX');
-    const axis = ranges.length;
-    if (i === null) {
-      result.push(1);
-    } else if (i === '...') {
-      whole(a.rank - used);
-    } else if (typeof i === 'number') {
-      const length = a.shape[axis] as number;
-      if (i < -length || i >= length) {
-        throw new ShapeError(`at: index ${i} is out of range for axis ${axis} of length ${length}`, 'ERR_INDEX');
-      }
-      ranges.push({ from: i < 0 ? i + length : i + 0, by: 1, count: 1 });
-    } else {
-      const range = resolveRange(...parseRange(i), a.shape[axis] as number);
-      ranges.push(range);
-      result.push(range.count);
-    }
-  }
-  whole(a.rank - ranges.length);
-  const shape = guardShape('at', result);
+  const { ranges, shape } = rangesOf('at', a.shape, index);
   const t = sliceRanges(a, ranges);
   return sameShape(t.shape, shape) ? t : reshapeTo(t, shape);
 }
@@ -213,7 +143,7 @@ export function pad(
   const a = asTensor('pad', x);
   const { mode = 'CONSTANT', constantValues: value = 0 } = options('pad', padOptions, opts);
   if (arguments.length > 3) refuseBehind('pad', arguments[3]);
-  const pairs = checkPaddings(a, paddings);
+  const pairs = checkPairs('pad', 'paddings', a.rank, `shape ${showShape(a.shape)}`, paddings);
   const shape = guardShape(
     'pad',
     a.shape.map((length, d) => length + (pairs[d]?.[0] ?? 0) + (pairs[d]?.[1] ?? 0)),
@@ -226,21 +156,6 @@ export function pad(
 }
 
 type Pair = readonly [before: number, after: number];
-
-function checkPaddings(a: Tensor, paddings: unknown): Pair[] {
-  const expected = `${a.rank} pairs [before, after] of integers >= 0 for shape ${showShape(a.shape)}`;
-  const list = listOf(paddings);
-  if (list?.length !== a.rank) {
-    throw new ShapeError(`pad: paddings must be ${expected}, got ${list ? showDeep(list) : show(paddings)}`);
-  }
-  return list.map((given, d) => {
-    const pair = listOf(given);
-    if (pair?.length !== 2 || !pair.every((n) => Number.isInteger(n) && (n as number) >= 0)) {
-      throw new ShapeError(`pad: paddings must be ${expected}, got ${showDeep(given)} at paddings[${d}]`);
-    }
-    return [(pair[0] as number) + 0, (pair[1] as number) + 0];
-  });
-}
 
 /** Makes an edge of a given shape: filled with a number, or with a scalar tensor of a's dtype. */
 function edgeOf(a: Tensor, value: number | Tensor | Variable): (shape: Shape) => Tensor {

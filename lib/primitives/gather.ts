@@ -7,12 +7,12 @@ import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } fro
 import { checkShape, type Lengths, type Shape, shapeOf, showShape, sizeOf } from '../base/shape.js';
 import { isKnown, isTensor, made, Tensor } from '../engine/tensor.js';
 import { apply2 } from '../op/apply.js';
-import { Op } from '../op/op.js';
+import { type BatchedCall, Op } from '../op/op.js';
 import { asIndices, asTensor } from '../op/operands.js';
 import { fromY } from '../op/rules.js';
 import type { TensorLike } from '../op/variable.js';
 import { isRecording, record2 } from '../record/stack.js';
-import { reshapeTo } from './movement.js';
+import { broadcast, reshapeTo } from './movement.js';
 
 /**
  * The attributes of gather and scatterAdd. The kernel sees params [batch, outer, length, inner], indices [batch, count]
@@ -28,9 +28,34 @@ function sizeWords({ sizes }: Rows): readonly number[] {
   return sizes;
 }
 
+/** The operands of a call for a batch, all with the batch axis, which joins the rows' own one. */
+export function batchedRows<A extends Rows>({ operands, batched, count, attributes }: BatchedCall<A>): [Tensor[], A] {
+  const [batch, ...rest] = attributes.sizes;
+  const whole = operands.map((t, k) => (batched[k] ? t : broadcast(t, shapeOf([count, ...t.shape]))));
+  return [whole, { ...attributes, sizes: [batch * count, ...rest], sparse: false }];
+}
+
 const gatherOp = new Op<Rows>('gather', {
   kernel: 'gather',
   words: sizeWords,
+  batch: (call) => {
+    const { op, operands, batched, count, shape, attributes } = call;
+    const [batch, outer, length, each, inner] = attributes.sizes;
+    const [params, indices] = operands as [Tensor, Tensor];
+    const target = shapeOf([count, ...shape]);
+    // The same rows for all: the indices of the batch are so many more.
+    if (!batched[0] && batch === 1 && outer === 1) {
+      return gatherRows(
+        op.name,
+        params,
+        indices,
+        { sizes: [1, 1, length, each * count, inner], sparse: false },
+        target,
+      );
+    }
+    const [[p, i], rows] = batchedRows(call) as [[Tensor, Tensor], Rows];
+    return gatherRows(op.name, p, i, rows, target);
+  },
   vjps: [
     fromY((ct, indices, e) => {
       const shape = e.shape(0);
@@ -48,6 +73,10 @@ const gatherOp = new Op<Rows>('gather', {
 const scatterOp = new Op<Rows>('scatterAdd', {
   kernel: 'scatterAdd',
   words: sizeWords,
+  batch: (call) => {
+    const [[updates, indices], rows] = batchedRows(call) as [[Tensor, Tensor], Rows];
+    return scatterRows(call.op.name, updates, indices, rows, shapeOf([call.count, ...call.shape]));
+  },
   vjps: [
     fromY((ct, indices, e) => gatherRows('gather', ct, indices, { ...e.attributes, sparse: false }, e.shape(0))),
     null,

@@ -1,11 +1,17 @@
-/** Index vectors, as gatherNd and scatterNd take them: which axes they index, and the row number of each. */
+/**
+ * Index vectors, as gatherNd and the scatters take them: which axes they index, the row number of each, and what becomes of
+ * those out of range.
+ */
+import { type Kind, oneOf } from '../base/arguments.js';
 import { ShapeError, ValueError } from '../base/errors.js';
 import { type Shape, shapeOf, showShape, sizeOf } from '../base/shape.js';
 import { isKnown, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { add, mul } from './arithmetic.js';
 import { splitAlong } from './box.js';
+import { greaterEqual, less, logicalAnd } from './compare.js';
 import { gatherRows, type Rows } from './gather.js';
 import { reshapeTo } from './movement.js';
+import { select } from './select.js';
 
 /** The lengths of the leading axes of `shape` that index vectors (the last axis of `indices`) index. */
 export function indexedLengths(op: string, indices: Tensor, shape: Shape): Shape {
@@ -19,6 +25,25 @@ export function indexedLengths(op: string, indices: Tensor, shape: Shape): Shape
     throw new ShapeError(`${op}: the indexed axes ${showShape(lengths)} have ${count} rows, more than int32 numbers`);
   }
   return lengths;
+}
+
+/** What becomes of index vectors out of range: 'ERROR' (which 'DEFAULT' is), or 'IGNORE'. */
+export type BadIndicesPolicy = 'DEFAULT' | 'ERROR' | 'IGNORE';
+
+/** The option `badIndicesPolicy`. */
+export const policyKind: Kind<BadIndicesPolicy> = oneOf(['DEFAULT', 'ERROR', 'IGNORE'], true);
+
+/**
+ * The row number of every index vector, as `rowNumbers` has it; of those out of range the number of rows.
+ */
+export function rowNumbersOrEnd(indices: Tensor, lengths: Shape): Tensor {
+  const zeros = uniformTensor(0, 'int32', shapeOf(indices.shape.slice(0, -1)));
+  const columns = lengths.length === 0 ? [] : columnsOf(indices);
+  const row = columns.reduce((sum, column, d) => add(mul(sum, lengths[d] as number), column), zeros);
+  return columns.reduce((t, column, d) => {
+    const inside = logicalAnd(greaterEqual(column, 0), less(column, lengths[d] as number));
+    return select(inside, t, sizeOf(lengths));
+  }, row);
 }
 
 /**

@@ -393,7 +393,9 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       break;
     }
     case k_gather:
-    case k_scatterAdd: {
+    case k_scatterAdd:
+    case k_scatterInto: {
+      if (v.opcode == k_scatterInto) v.operands.push_back(first);
       int indices = pick();
       for (int tries = 0; tries < count && before[indices].dtype != kInt32; ++tries) indices = (indices + 1) % count;
       const Made& at = before[indices];
@@ -402,9 +404,10 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       if (rank == 0) break;
       const int32_t batches = int32_t(product(x.dims, 0, batch)), outer = int32_t(product(x.dims, batch, axis)),
                     inner = int32_t(product(x.dims, axis + 1, rank));
-      const int32_t length = v.opcode == k_gather ? x.dims[axis] : any_dim(in);
+      const int32_t length = v.opcode == k_scatterAdd ? any_dim(in) : x.dims[axis];
       const int32_t each = v.opcode == k_gather ? int32_t(at.size() / std::max(batches, 1)) : x.dims[axis];
       v.attributes = {batches, outer, length, each, inner};
+      if (v.opcode == k_scatterInto) v.attributes.push_back(in.below(5));
       v.dims = x.dims;
       v.dims[axis] = v.opcode == k_gather ? each : length;
       break;

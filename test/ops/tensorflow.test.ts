@@ -143,6 +143,9 @@ const tolerances: Readonly<Record<string, readonly [Tolerance, Tolerance]>> = {
   reduceVariance: [{ ulp: 6 }, { ulp: 2, sum: 1 }],
   reduceStd: [{ ulp: 3 }, { ulp: 4, sum: 1 }],
   tile: [exact, summed],
+  repeat: [exact, summed],
+  meshgrid: [exact, summed],
+  'image.extractPatches': [exact, summed],
   pad: [exact, summed],
   broadcastTo: [exact, summed],
   gather: [exact, summed],
@@ -152,6 +155,25 @@ const tolerances: Readonly<Record<string, readonly [Tolerance, Tolerance]>> = {
     { ulp: 1, sum: 8 },
     { ulp: 1, sum: 8 },
   ],
+  einsum: [
+    { ulp: 1, sum: 16 },
+    { ulp: 1, sum: 16 },
+  ],
+  tensordot: [
+    { ulp: 1, sum: 8 },
+    { ulp: 1, sum: 8 },
+  ],
+  'linalg.matvec': [
+    { ulp: 1, sum: 8 },
+    { ulp: 1, sum: 8 },
+  ],
+  'linalg.inner': [
+    { ulp: 1, sum: 8 },
+    { ulp: 1, sum: 8 },
+  ],
+  'linalg.cross': [summed, summed],
+  'linalg.outer': [exact, summed],
+  'linalg.kron': [exact, summed],
   norm: [{ ulp: 4 }, { ulp: 6 }],
   'nn.silu': [{ ulp: 4 }, { ulp: 8, one: 32 }],
   // The rounding of x / sqrt(2) counts six times at -2.5.

@@ -7,3 +7,4 @@ export * from './cross-entropy.js';
 export * from './dropout.js';
 export * from './pool.js';
 export * from './softmax.js';
+export * from './space.js';

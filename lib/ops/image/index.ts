@@ -1,0 +1,2 @@
+/** What `tf.image` has. */
+export * from './patches.js';

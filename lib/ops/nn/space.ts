@@ -1,0 +1,79 @@
+/** Space and depth: square blocks of an image made channels of one pixel, and back. */
+import { oneOf, options, refuseBehind } from '../../base/arguments.js';
+import { ShapeError } from '../../base/errors.js';
+import { checkLength, guardShape, shapeOf, showShape } from '../../base/shape.js';
+import type { Tensor } from '../../engine/tensor.js';
+import { asTensor } from '../../op/operands.js';
+import type { TensorLike } from '../../op/variable.js';
+import { reshapeTo, transposeBy } from '../../primitives/movement.js';
+
+export interface SpaceOptions {
+  /** 'NHWC' (default): images are [batch, rows, columns, channels]; 'NCHW': [batch, channels, rows, columns]. */
+  dataFormat?: 'NHWC' | 'NCHW';
+}
+
+const spaceOptions = { dataFormat: oneOf(['NHWC', 'NCHW']) } as const;
+
+interface Image {
+  readonly x: Tensor;
+  readonly block: number;
+  readonly channelsLast: boolean;
+  readonly sizes: readonly [batch: number, rows: number, columns: number, channels: number];
+}
+
+function imageOf(op: string, x: TensorLike, blockSize: number, opts: SpaceOptions | undefined): Image {
+  const channelsLast = options(op, spaceOptions, opts).dataFormat !== 'NCHW';
+  const a = asTensor(op, x);
+  const block = checkLength(op, 'blockSize', blockSize);
+  if (block < 2) throw new ShapeError(`${op}: blockSize must be at least 2, got ${block}`);
+  if (a.rank !== 4) {
+    const axes = channelsLast ? 'batch, rows, columns, channels' : 'batch, channels, rows, columns';
+    throw new ShapeError(`${op}: expected an image [${axes}], got shape ${showShape(a.shape)}`);
+  }
+  const [batch, p, q, r] = a.shape as [number, number, number, number];
+  return { x: a, block, channelsLast, sizes: channelsLast ? [batch, p, q, r] : [batch, q, r, p] };
+}
+
+/**
+ * Blocks of blockSize x blockSize pixels, one beside the other, made one pixel each, whose channels are those of the
+ * pixels in row-major order. Every dtype.
+ * [batch, rows, columns, channels] -> [batch, rows / n, columns / n, n * n * channels]
+ * @throws ShapeError for lengths that do not divide; ValueError ERR_OPTION
+ */
+export function spaceToDepth(x: TensorLike, blockSize: number, opts?: SpaceOptions): Tensor {
+  const op = 'nn.spaceToDepth';
+  if (arguments.length > 3) refuseBehind(op, arguments[3]);
+  const { x: a, block: n, channelsLast, sizes } = imageOf(op, x, blockSize, opts);
+  const [batch, rows, columns, channels] = sizes;
+  if (rows % n !== 0 || columns % n !== 0) {
+    throw new ShapeError(`${op}: ${rows} rows and ${columns} columns do not divide into blocks of ${n}`);
+  }
+  const [p, q, depth] = [rows / n, columns / n, n * n * channels];
+  const cut = channelsLast ? [batch, p, n, q, n, channels] : [batch, channels, p, n, q, n];
+  const order = channelsLast ? [0, 1, 3, 2, 4, 5] : [0, 3, 5, 1, 2, 4];
+  const shape = guardShape(op, channelsLast ? [batch, p, q, depth] : [batch, depth, p, q]);
+  return reshapeTo(transposeBy(reshapeTo(a, shapeOf(cut)), order), shape);
+}
+
+/**
+ * The inverse of `spaceToDepth`. Every dtype.
+ * [batch, rows, columns, n * n * channels] -> [batch, n * rows, n * columns, channels]
+ * @throws ShapeError for channels that do not divide; ValueError ERR_OPTION
+ */
+export function depthToSpace(x: TensorLike, blockSize: number, opts?: SpaceOptions): Tensor {
+  const op = 'nn.depthToSpace';
+  if (arguments.length > 3) refuseBehind(op, arguments[3]);
+  const { x: a, block: n, channelsLast, sizes } = imageOf(op, x, blockSize, opts);
+  const [batch, rows, columns, depth] = sizes;
+  if (depth % (n * n) !== 0) {
+    throw new ShapeError(`${op}: ${depth} channels do not divide into blocks of ${n} x ${n}`);
+  }
+  const channels = depth / (n * n);
+  const cut = channelsLast ? [batch, rows, columns, n, n, channels] : [batch, n, n, channels, rows, columns];
+  const order = channelsLast ? [0, 1, 3, 2, 4, 5] : [0, 3, 4, 1, 5, 2];
+  const shape = guardShape(
+    op,
+    channelsLast ? [batch, rows * n, columns * n, channels] : [batch, channels, rows * n, columns * n],
+  );
+  return reshapeTo(transposeBy(reshapeTo(a, shapeOf(cut)), order), shape);
+}
