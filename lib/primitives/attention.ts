@@ -3,7 +3,7 @@
  * the gradient once more: never more than those of one block are in memory.
  */
 import type { Stream } from '../base/random-stream.js';
-import { type Shape, sameShape } from '../base/shape.js';
+import { type Shape, sameShape, shapeOf } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { applyComposed } from '../op/apply.js';
 import { Op } from '../op/op.js';
@@ -65,7 +65,7 @@ function blocksOfOperands([q, k]: readonly (Tensor | undefined)[]): Blocks {
 /** The part of t in a range of axis 0 and one of axis 1 (null: all). An axis of length 1 is the same for every block. */
 function partOf(t: Tensor, group: Range, rows: Range | null): Tensor {
   const within = [group, rows];
-  const shape: Shape = Object.freeze(t.shape.map((n, d) => (n === 1 ? 1 : (within[d]?.count ?? n))));
+  const shape: Shape = shapeOf(t.shape.map((n, d) => (n === 1 ? 1 : (within[d]?.count ?? n))));
   if (sameShape(shape, t.shape)) return t;
   const begin = t.shape.map((n, d) => (n === 1 ? 0 : (within[d]?.from ?? 0)));
   return sliceBox(t, shape, { begin, strides: t.shape.map(() => 1) });
@@ -108,7 +108,7 @@ function eachBlock<T>(
   return fromLast(groups, (group) => {
     const [ofKeys, ofValues] = [partOf(k, group, null), partOf(v, group, null)];
     return fromLast(rows, (range) => {
-      const shape = Object.freeze([group.count, range.count, k.shape[1] as number]);
+      const shape = shapeOf([group.count, range.count, k.shape[1] as number]);
       const fate = stream && draw('scaledDotProductAttention', uniformOp, q.dtype, shape, stream);
       const rate = dropout?.rate ?? 0;
       return f({
@@ -141,7 +141,7 @@ function weightsOf({ q, k, mask, rows }: Block, isCausal: boolean): Tensor {
   const biased = mask && mask.dtype !== 'bool' ? add(logits, mask) : logits;
   const [count, keys] = logits.shape.slice(1) as [number, number];
   const earlier = isCausal
-    ? greaterEqual(reshapeTo(add(iota(count), rows.from), Object.freeze([count, 1])), iota(keys))
+    ? greaterEqual(reshapeTo(add(iota(count), rows.from), shapeOf([count, 1])), iota(keys))
     : null;
   if (mask?.dtype !== 'bool') {
     return softmaxAlong(earlier ? select(earlier, biased, Number.NEGATIVE_INFINITY) : biased, 2);
@@ -179,13 +179,13 @@ type Parts = (Tensor | null)[];
 function together(parts: Parts): Parts {
   const present = parts.filter((t) => t !== null);
   const line = concatAlong(
-    present.map((t) => reshapeTo(t, Object.freeze([t.size]))),
+    present.map((t) => reshapeTo(t, shapeOf([t.size]))),
     0,
   );
   let from = 0;
   return parts.map((t) => {
     if (!t) return null;
-    const part = sliceBox(line, Object.freeze([t.size]), { begin: [from], strides: [1] });
+    const part = sliceBox(line, shapeOf([t.size]), { begin: [from], strides: [1] });
     from += t.size;
     return reshapeTo(part, t.shape);
   });

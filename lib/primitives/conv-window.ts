@@ -1,6 +1,6 @@
 /** Operands of convolutions, checked, and the window that follows from their shapes. */
 import { ShapeError } from '../base/errors.js';
-import { checkShape, guardShape, type Shape, sameShape, showShape } from '../base/shape.js';
+import { checkShape, guardShape, type Shape, sameShape, shapeOf, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { asTensors, floating } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -77,7 +77,7 @@ export function imageGradient(
   const g = imageOf(op, what === 'outBackprop' ? what : 'an input', y, dataFormat);
   const image = checkShape(op, sizes);
   checkRank(op, 'an input', { shape: image }, imageAxes[dataFormat]);
-  const window = denseWindow(op, Object.freeze([...fromFormat(image, dataFormat)]), f.shape, read);
+  const window = denseWindow(op, shapeOf([...fromFormat(image, dataFormat)]), f.shape, read);
   checkResultShape(op, what, g.shape, window, dataFormat);
   return imageIn(dense(ofImage, g, f, window), dataFormat);
 }

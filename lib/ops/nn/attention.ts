@@ -2,7 +2,7 @@
 import { anything, boolean, finite, integer, type Kind, number, options, refuseBehind } from '../../base/arguments.js';
 import { DTypeError, ShapeError } from '../../base/errors.js';
 import { streamFor } from '../../base/random-stream.js';
-import { broadcastShapes, guardShape, type Shape, showShape, sizeOf } from '../../base/shape.js';
+import { broadcastShapes, guardShape, type Shape, shapeOf, showShape, sizeOf } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { asTensor, asTensors, floating } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
@@ -39,7 +39,7 @@ const op = 'scaledDotProductAttention';
 function batched(t: Tensor, leading: Shape): Tensor {
   const matrix = t.shape.slice(-2);
   const whole = broadcast(t, guardShape(op, [...leading, ...matrix]));
-  return reshapeTo(whole, Object.freeze([sizeOf(leading), ...matrix]));
+  return reshapeTo(whole, shapeOf([sizeOf(leading), ...matrix]));
 }
 
 /** The mask with 3 axes. Leading axes that are all of length 1 stay one of length 1. */
@@ -52,9 +52,9 @@ function batchedMask(given: TensorLike, q: Tensor, weights: Shape): Tensor {
   if (offset < 0 || !t.shape.every((n, d) => n === 1 || n === weights[d + offset])) {
     throw new ShapeError(`${op}: mask ${showShape(t.shape)} does not broadcast to the weights ${showShape(weights)}`);
   }
-  const raised = t.rank >= 2 ? t : reshapeTo(t, Object.freeze([1, t.shape[0] ?? 1]));
+  const raised = t.rank >= 2 ? t : reshapeTo(t, shapeOf([1, t.shape[0] ?? 1]));
   if (raised.shape.slice(0, -2).every((n) => n === 1)) {
-    return reshapeTo(raised, Object.freeze([1, ...raised.shape.slice(-2)]));
+    return reshapeTo(raised, shapeOf([1, ...raised.shape.slice(-2)]));
   }
   return batched(raised, weights.slice(0, -2));
 }
@@ -95,5 +95,5 @@ export function scaledDotProductAttention(
   };
   if (stream) stream.offset += drawsOf(sizeOf(leading), queries, keys);
   const out = attentionOf([batched(q, leading), batched(k, leading), batched(v, leading), seen], attention);
-  return reshapeTo(out, Object.freeze([...leading, queries, width]));
+  return reshapeTo(out, shapeOf([...leading, queries, width]));
 }

@@ -1,7 +1,15 @@
 /** Normalization: the checks around primitives/normalization.ts; the loss and the scaling of the L2 norm. */
 import { anything, isOptions, number, options, positional, refuseBehind, refuseExtra } from '../../base/arguments.js';
 import { ShapeError } from '../../base/errors.js';
-import { broadcastShapes, checkAxes, type Lengths, sameShape, scalarShape, showShape } from '../../base/shape.js';
+import {
+  broadcastShapes,
+  checkAxes,
+  type Lengths,
+  sameShape,
+  scalarShape,
+  shapeOf,
+  showShape,
+} from '../../base/shape.js';
 import { type Tensor, uniformTensor } from '../../engine/tensor.js';
 import { type Axis, type ReduceOptions, reduceArguments } from '../../op/axes.js';
 import { asTensor, asTensors, floating, ofKind } from '../../op/operands.js';
@@ -140,7 +148,7 @@ export interface NormalizationOptions extends EpsilonOptions {
 function along(op: string, name: string, t: Tensor, x: Tensor, axes: readonly number[]): Tensor {
   const lengths = axes.map((d) => x.shape[d] as number);
   if (sameShape(t.shape, lengths)) {
-    return reshapeTo(t, Object.freeze(x.shape.map((n, d) => (axes.includes(d) ? n : 1))));
+    return reshapeTo(t, shapeOf(x.shape.map((n, d) => (axes.includes(d) ? n : 1))));
   }
   const fits = t.rank <= x.rank && t.shape.every((n, k) => n === 1 || n === x.shape[x.rank - t.rank + k]);
   if (fits) return t;
