@@ -31,7 +31,7 @@ export interface Attention {
 const kBlock = 2 ** 18;
 const kMostBlocks = 2 ** 12;
 /** The fewest queries of a block: adding up what blocks give to keys and values takes time in proportion to blocks. */
-const kRows = 256;
+const kQueries = 256;
 
 interface Range {
   readonly from: number;
@@ -43,18 +43,18 @@ function ranges(length: number, step: number): Range[] {
   return Array.from({ length: count }, (_, i) => ({ from: i * step, count: Math.min(step, length - i * step) }));
 }
 
-/** Ranges of the batch, and of queries. */
+/** Groups are ranges of the batch, spans are ranges of queries. */
 interface Blocks {
   readonly groups: readonly Range[];
-  readonly rows: readonly Range[];
+  readonly spans: readonly Range[];
 }
 
 /** How [batch, queries, keys] weights fall into blocks. */
 function blocksOf(batch: number, queries: number, keys: number): Blocks {
   const size = Math.max(kBlock, (batch * queries * keys) / kMostBlocks);
-  const row = Math.min(queries, Math.max(kRows, Math.floor(size / Math.max(keys, 1))));
-  const group = row < queries ? 1 : Math.floor(size / Math.max(queries * keys, 1));
-  return { groups: ranges(batch, Math.max(1, Math.min(batch, group))), rows: ranges(queries, Math.max(1, row)) };
+  const span = Math.min(queries, Math.max(kQueries, Math.floor(size / Math.max(keys, 1))));
+  const group = span < queries ? 1 : Math.floor(size / Math.max(queries * keys, 1));
+  return { groups: ranges(batch, Math.max(1, Math.min(batch, group))), spans: ranges(queries, Math.max(1, span)) };
 }
 
 function blocksOfOperands([q, k]: readonly (Tensor | undefined)[]): Blocks {
@@ -63,8 +63,8 @@ function blocksOfOperands([q, k]: readonly (Tensor | undefined)[]): Blocks {
 }
 
 /** The part of t in a range of axis 0 and one of axis 1 (null: all). An axis of length 1 is the same for every block. */
-function partOf(t: Tensor, group: Range, rows: Range | null): Tensor {
-  const within = [group, rows];
+function partOf(t: Tensor, group: Range, span: Range | null): Tensor {
+  const within = [group, span];
   const shape: Shape = shapeOf(t.shape.map((n, d) => (n === 1 ? 1 : (within[d]?.count ?? n))));
   if (sameShape(shape, t.shape)) return t;
   const begin = t.shape.map((n, d) => (n === 1 ? 0 : (within[d]?.from ?? 0)));
@@ -88,14 +88,14 @@ interface Block {
   readonly v: Tensor;
   readonly mask: Tensor | null;
   readonly group: Range;
-  readonly rows: Range;
+  readonly span: Range;
   /** A weight with dropout. The same call for the cotangent is its derivative, as dropout is linear. */
   readonly dropped: (t: Tensor) => Tensor;
 }
 
 /**
- * f of every block, by range of the batch and range of queries; the last block first. A program computes the operands of
- * a concatenation from the last to the first, so a block that adds to the sums of those before it comes after them.
+ * f of every block, by group and span; the last block first. A program computes the operands of a concatenation from
+ * the last to the first, so a block that adds to the sums of those before it comes after them.
  */
 function eachBlock<T>(
   [query, key, value, mask]: readonly (Tensor | undefined)[],
@@ -103,21 +103,21 @@ function eachBlock<T>(
   f: (block: Block) => T,
 ): T[][] {
   const [q, k, v] = [query as Tensor, key as Tensor, value as Tensor];
-  const { groups, rows } = blocksOfOperands([q, k]);
+  const { groups, spans } = blocksOfOperands([q, k]);
   const stream = dropout && { ...dropout.stream };
   return fromLast(groups, (group) => {
     const [ofKeys, ofValues] = [partOf(k, group, null), partOf(v, group, null)];
-    return fromLast(rows, (range) => {
-      const shape = shapeOf([group.count, range.count, k.shape[1] as number]);
+    return fromLast(spans, (span) => {
+      const shape = shapeOf([group.count, span.count, k.shape[1] as number]);
       const fate = stream && draw('scaledDotProductAttention', uniformOp, q.dtype, shape, stream);
       const rate = dropout?.rate ?? 0;
       return f({
-        q: mul(partOf(q, group, range), scale),
+        q: mul(partOf(q, group, span), scale),
         k: ofKeys,
         v: ofValues,
-        mask: mask ? partOf(mask, group, range) : null,
+        mask: mask ? partOf(mask, group, span) : null,
         group,
-        rows: range,
+        span,
         dropped: (t) => (fate ? select(less(fate, rate), 0, mul(t, 1 / (1 - rate))) : t),
       });
     });
@@ -126,22 +126,22 @@ function eachBlock<T>(
 
 /** How many random numbers the dropout of all blocks draws, in whole counters of the stream. */
 export function drawsOf(batch: number, queries: number, keys: number): number {
-  const { groups, rows } = blocksOf(batch, queries, keys);
+  const { groups, spans } = blocksOf(batch, queries, keys);
   let draws = 0;
-  for (const group of groups) for (const range of rows) draws += Math.ceil((group.count * range.count * keys) / 4) * 4;
+  for (const group of groups) for (const span of spans) draws += Math.ceil((group.count * span.count * keys) / 4) * 4;
   return draws;
 }
 
 /** A number whose exponential is 0 beside that of any logit, and which is finite: what is subtracted from it, too. */
 const kFarBelow = -1e38;
 
-/** softmax(q k^T + mask), of what the mask lets pass; 0 in a row of which nothing passes. */
-function weightsOf({ q, k, mask, rows }: Block, isCausal: boolean): Tensor {
+/** softmax(q k^T + mask), of what the mask lets pass; 0 for a query of which nothing passes. */
+function weightsOf({ q, k, mask, span }: Block, isCausal: boolean): Tensor {
   const logits = matmulOf(q, k, false, true);
   const biased = mask && mask.dtype !== 'bool' ? add(logits, mask) : logits;
   const [count, keys] = logits.shape.slice(1) as [number, number];
   const earlier = isCausal
-    ? greaterEqual(reshapeTo(add(iota(count), rows.from), shapeOf([count, 1])), iota(keys))
+    ? greaterEqual(reshapeTo(add(iota(count), span.from), shapeOf([count, 1])), iota(keys))
     : null;
   if (mask?.dtype !== 'bool') {
     return softmaxAlong(earlier ? select(earlier, biased, Number.NEGATIVE_INFINITY) : biased, 2);
@@ -151,7 +151,7 @@ function weightsOf({ q, k, mask, rows }: Block, isCausal: boolean): Tensor {
 }
 
 // Of P = softmax(s), s = scale q k^T + mask, out = P v: the cotangent of P is ct v^T, and that of s is
-// P (ct v^T - sum(ct out)), the sum along a row: sum(P (ct v^T)) is the same, but longer.
+// P (ct v^T - sum(ct out)), the sum over the keys: sum(P (ct v^T)) is the same, but longer.
 const attentionOp: Op<Attention> = new Op<Attention>('scaledDotProductAttention', {
   needs: 0b1111 | keep.out,
   pullAll: ([ct], e) => pullback(ct as Tensor, e),
@@ -194,18 +194,18 @@ function together(parts: Parts): Parts {
 function pullback(ct: Tensor, e: Entry<Attention>): Parts {
   const operands = Array.from({ length: e.count }, (_, k) => e.kept(k));
   const wanted = operands.map((_, k) => e.operand(k) !== null);
-  // Which operands have parts of their own for each range of the batch, and of queries. Of the others the parts are
-  // added up: block by block, so that only one sum is in memory.
+  // Which operands have parts of their own for each group, and for each span. Of the others the parts are added up,
+  // block by block, so that only one sum is in memory.
   const eachGroup = operands.map((t) => t.shape[0] !== 1);
-  const eachRange = operands.map((t, k) => k === 0 || (k === 3 && t.shape[1] !== 1));
+  const eachSpan = operands.map((t, k) => k === 0 || (k === 3 && t.shape[1] !== 1));
   const found = operands.map(() => new Map<string, Tensor>());
   const blocks = blocksOfOperands(operands);
-  const only = blocks.groups.length * blocks.rows.length === 1;
+  const only = blocks.groups.length * blocks.spans.length === 1;
   eachBlock(operands, e.attributes, (block) => {
-    const { group, rows } = block;
-    const g = partOf(ct, group, rows);
-    const parts = pullbackOf(block, g, partOf(e.out as Tensor, group, rows), e.attributes, wanted);
-    const keys = operands.map((_, k) => `${eachGroup[k] ? group.from : ''} ${eachRange[k] ? rows.from : ''}`);
+    const { group, span } = block;
+    const g = partOf(ct, group, span);
+    const parts = pullbackOf(block, g, partOf(e.out as Tensor, group, span), e.attributes, wanted);
+    const keys = operands.map((_, k) => `${eachGroup[k] ? group.from : ''} ${eachSpan[k] ? span.from : ''}`);
     const sums = parts.map((t, k) => {
       const before = found[k]?.get(keys[k] as string);
       return t && before ? add(before, t) : t;
@@ -215,9 +215,9 @@ function pullback(ct: Tensor, e: Entry<Attention>): Parts {
     });
   });
   return operands.map((_, k) => {
-    const parts = [...(found[k]?.values() ?? [])].reverse(); // by group, then by range
+    const parts = [...(found[k]?.values() ?? [])].reverse(); // by group, then by span
     if (parts.length === 0) return null;
-    const perGroup = eachRange[k] ? blocks.rows.length : 1;
+    const perGroup = eachSpan[k] ? blocks.spans.length : 1;
     const lines = Array.from({ length: parts.length / perGroup }, (_, i) =>
       inLine(parts.slice(i * perGroup, (i + 1) * perGroup), 1),
     );
@@ -239,7 +239,7 @@ export function attentionOf(
       matmulOf(block.dropped(weightsOf(block, attention.isCausal)), block.v, false, false),
     );
     return inLine(
-      blocks.map((rows) => inLine(rows, 1)),
+      blocks.map((spans) => inLine(spans, 1)),
       0,
     );
   });

@@ -70,7 +70,7 @@ export function moments(x: TensorLike, axes?: Axis | ReduceOptions, opts?: Reduc
 const neutral = (value: number, x: Tensor): Tensor => uniformTensor(value, x.dtype, scalarShape);
 
 /** Operands of one floating dtype; null for those behind the first `required` that were left out. */
-function operandsOf(
+function optionalOperands(
   op: string,
   names: readonly string[],
   given: readonly unknown[],
@@ -112,7 +112,7 @@ export function batchNormalization(
   const op = 'batchNormalization';
   const [given, rest] = operandsThenOptions(op, [offset, scale], [varianceEpsilon, opts]);
   const { varianceEpsilon: epsilon = 0.001 } = positional(op, batchSpec, ['varianceEpsilon'], rest);
-  const [a, m, v, b, g] = operandsOf(
+  const [a, m, v, b, g] = optionalOperands(
     op,
     ['x', 'mean', 'variance', 'offset', 'scale'],
     [x, mean, variance, ...given],
@@ -175,7 +175,11 @@ export function layerNormalization(
   const op = 'layerNormalization';
   const [given, rest] = operandsThenOptions(op, [gamma, beta], [axis, epsilon, opts]);
   const read = positional(op, layerSpec, ['axis', 'epsilon'], rest);
-  const [a, g, b] = operandsOf(op, ['x', 'gamma', 'beta'], [x, ...given], 1) as [Tensor, Tensor | null, Tensor | null];
+  const [a, g, b] = optionalOperands(op, ['x', 'gamma', 'beta'], [x, ...given], 1) as [
+    Tensor,
+    Tensor | null,
+    Tensor | null,
+  ];
   const axes = checkAxes(op, read.axis ?? -1, a.rank);
   const { mean, variance } = momentsOver(a, axes, true);
   const inv = rsqrt(add(variance, read.epsilon ?? 1e-7));
@@ -199,7 +203,7 @@ export function rmsNormalization(
   const op = 'rmsNormalization';
   const [given, rest] = operandsThenOptions(op, [scale], [axis, epsilon, opts]);
   const read = positional(op, layerSpec, ['axis', 'epsilon'], rest);
-  const [a, g] = operandsOf(op, ['x', 'scale'], [x, ...given], 1) as [Tensor, Tensor | null];
+  const [a, g] = optionalOperands(op, ['x', 'scale'], [x, ...given], 1) as [Tensor, Tensor | null];
   const axes = checkAxes(op, read.axis ?? -1, a.rank);
   const inv = rsqrt(add(meanOver(square(a), axes, true), read.epsilon ?? 1e-7));
   return scaledBy(a, neutral(0, a), inv, g ? along(op, 'scale', g, a, axes) : neutral(1, a));
