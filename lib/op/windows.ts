@@ -1,18 +1,18 @@
 /**
  * Windows of convolution and pooling, as users describe them: sizes, strides, padding, and the lengths of the result.
  */
-import { type Kind, listOf, oneOf, refused } from '../base/arguments.js';
+import { isPlainObject, type Kind, listOf, oneOf, refused } from '../base/arguments.js';
 import { ShapeError } from '../base/errors.js';
 import { type Shape, showShape } from '../base/shape.js';
 
 /**
  * 'VALID': only windows inside the image. 'SAME': ceil(length / stride) windows; half of the zeros before the image and
- * half after it, an odd one after. Or the number of zeros [before, after] for each axis: [[0, 0], rows, columns, [0,
- * 0]] or [rows, columns].
+ * half after it, an odd one after. Or the number of zeros [before, after] of rows and of columns: [rows, columns], or
+ * one pair for each axis of the image, which is [0, 0] for batch and channels.
  */
 export type Padding = NamedPadding | readonly (readonly [number, number])[];
 export type NamedPadding = 'SAME' | 'VALID' | 'same' | 'valid';
-/** A number for rows and columns: one for both, [rows, columns] or [1, rows, columns, 1]. */
+/** A number for rows and columns: one for both, [rows, columns], or one for each axis of the image, 1 for the others. */
 export type Sizes = number | readonly number[];
 
 const kMaxLength = 2 ** 31 - 1;
@@ -20,22 +20,49 @@ const kMaxLength = 2 ** 31 - 1;
 export const isLength = (n: unknown): n is number =>
   Number.isInteger(n) && (n as number) >= 1 && (n as number) <= kMaxLength;
 
-export const sizesKind: Kind<readonly [number, number]> = {
-  expected: 'a whole number >= 1, [rows, columns] or [1, rows, columns, 1]',
+/**
+ * The order of the axes of images: batch (N), rows (H), columns (W), channels (C). The kernels know NHWC; images in NCHW
+ * are transposed, and so are the results.
+ */
+export type DataFormat = 'NHWC' | 'NCHW';
+
+/** The axes of an image, for errors. */
+export const imageAxes: Readonly<Record<DataFormat, readonly string[]>> = {
+  NHWC: ['batch', 'rows', 'columns', 'channels'],
+  NCHW: ['batch', 'channels', 'rows', 'columns'],
+};
+
+/** Permutations of the axes, from NCHW to NHWC and back. */
+export const channelsLast: readonly number[] = [0, 2, 3, 1];
+export const channelsFirst: readonly number[] = [0, 3, 1, 2];
+
+/** A list for the axes of NHWC, in the order of a format. */
+export function inFormat<T>(list: readonly T[], format: DataFormat): readonly T[] {
+  return format === 'NCHW' ? channelsFirst.map((d) => list[d] as T) : list;
+}
+
+/** A list for the axes of a format, in the order of NHWC. */
+export function fromFormat<T>(list: readonly T[], format: DataFormat): readonly T[] {
+  return format === 'NCHW' ? channelsLast.map((d) => list[d] as T) : list;
+}
+
+const sizesOf = (format: DataFormat): Kind<readonly [number, number]> => ({
+  expected: `a whole number >= 1, [rows, columns] or [${inFormat(['1', 'rows', 'columns', '1'], format).join(', ')}]`,
   read: (value) => {
     const list = typeof value === 'number' ? [value] : listOf(value);
     if (!list?.every(isLength)) return refused;
-    const [a, b = a, c, d] = list as [number, number?, number?, number?];
+    const [a, b = a] = list as [number, number?];
     if (list.length === 1 || list.length === 2) return [a, b];
-    return list.length === 4 && a === 1 && d === 1 ? [b, c as number] : refused;
+    const [batch, rows, columns, channels] = fromFormat(list, format) as [number, number, number, number];
+    return list.length === 4 && batch === 1 && channels === 1 ? [rows, columns] : refused;
   },
-};
+});
 
 /** A padding as read: zeros [before, after] of rows and of columns, or one of the two names. */
 export type Pads = 'SAME' | 'VALID' | readonly (readonly [number, number])[];
 export const namedPads: Kind<'SAME' | 'VALID'> = oneOf(['SAME', 'VALID'] as const, true);
-export const padsKind: Kind<Pads> = {
-  expected: "'SAME', 'VALID', [[0, 0], [top, bottom], [left, right], [0, 0]] or [[top, bottom], [left, right]]",
+const padsOf = (format: DataFormat): Kind<Pads> => ({
+  expected: `'SAME', 'VALID', [${inFormat(['[0, 0]', '[top, bottom]', '[left, right]', '[0, 0]'], format).join(', ')}] or [[top, bottom], [left, right]]`,
   read: (value) => {
     const named = namedPads.read(value);
     if (named !== refused) return named;
@@ -44,11 +71,11 @@ export const padsKind: Kind<Pads> = {
     const isCount = (n: unknown): boolean => n === 0 || isLength(n);
     if (!pairs.every((pair) => pair?.length === 2 && pair.every(isCount))) return refused;
     const all = pairs as unknown as (readonly [number, number])[];
-    const [batch, rows, columns, channels] = all.length === 4 ? all : [none, all[0], all[1], none];
+    const [batch, rows, columns, channels] = all.length === 4 ? fromFormat(all, format) : [none, all[0], all[1], none];
     if ([batch, channels].some((pair) => pair?.some((n) => n > 0))) return refused;
     return [rows, columns] as (readonly [number, number])[];
   },
-};
+});
 const none = [0, 0] as const;
 
 export interface Conv2dOptions {
@@ -58,26 +85,53 @@ export interface Conv2dOptions {
   padding?: Padding;
   /** Distance in the image between neighbouring elements of the filter, as `strides`. Default 1. */
   dilations?: Sizes;
-  /** Images are [batch, rows, columns, channels], the only format. */
-  dataFormat?: 'NHWC';
+  /** The order of the axes of images, and of their result. Default 'NHWC'. */
+  dataFormat?: DataFormat;
 }
 
-export const conv2dSpec: {
+const formats: Kind<DataFormat> = oneOf(['NHWC', 'NCHW'] as const);
+
+/** What convolutions take. Lists for all axes are read in the order of the format. */
+export type Conv2dSpec = {
   readonly strides: Kind<readonly [number, number]>;
   readonly padding: Kind<Pads>;
   readonly dilations: Kind<readonly [number, number]>;
-  readonly dataFormat: Kind<'NHWC'>;
-} = {
-  strides: sizesKind,
-  padding: padsKind,
-  dilations: sizesKind,
-  dataFormat: oneOf(['NHWC']),
+  readonly dataFormat: Kind<DataFormat>;
 };
+export type PoolSpec = Conv2dSpec & { readonly ksize: Kind<readonly [number, number]> };
+
+const convolutionIn = (format: DataFormat): Conv2dSpec => {
+  const sizes = sizesOf(format);
+  return { strides: sizes, padding: padsOf(format), dilations: sizes, dataFormat: formats };
+};
+const convolutions = { NHWC: convolutionIn('NHWC'), NCHW: convolutionIn('NCHW') } as const;
+const poolIn = (format: DataFormat): PoolSpec => ({ ...convolutions[format], ksize: sizesOf(format) });
+const pools = { NHWC: poolIn('NHWC'), NCHW: poolIn('NCHW') } as const;
+
+/** Whether the options among some arguments name this format; not if they cannot be read. */
+export function namesFormat(given: readonly unknown[], format: string): boolean {
+  try {
+    return given.find(isPlainObject)?.['dataFormat'] === format;
+  } catch {
+    return false;
+  }
+}
+
+/** What a convolution takes, in the format that its arguments name. */
+export function conv2dSpecFor(given: readonly unknown[]): Conv2dSpec {
+  return convolutions[namesFormat(given, 'NCHW') ? 'NCHW' : 'NHWC'];
+}
+/** What a pool takes, in the format that its arguments name. */
+export function poolSpecFor(given: readonly unknown[]): PoolSpec {
+  return pools[namesFormat(given, 'NCHW') ? 'NCHW' : 'NHWC'];
+}
+
 /** How a window slides over an image, as read from options: [rows, columns] each. */
 export interface Slide {
   readonly strides?: readonly [number, number];
   readonly padding?: Pads;
   readonly dilations?: readonly [number, number];
+  readonly dataFormat?: DataFormat;
 }
 
 /**
@@ -99,8 +153,8 @@ export function slide(
   op: string,
   image: Shape,
   taps: readonly number[],
-  { strides = [1, 1], dilations = [1, 1], padding = 'VALID' }: Slide,
-  shown: Shown = { image, filter: taps, axes: ['rows', 'columns'] },
+  { strides = [1, 1], dilations = [1, 1], padding = 'VALID', dataFormat = 'NHWC' }: Slide,
+  shown: Shown = { image: inFormat(image, dataFormat), filter: taps, axes: ['rows', 'columns'] },
 ): { words: number[]; lengths: number[] } {
   const words: number[] = [];
   const lengths: number[] = [];
@@ -132,14 +186,14 @@ export function checkRank(op: string, what: string, t: { readonly shape: Shape }
   }
 }
 
-/** The axes of an image, for errors. */
-export const imageAxes: readonly string[] = ['batch', 'rows', 'columns', 'channels'];
-
-/** @throws ShapeError if the filter is for another number of channels than the image has */
-export function checkChannels(op: string, image: Shape, filter: Shape): void {
+/**
+ * `image`: channels last; `shown`: as the user wrote it.
+ * @throws ShapeError if the filter is for another number of channels than the image has
+ */
+export function checkChannels(op: string, image: Shape, filter: Shape, shown: Shape = image): void {
   const [expected, channels] = [filter.at(-2), image.at(-1)];
   if (expected === channels) return;
   throw new ShapeError(
-    `${op}: filters ${showShape(filter)} are for ${expected} channels, the input ${showShape(image)} has ${channels}`,
+    `${op}: filters ${showShape(filter)} are for ${expected} channels, the input ${showShape(shown)} has ${channels}`,
   );
 }

@@ -1,15 +1,15 @@
 /** Reductions: the checks around primitives/reduce.ts; and mean, variance and standard deviation. */
 import { isOptions, options, refuseBehind, refuseExtra } from '../base/arguments.js';
 import type { DTypeKind } from '../base/dtype.js';
-import { isFloating, kindOf } from '../base/dtype.js';
+import { kindOf } from '../base/dtype.js';
 import { named, ShapeError } from '../base/errors.js';
-import { checkAxes, checkAxis, showShape, sizeOf } from '../base/shape.js';
+import { checkAxes, checkAxis, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Axis, type ReduceOptions, reduceArguments } from '../op/axes.js';
 import type { Op } from '../op/op.js';
 import { asTensor, ofKind } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { div, sub } from '../primitives/arithmetic.js';
+import { sub } from '../primitives/arithmetic.js';
 import { square } from '../primitives/math.js';
 import { accumulated, castTo, identityOf, linked, sumOver } from '../primitives/movement.js';
 import {
@@ -19,6 +19,7 @@ import {
   argminOp,
   logSumExpOver,
   maxOver,
+  meanOver,
   minOver,
   positionOf,
   prodOver,
@@ -80,14 +81,7 @@ export const reduceMin: Reduce = extreme('reduceMin', minOver);
 export function reduceMean(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
   const { a, axes, keepdims } = prepare('reduceMean', numeric, x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceMean', arguments[3]);
-  return meanOf(a, axes, keepdims);
-}
-
-function meanOf(a: Tensor, axes: readonly number[], keepdims: boolean): Tensor {
-  const count = sizeOf(axes.map((d) => a.shape[d] as number));
-  if (isFloating(a.dtype)) return div(sumOver(a, axes, keepdims), count);
-  // In float64, because the sum may exceed int32.
-  return castTo(div(sumOver(castTo(a, 'float64'), axes, keepdims), count), a.dtype);
+  return meanOver(a, axes, keepdims);
 }
 
 /** The product; integers wrap around. */
@@ -106,7 +100,7 @@ export function reduceLogsumexp(x: TensorLike, axis?: Axis | ReduceOptions, opts
 }
 
 function varianceOf(a: Tensor, axes: readonly number[], keepdims: boolean): Tensor {
-  return meanOf(square(sub(a, meanOf(a, axes, true))), axes, keepdims);
+  return meanOver(square(sub(a, meanOver(a, axes, true))), axes, keepdims);
 }
 
 /** The variance: the mean of the squared deviations from the mean; float32 and float64. */

@@ -1,9 +1,9 @@
 /**
- * Reductions: extremes, products, the logarithm of a sum of exponentials, positions of extremes. (The sum is in
+ * Reductions: extremes, means, products, the logarithm of a sum of exponentials, positions of extremes. (The sum is in
  * movement.ts: it is linear.)
  */
 import type { DType } from '../base/dtype.js';
-import { highestOf, lowestOf } from '../base/dtype.js';
+import { highestOf, isFloating, lowestOf } from '../base/dtype.js';
 import { shapeOf, sizeOf } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { apply1, applyComposed } from '../op/apply.js';
@@ -63,6 +63,14 @@ export const minOver: Reducer = reducer(minOp, (dtype) => highestOf[dtype]);
 export const anyOver: Reducer = reducer(anyOp, () => 0);
 /** Whether all elements (bool) are true. */
 export const allOver: Reducer = reducer(allOp, () => 1);
+
+/** The mean; that of integers is rounded towards zero. */
+export const meanOver: Reducer = (x, axes, keepdims) => {
+  const count = sizeOf(axes.map((d) => x.shape[d] as number));
+  if (isFloating(x.dtype)) return div(sumOver(x, axes, keepdims), count);
+  // In float64, because the sum may exceed int32.
+  return castTo(div(sumOver(castTo(x, 'float64'), axes, keepdims), count), x.dtype);
+};
 
 /**
  * The product of all elements before each one along the last axis, in log(n) steps of doubling. Without division, so

@@ -38,6 +38,8 @@ export interface RecordedOp<A = unknown> {
   readonly vjps: readonly (Vjp<A> | null)[];
   /** The rule in place of `vjps`, of an op that gives all cotangents together. */
   readonly pullAll: PullAll<A> | null;
+  /** What `pullAll` reads of the entry: bits of `keep`. */
+  readonly needs: number;
 }
 
 /**

@@ -5,8 +5,8 @@ import { peekId, startCohort } from '../engine/tensor.js';
 import { Entry, keep, type RecordedOp, ruleOf } from './entry.js';
 import { Recorder, type VariableInfo } from './stack.js';
 
-const leafOp: RecordedOp = { name: 'leaf', vjps: [], pullAll: null };
-const variableOp: RecordedOp = { name: 'variable', vjps: [], pullAll: null };
+const leafOp: RecordedOp = { name: 'leaf', vjps: [], pullAll: null, needs: 0 };
+const variableOp: RecordedOp = { name: 'variable', vjps: [], pullAll: null, needs: 0 };
 
 let nextSerial = 1;
 // A sweep is due after results of so many elements; each entry counts for kEntryWeight more.
@@ -214,7 +214,7 @@ export class Recording extends Recorder {
   ): boolean {
     const out = outs[0] as Tensor;
     const [x, y] = operands;
-    let needs = 0;
+    let { needs } = op;
     let differentiable = false;
     const entries = operands.map((t, k) => {
       const rule = ruleOf(op, k);
@@ -350,7 +350,12 @@ function releaseEntries(entries: readonly Entry[]): void {
 }
 
 /** The op of an entry that passes the cotangent on to the entry of another tensor with the same value. */
-const sameOp: RecordedOp = { name: 'identity', vjps: [{ needs: keep.nothing, pull: (ct) => ct }], pullAll: null };
+const sameOp: RecordedOp = {
+  name: 'identity',
+  vjps: [{ needs: keep.nothing, pull: (ct) => ct }],
+  pullAll: null,
+  needs: 0,
+};
 
 function newEntry(op: RecordedOp, out: Tensor, attributes: unknown): Entry {
   return new Entry(op, out.id, out.shape, out.dtype, attributes);

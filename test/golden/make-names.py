@@ -17,6 +17,8 @@ OTHER = {
     "nn.conv1d": "nn.conv1d", "nn.conv2d": "nn.conv2d", "nn.depthwiseConv2d": "nn.depthwise_conv2d",
     "nn.conv2dTranspose": "nn.conv2d_transpose", "nn.maxPool2d": "nn.max_pool2d", "nn.avgPool2d": "nn.avg_pool2d",
     "nn.conv2dBackpropInput": "raw_ops.Conv2DBackpropInput", "nn.conv2dBackpropFilter": "raw_ops.Conv2DBackpropFilter",
+    "nn.layerNormalization": "keras.ops.layer_normalization", "nn.rmsNormalization": "keras.ops.rms_normalization",
+    "nn.scaledDotProductAttention": "keras.ops.dot_product_attention", "nn.l2Normalize": "nn.l2_normalize",
     "nn.reluGrad": "raw_ops.ReluGrad", "isNan": "math.is_nan", "isInf": "math.is_inf", "isFinite": "math.is_finite",
     "updateAt": "raw_ops.TensorStridedSliceUpdate", "batchToSpaceNd": "batch_to_space",
     **{f"linalg.{name}": f"experimental.numpy.{name}" for name in ["outer", "inner", "kron"]},

@@ -93,9 +93,72 @@ describe('errors name the op, what was expected and what came', () => {
     ],
     [
       'another layout',
-      () => tf.nn.conv2d(x, f, bad({ dataFormat: 'NCHW' })),
+      () => tf.nn.conv2d(x, f, bad({ dataFormat: 'NWHC' })),
       'ERR_OPTION',
-      /conv2d: dataFormat must be 'NHWC', got "NCHW"/,
+      /conv2d: dataFormat must be 'NHWC' or 'NCHW', got "NWHC"/,
+    ],
+    [
+      'channels, which are axis 1',
+      () => tf.nn.conv2d(x, f, { dataFormat: 'NCHW' }),
+      'ERR_SHAPE',
+      /conv2d: filters \[3, 3, 2, 5\] are for 2 channels, the input \[1, 4, 4, 2\] has 4/,
+    ],
+    [
+      'rank with the channels first',
+      () => tf.nn.maxPool2d(tf.zeros([4, 4, 2]), 2, { dataFormat: 'NCHW' }),
+      'ERR_SHAPE',
+      /maxPool2d: expected an input \[batch, channels, rows, columns\], got shape \[4, 4, 2\]/,
+    ],
+    [
+      'a window that is too large, with the channels first',
+      () => tf.nn.conv2d(tf.zeros([1, 2, 4, 5]), tf.zeros([7, 3, 2, 5]), { dataFormat: 'NCHW' }),
+      'ERR_SHAPE',
+      /reaches over 7 rows does not fit the 4 of the padded image \[1, 2, 4, 5\]/,
+    ],
+    [
+      'strides over channels, which are axis 1',
+      () => tf.nn.conv2d(x, f, { strides: [1, 2, 2, 1], dataFormat: 'NCHW' }),
+      'ERR_OPTION',
+      /conv2d: strides must be a whole number >= 1, \[rows, columns\] or \[1, 1, rows, columns\], got \[1, 2, 2, 1\]/,
+    ],
+    [
+      'padding of channels, which are axis 1',
+      () =>
+        tf.nn.avgPool2d(x, 2, {
+          padding: [
+            [0, 0],
+            [1, 1],
+            [0, 0],
+            [0, 0],
+          ],
+          dataFormat: 'NCHW',
+        }),
+      'ERR_OPTION',
+      /avgPool2d: padding must be .*\[0, 0\], \[0, 0\], \[top, bottom\], \[left, right\]/,
+    ],
+    [
+      'a shape that conv2dTranspose cannot give, with the channels first',
+      () => tf.nn.conv2dTranspose(tf.zeros([1, 5, 2, 2]), f, [1, 2, 9, 8], { strides: 2, dataFormat: 'NCHW' }),
+      'ERR_SHAPE',
+      /the input has shape \[1, 5, 2, 2\], but an image \[1, 2, 9, 8\] .* gives \[1, 5, 5, 4\]/,
+    ],
+    [
+      'channels of an input of conv1d',
+      () => tf.nn.conv1d(tf.zeros([1, 3, 4]), tf.zeros([2, 4, 5]), { dataFormat: 'NCW' }),
+      'ERR_SHAPE',
+      /conv1d: filters \[2, 4, 5\] are for 4 channels, the input \[1, 3, 4\] has 3/,
+    ],
+    [
+      'dilations of a pool',
+      () => tf.nn.maxPool2d(x, 2, { dilations: 0 }),
+      'ERR_OPTION',
+      /maxPool2d: dilations must be .* got 0/,
+    ],
+    [
+      'a dilated window that is too large',
+      () => tf.nn.maxPool2d(x, 3, 1, { dilations: 3 }),
+      'ERR_SHAPE',
+      /maxPool2d: a window that reaches over 7 rows does not fit the 4/,
     ],
     [
       'a shape that conv2dTranspose cannot give',

@@ -154,9 +154,9 @@ it('what is refused names the op, the argument and what came', () => {
       'got [[-1, 0], [0, 0]]',
     ],
     [
-      () => loose.conv2d(x, filters, { dataFormat: 'NCHW' }),
+      () => loose.conv2d(x, filters, { dataFormat: 'nchw' }),
       'ERR_OPTION',
-      `conv2d: dataFormat must be 'NHWC', got "NCHW"`,
+      `conv2d: dataFormat must be 'NHWC' or 'NCHW', got "nchw"`,
     ],
     [() => loose.conv2d(x), 'ERR_NOT_A_TENSOR', 'conv2d: filters: expected a tensor'],
     [() => loose.conv2d(undefined, filters), 'ERR_NOT_A_TENSOR', 'conv2d: input: expected a tensor'],

@@ -212,6 +212,14 @@ const tolerances: Readonly<Record<string, readonly [Tolerance, Tolerance]>> = {
   'nn.depthwiseConv2d': [summed, summed],
   'nn.conv1d': [summed, summed],
   'nn.avgPool2d': [{ ulp: 1, sum: 1 }, summed],
+  'nn.l2Loss': [summed, exact],
+  'nn.l2Normalize': [{ ulp: 3 }, { ulp: 4, sum: 2 }],
+  'nn.moments': [summed, { ulp: 2, sum: 1 }],
+  'nn.batchNormalization': [summed, summed],
+  'nn.layerNormalization': [summed, summed],
+  'nn.rmsNormalization': [summed, summed],
+  'nn.embeddingLookup': [{ ulp: 2 }, summed],
+  'nn.scaledDotProductAttention': [summed, summed],
 };
 
 // ---- differences ----
@@ -304,7 +312,7 @@ const show = (x: number): string => (Object.is(x, -0) ? '-0' : String(x));
 
 // ---- running a case ----
 
-type Call = (...args: unknown[]) => tf.Tensor | tf.Tensor[];
+type Call = (...args: unknown[]) => tf.Tensor | tf.Tensor[] | Readonly<Record<string, tf.Tensor>>;
 const compositions: Readonly<Record<string, Call>> = {
   '!root': (x) => tf.where(tf.greater(x as tf.Tensor, 0), tf.sqrt(x as tf.Tensor), tf.zerosLike(x as tf.Tensor)),
   // Functions of a factor L: what is done with them decides which part of its gradient matters.
@@ -323,6 +331,13 @@ const compositions: Readonly<Record<string, Call>> = {
     const half = tf.linalg.triangularSolve(factor, b as tf.Tensor);
     return tf.linalg.triangularSolve(factor, half, { adjoint: true });
   },
+  '!trained': (x, offset, scale) => {
+    const axes = (x as tf.Tensor).shape.map((_, d) => d).slice(0, -1);
+    const { mean, variance } = tf.nn.moments(x as tf.Tensor, axes);
+    return tf.nn.batchNormalization(x as tf.Tensor, mean, variance, offset as tf.Tensor, scale as tf.Tensor, 0.01);
+  },
+  '!masked': (q, k, v, mask) =>
+    tf.nn.scaledDotProductAttention(q as tf.Tensor, k as tf.Tensor, v as tf.Tensor, { mask: mask as tf.Tensor }),
   '!thereAndBack': (x, dtype) => tf.cast(tf.cast(x as tf.Tensor, dtype as tf.DType), 'float32'),
 };
 
@@ -369,7 +384,7 @@ function check(op: string, one: Case, dtype: string, result: Result): string[] {
     const chosen = (ys: readonly tf.Tensor[]): tf.Tensor[] => ys.filter((_, i) => one.take?.includes(i) ?? true);
     const forward = (): tf.Tensor[] => {
       const y = call(...args.map((arg) => fill(arg, operands)));
-      return Array.isArray(y) ? y : [y];
+      return y instanceof tf.Tensor ? [y] : Object.values(y);
     };
     const sources = operands.filter((x) => x.dtype === 'float32' || x.dtype === 'float64');
     const tape = new tf.GradientTape({ persistent: true });

@@ -50,7 +50,7 @@ function keeps(op: string): string {
   }
   const kept = new Set<string>();
   for (const { op: applied, operands, out } of listener.heard) {
-    const needs = applied.vjps.reduce((bits, vjp) => bits | (vjp?.needs ?? 0), 0);
+    const needs = applied.vjps.reduce((bits, vjp) => bits | (vjp?.needs ?? 0), applied.needs);
     operands.forEach((t, k) => {
       if (needs & (2 ** k)) kept.add(xs.includes(t) ? 'operands' : 'values between');
     });

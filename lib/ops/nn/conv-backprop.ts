@@ -3,9 +3,9 @@ import { options } from '../../base/arguments.js';
 import { checkShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import type { TensorLike } from '../../op/variable.js';
-import { type Conv2dOptions, conv2dSpec } from '../../op/windows.js';
+import { type Conv2dOptions, conv2dSpecFor } from '../../op/windows.js';
 import { dense, ofFilter } from '../../primitives/conv.js';
-import { checkResultShape, denseWindow, floatingPair, imageGradient } from '../../primitives/conv-window.js';
+import { checkResultShape, denseWindow, floatingPair, imageGradient, imageOf } from '../../primitives/conv-window.js';
 
 /**
  * The gradient of conv2d with respect to its input, which has the shape inputSizes. Linear in both operands.
@@ -19,7 +19,7 @@ export function conv2dBackpropInput(
   opts?: Conv2dOptions,
 ): Tensor {
   const op = 'conv2dBackpropInput';
-  return imageGradient(op, 'outBackprop', inputSizes, filters, outBackprop, options(op, conv2dSpec, opts));
+  return imageGradient(op, 'outBackprop', inputSizes, filters, outBackprop, options(op, conv2dSpecFor([opts]), opts));
 }
 
 /**
@@ -34,9 +34,11 @@ export function conv2dBackpropFilter(
   opts?: Conv2dOptions,
 ): Tensor {
   const op = 'conv2dBackpropFilter';
-  const read = options(op, conv2dSpec, opts);
-  const [x, g] = floatingPair(op, ['input', 'outBackprop'], [input, outBackprop]);
+  const read = options(op, conv2dSpecFor([opts]), opts);
+  const pair = floatingPair(op, ['input', 'outBackprop'], [input, outBackprop]);
+  const x = imageOf(op, 'an input', pair[0], read.dataFormat);
+  const g = imageOf(op, 'outBackprop', pair[1], read.dataFormat);
   const window = denseWindow(op, x.shape, checkShape(op, filterSizes), read);
-  checkResultShape(op, 'outBackprop', g.shape, window);
+  checkResultShape(op, 'outBackprop', g.shape, window, read.dataFormat);
   return dense(ofFilter, x, g, window);
 }

@@ -7,11 +7,11 @@ import {
   type Conv2dOptions,
   checkChannels,
   checkRank,
-  conv2dSpec,
-  imageAxes,
+  conv2dSpecFor,
   isLength,
   type NamedPadding,
   namedPads,
+  namesFormat,
   type Padding,
   type Shown,
   type Sizes,
@@ -19,10 +19,10 @@ import {
   slide,
 } from '../../op/windows.js';
 import { dense, depthwise, ofResult } from '../../primitives/conv.js';
-import { denseWindow, floatingPair, imageGradient } from '../../primitives/conv-window.js';
-import { broadcast, reshapeTo } from '../../primitives/movement.js';
+import { denseWindow, floatingPair, imageGradient, imageIn, imageOf } from '../../primitives/conv-window.js';
+import { broadcast, reshapeTo, transposeBy } from '../../primitives/movement.js';
 
-export type { Conv2dOptions, NamedPadding, Padding, Sizes } from '../../op/windows.js';
+export type { Conv2dOptions, DataFormat, NamedPadding, Padding, Sizes } from '../../op/windows.js';
 
 const byPosition = ['strides', 'padding'] as const;
 
@@ -31,6 +31,7 @@ const byPosition = ['strides', 'padding'] as const;
  * s + l d - p, c] filters[k, l, c, o], with stride s, dilation d and padding p of each axis. What lies outside of the
  * image counts as zeros.
  * input [batch, rows, columns, channels], filters [rows, columns, channels, results] -> [batch, rows, columns, results]
+ * With dataFormat 'NCHW' images and results are [batch, channels, rows, columns]; also below.
  * Strides and padding may come by position, as in TensorFlow: `conv2d(x, filters, 2, 'SAME')`.
  * @throws ShapeError for ranks, channels or windows that do not fit; DTypeError for dtypes other than float32, float64;
  *   ValueError ERR_OPTION for an option
@@ -43,9 +44,11 @@ export function conv2d(
   opts?: Conv2dOptions,
 ): Tensor {
   const op = 'conv2d';
-  const read = positional(op, conv2dSpec, byPosition, [strides, padding, opts]);
-  const [x, f] = floatingPair(op, ['input', 'filters'], [input, filters]);
-  return dense(ofResult, x, f, denseWindow(op, x.shape, f.shape, read));
+  const given = [strides, padding, opts];
+  const read = positional(op, conv2dSpecFor(given), byPosition, given);
+  const [images, f] = floatingPair(op, ['input', 'filters'], [input, filters]);
+  const x = imageOf(op, 'an input', images, read.dataFormat);
+  return imageIn(dense(ofResult, x, f, denseWindow(op, x.shape, f.shape, read)), read.dataFormat);
 }
 
 /**
@@ -63,7 +66,8 @@ export function conv2dTranspose(
   opts?: Conv2dOptions,
 ): Tensor {
   const op = 'conv2dTranspose';
-  const read = positional(op, conv2dSpec, byPosition, [strides, padding, opts]);
+  const given = [strides, padding, opts];
+  const read = positional(op, conv2dSpecFor(given), byPosition, given);
   return imageGradient(op, 'input', outputShape, filters, input, { padding: 'SAME', ...read });
 }
 
@@ -81,11 +85,12 @@ export function depthwiseConv2d(
   opts?: Conv2dOptions,
 ): Tensor {
   const op = 'depthwiseConv2d';
-  const read = positional(op, conv2dSpec, byPosition, [strides, padding, opts]);
-  const [x, f] = floatingPair(op, ['input', 'filter'], [input, filter]);
-  checkRank(op, 'an input', x, imageAxes);
+  const given = [strides, padding, opts];
+  const read = positional(op, conv2dSpecFor(given), byPosition, given);
+  const [images, f] = floatingPair(op, ['input', 'filter'], [input, filter]);
+  const x = imageOf(op, 'an input', images, read.dataFormat);
   checkRank(op, 'a filter', f, ['rows', 'columns', 'channels', 'multiplier']);
-  checkChannels(op, x.shape, f.shape);
+  checkChannels(op, x.shape, f.shape, images.shape);
   const [rows, columns, channels, multiplier] = f.shape as [number, number, number, number];
   const repeated =
     multiplier === 1
@@ -94,7 +99,8 @@ export function depthwiseConv2d(
           broadcast(reshapeTo(x, shapeOf([...x.shape, 1])), shapeOf([...x.shape, multiplier])),
           shapeOf([...x.shape.slice(0, 3), channels * multiplier]),
         );
-  return channelwise(op, repeated, reshapeTo(f, shapeOf([rows, columns, channels * multiplier])), read);
+  const each = reshapeTo(f, shapeOf([rows, columns, channels * multiplier]));
+  return imageIn(channelwise(op, repeated, each, read), read.dataFormat);
 }
 
 function channelwise(op: string, x: Tensor, f: Tensor, read: Slide): Tensor {
@@ -110,24 +116,28 @@ export interface Conv1dOptions {
   padding?: NamedPadding;
   /** Distance in the input between neighbouring elements of the filter. Default 1. */
   dilations?: Sizes;
-  /** Inputs are [batch, width, channels], the only format. */
-  dataFormat?: 'NWC';
+  /** The order of the axes of inputs: batch (N), width (W), channels (C). Default 'NWC'. */
+  dataFormat?: 'NWC' | 'NCW';
 }
 
-const widthKind: Kind<number> = {
-  expected: 'a whole number >= 1 or [1, width, 1]',
+/** `at`: the axis of the width, 1 or 2. */
+const widthAt = (at: number): Kind<number> => ({
+  expected: `a whole number >= 1 or ${at === 1 ? '[1, width, 1]' : '[1, 1, width]'}`,
   read: (value) => {
     const list = typeof value === 'number' ? [value] : listOf(value);
     if (!list?.every(isLength)) return refused;
     if (list.length === 1) return list[0] as number;
-    return list.length === 3 && list[0] === 1 && list[2] === 1 ? (list[1] as number) : refused;
+    return list.length === 3 && list[0] === 1 && list[3 - at] === 1 ? (list[at] as number) : refused;
   },
-};
-const conv1dSpec = { stride: widthKind, padding: namedPads, dilations: widthKind, dataFormat: oneOf(['NWC']) } as const;
+});
+const widthFormats = oneOf(['NWC', 'NCW'] as const);
+const conv1dSpecOf = (width: Kind<number>) =>
+  ({ stride: width, padding: namedPads, dilations: width, dataFormat: widthFormats }) as const;
+const [channelsLastSpec, channelsFirstSpec] = [conv1dSpecOf(widthAt(1)), conv1dSpecOf(widthAt(2))];
 
 /**
  * Convolution along one axis. input [batch, width, channels], filters [width, channels, results] -> [batch, width,
- * results]
+ * results]; with dataFormat 'NCW' the channels are axis 1 of input and result.
  * @throws ShapeError, DTypeError, ValueError as conv2d
  */
 export function conv1d(
@@ -138,11 +148,14 @@ export function conv1d(
   opts?: Conv1dOptions,
 ): Tensor {
   const op = 'conv1d';
-  const read = positional(op, conv1dSpec, ['stride', 'padding'], [stride, padding, opts]);
-  const [x, f] = floatingPair(op, ['input', 'filters'], [input, filters]);
-  checkRank(op, 'an input', x, ['batch', 'width', 'channels']);
+  const options = [stride, padding, opts];
+  const first = namesFormat(options, 'NCW');
+  const read = positional(op, first ? channelsFirstSpec : channelsLastSpec, ['stride', 'padding'], options);
+  const [given, f] = floatingPair(op, ['input', 'filters'], [input, filters]);
+  checkRank(op, 'an input', given, first ? ['batch', 'channels', 'width'] : ['batch', 'width', 'channels']);
   checkRank(op, 'filters', f, ['width', 'channels', 'results']);
-  checkChannels(op, x.shape, f.shape);
+  const x = first ? transposeBy(given, [0, 2, 1]) : given;
+  checkChannels(op, x.shape, f.shape, given.shape);
   const window: Slide = {
     strides: [1, read.stride ?? 1],
     dilations: [1, read.dilations ?? 1],
@@ -150,7 +163,8 @@ export function conv1d(
   };
   const image = reshapeTo(x, shapeOf(x.shape.toSpliced(1, 0, 1)));
   const filter = reshapeTo(f, shapeOf([1, ...f.shape]));
-  const shown: Shown = { image: x.shape, filter: f.shape, axes: ['rows', 'elements'] };
+  const shown: Shown = { image: given.shape, filter: f.shape, axes: ['rows', 'elements'] };
   const result = dense(ofResult, image, filter, denseWindow(op, image.shape, filter.shape, window, shown));
-  return reshapeTo(result, shapeOf(result.shape.toSpliced(1, 1)));
+  const flat = reshapeTo(result, shapeOf(result.shape.toSpliced(1, 1)));
+  return first ? transposeBy(flat, [0, 2, 1]) : flat;
 }
