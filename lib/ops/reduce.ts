@@ -9,8 +9,8 @@ import { type Axis, type ReduceOptions, reduceArguments } from '../op/axes.js';
 import type { Op } from '../op/op.js';
 import { asTensor, ofKind } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { div, sub } from '../primitives/arithmetic.js';
-import { square } from '../primitives/math.js';
+import { div, mul, sub } from '../primitives/arithmetic.js';
+import { sqrt, square } from '../primitives/math.js';
 import { accumulated, castTo, identityOf, linked, sumOver } from '../primitives/movement.js';
 import {
   allOver,
@@ -124,6 +124,17 @@ export function reduceStd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: Red
   const { a, axes, keepdims } = prepare('reduceStd', ['floating'], x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceStd', arguments[3]);
   return safeSqrt(varianceOf(a, axes, keepdims));
+}
+
+/**
+ * The square root of the sum of the squares. Its gradient is 0 where it is 0. That of integers is cut towards zero.
+ */
+export function reduceEuclideanNorm(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
+  const { a, axes, keepdims } = prepare('reduceEuclideanNorm', numeric, x, axis, opts);
+  if (arguments.length > 3) refuseBehind('reduceEuclideanNorm', arguments[3]);
+  // mul(a, a) instead of square(a): the derivative 2 a of that could overflow where the norm does not.
+  if (isFloating(a.dtype)) return safeSqrt(sumOver(mul(a, a), axes, keepdims));
+  return castTo(sqrt(sumOver(square(castTo(a, 'float64')), axes, keepdims)), a.dtype);
 }
 
 function boolReduction(name: string, over: typeof anyOver): Reduce {

@@ -393,7 +393,8 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       break;
     }
     case k_gather:
-    case k_scatterAdd: {
+    case k_scatterAdd:
+    case k_segmentReduce: {
       int indices = pick();
       for (int tries = 0; tries < count && before[indices].dtype != kInt32; ++tries) indices = (indices + 1) % count;
       const Made& at = before[indices];
@@ -405,6 +406,7 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       const int32_t length = v.opcode == k_gather ? x.dims[axis] : any_dim(in);
       const int32_t each = v.opcode == k_gather ? int32_t(at.size() / std::max(batches, 1)) : x.dims[axis];
       v.attributes = {batches, outer, length, each, inner};
+      if (v.opcode == k_segmentReduce) v.attributes.push_back(in.below(kReductions));
       v.dims = x.dims;
       v.dims[axis] = v.opcode == k_gather ? each : length;
       break;
@@ -423,19 +425,20 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       v.attributes = {rank > 0 ? in.below(rank) : 0};
       if (rank > 0) v.dims.erase(v.dims.begin() + v.attributes[0]);
       break;
-    case kResult:  // most is as lu has it
+    case kResult:  // as sort has it, or else as lu has
       for (v.operands[0] = count - 1; v.operands[0] > 0; --v.operands[0]) {
         const int32_t opcode = before[v.operands[0]].opcode;
         if (is_step(opcode) && step_kind(opcode).results > 1 && in.below(3) < 2) break;
       }
       v.dtype = kInt32;
       v.dims = before[v.operands[0]].dims;
-      if (!v.dims.empty()) v.dims.pop_back();
+      if (!v.dims.empty() && before[v.operands[0]].opcode != k_sort) v.dims.pop_back();
       v.attributes = {1 + in.below(16) / 15};
       break;
     default:
       if (is_reduction(v.opcode) || is_window(v.opcode)) return any_window(in, before);
       any_like(in, before, v);
+      if (v.opcode == k_searchsorted) v.dtype = kInt32;
   }
   return v;
 }
