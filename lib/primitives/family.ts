@@ -2,14 +2,15 @@
  * The two families of elementwise ops, `unary` and `binary`: makers of functions from a kernel's name and gradient
  * rules. The functions check what users pass, broadcast and apply the op, so they are public as they are.
  */
+
 import { refuseExtra } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
 import { accumulatorOf, isFloating, kindOf } from '../base/dtype.js';
-import { GradtapeError } from '../base/errors.js';
+import { GradtapeError, named } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
-import { broadcastShapes } from '../base/shape.js';
+import { broadcastShapes, shapeOf } from '../base/shape.js';
 import { elementwiseKernels } from '../engine/addon.js';
-import { Tensor, uniformTensor } from '../engine/tensor.js';
+import { type Fold, Tensor, uniformTensor } from '../engine/tensor.js';
 import { applied1, applied2, apply1, apply2 } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
 import { asTensor, likeOf, mixedDTypes, operandBeside, unsupportedDType } from '../op/operands.js';
@@ -28,11 +29,10 @@ interface ElementwiseParts extends Sampling {
   /** The name of the op, in errors too, and of its kernel. */
   readonly name: string;
   /**
-   * The op on JavaScript numbers, for ops whose result IEEE 754 defines to the last bit. Operands that are uniform are
-   * then computed at once, in double and rounded to the dtype; for these ops that equals computing in float32 (Figueroa
-   * 1995).
+   * The op on JavaScript's numbers, for ops whose result IEEE 754 defines to the last bit. Operands that are uniform are
+   * then computed at once, and a few elements without the addon.
    */
-  readonly fold?: (x: number, y: number) => number;
+  readonly fold?: Fold;
   /** Whether it takes dtypes without a kernel of their own by way of their accumulator dtype: uint8 by int32. */
   readonly bytes?: boolean;
   /** Whether integers, for which there is no kernel, are their own result. */
@@ -64,7 +64,7 @@ function kernelOf(name: string, arity: number): { dtypes: readonly DType[]; toBo
 }
 
 /** The result of `fold` on uniform operands: the same bits as the kernel would give. */
-function folded(fold: (x: number, y: number) => number, x: Tensor, y: number, shape: Shape): Tensor {
+function folded(fold: Fold, x: Tensor, y: number, shape: Shape): Tensor {
   const number = fold(x.uniform as number, y);
   return uniformTensor(x.dtype === 'float32' ? Math.fround(number) : number, x.dtype, shape);
 }
@@ -93,7 +93,7 @@ function applyByOtherDType(
 /** The batch rule of both families. */
 function batched({ op, operands, batched: has, count, shape, dtype }: BatchedCall<null>): Tensor {
   const [x, y] = operands.map((t, k) => (has[k] ? raiseRank(t, shape.length) : t)) as [Tensor, Tensor?];
-  const whole = Object.freeze([count, ...shape]);
+  const whole = shapeOf([count, ...shape]);
   return y ? apply2(op, x, y, dtype, whole, null) : apply1(op, x, dtype, whole, null);
 }
 
@@ -108,8 +108,8 @@ export function unary(parts: UnaryParts): Fn1 {
   const { name, vjp = null, fold } = parts;
   const { dtypes, toBool } = kernelOf(name, 1);
   const hasFloat32 = dtypes.includes('float32'); // compared before searching the list, which takes 20 ns
-  const op = new Op(name, { kernel: name, vjps: [vjp], batch: batched });
-  const fn = function (value: TensorLike): Tensor {
+  const op = new Op(name, { kernel: name, vjps: [vjp], batch: batched, fold });
+  const fn = named(name, function (value: TensorLike): Tensor {
     if (arguments.length > 1) refuseExtra(name, arguments[1], arguments[2]);
     try {
       const x = value instanceof Tensor ? value : asTensor(name, value, hasFloat32 ? undefined : dtypes[0]);
@@ -123,7 +123,7 @@ export function unary(parts: UnaryParts): Fn1 {
     } catch (error) {
       throw namedError(name, error);
     }
-  };
+  });
   const { domain, avoid } = parts;
   const family = toBool ? 'predicate' : 'unary';
   register({ name, arity: 1, family, differentiable: vjp !== null, fn, ...sampling(domain, avoid) });
@@ -135,9 +135,9 @@ export function binary(parts: BinaryParts): Fn2 {
   const { name, x: ofX = null, y: ofY = null, fold } = parts;
   const { dtypes, toBool } = kernelOf(name, 2);
   const hasFloat32 = dtypes.includes('float32');
-  const op = new Op(name, { kernel: name, vjps: [ofX, ofY], batch: batched });
+  const op = new Op(name, { kernel: name, vjps: [ofX, ofY], batch: batched, fold });
   const only = dtypes.length === 1 ? dtypes[0] : undefined;
-  const fn = function (left: TensorLike, right: TensorLike): Tensor {
+  const fn = named(name, function (left: TensorLike, right: TensorLike): Tensor {
     if (arguments.length > 2) refuseExtra(name, arguments[2], arguments[3]);
     try {
       const x = left instanceof Tensor ? left : asTensor(name, left, likeOf(right) ?? only);
@@ -154,7 +154,7 @@ export function binary(parts: BinaryParts): Fn2 {
     } catch (error) {
       throw namedError(name, error);
     }
-  };
+  });
   const { domain, avoid } = parts;
   const family = toBool ? 'predicate' : 'binary';
   const differentiable = ofX !== null || ofY !== null;

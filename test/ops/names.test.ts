@@ -49,3 +49,17 @@ it('every op whose first argument is a tensor is a method of tensors and variabl
   );
   expect(x.at('::-1', 0).arraySync()).toEqual([3, 1]);
 });
+
+it('every function and method is named as users know it, for stack traces', () => {
+  const { prototype } = tf.Tensor as unknown as { prototype: object };
+  const modules = [tf, tf.nn, tf.linalg, tf.random, tf.losses, tf.initializers, tf.optimizers].flatMap(Object.entries);
+  const members = [prototype, tf.Variable.prototype, Object.getPrototypeOf(prototype) as object].flatMap((of) =>
+    Object.entries(Object.getOwnPropertyDescriptors(of)).map(([key, { value }]) => [key, value] as const),
+  );
+  const functions = [...modules, ...members].filter(
+    ([key, value]) => typeof value === 'function' && key !== 'constructor',
+  );
+  expect(functions.length).toBeGreaterThan(250);
+  const named = functions.map(([key, value]) => [key, (value as { name: string }).name]);
+  expect(named.filter(([key, name]) => key !== name)).toEqual([]);
+});
