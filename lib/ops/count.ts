@@ -13,7 +13,7 @@ import {
 import type { DType } from '../base/dtype.js';
 import { dtypeArgument } from '../base/dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
-import { checkLength, sameShape, showShape } from '../base/shape.js';
+import { checkLength, sameShape, shapeOf, showShape } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { asIndices, asTensor, ofKind } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -106,7 +106,7 @@ export function bincount(arr: TensorLike, opts?: BincountOptions): Tensor {
   const rows = axis === -1 && a.rank === 2 ? (a.shape[0] as number) : 1;
   const count = rows === 0 ? 0 : a.size / rows;
   const numbers = select(less(a, length), a, -1);
-  const shape = Object.freeze(rows === 1 && !(axis === -1 && a.rank === 2) ? [length] : [rows, length]);
+  const shape = shapeOf(rows === 1 && !(axis === -1 && a.rank === 2) ? [length] : [rows, length]);
   const sizes = [rows, 1, length, count, 1] as const;
   const sums = combined(
     op,
@@ -144,7 +144,7 @@ export function histogramFixedWidth(values: TensorLike, valueRange: TensorLike, 
   const numbers = select(isNan(places), -1, minimum(castTo(places, 'int32'), bins - 1));
   const sizes = [1, 1, bins, v.size, 1] as const;
   const ones = uniformTensor(1, 'int32', v.shape);
-  return stopGradientOf(combined(op, 'sum', ones, numbers, { sizes, sorted: false }, Object.freeze([bins])));
+  return stopGradientOf(combined(op, 'sum', ones, numbers, { sizes, sorted: false }, shapeOf([bins])));
 }
 
 export interface ConfusionMatrixOptions {
@@ -193,6 +193,6 @@ export function confusionMatrix(labels: TensorLike, predictions: TensorLike, opt
     );
   }
   const sizes = [1, 1, n * n, l.size, 1] as const;
-  const sums = combined(op, 'sum', w, add(mul(l, n), p), { sizes, sorted: false }, Object.freeze([n * n]));
-  return reshapeTo(sums, Object.freeze([n, n]));
+  const sums = combined(op, 'sum', w, add(mul(l, n), p), { sizes, sorted: false }, shapeOf([n * n]));
+  return reshapeTo(sums, shapeOf([n, n]));
 }

@@ -2,7 +2,7 @@
 import { refuseExtra } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { ShapeError, ValueError } from '../base/errors.js';
-import { checkLength, guardShape, sameShape, showShape } from '../base/shape.js';
+import { checkLength, guardShape, sameShape, shapeOf, showShape } from '../base/shape.js';
 import { isKnown, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { asIndices, asTensor, floating, ofKind } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -37,15 +37,8 @@ function combine({ op, data, ids, segments, shape }: Call, how: Combination): Te
 function countsOf({ op, ids, segments, shape }: Call, dtype: Tensor['dtype']): Tensor {
   const [, , length, count] = segments.sizes;
   const ones = uniformTensor(1, dtype, ids.shape);
-  const counts = combined(
-    op,
-    'sum',
-    ones,
-    ids,
-    { ...segments, sizes: [1, 1, length, count, 1] },
-    Object.freeze([length]),
-  );
-  return reshapeTo(counts, Object.freeze([length, ...shape.slice(1).map(() => 1)]));
+  const counts = combined(op, 'sum', ones, ids, { ...segments, sizes: [1, 1, length, count, 1] }, shapeOf([length]));
+  return reshapeTo(counts, shapeOf([length, ...shape.slice(1).map(() => 1)]));
 }
 
 /** The sums over the counts (at least 1), or over what `divisor` makes of these. */

@@ -1,7 +1,7 @@
 /** Sorting and searching: the checks around primitives/sort.ts. */
 import { argument, boolean, integer, isOptions, oneOf, options, refuseBehind } from '../base/arguments.js';
 import { ShapeError } from '../base/errors.js';
-import { checkAxis, sameShape, showShape } from '../base/shape.js';
+import { checkAxis, sameShape, shapeOf, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { asIndices, asTensor, asTensors, floating, ofKind } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -133,7 +133,7 @@ export function inTopK(targets: TensorLike, predictions: TensorLike, k: number):
   if (batch * classes === 0) return isClass;
   const rows = { sizes: [batch, 1, classes, 1, 1], sparse: false } as const;
   const own = gatherRows('inTopK', p, select(isClass, t, 0), rows, t.shape);
-  const above = sumOver(castTo(greater(p, reshapeTo(own, Object.freeze([batch, 1]))), 'int32'), [1], false);
+  const above = sumOver(castTo(greater(p, reshapeTo(own, shapeOf([batch, 1]))), 'int32'), [1], false);
   return logicalAnd(logicalAnd(isClass, allOver(finite(p), [1], false)), less(above, most));
 }
 

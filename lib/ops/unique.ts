@@ -1,7 +1,7 @@
 /** What is unique in a vector, and what of it is not in another. Their shapes depend on values, so they compute at once. */
 import { refuseExtra } from '../base/arguments.js';
 import { ShapeError } from '../base/errors.js';
-import { showShape } from '../base/shape.js';
+import { shapeOf, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { asTensor, asTensors } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -18,7 +18,7 @@ function vector(op: string, t: Tensor, name: string): Tensor {
 /** The elements at these places, through which no gradient flows. */
 function picked(op: string, x: Tensor, places: Int32Array): Tensor {
   const rows = { sizes: [1, 1, x.size, places.length, 1], sparse: false } as const;
-  const shape = Object.freeze([places.length]);
+  const shape = shapeOf([places.length]);
   return stopGradientOf(gatherRows(op, x, asTensor(op, places), rows, shape));
 }
 

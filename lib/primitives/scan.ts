@@ -1,6 +1,5 @@
 /** Scans: running sums, products and logarithms of sums along an axis, and linear recurrences. */
-import type { Shape } from '../base/shape.js';
-import { sizeOf } from '../base/shape.js';
+import { type Shape, shapeOf, sizeOf } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { apply1, apply2 } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
@@ -73,7 +72,7 @@ const inBatch = ({ axis, reverse }: Direction): Direction => ({ axis: axis + 1, 
 export function shifted(x: Tensor, { axis, reverse }: Direction, first: number): Tensor {
   const length = x.shape[axis] as number;
   if (length === 0) return x;
-  const ofLength = (n: number): Shape => Object.freeze(x.shape.map((other, d) => (d === axis ? n : other)));
+  const ofLength = (n: number): Shape => shapeOf(x.shape.map((other, d) => (d === axis ? n : other)));
   const begin = x.shape.map((_, d) => (d === axis && reverse ? 1 : 0));
   const strides = x.shape.map(() => 1);
   const rest = sliceBox(x, ofLength(length - 1), { begin, strides });
@@ -95,7 +94,7 @@ const recurrenceOp = new Op<Directed>('recurrence', {
   ],
   batch: ({ operands, batched, count, shape, attributes }: BatchedCall<Directed>) => {
     const whole = operands.map((t, k) =>
-      broadcast(batched[k] ? raiseRank(t, shape.length) : t, Object.freeze([count, ...shape])),
+      broadcast(batched[k] ? raiseRank(t, shape.length) : t, shapeOf([count, ...shape])),
     );
     return recurrence(whole[0] as Tensor, whole[1] as Tensor, inBatch(attributes));
   },

@@ -1,5 +1,5 @@
 /** Segments: rows that have one number are combined into one, by a sum, a product or an extreme. */
-import { type Shape, sizeOf } from '../base/shape.js';
+import { type Shape, shapeOf, sizeOf } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { apply2 } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
@@ -23,11 +23,11 @@ export interface Segments {
   readonly sorted: boolean;
 }
 
-const flat = ([batch, outer, , count, inner]: Segments['sizes']): Shape => Object.freeze([batch, outer, count, inner]);
+const flat = ([batch, outer, , count, inner]: Segments['sizes']): Shape => shapeOf([batch, outer, count, inner]);
 
 /** What holds of each row (bool), for rows [batch, outer, count, inner]. */
 function ofRows(condition: Tensor, [batch, , , count]: Segments['sizes']): Tensor {
-  return reshapeTo(condition, Object.freeze([batch, 1, count, 1]));
+  return reshapeTo(condition, shapeOf([batch, 1, count, 1]));
 }
 
 /** For each row the one of its segment, of the shape of the rows; zeros where it has none. */
@@ -62,7 +62,7 @@ const productRule: Vjp<Segments> = fromXY((ct, x, numbers, e) => {
   const { sizes, sorted } = e.attributes;
   const [batch, outer, , count, inner] = sizes;
   const rows = { sizes: [batch, outer, count, count, inner], sparse: false } as const;
-  const keys = reshapeTo(numbers, Object.freeze([batch, count]));
+  const keys = reshapeTo(numbers, shapeOf([batch, count]));
   const order = sorted ? null : placesSorted('argsort', keys, { axis: 1, descending: false, count });
   const ordered = (t: Tensor): Tensor => (order ? gatherRows('gather', t, order, rows, flat(sizes)) : t);
   const sortedKeys = order
@@ -102,12 +102,13 @@ function inBatch(
   combination: Combination,
   { op, operands, batched, count, shape, attributes }: BatchedCall<Segments>,
 ): Tensor {
-  const [data, numbers] = operands.map((t, k) =>
-    batched[k] ? t : broadcast(t, Object.freeze([count, ...t.shape])),
-  ) as [Tensor, Tensor];
+  const [data, numbers] = operands.map((t, k) => (batched[k] ? t : broadcast(t, shapeOf([count, ...t.shape])))) as [
+    Tensor,
+    Tensor,
+  ];
   const [batch, ...sizes] = attributes.sizes;
   const segments: Segments = { ...attributes, sizes: [batch * count, ...sizes] };
-  return combined(op.name, combination, data, numbers, segments, Object.freeze([count, ...shape]));
+  return combined(op.name, combination, data, numbers, segments, shapeOf([count, ...shape]));
 }
 
 /**

@@ -1,6 +1,5 @@
 /** Sorting: elements in order along an axis, where they come from, and places in what is sorted. */
-import type { Shape } from '../base/shape.js';
-import { sizeOf } from '../base/shape.js';
+import { type Shape, shapeOf, sizeOf } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { apply1, apply2, applyComposed, applyResults } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
@@ -30,7 +29,7 @@ function sized(order: Order, shape: Shape): Sized {
 }
 
 function sortedShape(x: Tensor, { axis, count }: Order): Shape {
-  return count === x.shape[axis] ? x.shape : Object.freeze(x.shape.map((n, d) => (d === axis ? count : n)));
+  return count === x.shape[axis] ? x.shape : shapeOf(x.shape.map((n, d) => (d === axis ? count : n)));
 }
 
 const inBatch = (order: Order): Order => ({ ...order, axis: order.axis + 1 });
@@ -54,7 +53,7 @@ function putBack(ct: Tensor, places: Tensor, axis: number, shape: Shape): Tensor
   const count = ct.shape[axis] as number;
   const moved = axisLast(ct, axis);
   const lines = sizeOf(moved.shape.slice(0, -1));
-  const whole = Object.freeze([...moved.shape.slice(0, -1), length]);
+  const whole = shapeOf([...moved.shape.slice(0, -1), length]);
   const rows = { sizes: [lines, 1, length, count, 1], sparse: false } as const;
   return axisFromLast(scatterRows('sort', moved, axisLast(places, axis), rows, whole), axis);
 }
@@ -106,7 +105,7 @@ const searchOp = new Op<boolean>('searchsorted', {
   words: (after) => [Number(after)],
   batch: ({ operands, batched, count, attributes }: BatchedCall<boolean>) => {
     const [sequence, values] = operands.map((t, k) =>
-      batched[k] ? t : broadcast(t, Object.freeze([count, ...t.shape])),
+      batched[k] ? t : broadcast(t, shapeOf([count, ...t.shape])),
     ) as [Tensor, Tensor];
     return placesIn(sequence, values, attributes);
   },
@@ -121,7 +120,7 @@ export function placesIn(sequence: Tensor, values: Tensor, after: boolean): Tens
 const nthOp = new Op<Nth>('nthElement', {
   vjps: [
     fromXOut((ct, x, out, e) => {
-      const kept = Object.freeze([...e.outShape, 1]);
+      const kept = shapeOf([...e.outShape, 1]);
       const attains = castTo(equal(x, reshapeTo(out, kept)), x.dtype);
       return mul(div(attains, sumOver(attains, [x.rank - 1], true)), reshapeTo(ct, kept));
     }),
@@ -141,7 +140,7 @@ export function nthOf(x: Tensor, n: number, reverse: boolean): Tensor {
     const first = valuesSorted('nthElement', x, { axis, descending: reverse, count: n + 1 });
     const begin = x.shape.map((_, d) => (d === axis ? n : 0));
     const at = { begin, strides: x.shape.map(() => 1) };
-    const last = sliceBox(first, Object.freeze([...x.shape.slice(0, -1), 1]), at);
-    return reshapeTo(last, Object.freeze(x.shape.slice(0, -1)));
+    const last = sliceBox(first, shapeOf([...x.shape.slice(0, -1), 1]), at);
+    return reshapeTo(last, shapeOf(x.shape.slice(0, -1)));
   });
 }
