@@ -95,8 +95,9 @@ export function placesSorted(name: string, x: Tensor, order: Order): Tensor {
 /** The elements in order, and where they come from. */
 export function valuesAndPlaces(name: string, x: Tensor, order: Order): [values: Tensor, places: Tensor] {
   const [values, places] = sortedAndPlaces(x, order);
-  const heard = applyComposed(placesOp.as(name), [x], order, () => places);
-  return [applyComposed(sortOp.as(name), [x, heard], order, () => values), heard];
+  // Recorders are told of results in the order in which they were made.
+  const heard = applyComposed(sortOp.as(name), [x, places], order, () => values);
+  return [heard, applyComposed(placesOp.as(name), [x], order, () => places)];
 }
 
 /** Attributes: whether behind what equals the value, or before it. */

@@ -112,6 +112,19 @@ describe('sort and argsort', () => {
     expect(tape.gradient(y, x)?.arraySync()).toEqual([1, 1000, 10, 100]);
   });
 
+  it('each of two tapes around it has that gradient', () => {
+    const x = tf.constant([3, 1, 2]);
+    const tapes = [new tf.GradientTape(), new tf.GradientTape()] as const;
+    const y = tapes[0].record(() => {
+      tapes[0].watch(x);
+      return tapes[1].record(() => {
+        tapes[1].watch(x);
+        return tf.reduceSum(tf.mul(tf.sort(tf.mul(x, 2)), [1, 10, 100]));
+      });
+    });
+    for (const tape of tapes) expect(tape.gradient(y, x)?.arraySync()).toEqual([200, 2, 20]);
+  });
+
   it('says what it cannot do', () => {
     expect(codeOf(() => tf.sort(1))).toBe('ERR_AXIS');
     expect(codeOf(() => tf.sort([1], 1))).toBe('ERR_AXIS');
