@@ -19,6 +19,8 @@
       "native/steps/random.cc",
       "native/steps/scan.cc",
       "native/steps/linalg.cc",
+      "native/steps/segment.cc",
+      "native/steps/sort.cc",
       "native/program/program.cc",
       "native/plan/plan.cc",
       "native/plan/group.cc",

@@ -58,6 +58,9 @@ const sizesOf = (format: DataFormat): Kind<readonly [number, number]> => ({
   },
 });
 
+/** Sizes of a window over images in NHWC. */
+export const sizesKind: Kind<readonly [number, number]> = sizesOf('NHWC');
+
 /** A padding as read: zeros [before, after] of rows and of columns, or one of the two names. */
 export type Pads = 'SAME' | 'VALID' | readonly (readonly [number, number])[];
 export const namedPads: Kind<'SAME' | 'VALID'> = oneOf(['SAME', 'VALID'] as const, true);

@@ -2,6 +2,7 @@
 export * from '../primitives/arithmetic.js';
 export * from '../primitives/compare.js';
 export * from '../primitives/math.js';
+export * from './count.js';
 export * from './indexing.js';
 export * from './movement.js';
 export { dynamicPartition } from './partition.js';
@@ -9,8 +10,10 @@ export * from './product.js';
 export * from './rearrange.js';
 export * from './reduce.js';
 export * from './scan.js';
+export * from './segment.js';
 export * from './select.js';
 export * from './slicing.js';
+export * from './sort.js';
 export {
   tensorScatterNdAdd,
   tensorScatterNdMax,
@@ -20,3 +23,4 @@ export {
   type UpdateIndex,
   updateAt,
 } from './tensor-scatter.js';
+export * from './unique.js';

@@ -1,7 +1,7 @@
 /** Reductions: the checks around primitives/reduce.ts; and mean, variance and standard deviation. */
 import { isOptions, options, refuseBehind, refuseExtra } from '../base/arguments.js';
 import type { DTypeKind } from '../base/dtype.js';
-import { kindOf } from '../base/dtype.js';
+import { isFloating, kindOf } from '../base/dtype.js';
 import { named, ShapeError } from '../base/errors.js';
 import { checkAxes, checkAxis, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
@@ -9,8 +9,8 @@ import { type Axis, type ReduceOptions, reduceArguments } from '../op/axes.js';
 import type { Op } from '../op/op.js';
 import { asTensor, ofKind } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { sub } from '../primitives/arithmetic.js';
-import { square } from '../primitives/math.js';
+import { mul, sub } from '../primitives/arithmetic.js';
+import { sqrt, square } from '../primitives/math.js';
 import { accumulated, castTo, identityOf, linked, sumOver } from '../primitives/movement.js';
 import {
   allOver,
@@ -118,6 +118,17 @@ export function reduceStd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: Red
   const { a, axes, keepdims } = prepare('reduceStd', ['floating'], x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceStd', arguments[3]);
   return safeSqrt(varianceOf(a, axes, keepdims));
+}
+
+/**
+ * The square root of the sum of the squares. Its gradient is 0 where it is 0. That of integers is cut towards zero.
+ */
+export function reduceEuclideanNorm(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
+  const { a, axes, keepdims } = prepare('reduceEuclideanNorm', numeric, x, axis, opts);
+  if (arguments.length > 3) refuseBehind('reduceEuclideanNorm', arguments[3]);
+  // mul(a, a) instead of square(a): the derivative 2 a of that could overflow where the norm does not.
+  if (isFloating(a.dtype)) return safeSqrt(sumOver(mul(a, a), axes, keepdims));
+  return castTo(sqrt(sumOver(square(castTo(a, 'float64')), axes, keepdims)), a.dtype);
 }
 
 function boolReduction(name: string, over: typeof anyOver): Reduce {

@@ -394,7 +394,8 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
     }
     case k_gather:
     case k_scatterAdd:
-    case k_scatterInto: {
+    case k_scatterInto:
+    case k_segmentReduce: {
       if (v.opcode == k_scatterInto) v.operands.push_back(first);
       int indices = pick();
       for (int tries = 0; tries < count && before[indices].dtype != kInt32; ++tries) indices = (indices + 1) % count;
@@ -404,10 +405,12 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       if (rank == 0) break;
       const int32_t batches = int32_t(product(x.dims, 0, batch)), outer = int32_t(product(x.dims, batch, axis)),
                     inner = int32_t(product(x.dims, axis + 1, rank));
-      const int32_t length = v.opcode == k_scatterAdd ? any_dim(in) : x.dims[axis];
+      const bool is_free = v.opcode == k_scatterAdd || v.opcode == k_segmentReduce;
+      const int32_t length = is_free ? any_dim(in) : x.dims[axis];
       const int32_t each = v.opcode == k_gather ? int32_t(at.size() / std::max(batches, 1)) : x.dims[axis];
       v.attributes = {batches, outer, length, each, inner};
       if (v.opcode == k_scatterInto) v.attributes.push_back(in.below(5));
+      if (v.opcode == k_segmentReduce) v.attributes.push_back(in.below(kReductions));
       v.dims = x.dims;
       v.dims[axis] = v.opcode == k_gather ? each : length;
       break;
@@ -426,19 +429,20 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       v.attributes = {rank > 0 ? in.below(rank) : 0};
       if (rank > 0) v.dims.erase(v.dims.begin() + v.attributes[0]);
       break;
-    case kResult:  // most is as lu has it
+    case kResult:  // as sort has it, or else as lu has
       for (v.operands[0] = count - 1; v.operands[0] > 0; --v.operands[0]) {
         const int32_t opcode = before[v.operands[0]].opcode;
         if (is_step(opcode) && step_kind(opcode).results > 1 && in.below(3) < 2) break;
       }
       v.dtype = kInt32;
       v.dims = before[v.operands[0]].dims;
-      if (!v.dims.empty()) v.dims.pop_back();
+      if (!v.dims.empty() && before[v.operands[0]].opcode != k_sort) v.dims.pop_back();
       v.attributes = {1 + in.below(16) / 15};
       break;
     default:
       if (is_reduction(v.opcode) || is_window(v.opcode)) return any_window(in, before);
       any_like(in, before, v);
+      if (v.opcode == k_searchsorted) v.dtype = kInt32;
   }
   return v;
 }

@@ -38,6 +38,16 @@ export function noGradient(...ops: Function[]): void {
   for (const op of ops) table.set(op, null);
 }
 
+/** Calls, of a matrix of two rows, of ops without a gradient: for random programs, which cannot guess their arguments. */
+// biome-ignore lint/complexity/noBannedTypes: as above
+export const calls: Map<Function, SampleCase['call']> = new Map();
+
+// biome-ignore lint/complexity/noBannedTypes: as above
+export function withoutGradient(op: Function, call: SampleCase['call']): void {
+  noGradient(op);
+  calls.set(op, call);
+}
+
 for (const file of readdirSync(join(import.meta.dirname, 'cases')))
   await import(join(import.meta.dirname, 'cases', file));
 

@@ -200,6 +200,24 @@ const tolerances: Readonly<Record<string, readonly [Tolerance, Tolerance]>> = {
   'nn.sigmoidCrossEntropyWithLogits': [{ ulp: 3 }, { ulp: 3, one: 2 }],
   'nn.biasAdd': [exact, summed],
   cumsum: [summed, summed],
+  cumprod: [exact, { ulp: 8, sum: 8 }],
+  cumulativeLogsumexp: [
+    { ulp: 3, one: 4 },
+    { ulp: 16, one: 8 },
+  ],
+  segmentSum: [summed, exact],
+  segmentMean: [summed, { ulp: 1 }],
+  segmentMax: [exact, { ulp: 1 }],
+  segmentMin: [exact, { ulp: 1 }],
+  segmentProd: [{ ulp: 4 }, { ulp: 8 }],
+  unsortedSegmentSum: [summed, exact],
+  unsortedSegmentMean: [summed, { ulp: 1 }],
+  unsortedSegmentSqrtN: [summed, { ulp: 2 }],
+  unsortedSegmentMax: [exact, { ulp: 1 }],
+  unsortedSegmentMin: [exact, { ulp: 1 }],
+  unsortedSegmentProd: [{ ulp: 4 }, { ulp: 8 }],
+  reduceEuclideanNorm: [{ ulp: 4 }, { ulp: 6 }],
+  confusionMatrix: [summed, exact],
   'linalg.cholesky': [solved, solved],
   'linalg.triangularSolve': [solved, solved],
   fill: [exact, summed],
@@ -354,7 +372,9 @@ function fill(arg: unknown, operands: readonly tf.Tensor[]): unknown {
     if (/^\$\d+$/.test(arg)) return operands[Number(arg.slice(1))];
     return /^-?inf$/.test(arg) ? asNumber(arg) : arg;
   }
-  return Array.isArray(arg) ? arg.map((a) => fill(a, operands)) : arg;
+  if (Array.isArray(arg)) return arg.map((a) => fill(a, operands));
+  if (typeof arg !== 'object' || arg === null) return arg;
+  return Object.fromEntries(Object.entries(arg).map(([name, a]) => [name, fill(a, operands)]));
 }
 
 function throwsAsKnown(op: string, dtype: string, name: string, error: unknown): boolean {

@@ -3,7 +3,7 @@
 import * as tf from 'gradtape';
 import { sizeOf } from '../../lib/base/shape.js';
 import { registry } from '../../lib/op/registry.js';
-import { domainOf, hiddenCases, type OpCases, opCases } from '../ops/op-cases.js';
+import { calls as callsOf, domainOf, hiddenCases, type OpCases, opCases } from '../ops/op-cases.js';
 
 export type Call = (x: tf.Tensor, y: tf.Tensor) => tf.Tensor;
 
@@ -75,6 +75,11 @@ function calls(op: OpCases): readonly Form[] {
 
 /** An op without a gradient, of one matrix of the first dtype that it takes, and a number if it wants one. */
 function probed(fn: Loose): readonly Form[] {
+  const given = callsOf.get(fn);
+  if (given) {
+    const ofMatrix: Call = (x) => (x.size ? tf.cast(given(fitted(x, [2, 3])), x.dtype) : x);
+    return [{ kind: 'fitted', checked: null, call: ofMatrix }];
+  }
   const lists = operands.flatMap((to) => others.map((rest) => (x: tf.Tensor) => [to(x), ...rest]));
   const right = lists.find((args) => takes(fn, ...args(example)));
   if (!right) return [];

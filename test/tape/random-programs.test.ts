@@ -25,7 +25,21 @@ const leaves = shapes.map((shape, k) => {
 
 // Ops that are smooth where operands are equal or cross a number, with operands within their domain: values stay within bounds, so
 // that central differences are good to many digits.
-const kinksAtEquals = new Set(['maximum', 'minimum', 'reduceMax', 'reduceMin', 'nn.maxPool2d', 'reduceStd']);
+const kinksAtEquals = new Set([
+  'maximum',
+  'minimum',
+  'reduceMax',
+  'reduceMin',
+  'segmentMax',
+  'segmentMin',
+  'unsortedSegmentMax',
+  'unsortedSegmentMin',
+  'sort',
+  'topK',
+  'nthElement',
+  'nn.maxPool2d',
+  'reduceStd',
+]);
 const smooth = drawn.flatMap(({ name, checked, kind, call }) => {
   if (!checked || checked.avoid || kinksAtEquals.has(name.split(' ')[0] as string)) return [];
   return [{ kind, call: (x: tf.Tensor, y: tf.Tensor) => call(intoDomain(checked, 0, x), intoDomain(checked, 1, y)) }];

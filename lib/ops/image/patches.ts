@@ -50,7 +50,7 @@ export function extractPatches(
     );
   }
   const x = asTensor(op, images, undefined, 'images');
-  checkRank(op, 'images', x, imageAxes);
+  checkRank(op, 'images', x, imageAxes.NHWC);
   const { words, lengths } = slide(op, x.shape, read.sizes, {
     padding: read.padding ?? 'VALID',
     strides: read.strides ?? [1, 1],

@@ -7,6 +7,10 @@ casesOf(reduceSum, [
   { shapes: [[2, 3, 4]], call: (x) => reduceSum(x, [0, 2]) },
   { shapes: [[2, 3, 4]], call: (x) => reduceSum(x, 1, { keepdims: true }) },
 ]);
+casesOf(tf.reduceEuclideanNorm, [
+  { shapes: [[2, 3]], call: (x) => tf.reduceEuclideanNorm(x) },
+  { shapes: [[2, 3, 2]], call: (x) => tf.reduceEuclideanNorm(x, [0, 2], { keepdims: true }) },
+]);
 for (const reduce of [reduceMean, reduceMax, reduceMin, reduceProd, reduceLogsumexp, reduceVariance, reduceStd]) {
   casesOf(reduce, [
     { shapes: [[2, 3]], call: (x) => reduce(x) },

@@ -1,0 +1,428 @@
+// Sorting along an axis, and searching in what is sorted.
+#include <cstring>
+#include <type_traits>
+
+#include "step.h"
+
+namespace gradtape {
+namespace {
+
+constexpr int64_t kInserted = 64;  // elements, or results, up to which they are inserted one by one
+
+// Elements are sorted by keys: unsigned integers of the same order. Both zeros have one key, and so has every NaN,
+// which is larger than all numbers. Keys in descending order are all flipped.
+template <class T>
+using KeyOf = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
+template <class K>
+constexpr K kSign = K(1) << (8 * sizeof(K) - 1);
+
+template <class T>
+KeyOf<T> key_of(T x) {
+  using K = KeyOf<T>;
+  if constexpr (std::is_floating_point_v<T>) {
+    constexpr K kNaN = sizeof(T) == 8 ? K(uint64_t{0xFFF8} << 48) : K(0xFFC00000);
+    K bits;
+    std::memcpy(&bits, &x, sizeof bits);
+    const K key = bits & kSign<K> ? K(~bits) : K(bits | kSign<K>);
+    return x != x ? kNaN : x == 0 ? kSign<K> : key;
+  } else {
+    return std::is_signed_v<T> ? K(x) ^ kSign<K> : K(x);
+  }
+}
+template <class T>
+T element_of(KeyOf<T> key) {
+  using K = KeyOf<T>;
+  if constexpr (std::is_floating_point_v<T>) {
+    key = key & kSign<K> ? K(key ^ kSign<K>) : K(~key);
+    T x;
+    std::memcpy(&x, &key, sizeof x);
+    return x;
+  } else {
+    return T(std::is_signed_v<T> ? key ^ kSign<K> : key);
+  }
+}
+
+constexpr int64_t kChunk = 512;  // elements that become keys at once, and back
+
+// What is done with the elements of a dtype.
+template <class K>
+struct Elements {
+  void (*keys)(const char* x, int64_t n, K flip, K* keys);
+  void (*write)(const K* keys, int64_t n, K flip, char* out);
+  // Zeros keep their signs, which the keys do not have: they stand in the order of the operand. null: for integers.
+  void (*zeros)(const char* x, int64_t n, int64_t stride, char* out, int64_t first, int64_t count);
+};
+
+template <class T>
+void read_keys(const char* x, int64_t n, KeyOf<T> flip, KeyOf<T>* keys) {
+  for (int64_t i = 0; i < n; ++i) keys[i] = key_of(reinterpret_cast<const T*>(x)[i]) ^ flip;
+}
+template <class T>
+void write_keys(const KeyOf<T>* keys, int64_t n, KeyOf<T> flip, char* out) {
+  for (int64_t i = 0; i < n; ++i) reinterpret_cast<T*>(out)[i] = element_of<T>(keys[i] ^ flip);
+}
+template <class T>
+void write_zeros(const char* from, int64_t n, int64_t stride, char* to, int64_t first, int64_t count) {
+  const T* x = reinterpret_cast<const T*>(from);
+  T* out = reinterpret_cast<T*>(to) + first * stride;
+  int64_t at = 0;
+  while (at < count && out[at * stride] != 0) ++at;
+  for (int64_t i = 0; i < n && at < count && out[at * stride] == 0; ++i) {
+    if (x[i * stride] == 0) out[at++ * stride] = x[i * stride];
+  }
+}
+
+template <class T>
+constexpr Elements<KeyOf<T>> elements_kind() {
+  if constexpr (std::is_floating_point_v<T>) return {read_keys<T>, write_keys<T>, write_zeros<T>};
+  return {read_keys<T>, write_keys<T>, nullptr};
+}
+
+// n elements of a size, with strides in elements.
+void copy(int64_t size, char* to, int64_t to_stride, const char* from, int64_t from_stride, int64_t n) {
+  for (int64_t i = 0; i < n; ++i, to += to_stride * size, from += from_stride * size) {
+    if (size == 4)
+      std::memcpy(to, from, 4);
+    else if (size == 8)
+      std::memcpy(to, from, 8);
+    else
+      *to = *from;
+  }
+}
+
+// What is sorted are items: keys, or keys with the place that each comes from below it, so that equal keys stay in
+// order. The first `count` of n items:
+template <class E>
+void insert_each(const E* x, int64_t n, E* to, int64_t count) {
+  int64_t held = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const E item = x[i];
+    if (held == count && !(item < to[count - 1])) continue;
+    int64_t j = held < count ? held++ : count - 1;
+    for (; j > 0 && to[j - 1] > item; --j) to[j] = to[j - 1];
+    to[j] = item;
+  }
+}
+
+// Radix sort by the digits from bit kFrom on, the lowest first: a pass moves the items to where their digit begins, in
+// order. A digit that all items share needs no pass. Returns where the sorted ones are.
+template <class E, int kFrom, int kBits, int kDigits>
+E* radix(E* from, E* to, int64_t n) {
+  constexpr uint32_t kMask = (1u << kBits) - 1;
+  uint32_t counts[kDigits][kMask + 1] = {};
+  for (int64_t i = 0; i < n; ++i) {
+    for (int d = 0; d < kDigits; ++d) ++counts[d][uint32_t(from[i] >> (kFrom + d * kBits)) & kMask];
+  }
+  for (int d = 0; d < kDigits; ++d) {
+    const int shift = kFrom + d * kBits;
+    uint32_t* const at = counts[d];
+    if (at[uint32_t(from[0] >> shift) & kMask] == uint32_t(n)) continue;
+    uint32_t sum = 0;
+    for (uint32_t digit = 0; digit <= kMask; ++digit) {
+      const uint32_t here = at[digit];
+      at[digit] = sum;
+      sum += here;
+    }
+    for (int64_t i = 0; i < n; ++i) to[at[uint32_t(from[i] >> shift) & kMask]++] = from[i];
+    E* const swap = from;
+    from = to;
+    to = swap;
+  }
+  return from;
+}
+
+__extension__ using Wide = unsigned __int128;
+constexpr int64_t kWideDigits = 1 << 13;  // keys of 32 bits from which fewer passes are worth more counters
+
+template <class K, class E>
+E* sort_items(E* from, E* to, int64_t n) {
+  constexpr int kBytes = int(sizeof(K));
+  if constexpr (sizeof(E) == 4) {
+    if (n >= kWideDigits) return radix<E, 0, 11, 3>(from, to, n);
+  }
+  return radix < E, sizeof(E) == sizeof(K) ? 0 : 8 * kBytes, 8, kBytes > (from, to, n);
+}
+
+// Of a tensor [outer, length, inner], along the middle axis: the first `count`.
+struct Sort {
+  int64_t outer, length, inner, count;
+  bool descending;
+  explicit Sort(const Value& v)
+      : outer(attribute(v, 0)),
+        length(attribute(v, 1)),
+        inner(attribute(v, 2)),
+        count(outer * inner > 0 ? v.size / (outer * inner) : 0),
+        descending(attribute(v, 3) != 0) {}
+  bool inserts() const { return length <= kInserted || count <= kInserted / 4; }
+  // A long line is cut by its values, so that several threads can sort it.
+  int64_t pieces() const { return outer * inner < kPieces && length >= kCut && !inserts() ? kPieces : 1; }
+  static constexpr int64_t kPieces = 16, kCut = 1 << 16;
+};
+
+const char* check_sort(const Value& v, Operands x) {
+  if (x[0].dtype != v.dtype) return "wrong dtype";
+  int64_t lines, size;
+  for (int i = 0; i < 3; ++i) {
+    if (attribute(v, i) < 0) return "negative attribute";
+  }
+  if (__builtin_mul_overflow(attribute(v, 0), attribute(v, 2), &lines)) return "sizes overflow";
+  if (__builtin_mul_overflow(lines, attribute(v, 1), &size)) return "sizes overflow";
+  if (size != x[0].size || attribute(v, 1) > INT32_MAX) return "sizes differ from the attributes";
+  if (lines == 0) return v.size == 0 ? nullptr : "wrong shape";
+  return v.size % lines == 0 && v.size <= size ? nullptr : "wrong shape";
+}
+// Result 1: of each element, where it comes from.
+const char* check_places(const Value& v, Operands, int, const Value& places) {
+  return places.dtype == kInt32 && same_shape(v, places) ? nullptr : "places are int32, of the shape of the result";
+}
+
+double sort_work(const Value&, Operands x) { return double(x[0].size) * 32; }
+
+int64_t sort_units(const Value& v, Operands, const Kernels&) {
+  const Sort a(v);
+  return a.count == 0 ? 0 : a.outer * a.inner * a.pieces();
+}
+
+// Twice the items, to whole lines of the cache.
+int64_t item_bytes(const Value& v) {
+  const int64_t key = v.dtype == kFloat64 ? 8 : 4;
+  return v.results & 2 ? 2 * key : key;
+}
+int64_t room_of(const Value& v) { return (attribute(v, 1) * item_bytes(v) + 63) / 64 * 64; }
+size_t sort_bytes(const Value& v, Operands, const Kernels&) { return size_t(room_of(v)) * 2; }
+
+// Where the pieces of each line begin, as keys: those that cut a sample into equal parts.
+size_t cuts_bytes(const Value& v, Operands, const Kernels&) {
+  const Sort a(v);
+  return a.pieces() == 1 ? 0 : size_t(a.outer * a.inner * a.pieces()) * sizeof(uint64_t);
+}
+
+// What of a line is sorted: all, or the keys from `low` to below `high` (`last`: whatever is above).
+struct Part {
+  uint64_t low, high;
+  bool whole, last;
+};
+
+template <class K, class E>
+void sort_part(const Sort& a, const Part& part, const Elements<K>& elements, int64_t size, const char* x, char* out,
+               int32_t* places, E* items, E* others) {
+  constexpr int kShift = sizeof(E) > sizeof(K) ? 8 * int(sizeof(K)) : 0;  // of the key, above the place
+  const K flip = a.descending ? K(~K(0)) : K(0);
+  const K low = K(part.low), span = K((part.last ? ~K(0) : K(part.high) - 1) - low);
+  int64_t m = 0, before = 0;
+  K keys[kChunk], line[kChunk];  // these and what they are keys of
+  char* const chunk = reinterpret_cast<char*>(line);
+  for (int64_t begin = 0; begin < a.length; begin += kChunk) {
+    const int64_t n = a.length - begin < kChunk ? a.length - begin : kChunk;
+    const char* from = x + begin * a.inner * size;
+    if (a.inner > 1) copy(size, chunk, 1, from, a.inner, n);
+    elements.keys(a.inner > 1 ? chunk : from, n, flip, keys);
+    if (part.whole) {
+      for (int64_t i = 0; i < n; ++i)
+        items[begin + i] = kShift ? E(keys[i]) << kShift | E(uint32_t(begin + i)) : E(keys[i]);
+      m += n;
+      continue;
+    }
+    for (int64_t i = 0; i < n; ++i) {
+      items[m] = kShift ? E(keys[i]) << kShift | E(uint32_t(begin + i)) : E(keys[i]);
+      m += K(keys[i] - low) <= span;
+      before += keys[i] < low;
+    }
+  }
+  const int64_t count = before + m < a.count ? m : a.count - before;  // of those that are asked for
+  if (count <= 0) return;
+  E* sorted = others;
+  if (a.inserts())
+    insert_each(items, m, others, count);
+  else
+    sorted = sort_items<K>(items, others, m);
+  for (int64_t begin = 0; begin < count; begin += kChunk) {
+    const int64_t n = count - begin < kChunk ? count - begin : kChunk;
+    for (int64_t i = 0; i < n; ++i) keys[i] = K(sorted[begin + i] >> kShift);
+    char* const to = out + (before + begin) * a.inner * size;
+    elements.write(keys, n, flip, a.inner > 1 ? chunk : to);
+    if (a.inner > 1) copy(size, to, a.inner, chunk, 1, n);
+  }
+  if (elements.zeros) elements.zeros(x, a.length, a.inner, out, before, count);
+  if (kShift) {
+    for (int64_t i = 0; i < count; ++i) places[(before + i) * a.inner] = int32_t(uint32_t(sorted[i]));
+  }
+}
+
+template <class K>
+void sort_lines(const StepRun& s, const Elements<K>& elements, int64_t from, int64_t to, const char* prepared,
+                char* own) {
+  const Sort a(s.v);
+  const int64_t size = int64_t(kDTypeSize[s.v.dtype]);
+  auto* const places = reinterpret_cast<int32_t*>(s.out[1]);
+  for (int64_t unit = from, next; unit < to; unit = next) {
+    const int64_t pieces = a.pieces(), line = unit / pieces, first = unit - line * pieces;
+    next = (line + 1) * pieces < to ? (line + 1) * pieces : to;
+    const int64_t end = next - line * pieces;
+    Part part{0, 0, first == 0 && end == pieces, end == pieces};
+    if (!part.whole) {
+      const auto* cuts = reinterpret_cast<const uint64_t*>(prepared) + line * pieces;
+      part.low = cuts[first];
+      if (!part.last) part.high = cuts[end];
+    }
+    if (!part.last && part.low == part.high) continue;
+    const int64_t column = line % a.inner, result = line / a.inner * a.count * a.inner + column;
+    const char* x = s.in[0] + (line / a.inner * a.length * a.inner + column) * size;
+    char* const out = s.out[0] + result * size;
+    char* const others = own + room_of(s.v);
+    if (places) {
+      using E = std::conditional_t<sizeof(K) == 8, Wide, uint64_t>;
+      sort_part(a, part, elements, size, x, out, places + result, reinterpret_cast<E*>(own),
+                reinterpret_cast<E*>(others));
+    } else {
+      sort_part(a, part, elements, size, x, out, nullptr, reinterpret_cast<K*>(own), reinterpret_cast<K*>(others));
+    }
+  }
+}
+
+// Calls f with the elements of a dtype.
+template <class F>
+void with_elements(DType dtype, F f) {
+  switch (dtype) {
+    case kFloat32:
+      return f(elements_kind<float>());
+    case kFloat64:
+      return f(elements_kind<double>());
+    case kInt32:
+      return f(elements_kind<int32_t>());
+    default:
+      f(elements_kind<uint8_t>());
+  }
+}
+
+Failure run_sort(const StepRun& s, int64_t from, int64_t to, const char* prepared, char* own) {
+  with_elements(s.v.dtype, [&](const auto& elements) { sort_lines(s, elements, from, to, prepared, own); });
+  return {};
+}
+
+template <class K>
+void cut_lines(const StepRun& s, const Elements<K>& elements, uint64_t* cuts) {
+  constexpr int64_t kEach = 16, kSample = Sort::kPieces * kEach;
+  const Sort a(s.v);
+  const int64_t size = int64_t(kDTypeSize[s.v.dtype]);
+  for (int64_t line = 0; line < a.outer * a.inner; ++line) {
+    K sample[kSample], sorted[kSample], chunk[kSample];
+    const char* x = s.in[0] + (line / a.inner * a.length * a.inner + line % a.inner) * size;
+    copy(size, reinterpret_cast<char*>(chunk), 1, x, a.length / kSample * a.inner, kSample);
+    elements.keys(reinterpret_cast<const char*>(chunk), kSample, a.descending ? K(~K(0)) : K(0), sample);
+    insert_each(sample, kSample, sorted, kSample);
+    for (int64_t p = 0; p < Sort::kPieces; ++p) *cuts++ = p == 0 ? 0 : sorted[p * kEach];
+  }
+}
+
+void prepare_sort(const StepRun& s, char* prepared) {
+  if (Sort(s.v).pieces() == 1) return;
+  auto* const cuts = reinterpret_cast<uint64_t*>(prepared);
+  with_elements(s.v.dtype, [&](const auto& elements) { cut_lines(s, elements, cuts); });
+}
+
+constexpr StepKind sort() {
+  StepKind k;
+  k.attributes = 4;  // outer, length, inner, descending
+  k.sizes = true;
+  k.results = 2;
+  k.check = check_sort;
+  k.check_result = check_places;
+  k.work = sort_work;
+  k.units = sort_units;
+  k.prepared_bytes = cuts_bytes;
+  k.prepare = prepare_sort;
+  k.own_bytes = sort_bytes;
+  k.run = run_sort;
+  return k;
+}
+
+// ---- searchsorted ----
+
+constexpr int64_t kSearched = 1024;  // values of a unit
+
+// A sorted sequence [.., length] for each row of values [.., count].
+struct Search {
+  int64_t length, count;
+  Search(const Value& v, const Value& sequence) : length(sequence.dims[sequence.rank - 1]), count(v.dims[v.rank - 1]) {}
+  int64_t across() const { return units_of(count, kSearched); }
+};
+
+const char* check_search(const Value& v, Operands x) {
+  if (v.dtype != kInt32 || x[0].dtype != x[1].dtype || is_boolean(x[0].dtype)) return "wrong dtype";
+  if (v.rank == 0 || x[0].rank != v.rank || !same_shape(v, x[1])) return "wrong shape";
+  for (int d = 0; d + 1 < v.rank; ++d) {
+    if (v.dims[d] != x[0].dims[d]) return "wrong shape";
+  }
+  return nullptr;
+}
+
+double search_work(const Value& v, Operands) { return double(v.size) * 64; }
+
+int64_t search_units(const Value& v, Operands x, const Kernels&) {
+  const Search search(v, x[0]);
+  return v.size / search.count * search.across();
+}
+
+// The first place whose element is not less than the value; after: where it is greater.
+template <class T>
+int32_t place_of(const T* sequence, int64_t n, T value, bool after) {
+  int64_t low = 0;
+  while (n > 0) {
+    const int64_t half = n / 2;
+    const T middle = sequence[low + half];
+    const bool beyond = after ? !(value < middle) : middle < value;
+    low = beyond ? low + half + 1 : low;
+    n = beyond ? n - half - 1 : half;
+  }
+  return int32_t(low);
+}
+
+template <class T>
+void search(const StepRun& s, int64_t from, int64_t to) {
+  const Search search(s.v, s.x[0]);
+  const bool after = attribute(s.v, 0) != 0;
+  for (int64_t unit = from; unit < to; ++unit) {
+    const int64_t row = unit / search.across(), strip = unit % search.across();
+    const Range values(strip, strip + 1, kSearched, search.count);
+    const T* sequence = reinterpret_cast<const T*>(s.in[0]) + row * search.length;
+    for (int64_t i = row * search.count + values.begin; i < row * search.count + values.end; ++i)
+      reinterpret_cast<int32_t*>(s.out[0])[i] =
+          place_of(sequence, search.length, reinterpret_cast<const T*>(s.in[1])[i], after);
+  }
+}
+
+Failure run_search(const StepRun& s, int64_t from, int64_t to, const char*, char*) {
+  switch (s.x[0].dtype) {
+    case kFloat32:
+      search<float>(s, from, to);
+      break;
+    case kFloat64:
+      search<double>(s, from, to);
+      break;
+    case kInt32:
+      search<int32_t>(s, from, to);
+      break;
+    default:
+      search<uint8_t>(s, from, to);
+  }
+  return {};
+}
+
+constexpr StepKind searchsorted() {  // (sequences, values)
+  StepKind k;
+  k.arity = 2;
+  k.attributes = 1;  // after
+  k.check = check_search;
+  k.work = search_work;
+  k.units = search_units;
+  k.run = run_search;
+  return k;
+}
+
+}  // namespace
+
+const StepKind sort_step = sort();
+const StepKind searchsorted_step = searchsorted();
+
+}  // namespace gradtape
