@@ -13,6 +13,7 @@ export type { TensorMethods } from './methods.js';
 export * from './op/evaluate.js';
 export type { NestedArray } from './op/read.js';
 export { type TensorLike, Variable, type VariableOptions, variable } from './op/variable.js';
+export * as bitwise from './ops/bitwise/index.js';
 export * from './ops/index.js';
 export * as linalg from './ops/linalg/index.js';
 export * as nn from './ops/nn/index.js';

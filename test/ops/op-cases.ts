@@ -69,7 +69,7 @@ const creation = new Set(Object.keys(await import('../../lib/ops/creation.js')))
 
 /** Every public op by its name, namespaces and all; null: it has no gradient, undefined: nobody says. */
 export const opCases: ReadonlyMap<string, OpCases | null | undefined> = new Map(
-  Object.entries({ '': await import('../../lib/ops/index.js'), 'nn.': tf.nn, 'linalg.': tf.linalg }).flatMap(
+  Object.entries({ '': await import('../../lib/ops/index.js'), 'nn.': tf.nn, 'linalg.': tf.linalg, 'bitwise.': tf.bitwise }).flatMap(
     ([prefix, namespace]) =>
       Object.entries(namespace).flatMap(([name, op]) => {
         if (typeof op !== 'function' || (prefix === '' && creation.has(name))) return [];
