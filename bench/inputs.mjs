@@ -19,8 +19,12 @@ export function uniform(n, seed, dtype = 'float32') {
 export const batch = 128;
 export const layers = [784, 512, 256, 10];
 
+/** The networks that are trained, by size. In the small one the calls take longer than the numbers. */
+export const networks = { large: { layers, batch }, small: { layers: [16, 32, 4], batch: 8 } };
+
 /** A network's weights and biases, one batch and its labels. */
-export function network() {
+export function network(size = 'large') {
+  const { layers, batch } = networks[size];
   const weights = [];
   for (let k = 0; k + 1 < layers.length; k++) {
     const [rows, columns] = [layers[k], layers[k + 1]];
@@ -43,6 +47,9 @@ export function directions() {
     shape,
   }));
 }
+
+/** Four elements, and the vectors of a chain of short ops over them: (tanh(t c) + c)^2, five times. */
+export const four = { x: [0.1, 0.2, 0.3, 0.4], c: [0.5, 0.25, 0.125, 1], rounds: 5 };
 
 export const learningRate = 0.05;
 export const adamRate = 0.001;

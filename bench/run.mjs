@@ -51,7 +51,7 @@ function options() {
 }
 
 // Where an opponent takes seconds a step: only with --peers.
-const slow = /1e7|^matmul-(?!64$)|^mlp-/;
+const slow = /1e7|^matmul-(?!64$)|^mlp-(?!small)/;
 
 /** An opponent in a process of its own, or (the quick one of a plain run) in this one; `side` of a case may be null. */
 async function opponent(name, threads, { peers, cpu }) {

@@ -1,5 +1,5 @@
 /** gradtape: what `import * as tf from 'gradtape'` gives. */
-import { Tensor as Node } from './engine/tensor.js';
+import { Tensor } from './engine/tensor.js';
 import './methods.js';
 
 export type { DType, TypedArray } from './base/dtype.js';
@@ -39,6 +39,9 @@ export * as initializers from './train/initializers.js';
 export * as losses from './train/losses.js';
 export * as optimizers from './train/optimizers/index.js';
 
-export type Tensor = Node;
+type TensorClass = Tensor;
 /** The class of tensors. `constant()` and ops make them; `new` does not. */
-export const Tensor: abstract new (...args: never) => Tensor = Node;
+const TensorClass: abstract new (...args: never) => Tensor = Tensor;
+
+// Under another name here, so that in the one scope of dist the class itself keeps its name.
+export { TensorClass as Tensor };

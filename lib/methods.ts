@@ -3,6 +3,7 @@
  * assignSub of variables.
  */
 import { refuseExtra } from './base/arguments.js';
+import { named } from './base/errors.js';
 import { Tensor } from './engine/tensor.js';
 import { registry } from './op/registry.js';
 import { isVariable, notAVariable, type TensorLike, Variable } from './op/variable.js';
@@ -82,7 +83,11 @@ function methodOf(name: string, op: Fn): Fn {
 const methods = Object.create(null) as object;
 for (const namespace of [ops, nn]) {
   for (const [name, op] of Object.entries(namespace)) {
-    Object.defineProperty(methods, name, { configurable: true, writable: true, value: methodOf(name, op as Fn) });
+    Object.defineProperty(methods, name, {
+      configurable: true,
+      writable: true,
+      value: named(name, methodOf(name, op as Fn)),
+    });
   }
 }
 Object.setPrototypeOf(methods, Object.prototype);
@@ -90,7 +95,7 @@ for (const { prototype } of [Tensor, Variable]) Object.setPrototypeOf(prototype,
 
 // Computed outside of all recorders: no gradient flows through an assignment, and it is no reading of the variable.
 function assignBy(name: string, combine: typeof add): (this: Variable, x: TensorLike) => Variable {
-  return function (x) {
+  return named(name, function (this: Variable, x: TensorLike) {
     if (!isVariable(this)) throw notAVariable(name, this);
     if (arguments.length > 1) refuseExtra(name, arguments[1], undefined);
     const change = this.checked(name, x);
@@ -98,6 +103,6 @@ function assignBy(name: string, combine: typeof add): (this: Variable, x: Tensor
       name,
       unheard(() => combine(this.peek(), change)),
     );
-  };
+  });
 }
 Object.assign(Variable.prototype, { assignAdd: assignBy('assignAdd', add), assignSub: assignBy('assignSub', sub) });

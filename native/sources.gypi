@@ -5,6 +5,7 @@
       "native/addon/instance.cc",
       "native/addon/home.cc",
       "native/addon/buffers.cc",
+      "native/addon/weak-list.cc",
       "native/addon/async-run.cc",
       "native/addon/reflect.cc",
       "native/addon/runtime.cc",

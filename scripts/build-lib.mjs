@@ -47,7 +47,7 @@ export async function buildLib() {
   }
   // A static require, which bundlers follow.
   for (const { name, file } of targets()) {
-    const entry = `'use strict';\nrequire('./load.js').provide('${name}', () => require('../${file}'));\n`;
+    const entry = `'use strict';\nrequire('./load.js').provide('${name}', () => require('../${file}'), '${file}');\n`;
     writeFileSync(join(dist, `${name}.cjs`), entry);
     writeFileSync(join(dist, `${name}.d.cts`), 'export {};\n');
   }

@@ -1,5 +1,7 @@
 // Small tensors: what an op, a tape and a gradient cost by themselves.
 
+import { four } from '../inputs.mjs';
+
 export const title = 'Scalars: what an op and a tape cost';
 
 /** Ops in the recorded chain. */
@@ -62,6 +64,24 @@ function chain(tf, gradient) {
   return { step, check: () => [step()] };
 }
 
+function chainFour(tf) {
+  const x = tf.constant(four.x);
+  const c = tf.constant(four.c);
+  const step = () => {
+    const tape = new tf.GradientTape();
+    const y = tape.record(() => {
+      tape.watch(x);
+      let t = x;
+      for (let i = 0; i < four.rounds; i++) t = t.mul(c).tanh().add(c).square();
+      return t;
+    });
+    const gradient = tape.gradient(y, x);
+    tf.evaluate(gradient);
+    return gradient;
+  };
+  return { step, check: () => step().dataSync() };
+}
+
 function addItem(tf) {
   const x = tf.constant(2);
   const y = tf.constant(3);
@@ -122,6 +142,13 @@ export const cases = [
     kind: 'chain',
     given: { gradient: true },
     make: (tf) => chain(tf, true),
+  },
+  {
+    id: 'chain-four',
+    name: 'a chain of 20 ops on 4 elements, its gradient',
+    unit: 'us',
+    kind: 'chain-four',
+    make: chainFour,
   },
   { id: 'add-item', name: 'scalar add + item', unit: 'ns', expect: [5], kind: 'add-item', make: addItem },
   {

@@ -1,12 +1,12 @@
 // A training step of a small network, and its Hessian-vector product.
-import { adamRate, batch, directions, layers, learningRate, network } from '../inputs.mjs';
+import { adamRate, batch, directions, layers, learningRate, network, networks } from '../inputs.mjs';
 
 const shape = layers.join('-');
 
 export const title = `Training: ${shape}, batch ${batch}, float32`;
 
-function build(tf) {
-  const { weights, x, labels } = network();
+function build(tf, size) {
+  const { weights, x, labels } = network(size);
   const variables = weights.map(({ data, shape }) => new tf.Variable(tf.constant(data, { shape })));
   const input = tf.constant(x.data, { shape: x.shape });
   const target = tf.constant(labels);
@@ -21,8 +21,8 @@ function build(tf) {
   return { variables, loss };
 }
 
-function training(tf, optimizer) {
-  const { variables, loss } = build(tf);
+function training(tf, optimizer, size = 'large') {
+  const { variables, loss } = build(tf, size);
   const step = () => {
     const tape = new tf.GradientTape();
     const value = tape.record(() => loss(tf.nn.relu));
@@ -35,7 +35,7 @@ function training(tf, optimizer) {
 }
 
 function hessianVector(tf) {
-  const { variables, loss } = build(tf);
+  const { variables, loss } = build(tf, 'large');
   const vectors = directions().map(({ data, shape }) => tf.constant(data, { shape }));
   const step = () => {
     const outer = new tf.GradientTape();
@@ -70,6 +70,14 @@ export const cases = [
     kind: 'train',
     given: { optimizer: 'adam' },
     make: (tf) => training(tf, new tf.optimizers.Adam({ learningRate: adamRate })),
+  },
+  {
+    id: 'mlp-small',
+    name: `SGD, network ${networks.small.layers.join('-')}, batch ${networks.small.batch}`,
+    unit: 'us',
+    kind: 'train',
+    given: { optimizer: 'sgd', size: 'small' },
+    make: (tf) => training(tf, new tf.optimizers.SGD({ learningRate }), 'small'),
   },
   {
     id: 'mlp-hvp',

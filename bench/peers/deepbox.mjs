@@ -1,6 +1,6 @@
 // deepbox, an eager autodiff library in plain JavaScript: the fastest on npm for scalars. Its numbers must be wrapped; here they are, once.
 import { chainFactor, chainLength } from '../cases/tape.mjs';
-import { adamRate, learningRate, network, some, uniform } from '../inputs.mjs';
+import { adamRate, four, learningRate, network, some, uniform } from '../inputs.mjs';
 
 /** GradTensor of a typed array. */
 function leaf(db, data, shape, requiresGrad) {
@@ -51,6 +51,19 @@ function chain(db, { gradient }) {
   return { step, check: () => [step()] };
 }
 
+function chainFour(db) {
+  const x = leaf(db, Float32Array.from(four.x), [4], true);
+  const c = leaf(db, Float32Array.from(four.c), [4], false);
+  const step = () => {
+    x.zeroGrad();
+    let t = x;
+    for (let i = 0; i < four.rounds; i++) t = t.mul(c).tanh().add(c).square();
+    t.sum().backward();
+    return x.grad;
+  };
+  return { step, check: () => step().data };
+}
+
 function addItem(db) {
   const x = db.tensor(2);
   const y = db.tensor(3);
@@ -99,8 +112,8 @@ function matmul(db, { n, dtype, transposeA, transposeB }) {
   return { step, check: () => some(step().data) };
 }
 
-function training(db, optim, nn) {
-  const { weights, x, labels } = network();
+function training(db, optim, nn, size) {
+  const { weights, x, labels } = network(size);
   const parameters = weights.map(({ data, shape }) => leaf(db, data, shape, true));
   const input = leaf(db, x.data, x.shape, false);
   const target = db.tensor(labels, { dtype: 'int32' });
@@ -134,11 +147,12 @@ export async function open() {
     'seed-gradient': () => seed(db),
     'seed-power': () => power(db),
     chain: (given) => chain(db, given),
+    'chain-four': () => chainFour(db),
     'add-item': () => addItem(db),
     'add-four': () => addFour(db),
     elementwise: (given) => elementwise(db, given),
     fused: (given) => fused(db, given),
     matmul: (given) => matmul(db, given),
-    train: ({ optimizer }) => training(db, optimizers[optimizer], nn),
+    train: ({ optimizer, size }) => training(db, optimizers[optimizer], nn, size),
   };
 }

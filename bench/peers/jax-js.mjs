@@ -1,6 +1,6 @@
 // jax-js, JAX in JavaScript on WebAssembly; eager, and (as jax-js-jit) with everything compiled that can be. Arguments are consumed: `.ref` keeps one.
 import { chainFactor, chainLength } from '../cases/tape.mjs';
-import { adamRate, directions, layers, learningRate, network, some, uniform } from '../inputs.mjs';
+import { adamRate, directions, four, learningRate, network, some, uniform } from '../inputs.mjs';
 
 const scalarCases = (jax, maybeJit) => {
   const { numpy: np, grad } = jax;
@@ -93,6 +93,23 @@ function fused(jax, maybeJit, { n, gradient }) {
   );
 }
 
+function chainFour(jax, maybeJit) {
+  const { numpy: np } = jax;
+  const [x, c] = [four.x, four.c].map((numbers) => np.array(numbers));
+  const f = (x, c) => {
+    let t = x;
+    for (let i = 0; i < four.rounds; i++) t = np.square(np.tanh(t.mul(c.ref)).add(c.ref));
+    c.dispose();
+    return np.sum(t);
+  };
+  const g = maybeJit(jax.grad(f));
+  return waiting(
+    jax,
+    () => g(x.ref, c.ref),
+    ([gradient]) => gradient,
+  );
+}
+
 function matmul(jax, maybeJit, { n, dtype = 'float32', transposeA, transposeB }, gradient = false) {
   if (dtype !== 'float32') return null;
   const { numpy: np } = jax;
@@ -106,11 +123,11 @@ function matmul(jax, maybeJit, { n, dtype = 'float32', transposeA, transposeB },
   );
 }
 
-function model(jax) {
+function model(jax, size) {
   const { numpy: np } = jax;
-  const { weights, x, labels } = network();
+  const { weights, x, labels } = network(size);
   const input = array(np, x);
-  const classes = layers.at(-1);
+  const classes = weights.at(-1).shape[0];
   const hot = new Float32Array(labels.length * classes);
   for (let i = 0; i < labels.length; i++) hot[i * classes + labels[i]] = -1 / labels.length;
   const target = array(np, { data: hot, shape: [labels.length, classes] });
@@ -125,10 +142,10 @@ function model(jax) {
   return { loss, parameters: weights.map((w) => array(np, w)) };
 }
 
-function training(jax, maybeJit, { optimizer }) {
+function training(jax, maybeJit, { optimizer, size }) {
   const adam = optimizer === 'adam';
   const { numpy: np } = jax;
-  const { loss, parameters } = model(jax);
+  const { loss, parameters } = model(jax, size);
   const vg = jax.valueAndGrad((p) => loss(p, jax.nn.relu));
   const sgd = maybeJit((p) => {
     const [value, g] = vg(p.map((t) => t.ref));
@@ -190,6 +207,7 @@ export async function open(library) {
   const maybeJit = library === 'jax-js-jit' ? (f) => jax.jit(f) : (f) => f;
   const kinds = {
     ...scalarCases(jax, maybeJit),
+    'chain-four': () => chainFour(jax, maybeJit),
     elementwise: (given) => elementwise(jax, maybeJit, given),
     rows: (given) => rows(jax, maybeJit, given),
     fused: (given) => fused(jax, maybeJit, given),

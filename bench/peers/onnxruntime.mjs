@@ -69,7 +69,8 @@ export async function open(_library, threads) {
     return running(await session('conv'), feeds, look);
   }
 
-  async function train({ optimizer }) {
+  async function train({ optimizer, size }) {
+    if (size) return null; // its graph is of the large network
     const { weights, x, labels } = network();
     const hot = { data: new Float32Array(labels.length * layers.at(-1)), shape: [labels.length, layers.at(-1)] };
     for (let i = 0; i < labels.length; i++) hot.data[i * layers.at(-1) + labels[i]] = 1;

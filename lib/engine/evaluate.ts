@@ -7,6 +7,7 @@ import { type Job, noTensors, prepare, settleOutputs } from './job.js';
 import { type Cell, drainLosses, drainWaiting, launch, relist, settleWishes, type Wish } from './pending.js';
 import * as native from './program.js';
 import { type Failure, failureOf, recover, unknownFailure } from './recovery.js';
+import { computeSmall } from './small.js';
 import type { Tensor } from './tensor.js';
 
 /**
@@ -18,6 +19,8 @@ let flying = 0;
 // Keeps the running job's buffers alive: the program has only their addresses, and V8 may drop a local that is not read
 // again.
 let held: Job | null = null;
+
+const noWishes: readonly Wish[] = [];
 
 /** Runs the program of the job in this thread. If it fails, no tensor has changed. */
 function runNow(job: Job): Failure | null {
@@ -53,6 +56,7 @@ function compute(
   inPlace: boolean,
 ): Failure | null {
   try {
+    if (roots.length === 1 && wishes.length === 0 && computeSmall(roots[0] as Tensor)) return null;
     const job = prepare(roots, wishes, losses, inPlace && flying === 0);
     const failure = job && runNow(job);
     if (!failure) settleWishes(wishes);
@@ -95,8 +99,23 @@ export function evaluateCell(cell: Cell): void {
   evaluateAll(noTensors, cell.state === 'flying' ? [...wishes, { cell, value: cell.current }] : wishes);
 }
 
-function evaluateAll(roots: readonly Tensor[], wishes: readonly Wish[]): void {
-  const failure = compute(roots, wishes, wishes.length > 0 ? drainLosses() : noTensors, true);
+/**
+ * Computes tensors that nobody looks at, and every assigned value that waits. Throws nothing: what fails stays pending,
+ * and whoever looks at it is told.
+ */
+export function evaluateUnasked(tensors: readonly Tensor[]): void {
+  const wishes = drainWaiting();
+  if (wishes.length > 0) evaluateAll(noTensors, wishes, [...drainLosses(), ...tensors]);
+  else if (!compute(noTensors, noWishes, tensors, true)) return;
+  for (const t of tensors) compute(noTensors, noWishes, [t], true);
+}
+
+function evaluateAll(
+  roots: readonly Tensor[],
+  wishes: readonly Wish[],
+  losses: readonly Tensor[] = wishes.length > 0 ? drainLosses() : noTensors,
+): void {
+  const failure = compute(roots, wishes, losses, true);
   if (!failure) return;
   try {
     const recovery = recover(failure, roots, wishes);

@@ -18,6 +18,9 @@ let inputs = noTensors;
 let computed = noTensors;
 let readCounts = new Int32Array(1024);
 const stack: Tensor[] = [];
+// The operands of the value that is written now, if these are one or two.
+const one = [0];
+const two = [0, 0];
 let severalResults: Tensor[] = []; // those of `computed` whose kernels have several results
 
 // By the first result of a kernel that has several: the further ones. A program that computes the first computes all.
@@ -95,11 +98,17 @@ function emit(t: Tensor): void {
     t.index = native.writeWithData(opcode, t.dtype, t.shape, words(t.attributes));
   } else {
     if (more && furtherResults.has(t)) severalResults.push(t);
-    const operands = more
-      ? more.map(operandIndex)
-      : y
-        ? [operandIndex(x as Tensor), operandIndex(y)]
-        : [operandIndex(x as Tensor)];
+    let operands: readonly number[];
+    if (more) {
+      operands = more.map(operandIndex);
+    } else if (y) {
+      two[0] = operandIndex(x as Tensor);
+      two[1] = operandIndex(y);
+      operands = two;
+    } else {
+      one[0] = operandIndex(x as Tensor);
+      operands = one;
+    }
     t.index = native.write(opcode, t.dtype, t.shape, operands, words === null ? noWords : words(t.attributes));
   }
   if (t.index >= readCounts.length) {
@@ -204,10 +213,8 @@ export function prepare(
     if (base !== t) views.push([t, base]);
   };
   for (const t of roots) want(t);
-  if (wishes.length > 0) {
-    for (const { value } of wishes) want(value);
-    for (const t of losses) want(t);
-  }
+  if (wishes.length > 0) for (const { value } of wishes) want(value);
+  if (losses.length > 0) for (const t of losses) want(t);
   if (wanted.length === 0) return null;
   programSerial++;
   if (stack.length > 0) stack.length = 0; // left by a program whose writing threw

@@ -13,8 +13,10 @@ export interface Tried {
   readonly target: string;
   /** By GRADTAPE_ADDON. */
   readonly named: boolean;
-  /** By entries that were imported. */
-  readonly provided: readonly string[];
+  /** By an imported entry, in a bundle. */
+  readonly isBundled: boolean;
+  /** The targets of imported entries for other machines. */
+  readonly others: readonly string[];
 }
 
 /** What the package has binaries for; each is an entry of package.json as well. */
@@ -38,11 +40,10 @@ function addonError(text: string, cause?: unknown): GradtapeError {
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 const codeOf = (error: unknown): unknown => (error as { code?: unknown } | null)?.code;
 
-/** Whether a file is there; the system's code where that cannot be said. */
+/** Whether a file is there, or a folder in its place; the system's code where that cannot be said. */
 function presence(path: string): string {
   try {
-    statSync(path);
-    return 'there';
+    return statSync(path).isDirectory() ? 'folder' : 'there';
   } catch (error) {
     const code = codeOf(error);
     return code === 'ENOENT' || code === 'ENOTDIR' ? 'missing' : String(code);
@@ -51,13 +52,13 @@ function presence(path: string): string {
 
 /** The error of a file that is not there or may not be looked at; undefined if it is there. */
 export function missing(
-  { root, target, named, provided }: Tried,
+  { root, target, named, isBundled, others }: Tried,
   path: string,
   cause: unknown,
 ): GradtapeError | undefined {
   if (codeOf(cause) === 'ERR_DLOPEN_DISABLED') return undefined;
-  const state = provided.includes(target) && !named ? provision(cause) : presence(path);
-  if (state === 'there') return undefined;
+  const state = isBundled ? provision(cause) : presence(path);
+  if (state === 'there' || state === 'folder') return undefined;
   if (state !== 'missing') {
     const hint =
       state === 'ERR_ACCESS_DENIED'
@@ -77,8 +78,8 @@ export function missing(
     );
   }
   const imported =
-    provided.length > 0
-      ? `; ${provided.map((name) => `gradtape/${name}`).join(', ')} was imported, for another machine`
+    others.length > 0
+      ? `; ${others.map((name) => `gradtape/${name}`).join(', ')} was imported, for another machine`
       : '';
   return addonError(
     `${path} is not there: a bundler or a copy left it out, or it is a clone that was not built${imported}. ` +
@@ -125,8 +126,11 @@ function reason({ target }: Tried, path: string, cause: unknown, words: string, 
   if (codeOf(cause) === 'ERR_DLOPEN_DISABLED') {
     return 'addons are switched off: give Node --allow-addons beside --permission, and no --no-addons';
   }
+  if (presence(path) === 'folder') return 'it is a folder';
   const made = madeFor(path);
-  if (made === '') return `it is no addon but something else, or damaged. Copy or install it again`;
+  if (made === '' || /file too short/.test(words))
+    return `it is no addon but something else, or damaged. Copy or install it again`;
+  if (/did not self-register/.test(words)) return 'it is a library, but no addon for Node';
   if (made && made !== `${process.platform}-${process.arch}`) {
     return `it is for ${made}${rosetta()}. node_modules of another machine? Install it on this one`;
   }
@@ -172,12 +176,12 @@ const machines: Readonly<Record<string, Readonly<Record<number, string>>>> = {
   win32: { 34404: 'x64', 43620: 'arm64' },
 };
 
-/** Platform and architecture by a file's header; '' of a file that is no library; undefined if it cannot be read. */
+/** Platform and architecture by a file's header; '' of a file that is no library of any; undefined if it cannot be read. */
 function madeFor(path: string): string | undefined {
   try {
     const bytes = readFileSync(path);
     const [platform, machine] = header(bytes);
-    return platform && `${platform}-${machines[platform]?.[machine] ?? `machine ${machine}`}`;
+    return machine === 0 ? '' : `${platform}-${machines[platform]?.[machine] ?? `machine ${machine}`}`;
   } catch (error) {
     return error instanceof RangeError ? '' : undefined;
   }

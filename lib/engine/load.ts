@@ -96,14 +96,15 @@ function foreignCopy(path: string): { folder: string; version: string } | undefi
   return undefined;
 }
 
-const provided = new Map<string, () => unknown>();
+const provided = new Map<string, { load: () => unknown; file: string }>();
 
 /**
- * An entry `gradtape/<target>` hands in its binary, which a bundler saw: before the library is loaded.
+ * An entry `gradtape/<target>` hands in its binary, which a bundler saw: before the library is loaded. `file`: where it lies in the
+ * package.
  * @public
  */
-export function provide(target: string, load: () => unknown): void {
-  provided.set(target, load);
+export function provide(target: string, load: () => unknown, file: string): void {
+  provided.set(target, { load, file });
 }
 
 /**
@@ -115,17 +116,26 @@ export function loadAddon(): { open(): unknown } {
   const named = process.env['GRADTAPE_ADDON'];
   const libc = named ? undefined : libcOfProcess();
   const target = `${process.platform}${libc === 'musl' ? 'musl' : ''}-${process.arch}`;
-  const load = named ? undefined : provided.get(target);
-  const tried: Tried = { root, target, named: Boolean(named), provided: [...provided.keys()] };
+  const entry = named ? undefined : provided.get(target);
+  // In a bundle only the bundler knows where the file of an entry lies.
+  const isBundled = entry !== undefined && manifestOf(root).name !== 'gradtape';
+  const others = [...provided.keys()].filter((name) => name !== target);
+  const tried: Tried = { root, target, named: Boolean(named), isBundled, others };
   const tags = libc ? `.${libc}` : '';
   const prebuilt = join(root, 'prebuilds', `${process.platform}-${process.arch}`, `gradtape${tags}.node`);
-  const path = named ? resolve(named) : load ? `the binary of gradtape/${target}` : find(prebuilt, libc);
+  const path = named
+    ? resolve(named)
+    : isBundled
+      ? `the binary of gradtape/${target}`
+      : entry
+        ? join(root, entry.file)
+        : find(prebuilt, libc);
   let loaded: unknown;
   try {
     if (named && !path.endsWith('.node'))
       throw new GradtapeError('ERR_ADDON', `gradtape: GRADTAPE_ADDON names ${path}, which is no .node file`);
-    if (!load && isCutOff(path)) throw cutOff(path);
-    loaded = load ? load() : require(path);
+    if (!isBundled && isCutOff(path)) throw cutOff(path);
+    loaded = entry ? entry.load() : require(path);
   } catch (error) {
     if (error instanceof GradtapeError) throw error;
     throw missing(tried, path, error) ?? unloadable(tried, path, error, libc ?? libcOfProcess());

@@ -7,15 +7,46 @@ import type { MemoryInfo } from './addon.js';
 import * as addon from './addon.js';
 import { addressOf, common, released, track } from './addon.js';
 import { collectAll, collectYoung } from './collector.js';
+import { setNoting } from './config.js';
 import { atRest, expectRest } from './rest.js';
 
 /**
- * Elements in memory, 64-byte aligned; users never get them. Whoever reads or writes at the address keeps this object
- * alive meanwhile.
+ * The elements of tensors; users never get them. Where the addon reads or writes them they are in memory, 64-byte aligned, and
+ * whoever gave it the address keeps this object alive meanwhile.
  */
 export interface TensorBuffer {
   readonly address: number;
   readonly elements: TypedArray;
+}
+
+/** Elements in V8's heap, where they have no address: they are copied into memory when a program reads them. */
+class HeapBuffer implements TensorBuffer {
+  elements: TypedArray;
+  private placed = 0;
+  private readonly dtype: DType;
+  constructor(dtype: DType, elements: TypedArray) {
+    this.dtype = dtype;
+    this.elements = elements;
+  }
+  get address(): number {
+    if (this.placed === 0) {
+      const { memory, offset, address, bytes } = part(this.dtype, this.elements.length);
+      const elements = viewOf(this.dtype, memory, offset, this.elements.length);
+      elements.set(this.elements);
+      track(this, bytes, -1);
+      this.elements = elements;
+      this.placed = address;
+    }
+    return this.placed;
+  }
+}
+
+/** The most bytes of elements that V8 puts into its heap: then a typed array is made five times as fast. */
+export const kHeapBytes = 64;
+
+/** A buffer of elements that JavaScript computed, at most kHeapBytes. */
+export function heapBuffer(dtype: DType, elements: TypedArray): TensorBuffer {
+  return new HeapBuffer(dtype, elements);
 }
 
 /** A slab: memory that tensors have one after another. */
@@ -50,6 +81,9 @@ const kNudgeBytes = 24 * 2 ** 20;
  */
 const kSmallBytes = 2 ** 9;
 const kPackBytes = 2 ** 13;
+/** When tensors have so many bytes, and need a new slab, the next kNotedValues pending values are noted (growth.ts). */
+const kNotedFrom = 2 ** 25;
+const kNotedValues = 4096;
 const slabs: (Slab | null)[] = [];
 const vacant: number[] = []; // unused indices of `slabs`
 const idle = new Map<number, number[]>(); // indices of idle slabs by size; the size asked for latest is last
@@ -151,7 +185,21 @@ function newSlab(dtype: DType, size: number, bytes: number): number {
   slabs[index] = slab;
   heldBytes += bytes;
   if (heldBytes > kRestLimit) expectRest();
+  if (heldBytes - idleBytes > kNotedFrom) setNoting(kNotedValues);
   return index;
+}
+
+/** Bytes of the slabs that tensors have; also of those that are dead, as long as nobody found out. */
+export function bytesInSlabs(): number {
+  return heldBytes - idleBytes;
+}
+
+/** As `bytesInSlabs`, after looking for dead tensors: those that died young, or all. */
+export function bytesAlive(dead: 'young' | 'all'): number {
+  if (dead === 'young') collectYoung();
+  else collectAll();
+  reclaimAll();
+  return heldBytes - idleBytes;
 }
 
 /**
@@ -208,21 +256,22 @@ let pack: Slab | null = null;
 let packUsed = 0;
 
 /** A part of the slab for small buffers. That slab lives as long as one of its tensors does. */
-function packedBuffer(dtype: DType, size: number, bytes: number): TensorBuffer {
+function part(dtype: DType, size: number): Slab {
+  const bytes = size * dtypeBytes[dtype];
   if (!pack || packUsed + bytes > kPackBytes) {
     pack = alignedMemory(dtype, size, kPackBytes, kAlignment);
     packUsed = 0;
   }
   const { memory, offset, address } = pack;
-  const part = { memory, offset: offset + packUsed, address: address + packUsed, bytes };
+  const at = packUsed;
   packUsed += Math.ceil(bytes / kAlignment) * kAlignment;
-  return tracked(dtype, size, part, -1);
+  return { memory, offset: offset + at, address: address + at, bytes };
 }
 
 /** Memory for `size` elements, which is not cleared. */
 export function allocate(dtype: DType, size: number): TensorBuffer {
   const bytes = size * dtypeBytes[dtype];
-  if (bytes <= kSmallBytes) return packedBuffer(dtype, size, bytes);
+  if (bytes <= kSmallBytes) return tracked(dtype, size, part(dtype, size), -1);
   return slabBuffer(dtype, size, rounded(bytes));
 }
 
@@ -235,10 +284,15 @@ export function unzeroed(dtype: DType, size: number): TypedArray {
   return elementsOf(dtype, memory, 0, size);
 }
 
+/** As `reclaim`, which looks for dead owners only after enough new ones came. */
+function reclaimAll(): void {
+  addon.memory(); // looks at each
+  reclaim();
+}
+
 /** Frees all idle slabs. */
 function clearIdle(): void {
-  addon.memory(); // makes the addon look for dead owners of every slab; `released` looks only after enough new ones
-  reclaim();
+  reclaimAll();
   while (idleBytes > 0) dropSlab();
 }
 

@@ -76,7 +76,10 @@ export class Cell {
     if (this.listed || this.state !== 'waiting') return;
     this.listed = true;
     listed.push(this);
-    listedBytes += this.current.size * dtypeBytes[this.current.dtype];
+    if (this.replaces.length === 0) {
+      listedNew++;
+      listedBytes += this.current.size * dtypeBytes[this.current.dtype];
+    }
     if (latestLoss && !losses.includes(latestLoss)) losses.push(latestLoss);
     endOfTurn();
   }
@@ -120,8 +123,27 @@ const noWishes: readonly Wish[] = [];
 // `dormant`, as weak references, so that a variable that nobody holds is collected together with its pending value.
 // They do not start there, because a new WeakRef keeps its target alive until the end of the turn anyway.
 let listed: Cell[] = [];
-let listedBytes = 0;
 let dormant: WeakRef<Cell>[] = [];
+// How many of `listed` have values that need memory of their own, and how many bytes those need.
+let listedNew = 0;
+let listedBytes = 0;
+
+function emptyListed(): void {
+  listed = [];
+  listedNew = 0;
+  listedBytes = 0;
+}
+
+// At this length of `dormant` and `dormantLosses` together those that are gone are forgotten.
+let lookAt = 1024;
+
+function forgetGone(): void {
+  if (dormant.length + dormantLosses.length < lookAt) return;
+  const isThere = (reference: WeakRef<object>): boolean => reference.deref() !== undefined;
+  dormant = dormant.filter(isThere);
+  dormantLosses = dormantLosses.filter(isThere);
+  lookAt = Math.max(1024, 2 * (dormant.length + dormantLosses.length));
+}
 
 // Losses: `latestLoss` is the last one whose gradients were asked for in this turn; an assignment puts it into
 // `losses`, and the program that computes the assigned values computes those too.
@@ -139,8 +161,8 @@ function endOfTurn(): void {
     latestLoss = null;
     for (const cell of listed) if (cell.state === 'waiting') dormant.push(cell.weakly());
     for (const t of losses) dormantLosses.push(new WeakRef(t));
-    listed = [];
-    listedBytes = 0;
+    forgetGone();
+    emptyListed();
     losses = [];
   });
 }
@@ -169,8 +191,7 @@ export function drainWaiting(): readonly Wish[] {
   };
   for (const reference of dormant) drain(reference.deref());
   for (const cell of listed) drain(cell);
-  listed = [];
-  listedBytes = 0;
+  emptyListed();
   dormant = [];
   return wishes;
 }
@@ -272,11 +293,12 @@ export function toldOfValue(value: Tensor): void {
 // The most that may wait until it is computed though nobody looks: else a loop that only makes and assigns variables
 // would keep them all.
 const kMostCells = 4096;
-const kMostBytes = 2 ** 30;
+const kMostNew = 1024; // of cells whose values need memory of their own: they die young then
+const kMostBytes = 2 ** 27; // of those values
 
-/** Whether more waits than the two limits allow. */
+/** Whether more waits than the limits allow. */
 export function isCrowded(): boolean {
-  return listed.length > kMostCells || listedBytes > kMostBytes;
+  return listed.length > kMostCells || listedNew > kMostNew || listedBytes > kMostBytes;
 }
 
 /** Bytes of the assigned values that wait to be computed. */

@@ -5,10 +5,12 @@
 import type { DType } from '../base/dtype.js';
 import { dtypeCode } from '../base/dtype.js';
 import { type ErrorCode, GradtapeError, ValueError } from '../base/errors.js';
-import type { Shape } from '../base/shape.js';
+import { type Shape, scalarShape } from '../base/shape.js';
 import { addon, hasSizes, opcodeOf } from './addon.js';
 import { atRest, expectRest } from './rest.js';
 
+/** The commonest dtype: for others the table is asked, which takes a lookup by string. */
+const kFloat32 = dtypeCode.float32;
 const kLiteral = opcodeOf('literal');
 const kInput = opcodeOf('input');
 
@@ -69,7 +71,7 @@ function head(opcode: number, dtype: DType, shape: Shape, arity: number, wordCou
   const rank = shape.length;
   if (at + 4 + rank + arity + wordCount > words.length) growWords(at + 4 + rank + arity + wordCount);
   words[at] = opcode;
-  words[at + 1] = (dtypeCode[dtype] as number) | (rank << 8);
+  words[at + 1] = (dtype === 'float32' ? kFloat32 : dtypeCode[dtype]) | (rank << 8);
   words[at + 2] = arity;
   words[at + 3] = wordCount;
   at += 4;
@@ -80,7 +82,7 @@ function head(opcode: number, dtype: DType, shape: Shape, arity: number, wordCou
 
 /** A number. */
 export function writeLiteral(number: number, dtype: DType): number {
-  head(kLiteral, dtype, [], 0, 0);
+  head(kLiteral, dtype, scalarShape, 0, 0);
   pushData(number);
   return values++;
 }

@@ -138,7 +138,7 @@ function dependentsOf(culprit: Tensor, nodes: readonly Tensor[]): Set<Tensor> {
 }
 
 /** Every pending tensor that the roots depend on, themselves included. */
-function pendingBelow(roots: readonly Tensor[]): Set<Tensor> {
+export function pendingBelow(roots: readonly Tensor[]): Set<Tensor> {
   const met = new Set<Tensor>();
   const meet = (t: Tensor | null): void => {
     if (t && !isKnown(t)) met.add(t);

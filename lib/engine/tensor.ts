@@ -47,12 +47,21 @@ export class Computation<A = unknown> {
   readonly opcode: number;
   /** null if the kernel takes no words. */
   readonly words: Words<A> | null;
-  constructor(name: string, opcode: number, words: Words<A> | null) {
+  /** The op on JavaScript's numbers, if it has the kernel's bits there. */
+  readonly fold: Fold | null;
+  constructor(name: string, opcode: number, words: Words<A> | null, fold: Fold | null = null) {
     this.name = name;
     this.opcode = opcode;
     this.words = words;
+    this.fold = fold;
   }
 }
+
+/**
+ * An op on JavaScript's numbers, in double; rounded to the dtype of its operands that has the bits of the kernel. For +, -, *, /
+ * and the square root in float32 that is so (Figueroa 1995).
+ */
+export type Fold = (x: number, y: number) => number;
 
 /**
  * Writes attributes as the words (int32 numbers) of a program. Declared as a method, whose parameters TypeScript

@@ -1,6 +1,7 @@
 /** The memory in use, as users ask for it, and freeing what is kept for later. */
 import { refuseExtra } from '../base/arguments.js';
 import type { MemoryInfo as MemoryInUse } from './addon.js';
+import { forget } from './lessons.js';
 import { clearKept, memory as memoryInUse } from './memory.js';
 import { pendingBytes } from './pending.js';
 
@@ -17,11 +18,12 @@ export function memory(): MemoryInfo {
 }
 
 /**
- * Frees what the library keeps for later: memory of tensors that are gone, idle arenas, the plans of programs. The next
- * programs are slower once. No program has to call this: what is too much is freed when the library was not used for a
+ * Frees what the library keeps for later: memory of tensors that are gone, idle arenas, the plans of programs and what
+ * was learnt of them. The next programs are slower once. No program has to call this: what is too much is freed when the library was not used for a
  * second.
  */
 export function clearMemory(): void {
   if (arguments.length > 0) refuseExtra('clearMemory', arguments[0], undefined);
+  forget();
   clearKept();
 }

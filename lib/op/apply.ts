@@ -10,6 +10,7 @@ import type { Shape } from '../base/shape.js';
 import { sizeOf } from '../base/shape.js';
 import { flags, kMaxDepth } from '../engine/config.js';
 import { evaluateTensors } from '../engine/evaluate.js';
+import { noteMade } from '../engine/growth.js';
 import { linkResults, noTensors } from '../engine/job.js';
 import { Computation, isKnown, made, pendingDepth, Tensor } from '../engine/tensor.js';
 import type { RecordedOp } from '../record/entry.js';
@@ -167,7 +168,7 @@ function settledIfAsked(t: Tensor, op: Computation): Tensor {
   return t;
 }
 
-/** What the settings ask for, and computing a chain that is too long. */
+/** What the settings ask for, noting values while memory grows, and computing a chain that is too long. */
 function evaluateNow(t: Tensor, op: Computation): void {
   let { name } = op;
   if (flags.trackOrigin && t.op && !isKnown(t)) {
@@ -175,6 +176,7 @@ function evaluateNow(t: Tensor, op: Computation): void {
     if (line) name += ` (${line.trim()})`;
     t.op = new Computation(name, t.op.opcode, t.op.words);
   }
+  if (flags.noting > 0) noteMade(t);
   if (!flags.eager && !flags.checkNumerics) {
     if (t.depth > kMaxDepth) t.depth = pendingDepth(t);
     if (t.depth <= kMaxDepth) return;

@@ -1,14 +1,24 @@
 /** `evaluate` and `evaluateAsync`: computing values when the user says so, not when somebody looks. */
 import { mapNested } from '../base/nested.js';
 import { evaluateTensors, evaluateTensorsAsync } from '../engine/evaluate.js';
-import type { Tensor } from '../engine/tensor.js';
+import { isTensor, type Tensor } from '../engine/tensor.js';
 import { asTensor } from './operands.js';
 import { isVariable } from './variable.js';
 
 function tensorsIn(values: readonly unknown[]): Tensor[] {
   const tensors: Tensor[] = [];
+  for (const value of values) {
+    if (!isTensor(value)) return tensorsWithin(values);
+    tensors.push(value);
+  }
+  return tensors;
+}
+
+function tensorsWithin(values: readonly unknown[]): Tensor[] {
+  const tensors: Tensor[] = [];
   mapNested('evaluate', values, (value, path) => {
-    if (isVariable(value)) tensors.push(value.peek());
+    // No tensor is kept, so the next values of slots may still be written over these.
+    if (isVariable(value)) tensors.push(value.borrow());
     else if (value !== null && value !== undefined)
       tensors.push(asTensor('evaluate', value as never, undefined, `values${path}`));
   });

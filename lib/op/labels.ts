@@ -1,9 +1,10 @@
 /** Labels and logits, as users pass them: labels are probabilities of the logits' shape, or classes (whole numbers). */
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
-import { sameShape, showShape } from '../base/shape.js';
+import { type Shape, sameShape, showShape } from '../base/shape.js';
 import { isKnown, type Tensor } from '../engine/tensor.js';
 import { asTensor, dtypeOf, toInt32 } from './operands.js';
+import { elementsIn } from './read.js';
 import type { TensorLike } from './variable.js';
 
 /**
@@ -39,12 +40,21 @@ export function wholeLabels(op: string, labels: Tensor, name: string): Tensor {
   const order = `${name} (classes) come first`;
   if (labels.dtype === 'bool') throw new DTypeError(`${op}: ${name} must be whole numbers, got bool; ${order}`);
   if (isFloating(labels.dtype)) {
-    for (const label of labels.dataSync()) {
+    const elements = elementsIn(labels);
+    for (let i = 0; i < elements.length; i++) {
+      const label = elements[i] as number;
       if (!Number.isInteger(label))
         throw new DTypeError(`${op}: ${name} must be whole numbers, got ${label}; ${order}`);
     }
   }
   return toInt32(labels);
+}
+
+/** Whether the first shape is the second without its last axis. */
+function leads(leading: Shape, shape: Shape): boolean {
+  if (leading.length !== shape.length - 1) return false;
+  for (let d = 0; d < leading.length; d++) if (leading[d] !== shape[d]) return false;
+  return true;
 }
 
 /**
@@ -54,14 +64,16 @@ export function wholeLabels(op: string, labels: Tensor, name: string): Tensor {
 function classLabels(op: string, labels: TensorLike, name: string, logits: Tensor): Tensor {
   const given = asTensor(op, labels, undefined, name);
   const classes = logits.shape[logits.rank - 1] as number;
-  if (!sameShape(given.shape, logits.shape.slice(0, -1))) {
+  if (!leads(given.shape, logits.shape)) {
     throw new ShapeError(
       `${op}: ${name} ${showShape(given.shape)} do not fit logits ${showShape(logits.shape)}; expected its leading axes; ${name} (classes) come first`,
     );
   }
   const whole = wholeLabels(op, given, name);
   if (isKnown(given)) {
-    for (const label of given.dataSync()) {
+    const elements = elementsIn(given);
+    for (let i = 0; i < elements.length; i++) {
+      const label = elements[i] as number;
       if (label >= 0 && label < classes) continue;
       throw new ValueError(`${op}: label ${label} is out of range for ${classes} classes`, 'ERR_INDEX');
     }

@@ -2,7 +2,7 @@
 import type { DType } from '../base/dtype.js';
 import type { Shape } from '../base/shape.js';
 import { opcodeOf } from '../engine/addon.js';
-import { Computation, type Tensor, type Words } from '../engine/tensor.js';
+import { Computation, type Fold, type Tensor, type Words } from '../engine/tensor.js';
 import type { PullAll, RecordedOp, Vjp } from '../record/entry.js';
 
 /**
@@ -38,6 +38,8 @@ export interface OpParts<A> {
   /** The rule of all operands at once, in place of `vjps`. */
   readonly pullAll?: PullAll<A>;
   readonly batch?: BatchRule<A>;
+  /** The op on JavaScript's numbers, if it has the kernel's bits there. */
+  readonly fold?: Fold | undefined;
 }
 
 /** An op. `A` is the type of its attributes: everything that a call tells it besides the operands. */
@@ -50,8 +52,8 @@ export class Op<A = null> extends Computation<A> implements RecordedOp<A> {
 
   /** @param name as errors say it: of the function that users call */
   constructor(name: string, parts: OpParts<A>) {
-    const { kernel, words = null, pullAll = null, vjps = pullAll ? [] : [null], batch = null } = parts;
-    super(name, kernel === undefined ? -1 : opcodeOf(kernel), words);
+    const { kernel, words = null, pullAll = null, vjps = pullAll ? [] : [null], batch = null, fold = null } = parts;
+    super(name, kernel === undefined ? -1 : opcodeOf(kernel), words, fold);
     this.vjps = vjps;
     this.pullAll = pullAll;
     this.batch = batch;

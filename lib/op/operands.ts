@@ -65,8 +65,13 @@ export function operandBeside(op: string, x: TensorLike, like: DType, name = 'y'
 export function asTensors(op: string, values: readonly TensorLike[], names?: readonly string[]): Tensor[] {
   let like: DType | undefined;
   for (const value of values) like ??= likeOf(value);
-  const tensors = Array.from(values, (value, i) => asTensor(op, value, like, names?.[i] ?? `values[${i}]`));
-  const odd = tensors.findIndex((t) => t.dtype !== tensors[0]?.dtype);
+  const tensors: Tensor[] = [];
+  let odd = 0; // the first of another dtype
+  for (let i = 0; i < values.length; i++) {
+    const t = asTensor(op, values[i] as TensorLike, like, names?.[i] ?? `values[${i}]`);
+    tensors.push(t);
+    if (odd === 0 && t.dtype !== (tensors[0] as Tensor).dtype) odd = i;
+  }
   if (odd > 0) {
     const [first, other] = names ? [names[0], names[odd]] : ['values[0]', `values[${odd}]`];
     throw mixedDTypes(op, tensors[0] as Tensor, tensors[odd] as Tensor, first, other);

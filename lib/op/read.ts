@@ -68,6 +68,12 @@ function computed(t: Tensor): Tensor {
   return t;
 }
 
+/** The elements of a tensor, computed now; not copied, so only to be read. */
+export function elementsIn(t: Tensor): ArrayLike<number> {
+  const elements = elementsOf(computed(t));
+  return typeof elements === 'number' ? copyOf(t) : elements;
+}
+
 /** The elements of a known tensor, not copied; a number if all equal it. */
 function elementsOf(t: Tensor): TypedArray | number {
   return t.uniform ?? (t.buffer as { elements: TypedArray }).elements;

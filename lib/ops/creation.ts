@@ -12,7 +12,7 @@ import {
 import type { DType } from '../base/dtype.js';
 import { dtypeArgument, numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
-import { checkLength, checkShape, guardShape, type Lengths, showShape, sizeOf } from '../base/shape.js';
+import { checkLength, checkShape, guardShape, type Lengths, shapeOf, showShape, sizeOf } from '../base/shape.js';
 import { type ConstantOptions, fromValue } from '../engine/constant.js';
 import { allocate } from '../engine/memory.js';
 import { bufferTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
@@ -91,7 +91,7 @@ function generate(op: string, shape: readonly number[], dtype: DType, at: (i: nu
   const size = sizeOf(guardShape(op, [...shape]));
   const buffer = allocate(dtype, size);
   for (let i = 0; i < size; i++) buffer.elements[i] = numberAs(op, dtype, at(i));
-  return bufferTensor(buffer, dtype, Object.freeze([...shape]));
+  return bufferTensor(buffer, dtype, shapeOf([...shape]));
 }
 
 /**

@@ -3,7 +3,16 @@ import { axisKind, boolean, either, integer, number, options, refuseBehind } fro
 import type { DType } from '../base/dtype.js';
 import { dtypeArgument, numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError } from '../base/errors.js';
-import { checkAxis, checkLength, guardShape, sameShape, scalarShape, showShape, sizeOf } from '../base/shape.js';
+import {
+  checkAxis,
+  checkLength,
+  guardShape,
+  sameShape,
+  scalarShape,
+  shapeOf,
+  showShape,
+  sizeOf,
+} from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { asIndices, asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -105,7 +114,7 @@ export function gatherNd(params: TensorLike, indices: TensorLike, opts?: { batch
   const batch = p.shape.slice(0, batchDims);
   const rest = p.shape.slice(batchDims + depth);
   const count = sizeOf(lengths);
-  const flat = depth === 1 ? p : reshapeTo(p, Object.freeze([...batch, count, ...rest]));
+  const flat = depth === 1 ? p : reshapeTo(p, shapeOf([...batch, count, ...rest]));
   const groups = sizeOf(batch);
   const sizes: Rows['sizes'] = [groups, 1, count, sizeOf(rows.shape.slice(batchDims)), sizeOf(rest)];
   const shape = guardShape('gatherNd', [...i.shape.slice(0, -1), ...rest]);
@@ -140,9 +149,7 @@ export function booleanMask(x: TensorLike, mask: TensorLike, opts?: { axis?: num
     if (value !== 0) positions.push(i);
   });
   const flat =
-    m.rank === 1
-      ? a
-      : reshapeTo(a, Object.freeze([...a.shape.slice(0, axis), m.size, ...a.shape.slice(axis + m.rank)]));
+    m.rank === 1 ? a : reshapeTo(a, shapeOf([...a.shape.slice(0, axis), m.size, ...a.shape.slice(axis + m.rank)]));
   return gather(flat, Int32Array.from(positions), { axis });
 }
 
@@ -173,9 +180,9 @@ export function oneHot(indices: TensorLike, depth: number, opts?: OneHotOptions)
   const at = checkAxis('oneHot', axis, i.rank + 1);
   guardShape('oneHot', i.shape.toSpliced(at, 0, length));
   const steps = Array.from({ length: i.rank + 1 }, (_, d) => (d === at ? length : 1));
-  const classes = reshapeTo(iota(length), Object.freeze(steps));
+  const classes = reshapeTo(iota(length), shapeOf(steps));
   const on = uniformTensor(numberAs('oneHot', dtype, onValue), dtype, scalarShape);
   const off = uniformTensor(numberAs('oneHot', dtype, offValue), dtype, scalarShape);
-  const spread = reshapeTo(i, Object.freeze(i.shape.toSpliced(at, 0, 1)));
+  const spread = reshapeTo(i, shapeOf(i.shape.toSpliced(at, 0, 1)));
   return select(equal(spread, classes), on, off);
 }

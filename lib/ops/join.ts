@@ -1,7 +1,7 @@
 /** concat and stack. Their first argument is a list, so they are no methods. */
 import { isOptions, listOf, options, refuseExtra } from '../base/arguments.js';
 import { ShapeError, show, ValueError } from '../base/errors.js';
-import { checkAxis, guardShape, sameShape, showShape } from '../base/shape.js';
+import { checkAxis, guardShape, sameShape, shapeOf, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { asTensors } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -56,7 +56,7 @@ export function stack(values: readonly TensorLike[], axis = 0): Tensor {
   }
   const d = checkAxis('stack', axis, first.rank + 1);
   guardShape('stack', [tensors.length, ...first.shape]);
-  const shape = Object.freeze(first.shape.toSpliced(d, 0, 1));
+  const shape = shapeOf(first.shape.toSpliced(d, 0, 1));
   return concatAlong(
     tensors.map((t) => reshapeTo(t, shape)),
     d,

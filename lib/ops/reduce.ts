@@ -2,7 +2,7 @@
 import { isOptions, options, refuseBehind, refuseExtra } from '../base/arguments.js';
 import type { DTypeKind } from '../base/dtype.js';
 import { isFloating, kindOf } from '../base/dtype.js';
-import { ShapeError } from '../base/errors.js';
+import { named, ShapeError } from '../base/errors.js';
 import { checkAxes, checkAxis, showShape, sizeOf } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Axis, type ReduceOptions, reduceArguments } from '../op/axes.js';
@@ -64,11 +64,11 @@ export function reduceSum(x: TensorLike, axis?: Axis | ReduceOptions, opts?: Red
 }
 
 function extreme(name: string, over: typeof maxOver): Reduce {
-  return function (x, axis, opts) {
+  return named(name, function (x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
     const { a, axes, keepdims } = prepare(name, numeric, x, axis, opts);
     if (arguments.length > 3) refuseBehind(name, arguments[3]);
     return over(a, axes, keepdims);
-  };
+  });
 }
 
 /** The largest element; NaN if one is. Elements that equal it share the gradient equally. */
@@ -127,11 +127,11 @@ export function reduceStd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: Red
 }
 
 function boolReduction(name: string, over: typeof anyOver): Reduce {
-  return function (x, axis, opts) {
+  return named(name, function (x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
     const { a, axes, keepdims } = prepare(name, ['boolean'], x, axis, opts);
     if (arguments.length > 3) refuseBehind(name, arguments[3]);
     return over(a, axes, keepdims);
-  };
+  });
 }
 
 /** Whether any element (bool) is true. No gradient. */
@@ -141,7 +141,7 @@ export const reduceAll: Reduce = boolReduction('reduceAll', allOver);
 
 function position(op: Op<number>): (x: TensorLike, axis?: number) => Tensor {
   const { name } = op;
-  return function (x, axis = 0) {
+  return named(name, function (x: TensorLike, axis = 0): Tensor {
     if (arguments.length > 2) refuseExtra(name, arguments[2], undefined);
     if (isOptions(axis)) options(name, {}, axis);
     const given = asTensor(name, x);
@@ -149,7 +149,7 @@ function position(op: Op<number>): (x: TensorLike, axis?: number) => Tensor {
     const d = checkAxis(name, axis, a.rank);
     if (a.shape[d] === 0) throw new ShapeError(`${name}: axis ${d} of shape ${showShape(a.shape)} is empty`);
     return positionOf(op, a, d);
-  };
+  });
 }
 
 /**

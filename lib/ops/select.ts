@@ -1,7 +1,7 @@
 /** where and clipByValue: choosing and limiting elements. */
 import { refuseExtra } from '../base/arguments.js';
 import { DTypeError, ValueError } from '../base/errors.js';
-import { broadcastShapes } from '../base/shape.js';
+import { broadcastShapes, shapeOf } from '../base/shape.js';
 import { isTensor, type Tensor } from '../engine/tensor.js';
 import { asTensor, asTensors, ofKind } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -48,7 +48,7 @@ function indicesOf(c: Tensor): Tensor {
     for (const i of index.reverse()) indices.push(i);
   });
   const count = c.rank === 0 ? Number(c.item() !== 0) : indices.length / c.rank;
-  return reshapeTo(asTensor('where', Int32Array.from(indices)), Object.freeze([count, c.rank]));
+  return reshapeTo(asTensor('where', Int32Array.from(indices)), shapeOf([count, c.rank]));
 }
 
 /**

@@ -1,4 +1,5 @@
 /** Slices, padding, reversing, splitting, tiling: the checks around primitives/box.ts. */
+
 import {
   type Kind,
   listOf,
@@ -13,7 +14,16 @@ import {
 import { numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError, show, ValueError } from '../base/errors.js';
 import type { Lengths, Shape } from '../base/shape.js';
-import { checkAxes, checkAxis, checkIntegers, guardShape, sameShape, showShape, sizeOf } from '../base/shape.js';
+import {
+  checkAxes,
+  checkAxis,
+  checkIntegers,
+  guardShape,
+  sameShape,
+  shapeOf,
+  showShape,
+  sizeOf,
+} from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { uniformTensor } from '../engine/tensor.js';
 import { asTensor, dtypeOf } from '../op/operands.js';
@@ -43,7 +53,7 @@ export function slice(x: TensorLike, begin: number | Lengths, size: number | Len
     }
     return s;
   });
-  return sliceBox(a, Object.freeze(lengths), { begin: from, strides: a.shape.map(() => 1) });
+  return sliceBox(a, shapeOf(lengths), { begin: from, strides: a.shape.map(() => 1) });
 }
 
 /** The elements of a slice along one axis: the first, the stride to the next (`by`), and how many. */
@@ -104,7 +114,7 @@ export function stridedSlice(
 /** The slice of these ranges. */
 function sliceRanges(a: Tensor, ranges: readonly AxisRange[]): Tensor {
   if (ranges.every(({ by, count }, d) => count === a.shape[d] && by === 1)) return identityOf(a);
-  return sliceBox(a, Object.freeze(ranges.map((range) => range.count)), {
+  return sliceBox(a, shapeOf(ranges.map((range) => range.count)), {
     begin: ranges.map((range) => (range.count === 0 ? 0 : range.from)),
     strides: ranges.map((range) => range.by),
   });
@@ -251,7 +261,7 @@ function edgeOf(a: Tensor, value: number | Tensor | Variable): (shape: Shape) =>
 function framed(a: Tensor, pairs: readonly Pair[], edge: (shape: Shape) => Tensor): Tensor {
   let t = a;
   pairs.forEach(([before, after], d) => {
-    const side = (n: number): Tensor => edge(Object.freeze(t.shape.map((length, k) => (k === d ? n : length))));
+    const side = (n: number): Tensor => edge(shapeOf(t.shape.map((length, k) => (k === d ? n : length))));
     if (before + after > 0) t = concatAlong([side(before), t, side(after)], d);
   });
   return t === a ? identityOf(a) : t;
@@ -272,7 +282,7 @@ function mirrored(a: Tensor, paddings: readonly Pair[], border: number): Tensor 
         begin: t.shape.map((_, k) => (k === d ? begin : 0)),
         strides: t.shape.map((_, k) => (k === d ? -1 : 1)),
       };
-      return [sliceBox(t, Object.freeze(t.shape.map((n, k) => (k === d ? count : n))), at)];
+      return [sliceBox(t, shapeOf(t.shape.map((n, k) => (k === d ? count : n))), at)];
     };
     const parts = [...image(before - 1 + border, before), t, ...image(length - 1 - border, after)];
     return parts.length === 1 ? t : concatAlong(parts, d);
@@ -302,7 +312,7 @@ export function unstack(x: TensorLike, axis = 0): Tensor[] {
   const a = asTensor('unstack', x);
   const d = checkAxis('unstack', axis, a.rank);
   const count = a.shape[d] as number;
-  const shape = Object.freeze(a.shape.toSpliced(d, 1));
+  const shape = shapeOf(a.shape.toSpliced(d, 1));
   return splitAlong(a, new Array<number>(count).fill(1), d).map((t) => reshapeTo(t, shape));
 }
 
@@ -379,7 +389,7 @@ function repeated(a: Tensor, times: readonly number[]): Tensor {
   if (axes.length > kMostRepeated) {
     const later = new Set(axes.slice(kMostRepeated));
     const first = times.map((n, d) => (later.has(d) ? 1 : n));
-    const half = reshapeTo(repeated(a, first), Object.freeze(a.shape.map((n, d) => n * (first[d] as number))));
+    const half = reshapeTo(repeated(a, first), shapeOf(a.shape.map((n, d) => n * (first[d] as number))));
     return repeated(
       half,
       times.map((n, d) => (later.has(d) ? n : 1)),
@@ -400,5 +410,5 @@ function repeated(a: Tensor, times: readonly number[]): Tensor {
     }
     start = d + 1;
   }
-  return broadcast(reshapeTo(a, Object.freeze(from)), Object.freeze(to));
+  return broadcast(reshapeTo(a, shapeOf(from)), shapeOf(to));
 }

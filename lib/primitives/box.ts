@@ -1,6 +1,8 @@
 /** Boxes: slices, their transpose, concatenation and its transpose. Each gradient rule is another op of this file. */
+
 import type { DType } from '../base/dtype.js';
 import type { Shape } from '../base/shape.js';
+import { shapeOf } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { apply1, applyMany, applyParts } from '../op/apply.js';
 import { Op } from '../op/op.js';
@@ -30,14 +32,14 @@ const sliceOp = new Op<Box>('slice', {
   words: boxWords,
   vjps: [linear((ct, e) => placeBox(ct, e.shape(0), e.attributes))],
   batch: ({ operands, count, shape, attributes }) =>
-    sliceBox(operands[0] as Tensor, Object.freeze([count, ...shape]), withBatchAxis(attributes)),
+    sliceBox(operands[0] as Tensor, shapeOf([count, ...shape]), withBatchAxis(attributes)),
 });
 const placeOp = new Op<Box>('pad', {
   kernel: 'place',
   words: boxWords,
   vjps: [linear((ct, e) => sliceBox(ct, e.shape(0), e.attributes))],
   batch: ({ operands, count, shape, attributes }) =>
-    placeBox(operands[0] as Tensor, Object.freeze([count, ...shape]), withBatchAxis(attributes)),
+    placeBox(operands[0] as Tensor, shapeOf([count, ...shape]), withBatchAxis(attributes)),
 });
 
 /** slice: the elements of x in the box, as a tensor of this shape. */
@@ -74,7 +76,7 @@ const concatOp = new Op<number>('concat', {
   },
   batch: ({ operands, batched, count, attributes }) =>
     concatAlong(
-      operands.map((t, k) => (batched[k] ? t : broadcast(t, Object.freeze([count, ...t.shape])))),
+      operands.map((t, k) => (batched[k] ? t : broadcast(t, shapeOf([count, ...t.shape])))),
       attributes + 1,
     ),
 });
@@ -88,7 +90,7 @@ const partOp = new Op<Box>('split', { kernel: 'slice', words: boxWords });
 export function concatAlong(tensors: readonly Tensor[], axis: number): Tensor {
   const { dtype, shape } = tensors[0] as Tensor;
   const length = tensors.reduce((sum, t) => sum + (t.shape[axis] as number), 0);
-  return applyMany(concatOp, tensors, dtype, Object.freeze(shape.map((n, d) => (d === axis ? length : n))), axis);
+  return applyMany(concatOp, tensors, dtype, shapeOf(shape.map((n, d) => (d === axis ? length : n))), axis);
 }
 
 /** split: the parts of these lengths along an axis, as the results of one op. */
@@ -98,7 +100,7 @@ export function splitAlong(x: Tensor, lengths: readonly number[], axis: number):
   const parts = lengths.map((length) => {
     const begin = x.shape.map((_, d) => (d === axis ? start : 0));
     start += length;
-    const shape: Shape = Object.freeze(x.shape.map((n, d) => (d === axis ? length : n)));
+    const shape: Shape = shapeOf(x.shape.map((n, d) => (d === axis ? length : n)));
     return { dtype: x.dtype as DType, shape, attributes: { begin, strides } };
   });
   const { uniform } = x;

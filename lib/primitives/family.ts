@@ -3,14 +3,15 @@
  * `composed`, for what other ops compute. The functions check what users pass, broadcast and apply the op, so they are
  * public as they are.
  */
+
 import { refuseExtra } from '../base/arguments.js';
 import type { DType, DTypeKind } from '../base/dtype.js';
 import { accumulatorOf, isFloating, kindOf } from '../base/dtype.js';
-import { GradtapeError } from '../base/errors.js';
+import { GradtapeError, named } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
-import { broadcastShapes, scalarShape } from '../base/shape.js';
+import { broadcastShapes, scalarShape, shapeOf } from '../base/shape.js';
 import { elementwiseKernels, specialFunctions } from '../engine/addon.js';
-import { Tensor, uniformTensor } from '../engine/tensor.js';
+import { type Fold, Tensor, uniformTensor } from '../engine/tensor.js';
 import { applied1, applied2, apply1, apply2, applyComposed, applyMany } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
 import { asTensor, asTensors, likeOf, mixedDTypes, ofKind, operandBeside, unsupportedDType } from '../op/operands.js';
@@ -31,11 +32,10 @@ interface ElementwiseParts extends Sampling {
   /** The name of the op, in errors too, and of its kernel. */
   readonly name: string;
   /**
-   * The op on JavaScript numbers, for ops whose result IEEE 754 defines to the last bit. Operands that are uniform are
-   * then computed at once, in double and rounded to the dtype; for these ops that equals computing in float32 (Figueroa
-   * 1995).
+   * The op on JavaScript's numbers, for ops whose result IEEE 754 defines to the last bit. Operands that are uniform are
+   * then computed at once, and a few elements without the addon.
    */
-  readonly fold?: (x: number, y: number) => number;
+  readonly fold?: Fold;
   /** Whether it takes dtypes without a kernel of their own by way of their accumulator dtype: uint8 by int32. */
   readonly bytes?: boolean;
   /** Whether integers, for which there is no kernel, are their own result. */
@@ -67,7 +67,7 @@ function kernelOf(name: string, arity: number): { dtypes: readonly DType[]; toBo
 }
 
 /** The result of `fold` on uniform operands: the same bits as the kernel would give. */
-function folded(fold: (x: number, y: number) => number, x: Tensor, y: number, shape: Shape): Tensor {
+function folded(fold: Fold, x: Tensor, y: number, shape: Shape): Tensor {
   const number = fold(x.uniform as number, y);
   return uniformTensor(x.dtype === 'float32' ? Math.fround(number) : number, x.dtype, shape);
 }
@@ -96,7 +96,7 @@ function applyByOtherDType(
 /** The batch rule of both families. */
 function batched({ op, operands, batched: has, count, shape, dtype }: BatchedCall<null>): Tensor {
   const [x, y] = operands.map((t, k) => (has[k] ? raiseRank(t, shape.length) : t)) as [Tensor, Tensor?];
-  const whole = Object.freeze([count, ...shape]);
+  const whole = shapeOf([count, ...shape]);
   return y ? apply2(op, x, y, dtype, whole, null) : apply1(op, x, dtype, whole, null);
 }
 
@@ -111,8 +111,8 @@ export function unary(parts: UnaryParts): Fn1 {
   const { name, vjp = null, fold } = parts;
   const { dtypes, toBool } = kernelOf(name, 1);
   const hasFloat32 = dtypes.includes('float32'); // compared before searching the list, which takes 20 ns
-  const op = new Op(name, { kernel: name, vjps: [vjp], batch: batched });
-  const fn = function (value: TensorLike): Tensor {
+  const op = new Op(name, { kernel: name, vjps: [vjp], batch: batched, fold });
+  const fn = named(name, function (value: TensorLike): Tensor {
     if (arguments.length > 1) refuseExtra(name, arguments[1], arguments[2]);
     try {
       const x = value instanceof Tensor ? value : asTensor(name, value, hasFloat32 ? undefined : dtypes[0]);
@@ -126,7 +126,7 @@ export function unary(parts: UnaryParts): Fn1 {
     } catch (error) {
       throw namedError(name, error);
     }
-  };
+  });
   const { domain, avoid } = parts;
   const family = toBool ? 'predicate' : 'unary';
   register({ name, arity: 1, family, differentiable: vjp !== null, fn, ...sampling(domain, avoid) });
@@ -138,9 +138,9 @@ export function binary(parts: BinaryParts): Fn2 {
   const { name, x: ofX = null, y: ofY = null, fold } = parts;
   const { dtypes, toBool } = kernelOf(name, 2);
   const hasFloat32 = dtypes.includes('float32');
-  const op = new Op(name, { kernel: name, vjps: [ofX, ofY], batch: batched });
+  const op = new Op(name, { kernel: name, vjps: [ofX, ofY], batch: batched, fold });
   const only = dtypes.length === 1 ? dtypes[0] : undefined;
-  const fn = function (left: TensorLike, right: TensorLike): Tensor {
+  const fn = named(name, function (left: TensorLike, right: TensorLike): Tensor {
     if (arguments.length > 2) refuseExtra(name, arguments[2], arguments[3]);
     try {
       const x = left instanceof Tensor ? left : asTensor(name, left, likeOf(right) ?? only);
@@ -157,7 +157,7 @@ export function binary(parts: BinaryParts): Fn2 {
     } catch (error) {
       throw namedError(name, error);
     }
-  };
+  });
   const { domain, avoid } = parts;
   const family = toBool ? 'predicate' : 'binary';
   const differentiable = ofX !== null || ofY !== null;
@@ -189,7 +189,7 @@ export function composed(parts: ComposedParts): (...operands: TensorLike[]) => T
       return applyComposed(same, raised, null, () => forward(...raised));
     },
   });
-  return (...values) => {
+  return named(name, (...values: TensorLike[]) => {
     if (values.length > arity) refuseExtra(name, values[arity], values[arity + 1]);
     try {
       const given = Array.from(names, (_, k) => values[k] as TensorLike);
@@ -200,7 +200,7 @@ export function composed(parts: ComposedParts): (...operands: TensorLike[]) => T
     } catch (error) {
       throw namedError(name, error);
     }
-  };
+  });
 }
 
 /** The shape that the operands broadcast to. */

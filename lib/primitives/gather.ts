@@ -4,7 +4,7 @@
  */
 import { accumulatorOf, kindOf } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
-import { checkShape, type Lengths, type Shape, showShape, sizeOf } from '../base/shape.js';
+import { checkShape, type Lengths, type Shape, shapeOf, showShape, sizeOf } from '../base/shape.js';
 import { isKnown, isTensor, made, Tensor } from '../engine/tensor.js';
 import { apply2 } from '../op/apply.js';
 import { Op } from '../op/op.js';
@@ -37,8 +37,8 @@ const gatherOp = new Op<Rows>('gather', {
       if (!e.attributes.sparse) return scatterRows('scatterAdd', ct, indices, e.attributes, shape);
       const count = indices.size;
       return new IndexedSlices(
-        reshapeTo(ct, Object.freeze([count, ...shape.slice(1)])),
-        reshapeTo(indices, Object.freeze([count])),
+        reshapeTo(ct, shapeOf([count, ...shape.slice(1)])),
+        reshapeTo(indices, shapeOf([count])),
         shape,
       );
     }),

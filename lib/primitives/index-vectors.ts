@@ -1,6 +1,6 @@
 /** Index vectors, as gatherNd and scatterNd take them: which axes they index, and the row number of each. */
 import { ShapeError, ValueError } from '../base/errors.js';
-import { type Shape, showShape, sizeOf } from '../base/shape.js';
+import { type Shape, shapeOf, showShape, sizeOf } from '../base/shape.js';
 import { isKnown, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { add, mul } from './arithmetic.js';
 import { splitAlong } from './box.js';
@@ -26,14 +26,14 @@ export function indexedLengths(op: string, indices: Tensor, shape: Shape): Shape
  * axis: now if known, else when it is computed.
  */
 export function rowNumbers(op: string, indices: Tensor, lengths: Shape): Tensor {
-  if (lengths.length === 0) return uniformTensor(0, 'int32', Object.freeze(indices.shape.slice(0, -1)));
+  if (lengths.length === 0) return uniformTensor(0, 'int32', shapeOf(indices.shape.slice(0, -1)));
   if (isKnown(indices)) checkVectors(op, indices, lengths);
   const columns = columnsOf(indices).map((column, d) => {
     if (isKnown(indices) || lengths.length === 1) return column;
     // The row number does not show an index out of range: with rows of 4, [0, 4] has the number of [1, 0]. So each
     // index reads from a vector of zeros of its axis' length: gather fails for one out of range, and adds 0 otherwise.
     const length = lengths[d] as number;
-    const zeros = uniformTensor(0, 'int32', Object.freeze([length]));
+    const zeros = uniformTensor(0, 'int32', shapeOf([length]));
     const sizes: Rows['sizes'] = [1, 1, length, column.size, 1];
     return add(column, gatherRows(`${op}: axis ${d}`, zeros, column, { sizes, sparse: false }, column.shape));
   });
@@ -42,7 +42,7 @@ export function rowNumbers(op: string, indices: Tensor, lengths: Shape): Tensor 
 
 /** The indices of each axis: the slices along the last axis, without it. */
 function columnsOf(indices: Tensor): Tensor[] {
-  const shape = Object.freeze(indices.shape.slice(0, -1));
+  const shape = shapeOf(indices.shape.slice(0, -1));
   const depth = indices.shape[indices.rank - 1] as number;
   return splitAlong(indices, new Array<number>(depth).fill(1), indices.rank - 1).map((t) => reshapeTo(t, shape));
 }

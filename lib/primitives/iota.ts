@@ -1,4 +1,5 @@
 /** iota: the whole numbers from 0, as positions and classes. */
+import { shapeOf } from '../base/shape.js';
 import { allocate } from '../engine/memory.js';
 import { bufferTensor, type Tensor } from '../engine/tensor.js';
 
@@ -6,5 +7,5 @@ import { bufferTensor, type Tensor } from '../engine/tensor.js';
 export function iota(length: number): Tensor {
   const buffer = allocate('int32', length);
   for (let i = 0; i < length; i++) buffer.elements[i] = i;
-  return bufferTensor(buffer, 'int32', Object.freeze([length]));
+  return bufferTensor(buffer, 'int32', shapeOf([length]));
 }

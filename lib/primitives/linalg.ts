@@ -2,6 +2,7 @@
  * Linear algebra of square matrices (the last two axes): the Cholesky factor, and systems of equations with triangular
  * matrices.
  */
+import { shapeOf } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { apply1, apply2 } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
@@ -24,7 +25,7 @@ function matrixTranspose(x: Tensor): Tensor {
 
 /** Whether element [row, column] of an n x n matrix lies in a triangle, its diagonal included. */
 function inTriangle(n: number, lower: boolean): Tensor {
-  const rows = reshapeTo(iota(n), Object.freeze([n, 1]));
+  const rows = reshapeTo(iota(n), shapeOf([n, 1]));
   return lower ? greaterEqual(rows, iota(n)) : lessEqual(rows, iota(n));
 }
 
@@ -81,7 +82,7 @@ const solveOp = new Op<Triangle>('linalg.triangularSolve', {
   batch: ({ operands, batched, count, shape, attributes }: BatchedCall<Triangle>) => {
     const [a, b] = operands.map((t, k) => {
       const whole = batched[k] ? raiseRank(t, shape.length) : t;
-      return batched[k] ? whole : broadcast(whole, Object.freeze([count, ...t.shape]));
+      return batched[k] ? whole : broadcast(whole, shapeOf([count, ...t.shape]));
     }) as [Tensor, Tensor];
     return triangularSolveOf(a, b, attributes);
   },

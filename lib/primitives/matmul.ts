@@ -11,16 +11,22 @@ import { raiseRank } from './movement.js';
 interface Transposed {
   readonly a: boolean;
   readonly b: boolean;
+  /** The kernel's words. */
+  readonly words: readonly number[];
 }
 
 // The four possible attributes, made once.
-const transposed: readonly Transposed[] = [0, 1, 2, 3].map((bits) => ({ a: bits >= 2, b: bits % 2 === 1 }));
+const transposed: readonly Transposed[] = [0, 1, 2, 3].map((bits) => {
+  const a = bits >= 2;
+  const b = bits % 2 === 1;
+  return { a, b, words: [Number(a), Number(b)] };
+});
 
 // Of C = A B: dA = ct B^T and dB = A^T ct; an operand that is transposed moves the transposes. backward.ts sums leading
 // axes that broadcast.
 const matmulOp = new Op<Transposed>('matmul', {
   kernel: 'matmul',
-  words: ({ a, b }) => [Number(a), Number(b)],
+  words: ({ words }) => words,
   vjps: [
     fromY((ct, y, { attributes: { a, b } }) => (a ? matmulOf(y, ct, b, true) : matmulOf(ct, y, false, !b))),
     fromX((ct, x, { attributes: { a, b } }) => (b ? matmulOf(ct, x, true, a) : matmulOf(x, ct, !a, false))),
@@ -49,7 +55,8 @@ export function matmulOf(x: Tensor, y: Tensor, ta: boolean, tb: boolean): Tensor
       `matmul: shapes ${show(x, ta)} and ${show(y, tb)} do not fit: inner lengths ${k} and ${l} differ`,
     );
   }
-  const batch = p === 2 && q === 2 ? [] : broadcastShapes('matmul', x.shape.slice(0, -2), y.shape.slice(0, -2));
-  const shape = guardShape('matmul', [...batch, m, n]);
+  const product =
+    p === 2 && q === 2 ? [m, n] : [...broadcastShapes('matmul', x.shape.slice(0, -2), y.shape.slice(0, -2)), m, n];
+  const shape = guardShape('matmul', product);
   return apply2(matmulOp, x, y, x.dtype, shape, transposed[(ta ? 2 : 0) + (tb ? 1 : 0)] as Transposed);
 }

@@ -2,10 +2,11 @@
  * Movement: linear maps that move, copy, cast or add up elements; each stands beside its transpose, which is its
  * gradient.
  */
+
 import type { DType } from '../base/dtype.js';
 import { accumulatorOf, isFloating } from '../base/dtype.js';
 import type { Shape } from '../base/shape.js';
-import { sameShape } from '../base/shape.js';
+import { sameShape, scalarShape, shapeOf } from '../base/shape.js';
 import { aliasOf, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { applied1, apply1, applyComposed } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
@@ -15,7 +16,7 @@ import { isOnTape, isRecording } from '../record/stack.js';
 
 /** For batch rules of one operand: the operand, and the shape of the result with the batch axis. */
 function batchedOne<A>({ operands, count, shape }: BatchedCall<A>): [Tensor, Shape] {
-  return [operands[0] as Tensor, Object.freeze([count, ...shape])];
+  return [operands[0] as Tensor, shapeOf([count, ...shape])];
 }
 
 // ---- reshape ----
@@ -58,7 +59,7 @@ export function raiseRank(x: Tensor, rank: number): Tensor {
   const missing = rank - (x.rank - 1);
   if (missing <= 0) return x;
   const [count, ...rest] = x.shape as [number, ...number[]];
-  return reshapeTo(x, Object.freeze([count, ...new Array<number>(missing).fill(1), ...rest]));
+  return reshapeTo(x, shapeOf([count, ...new Array<number>(missing).fill(1), ...rest]));
 }
 
 /** The attributes of a reduction. */
@@ -76,9 +77,13 @@ export interface Reduction {
 
 /** The shape that a reduction over `axes` leaves. */
 export function reducedShape(shape: Shape, axes: readonly number[], keepdims: boolean): Shape {
-  if (axes.length === shape.length && !keepdims) return Object.freeze([]) as Shape;
-  const kept = keepdims ? shape.map((d, i) => (axes.includes(i) ? 1 : d)) : shape.filter((_, i) => !axes.includes(i));
-  return Object.freeze(kept);
+  if (axes.length === shape.length && !keepdims) return scalarShape;
+  const lengths: number[] = [];
+  for (let d = 0; d < shape.length; d++) {
+    if (!axes.includes(d)) lengths.push(shape[d] as number);
+    else if (keepdims) lengths.push(1);
+  }
+  return shapeOf(lengths);
 }
 
 /** The shape of the operand of an entry, with length 1 for the reduced axes. */
@@ -130,11 +135,12 @@ function reduceNeighbours(op: Op<Reduction>, x: Tensor, axes: readonly number[],
   let outer = 1;
   let length = 1;
   let inner = 1;
-  x.shape.forEach((n, d) => {
+  for (let d = 0; d < x.rank; d++) {
+    const n = x.shape[d] as number;
     if (d < first) outer *= n;
     else if (d < end) length *= n;
     else inner *= n;
-  });
+  }
   return apply1(op, x, x.dtype, shape, { axes, empty, words: [outer, length, inner] });
 }
 
@@ -200,7 +206,7 @@ const transposeOp = new Op<readonly number[]>('transpose', {
 /** transpose: axis i of the result is axis perm[i]. */
 export function transposeBy(x: Tensor, perm: readonly number[]): Tensor {
   if (perm.every((axis, i) => axis === i)) return identityOf(x);
-  const shape = Object.freeze(perm.map((axis) => x.shape[axis] as number));
+  const shape = shapeOf(perm.map((axis) => x.shape[axis] as number));
   return apply1(transposeOp, x, x.dtype, shape, perm);
 }
 

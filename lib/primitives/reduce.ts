@@ -4,7 +4,7 @@
  */
 import type { DType } from '../base/dtype.js';
 import { highestOf, lowestOf } from '../base/dtype.js';
-import { sizeOf } from '../base/shape.js';
+import { shapeOf, sizeOf } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { apply1, applyComposed } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
@@ -72,11 +72,11 @@ function othersBefore(a: Tensor): Tensor {
   const n = a.shape[a.rank - 1] as number;
   const head = a.shape.slice(0, -1);
   const shifted = (t: Tensor, by: number): Tensor => {
-    const front = uniformTensor(1, t.dtype, Object.freeze([...head, Math.min(by, n)]));
+    const front = uniformTensor(1, t.dtype, shapeOf([...head, Math.min(by, n)]));
     if (by >= n) return front;
     const begin = t.shape.map(() => 0);
     const strides = t.shape.map(() => 1);
-    return concatAlong([front, sliceBox(t, Object.freeze([...head, n - by]), { begin, strides })], t.rank - 1);
+    return concatAlong([front, sliceBox(t, shapeOf([...head, n - by]), { begin, strides })], t.rank - 1);
   };
   let t = shifted(a, 1);
   for (let by = 1; by < n; by *= 2) t = mul(t, shifted(t, by));
@@ -93,7 +93,7 @@ function productOfOthers(ct: Tensor, x: Tensor, e: Entry<Reduction>): Tensor {
   const perm = [...rest, ...axes];
   const moved = transposeBy(x, perm);
   const count = sizeOf(axes.map((d) => x.shape[d] as number));
-  const flat = reshapeTo(moved, Object.freeze([...rest.map((d) => x.shape[d] as number), count]));
+  const flat = reshapeTo(moved, shapeOf([...rest.map((d) => x.shape[d] as number), count]));
   const last = flat.rank - 1;
   const before = othersBefore(flat);
   const after = count === 0 ? before : reverseAlong(othersBefore(reverseAlong(flat, last)), last);
@@ -151,8 +151,8 @@ export const logSumExpOver: Reducer = (x, axes, keepdims) => {
   return applyComposed(logSumExpOp, [x], axes, () => {
     const count = sizeOf(axes.map((d) => x.shape[d] as number));
     if (axes.length > 0 && axes[0] === x.rank - axes.length && x.size > 0) {
-      const rows = reshapeTo(x, Object.freeze([x.size / count, count]));
-      return reshapeTo(apply1(logSumExpRowsOp, rows, x.dtype, Object.freeze([x.size / count]), null), shape);
+      const rows = reshapeTo(x, shapeOf([x.size / count, count]));
+      return reshapeTo(apply1(logSumExpRowsOp, rows, x.dtype, shapeOf([x.size / count]), null), shape);
     }
     const shift = largestFinite(x, axes);
     const t = add(log(sumOver(exp(sub(x, shift)), axes, true)), shift);
@@ -171,7 +171,7 @@ export function safeSqrt(t: Tensor): Tensor {
 const positionParts = {
   words: (axis: number) => [axis],
   batch: ({ op, operands, attributes, count, shape }: BatchedCall<number>) =>
-    apply1(op, operands[0] as Tensor, 'int32', Object.freeze([count, ...shape]), attributes + 1),
+    apply1(op, operands[0] as Tensor, 'int32', shapeOf([count, ...shape]), attributes + 1),
 } as const;
 /** Attributes: the axis. */
 export const argmaxOp: Op<number> = new Op('argmax', { kernel: 'argmax', ...positionParts });
@@ -181,5 +181,5 @@ export const argminOp: Op<number> = new Op('argmin', { kernel: 'argmin', ...posi
  * The position (int32) of an extreme along an axis that is not empty; the first of equals. `op`: argmaxOp or argminOp.
  */
 export function positionOf(op: Op<number>, x: Tensor, axis: number): Tensor {
-  return apply1(op, x, 'int32', Object.freeze(x.shape.filter((_, d) => d !== axis)), axis);
+  return apply1(op, x, 'int32', shapeOf(x.shape.filter((_, d) => d !== axis)), axis);
 }

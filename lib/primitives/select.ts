@@ -1,5 +1,5 @@
 /** where: the elements of one tensor where a condition is true, and of another where it is false. */
-import { broadcastShapes } from '../base/shape.js';
+import { broadcastShapes, shapeOf } from '../base/shape.js';
 import { isTensor, type Tensor } from '../engine/tensor.js';
 import { applyMany } from '../op/apply.js';
 import { Op } from '../op/op.js';
@@ -12,7 +12,7 @@ const whereOp = new Op('where', {
   vjps: [null, fromX((ct, condition) => select(condition, ct, 0)), fromX((ct, condition) => select(condition, 0, ct))],
   batch: ({ op, operands, batched, count, shape, dtype }) => {
     const raisedOperands = operands.map((t, k) => (batched[k] ? raiseRank(t, shape.length) : t));
-    return applyMany(op, raisedOperands, dtype, Object.freeze([count, ...shape]), null);
+    return applyMany(op, raisedOperands, dtype, shapeOf([count, ...shape]), null);
   },
 });
 

@@ -1,4 +1,5 @@
 /** Softmax, its logarithm, and cross entropies of logits. */
+import { shapeOf } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { apply1, apply2, applyComposed } from '../op/apply.js';
 import { Op } from '../op/op.js';
@@ -12,7 +13,7 @@ import { castTo, reshapeTo, sumOver, transposeBy } from './movement.js';
 
 /** expandDims: a new axis of length 1 before axis d. */
 function expandAxis(t: Tensor, d: number): Tensor {
-  return reshapeTo(t, Object.freeze(t.shape.toSpliced(d, 0, 1)));
+  return reshapeTo(t, shapeOf(t.shape.toSpliced(d, 0, 1)));
 }
 
 // The kernels compute along the last axis; another axis is swapped with it and back.

@@ -1,5 +1,6 @@
 /** `trainableVariables`: the trainable variables in a value of any kind. */
 import { types } from 'node:util';
+import { copySymbol, GradtapeError, show, thisCopy } from '../base/errors.js';
 import { Tensor } from '../engine/tensor.js';
 import { Variable } from '../op/variable.js';
 import { GradientTape } from './gradient-tape.js';
@@ -8,6 +9,7 @@ import { GradientTape } from './gradient-tape.js';
  * Every trainable variable in `x`, once each: in properties of objects of any class, and in arrays, Maps (their values)
  * and Sets, all to any depth. The order is that of properties and elements. An object may contain itself. Getters are
  * not called, and private fields (#name) cannot be seen. Tensors, tapes and typed arrays contain none.
+ * @throws GradtapeError ERR_NOT_A_TENSOR for variables and tensors of another copy of the library
  */
 export function trainableVariables(x: unknown): Variable[] {
   const found: Variable[] = [];
@@ -36,6 +38,11 @@ function partsOf(value: object): readonly unknown[] | 'variable' {
   if (types.isProxy(value)) return partsOfProxy(value);
   if (value instanceof Variable) return 'variable';
   if (value instanceof Tensor || value instanceof GradientTape || ArrayBuffer.isView(value)) return none;
+  if (copySymbol in value && value[copySymbol] !== thisCopy)
+    throw new GradtapeError(
+      'ERR_NOT_A_TENSOR',
+      `trainableVariables: expected variables of this copy, got ${show(value)}`,
+    );
   const parts: unknown[] = [];
   if (types.isMap(value)) Map.prototype.forEach.call(value, (v: unknown) => parts.push(v));
   else if (types.isSet(value)) Set.prototype.forEach.call(value, (v: unknown) => parts.push(v));

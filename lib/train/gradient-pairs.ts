@@ -22,18 +22,23 @@ export function pairsOf(op: string, pairs: unknown): (readonly [Gradient, Variab
   if (!isIterable(pairs)) {
     throw new ValueError(`${op}: ${pairsExpected}, got ${show(pairs)}`, 'ERR_NOT_A_TENSOR');
   }
-  return Array.from(pairs, (pair) => {
-    if (!isArray(pair) || pair.length !== 2) {
-      throw new ValueError(`${op}: ${pairsExpected}, got ${showDeep(pair)} for a pair`, 'ERR_NOT_A_TENSOR');
-    }
-    const [g, v] = pair;
-    if (isA(v, Variable)) return [gradientIn(g), v] as const;
-    const swapped = isA(g, Variable) ? '; the gradient comes first' : '';
-    throw new ValueError(
-      `${op}: expected [gradient, variable] pairs, got ${show(g)} and ${show(v)}${swapped}`,
-      'ERR_NOT_A_TENSOR',
-    );
-  });
+  const list = isArray(pairs) ? pairs : [...pairs];
+  const read: (readonly [Gradient, Variable])[] = [];
+  for (let i = 0; i < list.length; i++) read.push(pairIn(op, list[i]));
+  return read;
+}
+
+function pairIn(op: string, pair: unknown): readonly [Gradient, Variable] {
+  if (!isArray(pair) || pair.length !== 2) {
+    throw new ValueError(`${op}: ${pairsExpected}, got ${showDeep(pair)} for a pair`, 'ERR_NOT_A_TENSOR');
+  }
+  const [g, v] = pair;
+  if (isA(v, Variable)) return [gradientIn(g), v];
+  const swapped = isA(g, Variable) ? '; the gradient comes first' : '';
+  throw new ValueError(
+    `${op}: expected [gradient, variable] pairs, got ${show(g)} and ${show(v)}${swapped}`,
+    'ERR_NOT_A_TENSOR',
+  );
 }
 
 function noVariable(op: string, value: unknown, path: string): ValueError {

@@ -43,11 +43,12 @@ function sum(a: Cotangent | null | undefined, b: Cotangent): Cotangent {
 }
 
 // A heap of entries, the latest (largest outId) on top, from which a pass takes its entries in order. It is empty
-// before any rule runs, so nested passes share it.
-const heap: Entry[] = [];
+// before any rule runs, so nested passes share it. The array keeps its length: V8 would shrink and grow it in each pass.
+const heap: (Entry | null)[] = [];
+let heapSize = 0;
 
 function pushEntry(e: Entry): void {
-  let at = heap.length;
+  let at = heapSize++;
   while (at > 0) {
     const above = (at - 1) >> 1;
     const parent = heap[above] as Entry;
@@ -60,8 +61,9 @@ function pushEntry(e: Entry): void {
 
 function popEntry(): Entry {
   const top = heap[0] as Entry;
-  const last = heap.pop() as Entry;
-  const size = heap.length;
+  const size = --heapSize;
+  const last = heap[size] as Entry;
+  heap[size] = null;
   if (size === 0) return top;
   let at = 0;
   for (;;) {
@@ -153,9 +155,9 @@ class Pass {
 
   /** Puts all entries that the targets depend on, from the earliest source on, into `entries`. */
   private collect(targets: readonly TargetEntry[]): void {
-    if (heap.length > 0) heap.length = 0; // entries left by a pass that threw
+    while (heapSize > 0) heap[--heapSize] = null; // entries left by a pass that threw
     for (const { entry } of targets) this.meet(entry);
-    while (heap.length > 0) {
+    while (heapSize > 0) {
       const e = popEntry();
       e.passIndex = this.entries.length;
       this.entries.push(e);

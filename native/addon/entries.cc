@@ -101,6 +101,15 @@ Napi::Value released(const Napi::CallbackInfo& info) {
   return list;
 }
 
+// notePending(tensor: object)
+Napi::Value note_pending(const Napi::CallbackInfo& info) {
+  instance(info).pending.add(info[0]);
+  return info.Env().Undefined();
+}
+
+// takePending(): those noted since the last call that are alive
+Napi::Value take_pending(const Napi::CallbackInfo& info) { return instance(info).pending.take(); }
+
 // memory(): what lib/engine/addon.ts documents as MemoryInfo
 Napi::Value memory(const Napi::CallbackInfo& info) {
   Instance& e = instance(info);
@@ -195,6 +204,8 @@ Napi::Value open(const Napi::CallbackInfo& info) {
       {"addressOf", guarded<address_of>},
       {"released", guarded<released>},
       {"free", guarded<free_buffer>},
+      {"notePending", guarded<note_pending>},
+      {"takePending", guarded<take_pending>},
       {"memory", guarded<memory>},
       {"rest", guarded<rest>},
       {"clear", guarded<clear>},

@@ -12,6 +12,7 @@
 #include "home.h"
 #include "kernels/dispatch.h"
 #include "outcome.h"
+#include "weak-list.h"
 
 namespace gradtape {
 
@@ -22,7 +23,7 @@ enum Control { kWordCount, kStatus, kFailedValue, kTooLarge, kControls };
 class Instance {
  public:
   Instance(Napi::Env env, std::shared_ptr<Home> home_)
-      : home(std::move(home_)), buffers(env), kernels_(kernels_for("")) {}
+      : home(std::move(home_)), buffers(env), pending(env), kernels_(kernels_for("")) {}
   ~Instance() { want_threads(0); }
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
@@ -36,6 +37,7 @@ class Instance {
 
   const std::shared_ptr<Home> home;
   Buffers buffers;
+  WeakList pending;  // tensors, as noted while memory grows
 
   void run_mailbox() noexcept;
   // Puts a failure into the mailbox.

@@ -188,7 +188,8 @@ struct ConvGather {
     return {s.channels, w.rows.taps * w.columns.taps * s.from_channels};
   }
 
-  // The filter by panels of columns; in a panel by row taps, column taps, channels that are summed over.
+  // The filter by panels of columns; in a panel by row taps, column taps (back: the last first, as they meet
+  // neighbouring pixels), channels that are summed over.
   static size_t prepared_bytes(const Window& w) {
     const Shape s(w);
     return size_t(w.rows.taps * w.columns.taps * s.from_channels * panels_of(w, s).padded()) * sizeof(T);
@@ -202,8 +203,9 @@ struct ConvGather {
     for (int64_t panel = 0; panel < panels.count; ++panel) {
       const int64_t j0 = panel * panels.width, here = panels.here(panel);
       const int64_t padded = int64_t(panels.vectors(panel) * Tile::L);
-      const T* from = filter + (back ? j0 * w.results : j0);
-      for (int64_t tap = 0; tap < taps; ++tap, from += w.channels * w.results, to += depth * padded) {
+      for (int64_t tap = 0; tap < taps; ++tap, to += depth * padded) {
+        const int64_t k = tap % w.columns.taps, column = back ? w.columns.taps - 1 - k : k;
+        const T* from = filter + (tap - k + column) * w.channels * w.results + (back ? j0 * w.results : j0);
         if (back) {
           using Bits = typename IntOfSize<sizeof(T)>::Unsigned;
           Transpose<Bits>::run(from, size_t(depth), to, size_t(padded), size_t(here), size_t(depth));
@@ -234,50 +236,57 @@ struct ConvGather {
                         int64_t images) {
     const int64_t depth = s.from_channels, column_taps = w.columns.taps, taps = w.rows.taps * column_taps;
     const int64_t row = s.from_columns * depth;
-    // Chains as long as in gemm.h, but no shorter runs of channels than this.
-    const int64_t most = Tile::kDepth / taps;
-    const EvenParts blocks(depth, most > 32 ? most : 32);
     const Panels panels = panels_of(w, s);
     const int64_t height = r.t1 - r.t0, width = r.q1 - r.q0;
     const bool across = width >= 6 || width >= height;
     typename Tile::Sum sum;
-    sum.outer = r.row_taps.hi - r.row_taps.lo;
-    const int64_t middle = r.column_taps.hi - r.column_taps.lo;
-    if (sum.outer == 0 || middle == 0) sum.outer = 0;
     sum.a_outer = r.rows.dilation * row;
-    sum.a_middle = r.columns.dilation * depth;
+    sum.a_middle = (back ? -1 : 1) * r.columns.dilation * depth;
     sum.a_depth = 1;
     sum.a_row = across ? r.columns.stride * depth : r.rows.stride * row;
     sum.c_row = across ? r.columns.step * s.channels : r.rows.step * s.columns * s.channels;
-    const int64_t first = r.rows.source(r.t0, r.row_taps.lo) * row + r.columns.source(r.q0, r.column_taps.lo) * depth;
-    const int64_t tap = (r.rows.tap + r.row_taps.lo * r.rows.tap_step) * column_taps + r.columns.tap +
-                        r.column_taps.lo * r.columns.tap_step;
     T* const corner =
         out + ((r.rows.first + r.t0 * r.rows.step) * s.columns + r.columns.first + r.q0 * r.columns.step) * s.channels;
+    const int64_t across_taps = r.column_taps.hi - r.column_taps.lo;
+    // Chains as long as in gemm.h, of whole rows of taps; or, where one is longer than that, of some of its channels,
+    // but no shorter runs of them than this. Where nothing is added up, one chain without steps.
+    const bool nothing = depth == 0 || across_taps == 0 || r.row_taps.lo == r.row_taps.hi;
+    const int64_t most = nothing ? 1 : Tile::kDepth / r.columns.taps;
+    const EvenParts channels(nothing ? 1 : depth, most > 32 ? most : 32);
+    const EvenParts down(nothing ? 1 : r.rows.taps, nothing || depth > most ? 1 : most / depth);
+    const int64_t first_column = back ? r.column_taps.hi - 1 : r.column_taps.lo;
+    const int64_t column = r.columns.tap + first_column * r.columns.tap_step;
+    const int64_t left = r.columns.source(r.q0, first_column) * depth;
     for (int64_t panel = 0; panel < panels.count; ++panel) {
       const size_t vectors = panels.vectors(panel);
       const int64_t padded = int64_t(vectors * Tile::L);
       sum.columns = size_t(panels.here(panel));
       sum.b_outer = r.rows.tap_step * column_taps * depth * padded;
       sum.b_middle = r.columns.tap_step * depth * padded;
-      const T* b = filter + panel * panels.width * taps * depth + tap * depth * padded;
-      for (int64_t block = 0; block < (depth == 0 ? 1 : blocks.parts); ++block) {
-        const int64_t p = depth == 0 ? 0 : blocks[block];
-        sum.middle = middle;
-        sum.depth = depth == 0 ? 0 : blocks[block + 1] - p;
+      sum.add = false;
+      for (int64_t chain = 0; chain < down.parts * channels.parts; ++chain) {
+        const int64_t block = chain / channels.parts, part = chain % channels.parts, p = channels[part];
+        const Lattice::Range rows = r.row_taps.within(down[block], down[block + 1]);
+        if (rows.lo >= rows.hi && !nothing) continue;
+        sum.outer = nothing ? 0 : rows.hi - rows.lo;
+        sum.middle = across_taps;
+        sum.depth = channels[part + 1] - p;
         // Neighbouring taps whose channels are contiguous are one longer loop.
-        if (sum.a_middle == sum.depth && sum.b_middle == sum.depth * padded) sum.depth *= middle, sum.middle = 1;
-        sum.add = block > 0;
+        if (sum.a_middle == sum.depth && sum.b_middle == sum.depth * padded) sum.depth *= across_taps, sum.middle = 1;
+        const int64_t tap =
+            (r.rows.tap + rows.lo * r.rows.tap_step) * column_taps + (back ? column_taps - 1 - column : column);
+        const int64_t from = nothing ? 0 : r.rows.source(r.t0, rows.lo) * row + left + p;
+        sum.b = filter + (nothing ? 0 : panel * panels.width * taps * depth + (tap * depth + p) * padded);
         for (int64_t n = 0; n < images; ++n) {
-          const T* a = sum.outer == 0 ? x : x + n * s.from_rows * row + first + p;
+          const T* a = x + n * s.from_rows * row + from;
           T* c = corner + n * s.rows * s.columns * s.channels + panel * panels.width;
           for (int64_t i = 0; i < (across ? height : width); ++i) {
-            sum.a = sum.outer == 0 ? x : a + (across ? i * r.rows.stride * row : i * r.columns.stride * depth);
-            sum.b = b + p * padded;
+            sum.a = nothing ? x : a + (across ? i * r.rows.stride * row : i * r.columns.stride * depth);
             sum.c = c + (across ? i * r.rows.step * s.columns : i * r.columns.step) * s.channels;
             Tile::rows(sum, across ? width : height, vectors);
           }
         }
+        sum.add = true;
       }
     }
   }

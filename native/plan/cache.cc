@@ -6,10 +6,18 @@
 namespace gradtape {
 namespace {
 
+// Two chains of products, each over every second pair of words: they run at the same time.
 uint64_t hash_words(const int32_t* words, size_t n, uint64_t seed) {
-  uint64_t h = (n ^ seed) * 0x9e3779b97f4a7c15u;
-  for (size_t i = 0; i < n; ++i) h = ((h << 7 | h >> 57) ^ uint32_t(words[i])) * 0x9e3779b97f4a7c15u;
-  return h;
+  constexpr uint64_t kOdd = 0x9e3779b97f4a7c15u;
+  const auto next = [](uint64_t h, uint64_t pair) { return ((h << 7 | h >> 57) ^ pair) * kOdd; };
+  uint64_t h[2] = {(n ^ seed) * kOdd, seed}, pairs[2];
+  size_t i = 0;
+  for (; i + 4 <= n; i += 4) {
+    std::memcpy(pairs, words + i, sizeof(pairs));
+    for (int k = 0; k < 2; ++k) h[k] = next(h[k], pairs[k]);
+  }
+  for (; i < n; ++i) h[0] = next(h[0], uint32_t(words[i]));
+  return next(h[0], h[1]);
 }
 
 }  // namespace
@@ -25,7 +33,10 @@ const std::shared_ptr<const Plan>* PlanCache::find(const int32_t* words, size_t 
     const std::vector<int32_t>& known = plan.program.words;
     if (plan.kernels == &kernels && plan.threads == threads && known.size() == count &&
         std::memcmp(known.data(), words, sizeof(int32_t) * count) == 0) {
-      if (entry != entries_.begin()) entries_.splice(entries_.begin(), entries_, entry);
+      if (entry != again_.entries.begin()) {
+        move(entry, again_);
+        bound(entry);
+      }
       return &entry->plan;
     }
   }
@@ -34,27 +45,57 @@ const std::shared_ptr<const Plan>* PlanCache::find(const int32_t* words, size_t 
   if (!error.empty()) return nullptr;
   const size_t bytes = plan->bytes();
   if (found != places_.end()) drop(found->second);
-  while (!entries_.empty() && (entries_.size() >= kMaxPlans || bytes_ + bytes > kMaxBytes)) drop(--entries_.end());
-  entries_.push_front({hash, bytes, std::move(plan)});
+  Segment& segment = remembered(hash) == hash ? again_ : once_;
+  segment.entries.push_front({hash, bytes, std::move(plan), &segment});
+  const Entries::iterator entry = segment.entries.begin();
   try {
-    places_[hash] = entries_.begin();
+    places_[hash] = entry;
   } catch (...) {
-    entries_.pop_front();
+    segment.entries.pop_front();
     throw;
   }
-  bytes_ += bytes;
+  segment.bytes += bytes;
   ++made_;
-  return &entries_.front().plan;
+  bound(entry);
+  return &entry->plan;
 }
 
-void PlanCache::trim(size_t bytes) {
-  while (bytes_ > bytes) drop(--entries_.end());
+void PlanCache::trim(size_t bytes_left) {
+  while (bytes() > bytes_left) drop(--(once_.entries.empty() ? again_ : once_).entries.end());
+}
+
+// Drops what is too much, and not the latest plan.
+void PlanCache::bound(Entries::iterator latest) {
+  const auto oldest_but_latest = [&](Segment& segment) {
+    auto entry = segment.entries.end();
+    if (entry != segment.entries.begin() && --entry == latest && entry != segment.entries.begin()) --entry;
+    return entry == latest ? segment.entries.end() : entry;
+  };
+  while (again_.entries.size() > kMaxAgain || again_.bytes > kMaxBytes - kMaxOnceBytes) {
+    const auto entry = oldest_but_latest(again_);
+    if (entry == again_.entries.end()) break;
+    move(entry, once_);
+  }
+  while (once_.bytes > kMaxOnceBytes || places_.size() > kMaxPlans) {
+    const auto entry = oldest_but_latest(once_);
+    if (entry == once_.entries.end()) break;
+    drop(entry);
+  }
+}
+
+void PlanCache::move(Entries::iterator entry, Segment& to) {
+  entry->segment->bytes -= entry->bytes;
+  to.bytes += entry->bytes;
+  to.entries.splice(to.entries.begin(), entry->segment->entries, entry);
+  entry->segment = &to;
 }
 
 void PlanCache::drop(Entries::iterator entry) {
-  bytes_ -= entry->bytes;
+  Segment& segment = *entry->segment;
+  if (&segment == &once_) remembered(entry->hash) = entry->hash;
+  segment.bytes -= entry->bytes;
   places_.erase(entry->hash);
-  entries_.erase(entry);
+  segment.entries.erase(entry);
 }
 
 }  // namespace gradtape

@@ -1,7 +1,8 @@
-// The plans of the latest programs, found by their words. Bounded in number and in bytes: what was not asked for for
-// the longest time goes first.
+// The plans of the latest programs, found by their words. Bounded in number and in bytes, in two segments: plans that
+// were asked for once, and those that were asked for again, which programs that never come again do not push out.
 #pragma once
 
+#include <array>
 #include <list>
 #include <memory>
 #include <string>
@@ -15,6 +16,7 @@ class PlanCache {
  public:
   static constexpr size_t kMaxPlans = 512;
   static constexpr size_t kMaxBytes = size_t{64} << 20;
+  static constexpr size_t kMaxOnceBytes = size_t{8} << 20;  // of plans that were asked for once
 
   // The plan of these words, from the cache if it was made before; null (and `error`) if they are malformed. Holds
   // until the next call. Throws std::bad_alloc, and is as before then.
@@ -25,22 +27,34 @@ class PlanCache {
   // not.
   void trim(size_t bytes);
 
-  size_t bytes() const { return bytes_; }
+  size_t bytes() const { return once_.bytes + again_.bytes; }
   uint64_t made() const { return made_; }
 
  private:
+  struct Segment;
   struct Entry {
     uint64_t hash;
     size_t bytes;
     std::shared_ptr<const Plan> plan;
+    Segment* segment;
   };
-  using Entries = std::list<Entry>;  // the latest first
+  using Entries = std::list<Entry>;
+  struct Segment {
+    Entries entries;  // the latest first
+    size_t bytes = 0;
+  };
+  static constexpr size_t kMaxAgain = 448;  // of kMaxPlans: the others are room for new ones
+  static constexpr size_t kRemembered = 4096;
 
+  void move(Entries::iterator entry, Segment& to);
   void drop(Entries::iterator entry);
+  void bound(Entries::iterator latest);
+  uint64_t& remembered(uint64_t hash) { return remembered_[hash >> 52]; }
 
-  Entries entries_;
+  Segment once_, again_;
   std::unordered_map<uint64_t, Entries::iterator> places_;
-  size_t bytes_ = 0;
+  // Hashes of plans that were dropped from once_: such a program, planned again, has been asked for again.
+  std::array<uint64_t, kRemembered> remembered_{};
   uint64_t made_ = 0;
 };
 

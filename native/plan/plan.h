@@ -16,8 +16,9 @@ namespace gradtape {
 constexpr double kSharedAwake = 1 << 14, kSharedAsleep = 1 << 18;
 
 // A loop over more bytes than this (half of a usual last-level cache) stores past the caches: its results would be
-// evicted before anybody reads them.
-constexpr int64_t kStreamBytes = int64_t{16} << 20;
+// evicted before anybody reads them, and would evict its operands. (Measured at 12 MB: the loop takes 0.65 times as
+// long, with one reader of the result 0.85 to 1.0, with two 1.08.)
+constexpr int64_t kStreamBytes = int64_t{8} << 20;
 constexpr size_t kBlock = 1024;  // elements of one pass through a loop's instructions: 4-8 KiB a register
 static_assert(kBlock >= kRowChunk, "a block holds a whole chunk of a reduction");
 constexpr size_t kAlign = 64;

@@ -95,16 +95,26 @@ struct Exact<double> {
   static double nextafter(double x, double y) { return next_after<double, uint64_t>(x, y); }
 };
 
-struct Function {
-  SpecialFn special;
-  ExactFn exact[kDTypes];
+#define SPECIAL(name, arity, dtypes) &special::name,
+#define EXACT(name, dtypes)
+constexpr SpecialFn kFunctions[] = {
+#include "special.def"
 };
-#define SPECIAL(name, arity, dtypes) {&special::name, {}},
-#define EXACT_floating(name) {&exact<float, &Exact<float>::name>, &exact<double, &Exact<double>::name>},
+#undef SPECIAL
+#undef EXACT
+constexpr int32_t kDoubles = sizeof kFunctions / sizeof *kFunctions;  // so many; the others follow
+
+// By the width of the dtype: one byte or four of integers, four or eight of floats.
+struct ExactFns {
+  ExactFn narrow, wide;
+};
+#define EXACT_floating(name) \
+  { &exact<float, &Exact<float>::name>, &exact<double, &Exact<double>::name> }
 #define EXACT_integer(name) \
-  {nullptr, nullptr, &exact<int32_t, &Exact<int32_t>::name>, &exact<uint8_t, &Exact<uint8_t>::name>},
-#define EXACT(name, dtypes) {nullptr, EXACT_##dtypes(name)},
-constexpr Function kFunctions[] = {
+  { &exact<uint8_t, &Exact<uint8_t>::name>, &exact<int32_t, &Exact<int32_t>::name> }
+#define SPECIAL(name, arity, dtypes)
+#define EXACT(name, dtypes) EXACT_##dtypes(name),
+constexpr ExactFns kExact[] = {
 #include "special.def"
 };
 #undef SPECIAL
@@ -129,14 +139,16 @@ int64_t units(const Value& v, Operands, const Kernels&) { return units_of(v.size
 
 Failure run(const StepRun& s, int64_t from, int64_t to, const char*, char*) {
   const Range range(from, to, kAtOnce, s.v.size);
-  const Function& function = kFunctions[s.v.attributes[0]];
+  const int32_t function = s.v.attributes[0];
   const DType d = s.v.dtype;
   int64_t step[kMostOperands] = {};
   for (int k = 0; k < s.v.arity; ++k) step[k] = s.x[k].size == 1 ? 0 : 1;
-  if (!function.special) {
+  if (function >= kDoubles) {
     const int64_t size = int64_t(kDTypeSize[d]);
-    function.exact[d](s.in[0] + range.begin * step[0] * size, step[0], s.in[1] + range.begin * step[1] * size, step[1],
-                      s.out[0] + range.begin * size, range.end - range.begin);
+    const ExactFns& fns = kExact[function - kDoubles];
+    const ExactFn fn = size == (is_integer(d) ? 1 : 4) ? fns.narrow : fns.wide;
+    fn(s.in[0] + range.begin * step[0] * size, step[0], s.in[1] + range.begin * step[1] * size, step[1],
+       s.out[0] + range.begin * size, range.end - range.begin);
     return {};
   }
   const Elementary e(s.kernels);
@@ -144,7 +156,7 @@ Failure run(const StepRun& s, int64_t from, int64_t to, const char*, char*) {
     double x[kMostOperands];
     for (int k = 0; k < s.v.arity; ++k) x[k] = load(d, s.in[k], i * step[k]);
     if (is_integer(d) && x[1] == 0) return {Failure::k_division, s.self, 0, 0};
-    store(d, s.out[0], i, function.special(e, x));
+    store(d, s.out[0], i, kFunctions[function](e, x));
   }
   return {};
 }

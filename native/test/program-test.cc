@@ -98,20 +98,35 @@ void check_cache() {
     find(sums(1, 3 + i));
     expect(find(sums(3, 2))->get() == first, "what is asked for stays");
   }
-  const uint64_t made = cache.made();
+  uint64_t made = cache.made();
   find(sums(1, 3));
   expect(cache.made() == made + 1, "what is not asked for goes");
+  for (int32_t i = 0; i < 2000; ++i) find(sums(1, 5003 + i));
+  expect(find(sums(3, 2))->get() == first, "what came again outlasts what came once");
+  // As many in turn as there is room for, then more than that: a plan that was dropped before it came again is kept
+  // when it does.
+  for (int32_t turn = 0; turn < 2; ++turn) {
+    for (int32_t i = 0; i < 300; ++i) find(sums(300, 20000 + i));
+  }
+  made = cache.made();
+  for (int32_t i = 0; i < 300; ++i) find(sums(300, 20000 + i));
+  expect(cache.made() == made, "a long loop finds its plans from the third turn on");
   // Far more than fits, each a fair part of it.
   for (int32_t i = 0; i < 200; ++i) {
     find(sums(5000, 2 + i));
     expect(cache.bytes() <= PlanCache::kMaxBytes, "bounded in bytes");
+  }
+  cache.trim(0);
+  for (int32_t i = 0; i < 200; ++i) {
+    find(sums(5000, 5000 + i));
+    expect(cache.bytes() <= PlanCache::kMaxOnceBytes, "plans that never come again take little");
   }
   // One that is larger than all may be.
   const std::vector<int32_t> huge = sums(1000000, 2);
   const Plan* large = find(huge)->get();
   expect(cache.bytes() > PlanCache::kMaxBytes && find(huge)->get() == large, "the latest stays, however large");
   find(sums(1, 2));
-  expect(cache.bytes() <= PlanCache::kMaxBytes, "it goes when another comes");
+  expect(cache.bytes() <= PlanCache::kMaxOnceBytes, "it goes when another comes");
   cache.trim(0);
   expect(cache.bytes() == 0, "trimmed to nothing");
   const std::vector<int32_t> words = sums(100, 2);

@@ -155,6 +155,13 @@ describe('lessons', () => {
     }
   });
 
+  it('are forgotten by clearMemory', () => {
+    learn(7, 3, op, 64);
+    expect(lessonOf(op, 64)).toBeDefined();
+    tf.clearMemory();
+    expect(lessonOf(op, 64)).toBeUndefined();
+  });
+
   it('are bounded', () => {
     for (let k = 0; k < 10_000; k++) learn(k, k, op, k);
     expect(lessonOf(op, 0)).toBeUndefined();

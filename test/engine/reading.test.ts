@@ -314,6 +314,7 @@ describe('two copies of the library', () => {
         () => tf.evaluate({ x }),
         () => new tf.Variable(x),
         () => new tf.Variable([1, 2]).assign(x),
+        () => tf.trainableVariables({ layers: [x] }),
       ]) {
         const error = errorOf(use);
         expect(error).toMatchObject({ code: 'ERR_NOT_A_TENSOR' });

@@ -1,10 +1,10 @@
 // Every public op stands beside TensorFlow's numbers (golden/ops.json, golden/families, golden/convolution.json), with its gradients and in each
 // dtype that its kernel computes in. The numbers themselves are compared elsewhere: here only that they are there.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { elementwiseKernels } from '../../lib/engine/addon.js';
-import { goldenCases } from '../support/files.js';
+import { seenInGolden } from '../support/golden.js';
 import { opCases } from './op-cases.js';
 
 const here = import.meta.dirname;
@@ -21,52 +21,7 @@ for (const room of ['', ...readdirSync(rooms)]) {
     if (typeof op === 'function') publicOps.add(room === '' ? name : `${room}.${name}`);
 }
 
-// ---- what the golden files have of each ----
-
-interface Seen {
-  readonly dtypes: Set<string>;
-  /** Of the operands that a gradient is with respect to. */
-  readonly gradients: Set<string>;
-}
-const seen = new Map<string, Seen>();
-function seenOf(op: string): Seen {
-  const known = seen.get(op) ?? { dtypes: new Set(), gradients: new Set() };
-  seen.set(op, known);
-  return known;
-}
-
-const read = (file: string): unknown => JSON.parse(readFileSync(join(here, '../golden', file), 'utf8'));
-
-interface OpCase {
-  readonly in: readonly (readonly [dtype: string, ...unknown[]])[];
-  readonly r: Record<string, { readonly y: readonly unknown[]; readonly h?: readonly unknown[] }>;
-}
-interface OpsFile {
-  readonly dropout: readonly { readonly dtype: string }[];
-}
-const { dropout } = read('ops.json') as OpsFile;
-for (const [op, cases] of goldenCases<OpCase>()) {
-  for (const one of cases) {
-    for (const [dtype, { y, h }] of Object.entries(one.r)) {
-      if (y.length === 0) continue;
-      const operands = one.in.map(([kind]) => (kind === '*' ? dtype : kind));
-      const sources = operands.filter((kind) => kind.startsWith('float'));
-      const { dtypes, gradients } = seenOf(op);
-      for (const kind of operands) dtypes.add(kind);
-      h?.forEach((g, i) => {
-        if (g !== null) gradients.add(sources[i] as string);
-      });
-    }
-  }
-}
-for (const { dtype } of dropout) {
-  seenOf('nn.dropout').dtypes.add(dtype);
-  seenOf('nn.dropout').gradients.add(dtype);
-}
-for (const { op, g } of read('convolution.json') as { op: string; g: unknown[] }[]) {
-  seenOf(`nn.${op}`).dtypes.add('float32');
-  if (g.some((stored) => stored !== null)) seenOf(`nn.${op}`).gradients.add('float32');
-}
+const seen = seenInGolden();
 
 /** Ops with nothing of TensorFlow's to stand beside, and why. */
 const stream =

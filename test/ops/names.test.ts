@@ -23,7 +23,12 @@ it('every elementwise kernel of the addon has an op of its arity', () => {
 it('every public function of lib/ops is exported as it is named, in one place', () => {
   const top = tf as unknown as Record<string, unknown>;
   for (const [name, fn] of Object.entries(ops)) expect(top[name], name).toBe(fn);
-  for (const [namespace, fns] of Object.entries({ nn: tf.nn, linalg: tf.linalg, bitwise: tf.bitwise, random: tf.random })) {
+  for (const [namespace, fns] of Object.entries({
+    nn: tf.nn,
+    linalg: tf.linalg,
+    bitwise: tf.bitwise,
+    random: tf.random,
+  })) {
     for (const [name, fn] of Object.entries(fns)) {
       expect(fn, `${namespace}.${name}`).toBeTypeOf('function');
       expect(top[name], `${name} has two spellings`).toBeUndefined();
@@ -48,4 +53,18 @@ it('every op whose first argument is a tensor is a method of tensors and variabl
     tf.matmul(x, x, { transposeB: true }).arraySync(),
   );
   expect(x.at('::-1', 0).arraySync()).toEqual([3, 1]);
+});
+
+it('every function and method is named as users know it, for stack traces', () => {
+  const { prototype } = tf.Tensor as unknown as { prototype: object };
+  const modules = [tf, tf.nn, tf.linalg, tf.random, tf.losses, tf.initializers, tf.optimizers].flatMap(Object.entries);
+  const members = [prototype, tf.Variable.prototype, Object.getPrototypeOf(prototype) as object].flatMap((of) =>
+    Object.entries(Object.getOwnPropertyDescriptors(of)).map(([key, { value }]) => [key, value] as const),
+  );
+  const functions = [...modules, ...members].filter(
+    ([key, value]) => typeof value === 'function' && key !== 'constructor',
+  );
+  expect(functions.length).toBeGreaterThan(250);
+  const named = functions.map(([key, value]) => [key, (value as { name: string }).name]);
+  expect(named.filter(([key, name]) => key !== name)).toEqual([]);
 });

@@ -69,16 +69,20 @@ const creation = new Set(Object.keys(await import('../../lib/ops/creation.js')))
 
 /** Every public op by its name, namespaces and all; null: it has no gradient, undefined: nobody says. */
 export const opCases: ReadonlyMap<string, OpCases | null | undefined> = new Map(
-  Object.entries({ '': await import('../../lib/ops/index.js'), 'nn.': tf.nn, 'linalg.': tf.linalg, 'bitwise.': tf.bitwise }).flatMap(
-    ([prefix, namespace]) =>
-      Object.entries(namespace).flatMap(([name, op]) => {
-        if (typeof op !== 'function' || (prefix === '' && creation.has(name))) return [];
-        const info = registry.get(name);
-        const known = table.get(op);
-        const own =
-          known !== undefined || !info || info.fn !== op ? known : info.differentiable ? elementwise(info) : null;
-        return [[prefix + name, own] as const];
-      }),
+  Object.entries({
+    '': await import('../../lib/ops/index.js'),
+    'nn.': tf.nn,
+    'linalg.': tf.linalg,
+    'bitwise.': tf.bitwise,
+  }).flatMap(([prefix, namespace]) =>
+    Object.entries(namespace).flatMap(([name, op]) => {
+      if (typeof op !== 'function' || (prefix === '' && creation.has(name))) return [];
+      const info = registry.get(name);
+      const known = table.get(op);
+      const own =
+        known !== undefined || !info || info.fn !== op ? known : info.differentiable ? elementwise(info) : null;
+      return [[prefix + name, own] as const];
+    }),
   ),
 );
 

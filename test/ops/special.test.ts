@@ -193,7 +193,7 @@ describe('arguments', () => {
     ],
     [() => tf.betainc(1, 2, tf.constant([true])), 'ERR_DTYPE', 'betainc: '],
     [() => tf.erfinv('x' as never), 'ERR_NOT_A_TENSOR', 'erfinv: '],
-    [() => tf.xdivy(1, 2, {} as never), 'ERR_OPTION', 'xdivy: '],
+    [() => (tf.xdivy as (...xs: unknown[]) => unknown)(1, 2, {}), 'ERR_OPTION', 'xdivy: '],
     [() => tf.rint(tf.constant([1], { dtype: 'int32' })), 'ERR_DTYPE', 'rint: '],
     [() => tf.addN([]), 'ERR_VALUE', 'addN: inputs must be at least one tensor'],
     [() => tf.addN(3 as never), 'ERR_VALUE', 'addN: inputs must be a list of tensors, got 3'],

@@ -136,7 +136,9 @@ describe.runIf(plain && isBuilt)('loading', () => {
       expect(message).toContain(`import 'gradtape/${platform}'`);
       expect(message).toContain('npx gradtape build');
       expect(cause).toContain('Cannot find module');
-      expect(load(`require('gradtape/${platform}');`).message).toContain('is not there');
+      const { message: ofEntry } = load(`require('gradtape/${platform}');`);
+      expect(ofEntry).toContain(`${at(prebuilt)} is not there: a bundler or a copy left it out`);
+      expect(ofEntry).not.toContain('was imported');
       expect(load("require('gradtape/win32-arm64');").message).toContain(
         'gradtape/win32-arm64 was imported, for another machine',
       );
@@ -167,33 +169,38 @@ describe.runIf(plain && isBuilt)('loading', () => {
     });
   });
 
-  describe('a file that does not load', () => {
+  describe.each([
+    ['a file that does not load', ''],
+    ['a file that does not load, of an imported entry', `require('gradtape/${platform}');`],
+  ])('%s', (_, before) => {
     test('cut off, text, empty, another addon', () => {
       const whole = readFileSync(built);
       if (linux) {
         put(prebuilt, whole.subarray(0, whole.length >> 1)); // loading it would end the process
-        expect(load().message).toContain(`${at(prebuilt)} is cut off`);
+        expect(load(before).message).toContain(`${at(prebuilt)} is cut off`);
       }
       for (const bytes of ['no addon, though it has its name: '.repeat(9), '', whole.subarray(0, 30)]) {
         put(prebuilt, bytes);
-        const { code, message, cause } = load();
+        const { code, message, cause } = load(before);
         expect(code).toBe('ERR_ADDON');
-        expect(message).toMatch(/does not load on .*(it is no addon|The loader said)/s);
+        expect(message).toMatch(/does not load on .*it is no addon but something else, or damaged.*The loader said/s);
         expect(message).toContain(cause?.split('\n')[0]);
       }
       put(prebuilt, 'no addon, though it has its name');
-      expect(load().message).toContain('it is no addon but something else, or damaged');
+      expect(load(before).message).toContain('it is no addon but something else, or damaged');
     });
 
     test.runIf(linux)('for another architecture or system', () => {
       put(prebuilt, changed(18, 0xb7));
       const other = process.arch === 'arm64' ? 'x64' : 'arm64';
       if (other === 'arm64')
-        expect(load().message).toContain('it is for linux-arm64. node_modules of another machine?');
+        expect(load(before).message).toContain('it is for linux-arm64. node_modules of another machine?');
       put(prebuilt, changed(0, 0xcf, 0xfa, 0xed, 0xfe, 0x0c, 0, 0, 1));
-      expect(load().message).toContain('it is for darwin-arm64');
+      expect(load(before).message).toContain('it is for darwin-arm64');
       put(prebuilt, changed(0, 0x4d, 0x5a));
-      expect(load().message).toContain('does not load on');
+      expect(load(before).message).toContain('does not load on');
+      put(prebuilt, Buffer.alloc(500, 'MZ').fill(0, 2));
+      expect(load(before).message).toContain('no addon but something else, or damaged');
     });
 
     test.runIf(linux && isThere('gcc'))('for a newer glibc or libstdc++, and for musl', () => {
@@ -215,21 +222,26 @@ describe.runIf(plain && isBuilt)('loading', () => {
         cc(['-shared', '-fPIC', '-nostdlib', `${folder}/use.c`, `${folder}/lib.so`, '-o', at(prebuilt)]);
       };
       library('libc.so.6', 'gradtape_newer', 'GLIBC_2.99');
-      const old = load();
+      const old = load(before);
       expect(old.message).toMatch(
         /it needs GLIBC_2\.99, and this system's glibc is 2\.\d+\. Build one here: npx gradtape build/,
       );
       expect(old.cause).toContain("version `GLIBC_2.99' not found");
       library('libstdc++.so.6', 'gradtape_newer', 'GLIBCXX_9.9');
-      expect(load().message).toContain('it needs GLIBCXX_9.9');
+      expect(load(before).message).toContain('it needs GLIBCXX_9.9');
       library('libc.musl-x86_64.so.1', 'gradtape_musl');
-      expect(load().message).toContain('it was built for musl, and this process uses glibc');
+      expect(load(before).message).toContain('it was built for musl, and this process uses glibc');
     });
 
     test.runIf(linux && isThere('gcc'))('no addon of gradtape', () => {
       const source = put('other/a.c', 'int napi_register_module_v1(void *env, void *exports) { return 0; }');
       cc(['-shared', '-fPIC', source, '-o', at(prebuilt)]);
-      expect(load().message).toContain("is an addon, but not gradtape's");
+      expect(load(before).message).toContain("is an addon, but not gradtape's");
+      cc(['-shared', '-fPIC', '-x', 'c', '/dev/null', '-o', at(prebuilt)]);
+      expect(load(before).message).toContain('it is a library, but no addon for Node');
+      if (before) return;
+      mkdirSync(at('other/folder.node'));
+      expect(load('', { GRADTAPE_ADDON: at('other/folder.node') }).message).toContain('it is a folder');
     });
 
     test.runIf(linux && mounts())('on a file system where nothing may run', () => {
@@ -245,7 +257,7 @@ describe.runIf(plain && isBuilt)('loading', () => {
 
     test.runIf(linux && process.getuid?.() === 0)('that the user may not read', () => {
       chmodSync(at(prebuilt), 0o600);
-      const { message, cause } = load('', {}, [], 65534);
+      const { message, cause } = load(before, {}, [], 65534);
       expect(message).toContain('this user may not read it');
       expect(cause).toContain('Permission denied');
     });

@@ -97,6 +97,14 @@ describe.runIf(plain)('the package', () => {
     expect(packed.files).not.toContain('binding.gyp');
   });
 
+  test('has its classes under their own names, which errors and stack traces show', () => {
+    const files = packed.files.filter((file) => /^dist\/[^/]+\.js$/.test(file));
+    expect(files).toContain('dist/library.js');
+    expect(files.flatMap((file) => readFileSync(join(root, file), 'utf8').match(/\bclass \w+\$\w*/g) ?? [])).toEqual(
+      [],
+    );
+  });
+
   test('has what its README links to, and its bin runs', () => {
     const links = [...readme.matchAll(/\]\(([^)\s#]+)\)/g)].map(([, link]) => link as string);
     const here = links.filter((link) => !/^[a-z]+:/.test(link));

@@ -206,6 +206,26 @@ describe('the same variable more than once', () => {
     new SGD(0.25).minimize(() => tf.square(v), [v, v]);
     expect(v.value().item()).toBe(0);
   });
+  it('slots that are asked for are still overwritten in place, and one that somebody has is not', async () => {
+    const elements = (s: tf.Variable): unknown =>
+      (s as unknown as { cell: { current: { buffer: unknown } } }).cell.current.buffer;
+    const v = new tf.Variable(tf.range(300));
+    const adam = new Adam();
+    const step = (): void => void adam.applyGradients([[tf.range(300).sub(100), v]]);
+    step();
+    const [first, second] = adam.variables.slice(1) as [tf.Variable, tf.Variable];
+    await tf.evaluateAsync(first, second);
+    const before = [elements(first), elements(second)];
+    step();
+    tf.evaluate(v, { slots: [first, second] });
+    expect([elements(first) === before[0], elements(second) === before[1]]).toEqual([true, true]);
+    const had = second.value();
+    const values = had.arraySync();
+    step();
+    tf.evaluate(first, second);
+    expect([elements(first) === before[0], elements(second) === before[1]]).toEqual([true, false]);
+    expect(had.arraySync()).toEqual(values);
+  });
 });
 
 describe('slots and steps', () => {

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-BATCH = 128
-LAYERS = [784, 512, 256, 10]
+NETWORKS = {"large": ([784, 512, 256, 10], 128), "small": ([16, 32, 4], 8)}
+FOUR_X, FOUR_C, FOUR_ROUNDS = [0.1, 0.2, 0.3, 0.4], [0.5, 0.25, 0.125, 1], 5
 LEARNING_RATE = 0.05
 ADAM_RATE = 0.001
 CHAIN_LENGTH = 1000
@@ -21,15 +21,16 @@ def uniform(shape, seed, dtype="float32"):
     return ((z ^ (z >> 14)) / 2.0**31 - 1).astype(dtype).reshape(shape)
 
 
-def network():
+def network(size="large"):
     """Weights and biases in turn, one batch, its labels."""
+    layers, batch = NETWORKS[size]
     weights = []
-    for k, (rows, columns) in enumerate(zip(LAYERS, LAYERS[1:])):
+    for k, (rows, columns) in enumerate(zip(layers, layers[1:])):
         limit = np.sqrt(6 / (rows + columns))
         weights.append((uniform([rows, columns], 10 + k).astype("float64") * limit).astype("float32"))
         weights.append(np.zeros([columns], "float32"))
-    x = np.abs(uniform([BATCH, LAYERS[0]], 1))
-    labels = (np.arange(BATCH) * 7 % LAYERS[-1]).astype("int32")
+    x = np.abs(uniform([batch, layers[0]], 1))
+    labels = (np.arange(batch) * 7 % layers[-1]).astype("int32")
     return weights, x, labels
 
 

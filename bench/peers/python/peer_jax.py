@@ -48,6 +48,17 @@ def kinds(library, threads):
     def chain(gradient):
         return scalar(jax.grad(chain_of) if gradient else lambda x: jax.vjp(chain_of, x)[0], single(1))
 
+    def chain_four():
+        c = single(FOUR_C)
+
+        def f(t):
+            for _ in range(FOUR_ROUNDS):
+                t = (jnp.tanh(t * c) + c) ** 2
+            return t.sum()
+
+        g, x = maybe_jit(jax.grad(f)), single(FOUR_X)
+        return lambda: g(x).block_until_ready(), lambda: np.asarray(g(x))
+
     def add_four():
         g = maybe_jit(jnp.add)
         x, y = single([1, 2, 3, 4]), single([5, 6, 7, 8])
@@ -97,8 +108,8 @@ def kinds(library, threads):
             return tensors(lambda g: jax.linear_transpose(lambda x: f(x, filter), x)(g), gradient)
         return tensors(lambda g: jax.linear_transpose(lambda w: f(x, w), filter)(g), gradient)
 
-    def model():
-        weights, x, labels = network()
+    def model(size="large"):
+        weights, x, labels = network(size)
         x, labels = jnp.asarray(x), jnp.asarray(labels)
 
         def loss(parameters, activation):
@@ -111,8 +122,8 @@ def kinds(library, threads):
 
         return [jnp.asarray(w) for w in weights], loss
 
-    def train(optimizer):
-        parameters, loss = model()
+    def train(optimizer, size="large"):
+        parameters, loss = model(size)
         value_and_grad = jax.value_and_grad(lambda p: loss(p, jax.nn.relu))
 
         def sgd(p):
@@ -155,6 +166,7 @@ def kinds(library, threads):
         "seed-second": lambda: scalar(jax.grad(jax.grad(polynomial)), single(2)),
         "seed-power": lambda: scalar(jax.grad(lambda y: y * y * y * y), single(42)),
         "chain": chain,
+        "chain-four": chain_four,
         "add-item": lambda: scalar(jnp.add, single(2), single(3)),
         "add-four": add_four,
         "elementwise": elementwise,

@@ -81,6 +81,20 @@ def kinds(library, threads):
 
         return scalar(f)
 
+    def chain_four():
+        x, c = tf.constant(FOUR_X), tf.constant(FOUR_C)
+
+        def f():
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                t = x
+                for _ in range(FOUR_ROUNDS):
+                    t = tf.square(tf.tanh(t * c) + c)
+            return tape.gradient(t, x)
+
+        g = function(f)
+        return g, lambda: g().numpy()
+
     def add_item():
         x, y = tf.constant(2.0), tf.constant(3.0)
         return scalar(lambda: x + y)
@@ -154,8 +168,8 @@ def kinds(library, threads):
         }[part]
         return tensors(lambda: [f()])
 
-    def model():
-        weights, x, labels = network()
+    def model(size="large"):
+        weights, x, labels = network(size)
         variables = [tf.Variable(w) for w in weights]
         x, labels = tf.constant(x), tf.constant(labels)
 
@@ -169,8 +183,8 @@ def kinds(library, threads):
 
         return variables, loss
 
-    def train(optimizer):
-        variables, loss = model()
+    def train(optimizer, size="large"):
+        variables, loss = model(size)
         keras = tf.keras.optimizers
         optimizer = keras.SGD(LEARNING_RATE) if optimizer == "sgd" else keras.Adam(ADAM_RATE)
         optimizer.build(variables)
@@ -204,6 +218,7 @@ def kinds(library, threads):
         "seed-second": seed_second,
         "seed-power": seed_power,
         "chain": chain,
+        "chain-four": chain_four,
         "add-item": add_item,
         "add-four": add_four,
         "elementwise": elementwise,

@@ -59,6 +59,17 @@ def kinds(library, threads):
 
         return scalar(f)
 
+    def chain_four():
+        x, c = torch.tensor(FOUR_X, requires_grad=True), torch.tensor(FOUR_C)
+
+        def f():
+            t = x
+            for _ in range(FOUR_ROUNDS):
+                t = ((t * c).tanh() + c).square()
+            return torch.autograd.grad(t.sum(), x)[0]
+
+        return f, lambda: f().numpy()
+
     def add_item():
         x, y = torch.tensor(2.0), torch.tensor(3.0)
         return scalar(lambda: x + y)
@@ -123,8 +134,8 @@ def kinds(library, threads):
         }[part]
         return f, lambda: some(f().permute(back).contiguous().numpy())
 
-    def model():
-        weights, x, labels = network()
+    def model(size="large"):
+        weights, x, labels = network(size)
         parameters = [tensor(w).requires_grad_() for w in weights]
         x, labels = tensor(x), tensor(labels).long()
 
@@ -138,8 +149,8 @@ def kinds(library, threads):
 
         return parameters, loss
 
-    def train(optimizer):
-        parameters, loss = model()
+    def train(optimizer, size="large"):
+        parameters, loss = model(size)
         if optimizer == "sgd":
             optimizer = torch.optim.SGD(parameters, LEARNING_RATE)
         else:
@@ -172,6 +183,7 @@ def kinds(library, threads):
             "seed-second": seed_second,
             "seed-power": seed_power,
             "chain": chain,
+            "chain-four": chain_four,
             "add-item": add_item,
             "add-four": add_four,
             "elementwise": elementwise,

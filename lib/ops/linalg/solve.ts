@@ -1,7 +1,7 @@
 /** Systems of linear equations: the checks around primitives/linalg.ts. */
 import { boolean, options, refuseBehind } from '../../base/arguments.js';
 import { ShapeError } from '../../base/errors.js';
-import { broadcastShapes, showShape } from '../../base/shape.js';
+import { broadcastShapes, shapeOf, showShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { asTensors, floating } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
@@ -39,6 +39,6 @@ export function triangularSolve(matrix: TensorLike, rhs: TensorLike, opts?: Tria
     );
   }
   const batch = broadcastShapes(op, a.shape.slice(0, -2), b.shape.slice(0, -2));
-  const matrices = broadcast(a, Object.freeze([...batch, n as number, n as number]));
-  return triangularSolveOf(matrices, broadcast(b, Object.freeze([...batch, ...b.shape.slice(-2)])), { lower, adjoint });
+  const matrices = broadcast(a, shapeOf([...batch, n as number, n as number]));
+  return triangularSolveOf(matrices, broadcast(b, shapeOf([...batch, ...b.shape.slice(-2)])), { lower, adjoint });
 }

@@ -1,7 +1,7 @@
 /** A bias added along an axis. */
 import { oneOf, options } from '../../base/arguments.js';
 import { ShapeError } from '../../base/errors.js';
-import { showShape } from '../../base/shape.js';
+import { shapeOf, showShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { asTensors, ofKind } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
@@ -23,6 +23,6 @@ export function biasAdd(x: TensorLike, bias: TensorLike, opts?: { dataFormat?: '
   }
   return add(
     ofKind('biasAdd', a, 'floating', 'integer'),
-    axis === a.rank - 1 ? b : reshapeTo(b, Object.freeze(a.shape.slice(1).map((n, d) => (d === 0 ? n : 1)))),
+    axis === a.rank - 1 ? b : reshapeTo(b, shapeOf(a.shape.slice(1).map((n, d) => (d === 0 ? n : 1)))),
   );
 }

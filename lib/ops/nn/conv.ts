@@ -1,6 +1,6 @@
 /** Convolutions: the checks around primitives/conv.ts. */
 import { type Kind, listOf, oneOf, positional, refused } from '../../base/arguments.js';
-import { guardShape } from '../../base/shape.js';
+import { guardShape, shapeOf } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import type { TensorLike } from '../../op/variable.js';
 import {
@@ -91,10 +91,10 @@ export function depthwiseConv2d(
     multiplier === 1
       ? x
       : reshapeTo(
-          broadcast(reshapeTo(x, Object.freeze([...x.shape, 1])), Object.freeze([...x.shape, multiplier])),
-          Object.freeze([...x.shape.slice(0, 3), channels * multiplier]),
+          broadcast(reshapeTo(x, shapeOf([...x.shape, 1])), shapeOf([...x.shape, multiplier])),
+          shapeOf([...x.shape.slice(0, 3), channels * multiplier]),
         );
-  return channelwise(op, repeated, reshapeTo(f, Object.freeze([rows, columns, channels * multiplier])), read);
+  return channelwise(op, repeated, reshapeTo(f, shapeOf([rows, columns, channels * multiplier])), read);
 }
 
 function channelwise(op: string, x: Tensor, f: Tensor, read: Slide): Tensor {
@@ -148,9 +148,9 @@ export function conv1d(
     dilations: [1, read.dilations ?? 1],
     padding: read.padding ?? 'VALID',
   };
-  const image = reshapeTo(x, Object.freeze(x.shape.toSpliced(1, 0, 1)));
-  const filter = reshapeTo(f, Object.freeze([1, ...f.shape]));
+  const image = reshapeTo(x, shapeOf(x.shape.toSpliced(1, 0, 1)));
+  const filter = reshapeTo(f, shapeOf([1, ...f.shape]));
   const shown: Shown = { image: x.shape, filter: f.shape, axes: ['rows', 'elements'] };
   const result = dense(ofResult, image, filter, denseWindow(op, image.shape, filter.shape, window, shown));
-  return reshapeTo(result, Object.freeze(result.shape.toSpliced(1, 1)));
+  return reshapeTo(result, shapeOf(result.shape.toSpliced(1, 1)));
 }

@@ -1,7 +1,7 @@
 /** Pooling: the checks around primitives/conv.ts. */
 import { oneOf, positional } from '../../base/arguments.js';
 import { ValueError } from '../../base/errors.js';
-import { guardShape, showShape } from '../../base/shape.js';
+import { guardShape, shapeOf, showShape } from '../../base/shape.js';
 import { type Tensor, uniformTensor } from '../../engine/tensor.js';
 import { asTensor, floating } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
@@ -80,7 +80,7 @@ export function avgPool2d(
 ): Tensor {
   const [x, { words, shapes }] = pool('avgPool2d', input, [ksize, strides, padding, opts]);
   const [image, taps, result] = shapes;
-  const filter = Object.freeze([...taps, image[3] as number]);
+  const filter = shapeOf([...taps, image[3] as number]);
   const sums = depthwise(ofResult, x, uniformTensor(1, x.dtype, filter), { words, shapes: [image, filter, result] });
   const [rows, columns] = [0, 1].map((d) => {
     const [k, stride, , before] = words.slice(5 * d) as [number, number, number, number];
@@ -92,6 +92,6 @@ export function avgPool2d(
   }) as [number[], number[]];
   const count = (taps[0] as number) * (taps[1] as number);
   if (rows.every((n) => n === taps[0]) && columns.every((n) => n === taps[1])) return div(sums, count);
-  const tall = reshapeTo(asTensor('avgPool2d', rows, x.dtype), Object.freeze([rows.length, 1, 1]));
-  return div(sums, mul(tall, reshapeTo(asTensor('avgPool2d', columns, x.dtype), Object.freeze([columns.length, 1]))));
+  const tall = reshapeTo(asTensor('avgPool2d', rows, x.dtype), shapeOf([rows.length, 1, 1]));
+  return div(sums, mul(tall, reshapeTo(asTensor('avgPool2d', columns, x.dtype), shapeOf([columns.length, 1]))));
 }

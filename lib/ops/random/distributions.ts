@@ -7,7 +7,7 @@ import type { DType } from '../../base/dtype.js';
 import { isFloating } from '../../base/dtype.js';
 import { DTypeError, ShapeError } from '../../base/errors.js';
 import { streamFor } from '../../base/random-stream.js';
-import { checkShape, showShape, sizeOf } from '../../base/shape.js';
+import { checkShape, shapeOf, showShape, sizeOf } from '../../base/shape.js';
 import { type Tensor, uniformTensor } from '../../engine/tensor.js';
 import { asTensor } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
@@ -111,7 +111,7 @@ export function shuffle(x: TensorLike, opts?: { seed?: number }): Tensor {
   const { seed } = options(op, seedOptions, opts);
   const a = asTensor(op, x);
   if (a.rank === 0) throw new ShapeError(`${op}: a scalar has no rows to shuffle`);
-  const order = draw(op, permutationOp, 'int32', Object.freeze([a.shape[0] as number]), streamFor(seed));
+  const order = draw(op, permutationOp, 'int32', shapeOf([a.shape[0] as number]), streamFor(seed));
   const [length = 0] = a.shape;
   const sizes: Rows['sizes'] = [1, 1, length, length, sizeOf(a.shape.slice(1))];
   return gatherRows(op, a, order, { sizes, sparse: true }, a.shape);
@@ -137,9 +137,9 @@ export function categorical(logits: TensorLike, numSamples: number, opts?: { see
   }
   const shape = checkShape(op, [batch, samples, classes]);
   const u = draw(op, uniformOp, 'float64', shape, streamFor(seed));
-  if (sizeOf(shape) === 0) return uniformTensor(0, 'int32', Object.freeze([batch, samples]));
+  if (sizeOf(shape) === 0) return uniformTensor(0, 'int32', shapeOf([batch, samples]));
   // -log(1 - u) is exponential and finite, since u < 1; where it is 0 the Gumbel value is +inf and wins, with
   // probability 2^-53.
   const gumbel = neg(log(neg(log(sub(1, u)))));
-  return positionOf(argmaxOp, add(reshapeTo(castTo(l, 'float64'), Object.freeze([batch, 1, classes])), gumbel), 2);
+  return positionOf(argmaxOp, add(reshapeTo(castTo(l, 'float64'), shapeOf([batch, 1, classes])), gumbel), 2);
 }

@@ -1,0 +1,49 @@
+/**
+ * Growth of memory: a value that stays pending keeps the elements of its operands. While the memory of tensors grows, such
+ * values are noted; when it has grown too much, those that are still alive are computed, and keep nothing any more.
+ */
+import { notePending, takePending } from './addon.js';
+import { flags, setNoting } from './config.js';
+import { evaluateUnasked } from './evaluate.js';
+import { bytesAlive, bytesInSlabs } from './memory.js';
+import { pendingBelow } from './recovery.js';
+import { isKnown, type Tensor } from './tensor.js';
+
+/** A value whose operands have fewer elements is not worth noting. */
+const kNotedSize = 1024;
+/** Noted values are computed when tensors have so many bytes, and then whenever those have grown by half. */
+const kLeastLimit = 2 ** 26;
+let limit = kLeastLimit;
+
+/** Called of each value that is made while `flags.noting` is positive. */
+export function noteMade(t: Tensor): void {
+  if (!isKnown(t) && freesMemory(t)) notePending(t);
+  setNoting(flags.noting - 1);
+  if (bytesInSlabs() > limit) bound();
+}
+
+/** Whether a pending value takes no more than its operands, and those are large. */
+function freesMemory({ x, y, more, size }: Tensor): boolean {
+  let operands = (x?.size ?? 0) + (y?.size ?? 0);
+  if (more) for (const m of more) operands += m.size;
+  return operands >= kNotedSize && size <= operands;
+}
+
+/** Computes the noted values that are alive and no operand of others; returns whether there were any. */
+function computeNoted(): boolean {
+  const noted = (takePending() as Tensor[]).filter((t) => !isKnown(t));
+  const operands = noted.flatMap(({ x, y, more }) => [x, y, ...(more ?? [])]);
+  const below = pendingBelow(operands.filter((t) => t !== null));
+  const tops = noted.filter((t) => !below.has(t));
+  if (tops.length > 0) evaluateUnasked(tops);
+  return tops.length > 0;
+}
+
+/** A function of its own, which holds none of the tensors whose memory is to be found. */
+function bound(): void {
+  const computed = computeNoted();
+  let alive = bytesAlive('young');
+  // What the values kept may be old by now.
+  if (computed && alive > limit / 2) alive = bytesAlive('all');
+  limit = Math.max(kLeastLimit, 1.5 * alive);
+}
