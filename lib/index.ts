@@ -5,6 +5,7 @@ import './methods.js';
 export type { DType, TypedArray } from './base/dtype.js';
 export { DTypeError, type ErrorCode, GradtapeError, ShapeError, TapeError, ValueError } from './base/errors.js';
 export type { Nested } from './base/nested.js';
+export type { AsyncOptions, TellingSignal } from './base/signal.js';
 export { type Config, config, type DeviceInfo, deviceInfo } from './engine/config.js';
 export type { ConstantOptions } from './engine/constant.js';
 export { clearMemory, type MemoryInfo, memory } from './engine/usage.js';

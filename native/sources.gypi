@@ -33,6 +33,7 @@
       "native/run/loop.cc",
       "native/run/arena.cc",
       "native/run/threads.cc",
+      "native/run/queue.cc",
       "native/kernels/dispatch.cc"
     ],
     "common_flags": ["-O3", "-ffp-contract=off", "-fno-math-errno", "-fvisibility=hidden"],

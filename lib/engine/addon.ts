@@ -8,11 +8,17 @@ import { type ErrorCode, GradtapeError } from '../base/errors.js';
 import { loadAddon } from './load.js';
 
 /** How an asynchronous run ended. */
-export interface AsyncOutcome {
+interface AsyncOutcome {
   status: number;
   failedValue: number;
   results: number[];
   error: string;
+}
+
+/** An asynchronous run, waiting or begun. `outcome`: undefined if it was withdrawn, for which the addon needs `ticket`. */
+interface AsyncRun {
+  outcome: Promise<AsyncOutcome | undefined>;
+  ticket: number;
 }
 
 /** How a run may end; the first status is "ok". One line of native/steps/failures.def each. */
@@ -37,7 +43,8 @@ interface Opcode {
 
 interface Addon {
   run(): void;
-  runAsync(held: unknown): Promise<AsyncOutcome> | undefined;
+  runAsync(held: unknown): AsyncRun | undefined;
+  withdraw(ticket: number): boolean;
   setMailbox(words: Int32Array, data: Float64Array, results: Float64Array, control: Int32Array): void;
   addressOf(buffer: ArrayBuffer): number;
   track(owner: object, bytes: number, slab: number): void;
@@ -50,7 +57,7 @@ interface Addon {
   clear(): void;
   lastError(): string;
   setIsa(name: string): boolean;
-  setThreads(count: number): void;
+  setThreads(ofProgram: number, ofQueue: number): void;
   isa(): string;
   isas: string[];
   opcodes: Opcode[];
@@ -202,7 +209,7 @@ export function setIsa(name: string): boolean {
   return addon.setIsa(name);
 }
 
-/** How many threads a program may use. */
-export function setThreads(count: number): void {
-  addon.setThreads(count);
+/** How many threads a program may use, and how many compute asynchronous programs. */
+export function setThreads(ofProgram: number, ofQueue: number): void {
+  addon.setThreads(ofProgram, ofQueue);
 }

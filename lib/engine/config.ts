@@ -77,14 +77,14 @@ export function setNoting(count: number): void {
 }
 setFlag('eager', flags.eager);
 
-let threads = 0;
-function setThreads(value: unknown, name: string): void {
-  threads = checkThreads(value, name);
-  addon.setThreads(threads);
+function threadsGiven(name: string, unset: number): number {
+  const text = env[name];
+  return text ? checkThreads(/^\d+$/.test(text) ? Number(text) : text, name) : unset;
 }
-const given = env['GRADTAPE_THREADS'];
-if (given) setThreads(/^\d+$/.test(given) ? Number(given) : given, 'GRADTAPE_THREADS');
-else setThreads(availableParallelism(), 'config.threads');
+let threads = threadsGiven('GRADTAPE_THREADS', availableParallelism());
+// A core each for long programs, and one thread for short ones.
+let asyncThreads = threadsGiven('GRADTAPE_ASYNC_THREADS', availableParallelism() + 1);
+addon.setThreads(threads, asyncThreads);
 
 if (!flag('GRADTAPE_DETERMINISTIC', true)) {
   throw new ValueError('gradtape: GRADTAPE_DETERMINISTIC is off, but results are always deterministic', 'ERR_OPTION');
@@ -92,7 +92,7 @@ if (!flag('GRADTAPE_DETERMINISTIC', true)) {
 
 // A misspelt variable would be ignored in silence, so it is told. Names with this prefix that are near to none may be
 // of other programs.
-const variables = ['THREADS', 'ISA', 'EAGER', 'CHECK_NUMERICS', 'TRACK_ORIGIN', 'DETERMINISTIC'].map(
+const variables = ['THREADS', 'ASYNC_THREADS', 'ISA', 'EAGER', 'CHECK_NUMERICS', 'TRACK_ORIGIN', 'DETERMINISTIC'].map(
   (name) => `GRADTAPE_${name}`,
 );
 for (const name of Object.keys(env)) {
@@ -109,6 +109,12 @@ function checkFlag(name: string, value: unknown): boolean {
 export interface Config {
   /** The number of threads that a program may use. Default: those of the CPU. Results do not depend on it. */
   threads: number;
+  /**
+   * The number of threads that compute for `data`, `array` and `evaluateAsync`: as many programs may run at once. The first
+   * of several takes only short programs (below about 0.6 ms), so that these do not wait for long ones. Default: one more
+   * than the CPU has. They start when they are needed.
+   */
+  asyncThreads: number;
   /** The instruction set of the kernels: 'avx512', 'avx2', 'sse2' or 'neon'. Default: the best that the CPU has. */
   isa: string;
   /** Whether each op is computed when it is called. Default false. */
@@ -128,7 +134,15 @@ const settings: Config = {
     return threads;
   },
   set threads(value: number) {
-    setThreads(value, 'config.threads');
+    threads = checkThreads(value, 'config.threads');
+    addon.setThreads(threads, asyncThreads);
+  },
+  get asyncThreads(): number {
+    return asyncThreads;
+  },
+  set asyncThreads(value: number) {
+    asyncThreads = checkThreads(value, 'config.asyncThreads');
+    addon.setThreads(threads, asyncThreads);
   },
   get isa(): string {
     return addon.currentIsa();

@@ -3,7 +3,8 @@
  * it fails.
  */
 import { GradtapeError } from '../base/errors.js';
-import { type Job, noTensors, prepare, settleOutputs } from './job.js';
+import type { TellingSignal } from '../base/signal.js';
+import { forget, type Job, noTensors, prepare, settleOutputs } from './job.js';
 import { type Cell, drainLosses, drainWaiting, launch, relist, settleWishes, type Wish } from './pending.js';
 import * as native from './program.js';
 import { type Failure, failureOf, recover, unknownFailure } from './recovery.js';
@@ -35,11 +36,31 @@ function runNow(job: Job): Failure | null {
   return null;
 }
 
+/**
+ * What is asked of other threads by one call. `roots` are no longer looked at once the call is aborted.
+ */
+interface Flight {
+  roots: readonly Tensor[];
+  /** The first program, until it has run; what recovers from its failure cannot be aborted. */
+  first: native.AsyncRun | null;
+}
+
+/** What computing on another thread returns, beside a failure or null. */
+const withdrawn = Symbol('withdrawn');
+
 /** As `runNow`, on another thread. */
-async function runElsewhere(job: Job): Promise<Failure | null> {
+async function runElsewhere(job: Job, flight: Flight | null): Promise<Failure | null | typeof withdrawn> {
   const indices = indicesOf(job); // now: the next program overwrites `Tensor.index`
+  const run = native.runAsync([job, job.held.map((t) => t.buffer)]);
+  if (flight) flight.first = run;
   flying++;
-  const { failure, results } = await native.runAsync([job, job.held.map((t) => t.buffer)]).finally(() => flying--);
+  const ended = await run.ended.finally(() => flying--);
+  if (flight) flight.first = null;
+  if (!ended) {
+    forget(job);
+    return withdrawn;
+  }
+  const { failure, results } = ended;
   if (failure) return failureOf(failure, job, indices);
   settleOutputs(job, (i) => results[i] as number);
   return null;
@@ -71,10 +92,11 @@ async function computeElsewhere(
   roots: readonly Tensor[],
   wishes: readonly Wish[],
   losses: readonly Tensor[],
-): Promise<Failure | null> {
+  flight: Flight | null,
+): Promise<Failure | null | typeof withdrawn> {
   try {
     const job = prepare(roots, wishes, losses, false);
-    const failure = job && (await runElsewhere(job));
+    const failure = job && (await runElsewhere(job, flight));
     if (!failure) settleWishes(wishes);
     return failure;
   } catch (error) {
@@ -127,18 +149,41 @@ function evaluateAll(
   }
 }
 
-/** As evaluateTensors, on a thread of the addon. */
-export async function evaluateTensorsAsync(roots: readonly Tensor[]): Promise<void> {
+/**
+ * As evaluateTensors, on a thread of the addon. Rejects with the reason of `signal` if that is aborted before the program has
+ * run: it is dropped if it has not begun, and else computes what it was to compute.
+ */
+export async function evaluateTensorsAsync(roots: readonly Tensor[], signal?: TellingSignal): Promise<void> {
+  const flight: Flight = { roots, first: null };
+  const done = fly(flight);
+  if (!signal) return done;
+  let abort = (): void => {};
+  const aborted = new Promise<never>((_, reject) => {
+    abort = () => {
+      if (!flight.first) return;
+      flight.roots = noTensors;
+      flight.first.withdraw();
+      reject(signal.reason);
+    };
+  });
+  signal.addEventListener('abort', abort, { once: true });
+  return Promise.race([done, aborted]).finally(() => signal.removeEventListener('abort', abort));
+}
+
+async function fly(flight: Flight): Promise<void> {
   // The wishes are this program's now. Another program may need such a value meanwhile and compute it again, with the
   // same bits.
   const wishes = drainWaiting();
   launch(wishes);
-  const failure = await computeElsewhere(roots, wishes, wishes.length > 0 ? drainLosses() : noTensors);
+  const losses = wishes.length > 0 ? drainLosses() : noTensors;
+  const failure = await computeElsewhere(flight.roots, wishes, losses, flight);
   if (!failure) return;
   try {
-    const recovery = recover(failure, roots, wishes);
+    if (failure === withdrawn) return;
+    const recovery = recover(failure, flight.roots, wishes);
     for (let attempt = recovery.next(); !attempt.done; ) {
-      attempt = recovery.next(await computeElsewhere(attempt.value.roots, attempt.value.wishes, noTensors));
+      const again = await computeElsewhere(attempt.value.roots, attempt.value.wishes, noTensors, null);
+      attempt = recovery.next(again === withdrawn ? null : again);
     }
   } finally {
     relist(wishes);

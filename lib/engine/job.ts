@@ -160,6 +160,8 @@ function visitAll(root: Tensor): void {
 
 /** A job: a program as written, and the tensors that its results belong to. */
 export interface Job {
+  /** The number of the program, by which tensors remember it. */
+  readonly serial: number;
   /** The tensors that get elements of their own. */
   readonly outputs: readonly Tensor[];
   /** The buffer of each output; null for an output of one element, and null altogether if all outputs are that. */
@@ -265,7 +267,7 @@ export function prepare(
     }
     outputs.push(t);
   }
-  const job = { outputs, buffers, computed, views, held: inputs, replaced, taught };
+  const job = { serial: programSerial, outputs, buffers, computed, views, held: inputs, replaced, taught };
   // Only the job keeps these tensors now; the module would keep them until the next program.
   inputs = noTensors;
   computed = noTensors;
@@ -314,6 +316,11 @@ type Taught = readonly [t: Tensor, lesson: number];
 const nothingTaught: readonly Taught[] = [];
 /** In place of the index of a known tensor: kTaught - n if it was kept for lesson n and nobody has read it since. */
 export const kTaught: number = -10;
+
+/** Says that the program of a job was withdrawn: what it would have computed comes again for the first time. */
+export function forget({ serial, computed }: Job): void {
+  for (const t of computed) if (t.mark === serial) t.mark = 0;
+}
 
 /** Somebody reads the elements of a tensor that was kept for a lesson. */
 export function noteRead(t: Tensor): void {

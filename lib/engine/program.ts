@@ -231,15 +231,30 @@ export function result(i: number): number {
   return results[i] as number;
 }
 
+/** A program on another thread, or waiting for one. */
+export interface AsyncRun {
+  /** How it ended; null if it was withdrawn. */
+  readonly ended: Promise<{ readonly failure: RunFailure | null; readonly results: readonly number[] } | null>;
+  /** Drops it, unless a thread has begun it. */
+  withdraw(): void;
+}
+
 /** Runs the program on another thread. `held` is kept alive until it is done. */
-export async function runAsync(held: unknown): Promise<{ failure: RunFailure | null; results: readonly number[] }> {
+export function runAsync(held: unknown): AsyncRun {
   finish();
   runs++;
-  const outcome = addon.runAsync(held);
-  if (!outcome) return { failure: failureOf(control[1] as number, -1, results), results: [] };
-  const { status, failedValue, results: numbers, error } = await outcome;
-  expectRest();
-  return { failure: failureOf(status, failedValue, numbers, () => error), results: numbers };
+  const run = addon.runAsync(held);
+  if (!run) {
+    const failure = failureOf(control[1] as number, -1, results);
+    return { ended: Promise.resolve({ failure, results: [] }), withdraw: () => {} };
+  }
+  const ended = run.outcome.then((outcome) => {
+    if (!outcome) return null;
+    const { status, failedValue, results: numbers, error } = outcome;
+    expectRest();
+    return { failure: failureOf(status, failedValue, numbers, () => error), results: numbers };
+  });
+  return { ended, withdraw: () => void addon.withdraw(run.ticket) };
 }
 
 let runs = 0;

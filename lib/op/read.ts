@@ -1,12 +1,14 @@
 /**
  * Reading values of tensors and variables: as typed arrays, nested arrays, numbers, text and JSON. No tape records it.
  */
+import { refuseBehind } from '../base/arguments.js';
 import type { DType, TypedArray } from '../base/dtype.js';
 import { newArray } from '../base/dtype.js';
 import { copySymbol, GradtapeError, ShapeError, show, thisCopy } from '../base/errors.js';
 import { formatTensor, formatVariable } from '../base/format.js';
 import type { Shape } from '../base/shape.js';
 import { showShape } from '../base/shape.js';
+import { type AsyncOptions, signalIn } from '../base/signal.js';
 import { evaluateTensors, evaluateTensorsAsync } from '../engine/evaluate.js';
 import { kTaught, noteRead } from '../engine/job.js';
 import { unzeroed } from '../engine/memory.js';
@@ -22,12 +24,15 @@ export interface Readable {
    * The elements in row-major order, computed now; a copy that the caller owns. bool comes as a Uint8Array of 0 and 1.
    */
   dataSync<T extends TypedArray = TypedArray>(): T;
-  /** As dataSync, computed on another thread while the event loop goes on. */
-  data<T extends TypedArray = TypedArray>(): Promise<T>;
+  /**
+   * As dataSync, computed on another thread while the event loop goes on.
+   * @throws also the reason of the signal in the options, once it is aborted
+   */
+  data<T extends TypedArray = TypedArray>(options?: AsyncOptions): Promise<T>;
   /** Nested arrays of the elements, one level an axis; a number or boolean for a scalar. */
   arraySync<T extends NestedArray = NestedArray>(): T;
-  /** As arraySync, computed on another thread while the event loop goes on. */
-  array<T extends NestedArray = NestedArray>(): Promise<T>;
+  /** As arraySync, computed on another thread while the event loop goes on; options as `data`. */
+  array<T extends NestedArray = NestedArray>(options?: AsyncOptions): Promise<T>;
   /**
    * The only element; a bool as 0 or 1.
    * @throws ShapeError if there is not exactly one
@@ -106,9 +111,11 @@ function nest(values: ArrayLike<number>, shape: Shape, dtype: DType): NestedArra
 }
 
 /** The tensor or value of the variable that a method was called on, computed on another thread. */
-async function computedAsync(method: string, x: unknown): Promise<Tensor> {
+async function computedAsync(method: string, x: unknown, options: unknown, extra: unknown): Promise<Tensor> {
   const t = receiver(method, x, true);
-  if (!isKnown(t)) await evaluateTensorsAsync([t]);
+  refuseBehind(method, extra);
+  const signal = signalIn(method, options);
+  if (!isKnown(t)) await evaluateTensorsAsync([t], signal);
   return t;
 }
 
@@ -126,14 +133,14 @@ const methods = {
   dataSync(this: unknown): TypedArray {
     return copyOf(computed(receiver('dataSync', this)));
   },
-  async data(this: unknown): Promise<TypedArray> {
-    return copyOf(await computedAsync('data', this));
+  async data(this: unknown, options?: unknown, extra?: unknown): Promise<TypedArray> {
+    return copyOf(await computedAsync('data', this, options, extra));
   },
   arraySync(this: unknown): NestedArray {
     return nested(computed(receiver('arraySync', this)));
   },
-  async array(this: unknown): Promise<NestedArray> {
-    return nested(await computedAsync('array', this));
+  async array(this: unknown, options?: unknown, extra?: unknown): Promise<NestedArray> {
+    return nested(await computedAsync('array', this, options, extra));
   },
   item(this: unknown): number {
     const t = receiver('item', this);

@@ -2,11 +2,12 @@
  * GradientTape: TensorFlow's tape, its states and its errors. Recording is record/, differentiating
  * transform/backward.ts.
  */
-import { boolean, isA, isArray, type Kind, oneOf, options, refused, refuseExtra, thrownBy } from '../base/arguments.js';
+import { boolean, isA, isArray, type Kind, oneOf, options, refuseExtra, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from '../base/errors.js';
 import { mapNested, type Nested, zipNested } from '../base/nested.js';
 import { sameShape, showShape } from '../base/shape.js';
+import { type Signal, signalKind } from '../base/signal.js';
 import { noteLoss } from '../engine/pending.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
 import { asTensor } from '../op/operands.js';
@@ -35,13 +36,6 @@ export interface GradientTapeOptions {
 
 /** What a source without a path to a target gets: null, zeros, or GradtapeError ERR_UNCONNECTED. */
 export type UnconnectedGradients = 'none' | 'zero' | 'throw';
-
-/** The part of an AbortSignal that `gradient` uses. */
-export interface Signal {
-  readonly aborted: boolean;
-  readonly reason?: unknown;
-  throwIfAborted(): void;
-}
 
 export interface GradientOptions {
   /** Cotangents of the targets, with their structure, shapes and dtypes; null means ones. Default: ones. */
@@ -96,21 +90,9 @@ const tapeOptions = {
 } as const;
 const gradientOptions = {
   unconnectedGradients: unconnectedKind,
-  signal: {
-    expected: 'an AbortSignal',
-    read: (value): AbortSignal | typeof refused => (isSignal(value) ? value : refused),
-  } satisfies Kind<AbortSignal>,
+  signal: signalKind,
   outputGradients: { expected: 'cotangents', read: (value) => value } satisfies Kind<unknown>,
 } as const;
-
-function isSignal(value: unknown): value is AbortSignal {
-  try {
-    const { aborted, throwIfAborted } = value as AbortSignal;
-    return typeof aborted === 'boolean' && typeof throwIfAborted === 'function';
-  } catch {
-    return false; // null, a revoked proxy, a getter that throws
-  }
-}
 
 /** The type of a gradient without a path to a target. */
 type Unconnected<U extends UnconnectedGradients> = U extends 'none' ? null : never;

@@ -17,7 +17,9 @@ namespace {
 
 // What one loading of the addon into an environment of Node has; it ends with that.
 struct Loaded {
+  explicit Loaded(napi_env env) : runs(env, home) {}
   std::shared_ptr<Home> home = Home::of_this_thread();
+  AsyncRuns runs;
   Napi::ObjectReference common;  // an object for all copies
 };
 
@@ -48,22 +50,35 @@ Napi::Value set_mailbox(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// runAsync(held): Promise<{status, failedValue, results, error}>; `held` is kept alive until it settles. undefined if
-// it could not be started: control says why.
+// runAsync(held): {outcome: Promise<{status, failedValue, results, error} | undefined>, ticket}; `held` is kept alive
+// until the promise settles: by undefined if the run was withdrawn. undefined if it could not be started: control says
+// why.
 Napi::Value run_async(const Napi::CallbackInfo& info) {
   Instance& e = instance(info);
   napi_value promise = nullptr;
+  uint32_t ticket = 0;
   Outcome outcome = outcome_of([&]() -> Failure {
     const std::shared_ptr<const Plan>* plan = e.find_plan();
-    if (plan) promise = AsyncRun::start(info.Env(), std::make_unique<AsyncRun>(e, *plan), info[0]);
+    if (plan) promise = info.Env().GetInstanceData<Loaded>()->runs.start(e, *plan, info[0], ticket);
     return {};
   });
-  if (promise) return Napi::Value(info.Env(), promise);
+  if (promise) {
+    Napi::Object started = Napi::Object::New(info.Env());
+    started["outcome"] = Napi::Value(info.Env(), promise);
+    started["ticket"] = double(ticket);
+    return started;
+  }
   if (outcome.status != kOk)
     e.tell(std::move(outcome));
   else
     e.control[kStatus] = kBadProgram;
   return info.Env().Undefined();
+}
+
+// withdraw(ticket: number): boolean, whether the asynchronous run had not begun; it never will then
+Napi::Value withdraw(const Napi::CallbackInfo& info) {
+  const uint32_t ticket = info[0].As<Napi::Number>().Uint32Value();
+  return Napi::Boolean::New(info.Env(), info.Env().GetInstanceData<Loaded>()->runs.withdraw(ticket));
 }
 
 // addressOf(buffer: ArrayBuffer): number, the address of its data
@@ -148,9 +163,9 @@ Napi::Value set_isa(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), instance(info).choose_isa(info[0].As<Napi::String>().Utf8Value()));
 }
 
-// setThreads(count)
+// setThreads(of a program: number, of the queue of asynchronous runs: number)
 Napi::Value set_threads(const Napi::CallbackInfo& info) {
-  instance(info).want_threads(info[0].As<Napi::Number>().Uint32Value());
+  instance(info).want_threads(info[0].As<Napi::Number>().Uint32Value(), info[1].As<Napi::Number>().Uint32Value());
   return info.Env().Undefined();
 }
 
@@ -200,6 +215,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
   const std::pair<const char*, Entry> cold[] = {
       {"setMailbox", guarded<set_mailbox>},
       {"runAsync", guarded<run_async>},
+      {"withdraw", guarded<withdraw>},
       {"track", guarded<track>},
       {"addressOf", guarded<address_of>},
       {"released", guarded<released>},
@@ -226,7 +242,7 @@ Napi::Value open(const Napi::CallbackInfo& info) {
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
-  env.SetInstanceData(new Loaded);
+  env.SetInstanceData(new Loaded(env));
   exports["open"] = Napi::Function::New(env, guarded<open>, "open");
   return exports;
 }

@@ -46,10 +46,14 @@ std::shared_ptr<Home> Home::of_this_thread() {
   return found;
 }
 
-void Home::size_pool() {
-  size_t most = 1;
-  for (size_t wanted : threads) most = std::max(most, wanted);
-  if (most != pool.threads()) pool.set_threads(most);
+void Home::set_threads() {
+  size_t of_program = 1, of_queue = 1;
+  for (const WantedThreads* one : wanted) {
+    of_program = std::max(of_program, one->of_program);
+    of_queue = std::max(of_queue, one->of_queue);
+  }
+  if (of_program != pool.threads()) pool.set_threads(of_program);
+  queue.set_threads(of_queue);
 }
 
 void Home::rest() {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "plan/cache.h"
+#include "run/queue.h"
 #include "run/run.h"
 
 namespace gradtape {
@@ -36,17 +37,23 @@ class IdleExecutors {
   std::atomic<uint64_t> growths_{0}, absent_pages_{0};
 };
 
+// How many threads a copy of the library wants: for each of its programs, and for asynchronous ones; 0: none.
+struct WantedThreads {
+  size_t of_program = 0, of_queue = 0;
+};
+
 struct Home {
   Executor executor;  // of synchronous runs
   IdleExecutors idle;
   Pool pool;
   PlanCache plans;
-  std::vector<size_t> threads;  // that the copies want
+  std::vector<const WantedThreads*> wanted;  // by the copies
+  Queue queue;                               // its tasks use the others
 
   static std::shared_ptr<Home> of_this_thread();
 
-  // A pool for the copy that wants most; the plans of the others use fewer.
-  void size_pool();
+  // Pool and queue are for the copy that wants most; the plans of the others use fewer.
+  void set_threads();
 
   size_t arena_bytes() const { return executor.arena.bytes() + idle.bytes(); }
   bool too_large() const { return executor.arena.bytes() > kRestBytes || plans.bytes() > PlanCache::kMaxBytes; }

@@ -5,6 +5,11 @@
 
 namespace gradtape {
 
+Instance::~Instance() {
+  home->wanted.erase(std::find(home->wanted.begin(), home->wanted.end(), &wanted_));
+  home->set_threads();
+}
+
 void Instance::run_mailbox() noexcept {
   try {
     const std::shared_ptr<const Plan>* plan = find_plan();
@@ -37,7 +42,8 @@ const std::shared_ptr<const Plan>* Instance::find_plan() {
     error = "word count exceeds the mailbox";
     return nullptr;
   }
-  const std::shared_ptr<const Plan>* plan = home->plans.find(words, size_t(n), *kernels_, threads_, error);
+  const std::shared_ptr<const Plan>* plan =
+      home->plans.find(words, size_t(n), *kernels_, std::max<size_t>(wanted_.of_program, 1), error);
   if (plan && (size_t((*plan)->program.data_count) > data_capacity ||
                size_t((*plan)->program.result_count) > result_capacity)) {
     error = "program needs a larger mailbox";
@@ -52,20 +58,9 @@ bool Instance::choose_isa(const std::string& isa) {
   return kernels;
 }
 
-void Instance::want_threads(size_t threads) {
-  std::vector<size_t>& wanted = home->threads;
-  const auto mine = std::find(wanted.begin(), wanted.end(), listed_ ? threads_ : 0);
-  if (mine == wanted.end()) {
-    if (threads == 0) return;
-    wanted.push_back(threads);
-  } else if (threads == 0) {
-    wanted.erase(mine);
-  } else {
-    *mine = threads;
-  }
-  listed_ = threads > 0;
-  threads_ = std::max<size_t>(threads, 1);
-  home->size_pool();
+void Instance::want_threads(size_t of_program, size_t of_queue) {
+  wanted_ = {of_program, of_queue};
+  home->set_threads();
 }
 
 }  // namespace gradtape

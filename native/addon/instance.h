@@ -23,8 +23,10 @@ enum Control { kWordCount, kStatus, kFailedValue, kTooLarge, kControls };
 class Instance {
  public:
   Instance(Napi::Env env, std::shared_ptr<Home> home_)
-      : home(std::move(home_)), buffers(env), pending(env), kernels_(kernels_for("")) {}
-  ~Instance() { want_threads(0); }
+      : home(std::move(home_)), buffers(env), pending(env), kernels_(kernels_for("")) {
+    home->wanted.push_back(&wanted_);
+  }
+  ~Instance();
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
@@ -48,8 +50,7 @@ class Instance {
   bool choose_isa(const std::string& isa);
   const char* isa() const { return kernels_->isa; }
 
-  // 0: none any more.
-  void want_threads(size_t threads);
+  void want_threads(size_t of_program, size_t of_queue);
 
   // The most that buffers and arenas ever were together, as far as anybody looked.
   double peak_bytes() {
@@ -59,8 +60,7 @@ class Instance {
 
  private:
   const Kernels* kernels_;
-  size_t threads_ = 1;
-  bool listed_ = false;  // among those of home->threads
+  WantedThreads wanted_;
   double peak_bytes_ = 0;
 };
 

@@ -1,6 +1,8 @@
 // From groups of values to steps that can be executed.
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <numeric>
 
 #include "planner.h"
 
@@ -53,6 +55,7 @@ void Planner::emit_scalars(const Group& g) {
     for (int o = 0; o < v.arity; ++o) call.operands[o] = facts_[v.operands[o]].base;
     calls.push_back(call);
   }
+  plan_.work += kCallWork * double(calls.size());
   plan_.steps.push_back({Step::kScalars, int32_t(plan_.scalars.size())});
   plan_.scalars.push_back(std::move(calls));
 }
@@ -71,8 +74,9 @@ int16_t Planner::source_slot(Loop& loop, int32_t x, const Value& shape) {
   return int16_t(loop.sources.size() - 1);
 }
 
-// The parts into which a step of so much work may be cut.
-int64_t Planner::share(double work) {
+// The parts into which a step of so much work may be cut, which is done so many times.
+int64_t Planner::share(double work, int64_t times) {
+  plan_.work += (work + kStepWork) * double(times);
   if (work < plan_.shared_awake) return 1;
   plan_.shared_work += work;
   return int64_t(std::min(plan_.threads, kMaxParts));
@@ -242,7 +246,7 @@ void Planner::emit_matmul(int32_t i, int32_t loop) {
   step.value = i;
   step.loop = loop;
   step.work = double(step.m) * double(step.n) * double(step.k) / kMultiplications;  // of one product of the batch
-  step.parts = share(step.work);
+  step.parts = share(step.work, std::accumulate(step.batch.begin(), step.batch.end(), int64_t{1}, std::multiplies<>()));
   // A strip may need more than the whole product, since blocks are cut evenly.
   const auto need = [&](int64_t m, int64_t n) {
     const size_t bytes = aligned(kernels_.gemm[v.dtype].workspace(size_t(m), size_t(n), size_t(step.k)));

@@ -15,6 +15,10 @@ namespace gradtape {
 // several steps and only the first wakes anybody.
 constexpr double kSharedAwake = 1 << 14, kSharedAsleep = 1 << 18;
 
+// A program of less work (about 0.6 ms) is short: on another thread it does not wait for long ones. Beside its passes a
+// step costs about as much as so many elements.
+constexpr double kShortWork = 1 << 22, kStepWork = 1 << 10, kCallWork = 1 << 5;
+
 // A loop over more bytes than this (half of a usual last-level cache) stores past the caches: its results would be
 // evicted before anybody reads them, and would evict its operands. (Measured at 12 MB: the loop takes 0.65 times as
 // long, with one reader of the result 0.85 to 1.0, with two 1.08.)
@@ -176,10 +180,12 @@ struct Plan {
   size_t slots = 0;
   size_t arena_bytes = 0;
   size_t scratch_bytes = 0;  // registers of the largest loop, for one thread
+  double work = 0;           // of all steps
   double shared_work = 0;    // of the steps that are worth a second thread
   // The most that a loop has of sources, and of sources and instructions; of operands that a kernel's step has.
   size_t most_sources = 0, most_operands = 0, most_pointers = 0;
 
+  bool is_short() const { return work < kShortWork; }
   size_t bytes() const;  // of memory
 };
 

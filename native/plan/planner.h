@@ -80,7 +80,7 @@ class Planner {
   const ElementwiseFn* variants_of(const Value& v) const;
   uint8_t divisor_size(const Value& v) const;
   int16_t source_slot(Loop& loop, int32_t x, const Value& shape);
-  int64_t share(double work);
+  int64_t share(double work, int64_t times = 1);
   void emit(const Group& g);
   void emit_scalars(const Group& g);
   void emit_loop(const Group& g);

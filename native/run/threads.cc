@@ -1,5 +1,6 @@
 #include "threads.h"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -87,7 +88,9 @@ void Pool::wake() {
 
 void Pool::run(size_t parts, size_t threads, Job job, void* context) {
   std::unique_lock<std::mutex> mine(busy_, std::defer_lock);
-  if (parts > 1 && wanted_ > 1 && mine.try_lock()) resize();
+  const size_t sharers = sharers_.load(std::memory_order_relaxed);
+  if (sharers > 1) threads = std::min(threads, wanted_ / sharers);
+  if (parts > 1 && threads > 1 && wanted_ > 1 && mine.try_lock()) resize();
   if (!mine.owns_lock() || workers_.empty()) {
     for (size_t part = 0; part < parts; ++part) job(context, part, 0);
     return;

@@ -37,13 +37,26 @@ class Pool {
   // somebody else, the caller does all itself. What a part throws, the caller gets, after all are done.
   void run(size_t parts, size_t threads, Job job, void* context);
 
+  // A long program beside others: while several are there, each has its share of the threads, so that no core has two
+  // of them. A program that JavaScript waits for is none of these.
+  class Sharer {
+   public:
+    explicit Sharer(Pool& pool) : pool_(pool) { ++pool_.sharers_; }
+    ~Sharer() { --pool_.sharers_; }
+    Sharer(const Sharer&) = delete;
+    Sharer& operator=(const Sharer&) = delete;
+
+   private:
+    Pool& pool_;
+  };
+
  private:
   void work(size_t thread, uint64_t seen);  // seen: the generation at its birth
   void resize();
   void next_generation();
   void take_parts(size_t thread) noexcept;
 
-  std::atomic<size_t> wanted_{1};
+  std::atomic<size_t> wanted_{1}, sharers_{0};
   std::mutex busy_;  // held by whoever runs a job
   std::vector<std::thread> workers_;
   std::atomic<size_t> spawned_{0};

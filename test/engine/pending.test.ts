@@ -174,13 +174,13 @@ const action = fc.oneof(
   fc.record({ kind: fc.constantFrom('known', 'plus', 'addTo'), i: place, j: place }),
   fc.record({ kind: fc.constantFrom('bad', 'badFrom', 'look', 'lookAtSum', 'data', 'gc'), i: place, j: place }),
   fc.record({
-    kind: fc.constantFrom('unrelated', 'unrelatedBad', 'hold', 'flight', 'land', 'turn', 'all'),
+    kind: fc.constantFrom('unrelated', 'unrelatedBad', 'hold', 'flight', 'abort', 'land', 'turn', 'all'),
     i: place,
     j: place,
   }),
 );
 
-describe('random assignments, looks, failures, flights and collections', () => {
+describe('random assignments, looks, failures, flights, aborts and collections', () => {
   it('agree with a model of variables that are computed at once', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(action, { minLength: 1, maxLength: 25 }), async (script) => {
@@ -202,7 +202,7 @@ class Model {
   /** Told or not: which of several culprits a program reports, and when one on another thread does, is not said. */
   private readonly perhaps = new Set<number>();
   private readonly held: { t: tf.Tensor; value: Value }[] = [];
-  private flights: { promise: Promise<unknown>; value: Value }[] = [];
+  private flights: { promise: Promise<unknown>; value: Value; controller: AbortController }[] = [];
   private culprits = 0;
   private next = 10;
 
@@ -271,11 +271,21 @@ class Model {
       }
       case 'flight': {
         const value = this.read(a);
-        const promise = rejection(a.variable.mul(1).data());
+        const controller = new AbortController();
+        const promise = rejection(a.variable.mul(1).data({ signal: controller.signal }));
         // Every assigned value flies along, and what fails there is known when it lands.
         for (const cell of this.cells)
           if ('culprits' in cell.value) for (const c of cell.value.culprits) this.perhaps.add(c);
-        this.flights.push({ promise, value });
+        this.flights.push({ promise, value, controller });
+        return;
+      }
+      case 'abort': {
+        const flight = this.flights.pop();
+        if (!flight) return;
+        flight.controller.abort();
+        const error = await flight.promise;
+        // Whether it was aborted or had ended before, nothing of what was assigned is lost, and nobody else is told.
+        if ((error as Error | null)?.name !== 'AbortError') this.came(error as tf.GradtapeError | null, flight.value);
         return;
       }
       case 'land':

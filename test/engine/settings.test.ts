@@ -18,6 +18,12 @@ describe('settings', () => {
       expectError(() => (tf.config.threads = threads as number), tf.ValueError, 'ERR_OPTION');
     }
     expect(tf.config.threads).toBe(1);
+    for (const threads of [0, 1025, 2.5, '3', null]) {
+      const { message } = expectError(() => (tf.config.asyncThreads = threads as number), tf.ValueError, 'ERR_OPTION');
+      expect(message).toContain('config.asyncThreads');
+    }
+    tf.config.asyncThreads = 2;
+    expect([tf.config.asyncThreads, tf.config.threads]).toEqual([2, 1]);
     const isa = tf.config.isa;
     expect(expectError(() => (tf.config.isa = 'mmx'), tf.GradtapeError, 'ERR_ISA').message).toContain(isa);
     expect(tf.config.isa).toBe(isa);
@@ -37,7 +43,7 @@ describe('settings', () => {
       ['thread', 'did you mean threads?'],
       ['Threads', 'did you mean threads?'],
       ['check_numerics', 'did you mean checkNumerics?'],
-      ['xyz', 'there are threads, isa, eager, checkNumerics, trackOrigin, deterministic'],
+      ['xyz', 'there are threads, asyncThreads, isa, eager, checkNumerics, trackOrigin, deterministic'],
     ];
     for (const [name, hint] of cases) {
       const error = expectError(() => (config[name] = 1), tf.ValueError, 'ERR_OPTION');
@@ -52,6 +58,7 @@ describe('settings', () => {
     expectError(() => Object.freeze(tf.config), tf.ValueError, 'ERR_OPTION');
     expect(Object.keys(tf.config)).toEqual([
       'threads',
+      'asyncThreads',
       'isa',
       'eager',
       'checkNumerics',
@@ -171,6 +178,8 @@ describe.runIf(plain)('settings of the environment, read at load', () => {
       true,
       false,
     ]);
+    expect(jsonOf(await runChild('done(tf.config.asyncThreads)', { GRADTAPE_ASYNC_THREADS: '7' }))).toBe(7);
+    expect(jsonOf(await runChild('done(tf.config.asyncThreads - tf.deviceInfo().cores)'))).toBe(1);
     const bad = await runChild('', { GRADTAPE_THREADS: 'many' });
     expect(bad.code).not.toBe(0);
     expect(bad.stderr).toContain('GRADTAPE_THREADS');
@@ -183,6 +192,7 @@ describe.runIf(plain)('settings of the environment, read at load', () => {
       ['GRADTAPE_THREADS', '1.5'],
       ['GRADTAPE_THREADS', '0'],
       ['GRADTAPE_THREADS', ' '],
+      ['GRADTAPE_ASYNC_THREADS', '0'],
       ['GRADTAPE_CHECK_NUMERICS', 'TRUE'],
       ['GRADTAPE_TRACK_ORIGIN', '2'],
       ['GRADTAPE_DETERMINISTIC', '0'],

@@ -33,6 +33,36 @@ describe.runIf(plain)('examples', () => {
   });
 });
 
+describe.runIf(plain)('the server', () => {
+  it.skipIf(process.platform === 'win32')('predicts, differentiates, refuses, and ends at SIGTERM', async () => {
+    const child = spawn(process.execPath, [join(examples, 'server', 'main.mjs'), '0'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    const [, url] =
+      /at (http\S+)/.exec(String(await new Promise((resolve) => child.stdout.once('data', resolve)))) ?? [];
+    const ask = async (path: string, body: string): Promise<[number, unknown]> => {
+      const response = await fetch(`${url}${path}`, { method: 'POST', body, headers: { connection: 'close' } });
+      return [response.status, await response.json()];
+    };
+    const [, rows] = await ask('/predict', '[[0.1, 0.2], [0.3, -0.4]]');
+    expect(rows).toHaveLength(2);
+    for (const [no, yes] of rows as [number, number][]) expect(no + yes).toBeCloseTo(1, 5);
+    const [, { loss, steepness }] = (await ask('/gradient', '{"points": 50}')) as [
+      number,
+      { loss: number; steepness: number[] },
+    ];
+    expect([loss, ...steepness].every((x) => x > 0 && x < 10)).toBe(true);
+    expect(await ask('/predict', '[[1, 2, 3]]')).toMatchObject([
+      400,
+      { error: expect.stringContaining('matmul') as string },
+    ]);
+    expect((await ask('/nowhere', ''))[0]).toBe(404);
+    child.kill('SIGTERM');
+    expect(await ended).toBe(0);
+  });
+});
+
 describe.runIf(plain)('the tour', () => {
   // Not into `out`, where the curve of the user's own run is.
   const folder = mkdtempSync(join(tmpdir(), 'gradtape-tour-'));

@@ -1,0 +1,67 @@
+/** Signals: the parts of an AbortSignal that the library uses. */
+import { isPlainObject, type Kind, options, refused } from './arguments.js';
+
+/** The part of an AbortSignal that says whether it is aborted, and why. */
+export interface Signal {
+  readonly aborted: boolean;
+  readonly reason?: unknown;
+  throwIfAborted(): void;
+}
+
+/** The part of an AbortSignal that also tells of the abort when it happens. */
+export interface TellingSignal extends Signal {
+  addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+function has(value: unknown, ...methods: readonly (keyof TellingSignal)[]): boolean {
+  try {
+    const signal = value as TellingSignal;
+    return typeof signal.aborted === 'boolean' && methods.every((name) => typeof signal[name] === 'function');
+  } catch {
+    return false; // null, a revoked proxy, a getter that throws
+  }
+}
+
+export const signalKind: Kind<Signal> = {
+  expected: 'an AbortSignal',
+  read: (value) => (has(value, 'throwIfAborted') ? (value as Signal) : refused),
+};
+const tellingSignalKind: Kind<TellingSignal> = {
+  expected: 'an AbortSignal',
+  read: (value) =>
+    has(value, 'throwIfAborted', 'addEventListener', 'removeEventListener') ? (value as TellingSignal) : refused,
+};
+
+/** Options of what computes on another thread. */
+export interface AsyncOptions {
+  /**
+   * An AbortSignal: the promise rejects with its reason once it is aborted. What has not begun by then is not computed; what has
+   * goes on, and its values are kept.
+   */
+  signal?: TellingSignal;
+}
+const asyncOptions = { signal: tellingSignalKind } as const;
+
+/**
+ * The signal among the options.
+ * @throws ValueError ERR_OPTION; the signal's reason if it is aborted already
+ */
+export function signalIn(fn: string, given: unknown): TellingSignal | undefined {
+  const { signal } = options(fn, asyncOptions, given);
+  signal?.throwIfAborted();
+  return signal;
+}
+
+/** Whether the value is an options object with a signal, where it might be any object. */
+export function hasSignal(value: unknown): boolean {
+  return isPlainObject(value) && has(propertyOf(value, 'signal'), 'throwIfAborted');
+}
+
+function propertyOf(value: Record<string, unknown>, name: string): unknown {
+  try {
+    return value[name];
+  } catch {
+    return undefined; // a proxy that does not let itself be read
+  }
+}

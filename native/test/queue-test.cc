@@ -1,0 +1,230 @@
+// Tests of the queue as a plain binary: the order of tasks, short ones behind long ones, taking tasks back, and the
+// ends of threads and owners; under ThreadSanitizer its races, and those of programs that share the pool.
+#include "../run/queue.h"
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "../run/threads.h"
+#include "support.h"
+
+namespace gradtape {
+namespace {
+
+// What opens once.
+class Gate {
+ public:
+  void open() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    open_ = true;
+    opened_.notify_all();
+  }
+  void pass() {
+    std::unique_lock<std::mutex> lock(mutex_);
+    opened_.wait(lock, [&] { return open_; });
+  }
+  bool pass_within_seconds(double seconds) {
+    std::unique_lock<std::mutex> lock(mutex_);
+    return opened_.wait_for(lock, std::chrono::duration<double>(seconds), [&] { return open_; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable opened_;
+  bool open_ = false;
+};
+
+struct Work final : Queue::Task {
+  std::function<void()> does;
+  Gate done;
+  explicit Work(std::function<void()> what = [] {}) : does(std::move(what)) {}
+  void execute() noexcept override {
+    does();
+    done.open();
+  }
+};
+
+constexpr double kAges = 20;  // in seconds
+const int kOwner = 0, kOther = 0;
+
+bool is_done(Work& work) { return work.done.pass_within_seconds(kAges); }
+
+void check_order() {
+  for (const bool is_short : {false, true}) {
+    Queue queue;
+    queue.set_threads(1);
+    Gate gate;
+    Work first([&] { gate.pass(); });
+    queue.push(&first, &kOwner, false);
+    std::vector<int> order;
+    std::vector<std::unique_ptr<Work>> works;
+    for (int i = 0; i < 20; ++i) {
+      works.push_back(std::make_unique<Work>([&order, i] { order.push_back(i); }));
+      queue.push(works.back().get(), &kOwner, is_short || i % 3 == 0);
+    }
+    gate.open();
+    check(is_done(*works.back()), "one thread comes to the last");
+    for (int i = 0; i < 20; ++i) check(order[size_t(i)] == i, "one thread takes short and long ones as they came");
+  }
+}
+
+void check_short_behind_long() {
+  Queue queue;
+  queue.set_threads(3);
+  Gate gate;
+  std::vector<std::unique_ptr<Work>> longs;
+  std::atomic<int> running{0}, most{0};
+  for (int i = 0; i < 6; ++i) {
+    longs.push_back(std::make_unique<Work>([&] {
+      const int now = ++running;
+      for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
+      }
+      gate.pass();
+      --running;
+    }));
+    queue.push(longs.back().get(), &kOwner, false);
+  }
+  for (int i = 0; i < 50; ++i) {
+    Work work;
+    queue.push(&work, &kOwner, true);
+    check(is_done(work), "short ones pass long ones");
+  }
+  check(!longs[0]->done.pass_within_seconds(0), "which are there still");
+  gate.open();
+  for (auto& work : longs) check(is_done(*work), "and end");
+  check(most == 2, "one thread takes no long ones");
+}
+
+void check_withdraw() {
+  Queue queue;
+  queue.set_threads(1);
+  Gate begun, gate;
+  Work running([&] {
+    begun.open();
+    gate.pass();
+  });
+  bool ran = false;
+  Work waiting([&] { ran = true; }), short_one([&] { ran = true; }), last;
+  queue.push(&running, &kOwner, false);
+  queue.push(&waiting, &kOwner, false);
+  queue.push(&short_one, &kOwner, true);
+  queue.push(&last, &kOwner, false);
+  begun.pass();
+  check(!queue.withdraw(&running), "what runs cannot be taken back");
+  check(queue.withdraw(&waiting) && queue.withdraw(&short_one), "what waits can");
+  check(!queue.withdraw(&waiting), "once");
+  gate.open();
+  check(is_done(last) && !ran, "it does not run");
+  check(!queue.withdraw(&last), "what is done cannot be taken back");
+}
+
+void check_leave() {
+  Queue queue;
+  queue.set_threads(2);
+  Gate begun, gate;
+  std::atomic<bool> ended{false};
+  bool ran = false;
+  Work running([&] {
+    begun.open();
+    gate.pass();
+    ended = true;
+  });
+  Work waiting([&] { ran = true; }), other;
+  queue.push(&running, &kOwner, false);
+  queue.push(&waiting, &kOwner, false);
+  queue.push(&other, &kOther, false);
+  begun.pass();
+  std::thread opener([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    gate.open();
+  });
+  queue.leave(&kOwner);
+  check(ended, "who leaves waits for what runs");
+  opener.join();
+  check(is_done(other) && !ran, "and takes back what waits of its own, not what others have");
+  queue.leave(&kOwner);
+}
+
+void check_end() {
+  std::atomic<int> ran{0};
+  Gate begun;
+  Work running([&] {
+    begun.open();
+    ++ran;
+  });
+  Work waiting([&] { ++ran; });
+  {
+    Queue queue;
+    queue.set_threads(1);
+    queue.push(&running, &kOwner, false);
+    begun.pass();
+    queue.push(&waiting, &kOwner, false);
+  }
+  check(ran >= 1 && ran <= 2, "an end waits for what runs");
+  Queue unused;
+  unused.set_threads(4);
+}
+
+// Tasks come while the number of threads changes all the time; each is executed once or withdrawn.
+void check_changes() {
+  std::vector<std::unique_ptr<Work>> works;
+  std::atomic<long> ran{0};
+  long pushed = 0, withdrawn = 0;
+  Queue queue;
+  for (int i = 0; i < 6000; ++i) {
+    if (i % 7 == 0) queue.set_threads(1 + random_below(5));
+    works.push_back(std::make_unique<Work>([&] { ++ran; }));
+    pushed += queue.push(works.back().get(), i % 2 ? &kOwner : &kOther, random_below(2) == 0);
+    if (i % 5 == 0) withdrawn += queue.withdraw(works[random_below(works.size())].get());
+    if (i % 1000 == 999) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  for (double until = now() + kAges; ran + withdrawn < pushed && now() < until;) std::this_thread::yield();
+  check(pushed == 6000 && ran + withdrawn == pushed, "each task is executed or withdrawn");
+}
+
+// Long tasks and the caller use one pool, as programs do.
+void check_sharing() {
+  Pool pool;
+  pool.set_threads(3);
+  Queue queue;
+  queue.set_threads(4);
+  const auto add_up = [&pool](size_t parts) {
+    std::atomic<long> sum{0};
+    pool.run(
+        parts, 3, [](void* context, size_t part, size_t) { *static_cast<std::atomic<long>*>(context) += long(part); },
+        &sum);
+    return long(sum) == long(parts * (parts - 1) / 2);
+  };
+  std::atomic<long> right{0};
+  std::vector<std::unique_ptr<Work>> works;
+  for (int i = 0; i < 300; ++i) {
+    works.push_back(std::make_unique<Work>([&, i] {
+      const Pool::Sharer sharer(pool);
+      for (int k = 0; k < 5; ++k) right += add_up(size_t(2 + i % 9));
+    }));
+    queue.push(works.back().get(), &kOwner, i % 3 == 0);
+    if (i % 10 == 0) check(add_up(8), "the caller's parts are done");
+  }
+  for (auto& work : works) check(is_done(*work), "no task waits for ever");
+  check(right == 300 * 5, "all parts of all tasks are done");
+}
+
+}  // namespace
+}  // namespace gradtape
+
+int main() {
+  using namespace gradtape;
+  check_order();
+  check_short_behind_long();
+  check_withdraw();
+  check_leave();
+  check_end();
+  for (int i = 0; i < 5; ++i) check_changes();
+  for (int i = 0; i < 5; ++i) check_sharing();
+  return report_checks();
+}
