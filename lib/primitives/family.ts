@@ -193,6 +193,9 @@ export function composed(parts: ComposedParts): (...operands: TensorLike[]) => T
     if (values.length > arity) refuseExtra(name, values[arity], values[arity + 1]);
     try {
       const given = Array.from(names, (_, k) => values[k] as TensorLike);
+      // Of an op of integers only, numbers alone are int32.
+      if (!kinds.includes('floating') && !given.some(likeOf))
+        given[0] = asTensor(name, given[0] as TensorLike, 'int32');
       const operands = asTensors(name, given, names);
       ofKind(name, operands[0] as Tensor, ...kinds);
       commonShape(name, operands);

@@ -172,9 +172,13 @@ describe('bits', () => {
     expect(bitwise.leftShift(y, 3).arraySync()).toEqual(numbers.map((a) => a << 3));
     expect(bitwise.rightShift(y, 3).arraySync()).toEqual(numbers.map((a) => a >> 3));
   });
+  it('are of int32 where there are numbers alone', () => {
+    expect(tf.bitwise.bitwiseAnd([6, 5], 3).toString()).toBe('tf.Tensor([2 1], shape=(2,), dtype=int32)');
+    expect(tf.bitwise.invert(5).item()).toBe(-6);
+  });
   it('are of integers only', () => {
     const message = 'bitwiseAnd: expected dtype int32 or uint8, got float32';
-    expect(() => tf.bitwise.bitwiseAnd([1], [2])).toThrow(
+    expect(() => tf.bitwise.bitwiseAnd(tf.constant([1]), [2])).toThrow(
       expect.objectContaining({ code: 'ERR_DTYPE', message: expect.stringContaining(message) }),
     );
     expect(() =>
