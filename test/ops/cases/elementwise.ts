@@ -5,8 +5,9 @@ import { casesOf, noGradient, type Sampling } from '../op-cases.js';
 type Fn = (...operands: tf.Tensor[]) => tf.Tensor;
 const { nn, bitwise } = tf;
 
+// Not of nothing, which random programs would take for their operands; golden/families/elementwise.json has that.
 const shapes: Readonly<Record<number, readonly (readonly (readonly number[])[])[]>> = {
-  1: [[[2, 3]], [[]], [[0, 2]]],
+  1: [[[2, 3]], [[]]],
   2: [
     [
       [2, 3],
@@ -18,7 +19,6 @@ const shapes: Readonly<Record<number, readonly (readonly (readonly number[])[])[
     ],
     [[], [2, 3]],
     [[2, 3], []],
-    [[0, 3], [3]],
   ],
   3: [
     [
