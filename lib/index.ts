@@ -14,6 +14,7 @@ export type { TensorMethods } from './methods.js';
 export * from './op/evaluate.js';
 export type { NestedArray } from './op/read.js';
 export { type TensorLike, Variable, type VariableOptions, variable } from './op/variable.js';
+export * as bitwise from './ops/bitwise/index.js';
 export * as image from './ops/image/index.js';
 export * from './ops/index.js';
 export * as linalg from './ops/linalg/index.js';

@@ -16,6 +16,7 @@ export type ErrorCode =
   | 'ERR_NESTING'
   | 'ERR_NOT_A_TENSOR'
   | 'ERR_NOT_POSITIVE_DEFINITE'
+  | 'ERR_NO_GRADIENT'
   | 'ERR_NUMERICS'
   | 'ERR_OPERATOR'
   | 'ERR_OPTION'

@@ -64,6 +64,7 @@ interface Addon {
   dtypes: { name: string; kind: string; bytes: number }[];
   statuses: Status[];
   elementwise: { name: string; arity: number; toBool: boolean; dtypes: number[] }[];
+  specials: { name: string; arity: number; dtypes: number[] }[];
   common: Record<string, unknown>;
 }
 
@@ -123,6 +124,19 @@ export const elementwiseKernels: ReadonlyMap<string, ElementwiseKernel> = new Ma
   addon.elementwise.map((k) => [
     k.name,
     { opcode: opcodeOf(k.name), arity: k.arity, toBool: k.toBool, dtypes: k.dtypes.map((d) => dtypes[d] as DType) },
+  ]),
+);
+
+/** A function of the kernel `special` (native/steps/special.def): its number, number of operands, and dtypes. */
+export interface SpecialFunction {
+  readonly number: number;
+  readonly arity: number;
+  readonly dtypes: readonly DType[];
+}
+export const specialFunctions: ReadonlyMap<string, SpecialFunction> = new Map(
+  addon.specials.map(({ name, arity, dtypes: numbers }, number) => [
+    name,
+    { number, arity, dtypes: numbers.map((d) => dtypes[d] as DType) },
   ]),
 );
 

@@ -9,6 +9,7 @@ import { asTensor } from '../op/operands.js';
 import { registry } from '../op/registry.js';
 import type { TensorLike } from '../op/variable.js';
 import { Variable } from '../op/variable.js';
+import * as bitwise from '../ops/bitwise/index.js';
 import * as image from '../ops/image/index.js';
 import * as ops from '../ops/index.js';
 import * as linalg from '../ops/linalg/index.js';
@@ -195,8 +196,15 @@ let byName: ReadonlyMap<string, Fn> | null = null; // made by the first formula
 
 function functions(): ReadonlyMap<string, Fn> {
   byName ??= new Map(
-    Object.entries({ '': ops, 'image.': image, 'linalg.': linalg, 'nn.': nn, 'random.': random }).flatMap(
-      ([prefix, namespace]) => Object.entries(namespace).map(([name, fn]) => [prefix + name, fn as Fn] as const),
+    Object.entries({
+      '': ops,
+      'bitwise.': bitwise,
+      'image.': image,
+      'linalg.': linalg,
+      'nn.': nn,
+      'random.': random,
+    }).flatMap(([prefix, namespace]) =>
+      Object.entries(namespace).map(([name, fn]) => [prefix + name, fn as Fn] as const),
     ),
   );
   return byName;
@@ -208,7 +216,7 @@ function opNamed(name: string, at: number, strings: readonly string[]): Fn {
   const bare = name.replace(/^(tf|math)\./, '').replace(/^(tf|math)\./, '');
   const camel = bare.replace(/_([a-z\d])/g, (_, letter: string) => letter.toUpperCase());
   const near =
-    [camel, `nn.${camel}`, `image.${camel}`, `linalg.${camel}`, `random.${camel}`].find(
+    [camel, `nn.${camel}`, `image.${camel}`, `linalg.${camel}`, `bitwise.${camel}`, `random.${camel}`].find(
       (other) => other !== name && functions().has(other),
     ) ??
     nearest(

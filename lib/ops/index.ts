@@ -1,4 +1,5 @@
 /** The ops of `tf` without a namespace. */
+export * from './add-n.js';
 export * from './creation.js';
 export * from './einsum.js';
 export * from './join.js';

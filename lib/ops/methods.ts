@@ -1,8 +1,12 @@
 /** The ops of `tf` whose first argument is a tensor: each is a method of tensors and variables too. */
 export * from '../primitives/arithmetic.js';
 export * from '../primitives/compare.js';
+export * from '../primitives/cut.js';
 export * from '../primitives/math.js';
+export * from '../primitives/no-nan.js';
+export * from '../primitives/special.js';
 export * from './count.js';
+export * from './gamma.js';
 export * from './indexing.js';
 export * from './movement.js';
 export { dynamicPartition } from './partition.js';

@@ -1,6 +1,9 @@
-/** Activations that have a kernel of their own, public as they are. */
-import { fromOut, fromY, linear } from '../op/rules.js';
-import { binary, type Fn1, type Fn2, unary } from './family.js';
+/** Activations of one operand without parameters, public as they are. */
+import type { Tensor } from '../engine/tensor.js';
+import { fromOut, fromX, fromY, linear } from '../op/rules.js';
+import { add, div, mul, sub } from './arithmetic.js';
+import { binary, composed, type Fn1, type Fn2, unary } from './family.js';
+import { abs, sigmoid, softplus, square, tanh } from './math.js';
 import { zeroOf } from './movement.js';
 
 /** ct where y > 0, else 0: the pullback of relu from its output y, in one pass. */
@@ -16,4 +19,25 @@ export const relu: Fn1 = unary({
   name: 'relu',
   vjp: fromOut((ct, out) => reluGrad(ct, out)),
   avoid: [0],
+});
+
+/** x / (1 + |x|). float32 and float64. */
+export const softsign: Fn1 = composed({
+  name: 'softsign',
+  operands: ['x'],
+  forward: (x) => div(x as Tensor, add(abs(x as Tensor), 1)),
+  vjps: [fromX((ct, x) => div(ct, square(add(abs(x), 1))))],
+});
+
+/** x tanh(log(1 + exp(x))) (Misra 2019, Mish: a self regularized non-monotonic activation function). float32 and float64. */
+export const mish: Fn1 = composed({
+  name: 'mish',
+  operands: ['x'],
+  forward: (x) => mul(x as Tensor, tanh(softplus(x as Tensor))),
+  vjps: [
+    fromX((ct, x) => {
+      const t = tanh(softplus(x));
+      return mul(ct, add(t, mul(mul(x, sigmoid(x)), sub(1, square(t)))));
+    }),
+  ],
 });

@@ -3,9 +3,9 @@ import type { Tensor } from '../engine/tensor.js';
 import { applyComposed } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { fromOut, fromX, fromY, linear } from '../op/rules.js';
-import { add, minimum, mul, sub } from './arithmetic.js';
+import { add, div, minimum, mul, sub } from './arithmetic.js';
 import { greater, less } from './compare.js';
-import { expm1, sigmoid } from './math.js';
+import { exp, expm1, sigmoid } from './math.js';
 import { zeroOf } from './movement.js';
 import { select } from './select.js';
 
@@ -68,4 +68,15 @@ const siluOp = new Op('silu', {
 /** x sigmoid(x). */
 export function siluOf(x: Tensor): Tensor {
   return applyComposed(siluOp, [x], null, () => mul(x, sigmoid(x)));
+}
+
+// Attributes: alpha. At 0 the derivative is 1.
+const celuOp = new Op<number>('celu', {
+  vjps: [fromX((ct, x, e) => select(less(x, 0), mul(ct, exp(div(minimum(x, 0), e.attributes))), ct))],
+});
+
+/** x where x > 0, else alpha (exp(x / alpha) - 1). */
+export function celuOf(x: Tensor, alpha: number): Tensor {
+  const below = (): Tensor => mul(expm1(div(minimum(x, 0), alpha)), alpha);
+  return applyComposed(celuOp, [x], alpha, () => select(less(x, 0), below(), x));
 }

@@ -1,28 +1,31 @@
 /**
- * The two families of elementwise ops, `unary` and `binary`: makers of functions from a kernel's name and gradient
- * rules. The functions check what users pass, broadcast and apply the op, so they are public as they are.
+ * The families of elementwise ops: `unary` and `binary`, makers of functions from a kernel's name and gradient rules; and
+ * `composed`, for what other ops compute. The functions check what users pass, broadcast and apply the op, so they are
+ * public as they are.
  */
 
 import { refuseExtra } from '../base/arguments.js';
-import type { DType } from '../base/dtype.js';
+import type { DType, DTypeKind } from '../base/dtype.js';
 import { accumulatorOf, isFloating, kindOf } from '../base/dtype.js';
 import { GradtapeError, named } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
-import { broadcastShapes, shapeOf } from '../base/shape.js';
-import { elementwiseKernels } from '../engine/addon.js';
+import { broadcastShapes, scalarShape, shapeOf } from '../base/shape.js';
+import { elementwiseKernels, specialFunctions } from '../engine/addon.js';
 import { type Fold, Tensor, uniformTensor } from '../engine/tensor.js';
-import { applied1, applied2, apply1, apply2 } from '../op/apply.js';
+import { applied1, applied2, apply1, apply2, applyComposed, applyMany } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
-import { asTensor, likeOf, mixedDTypes, operandBeside, unsupportedDType } from '../op/operands.js';
+import { asTensor, asTensors, likeOf, mixedDTypes, ofKind, operandBeside, unsupportedDType } from '../op/operands.js';
 import { register, type Sampling } from '../op/registry.js';
 import type { TensorLike } from '../op/variable.js';
 import type { Vjp } from '../record/entry.js';
-import { castTo, identityOf, raiseRank } from './movement.js';
+import { broadcast, castTo, identityOf, raiseRank } from './movement.js';
 
 /** A function of one operand. */
 export type Fn1 = (x: TensorLike) => Tensor;
 /** A function of two operands, which broadcast. */
 export type Fn2 = (x: TensorLike, y: TensorLike) => Tensor;
+/** A function of three operands, which broadcast. */
+export type Fn3 = (x: TensorLike, y: TensorLike, z: TensorLike) => Tensor;
 
 /** What an elementwise op is made of. */
 interface ElementwiseParts extends Sampling {
@@ -160,6 +163,66 @@ export function binary(parts: BinaryParts): Fn2 {
   const differentiable = ofX !== null || ofY !== null;
   register({ name, arity: 2, family, differentiable, fn: parts.fn ?? fn, ...sampling(domain, avoid) });
   return fn;
+}
+
+/** What an elementwise op of the family `composed` is made of. */
+export interface ComposedParts {
+  readonly name: string;
+  /** What errors call the operands. */
+  readonly operands: readonly string[];
+  /** The kinds of dtypes that it takes. Default: floating. */
+  readonly kinds?: readonly DTypeKind[];
+  /** Computes it by other ops, which no recorder hears. */
+  readonly forward: (...operands: Tensor[]) => Tensor;
+  /** The gradient rule of each operand. Default: no gradient. */
+  readonly vjps?: readonly (Vjp<null> | null)[];
+}
+
+/** Makes the function of an elementwise op that other ops compute, and that has gradient rules of its own. */
+export function composed(parts: ComposedParts): (...operands: TensorLike[]) => Tensor {
+  const { name, operands: names, kinds = ['floating'], forward, vjps = [null] } = parts;
+  const arity = names.length;
+  const op = new Op(name, {
+    vjps,
+    batch: ({ op: same, operands, batched: has, shape }) => {
+      const raised = operands.map((t, k) => (has[k] ? raiseRank(t, shape.length) : t));
+      return applyComposed(same, raised, null, () => forward(...raised));
+    },
+  });
+  return named(name, (...values: TensorLike[]) => {
+    if (values.length > arity) refuseExtra(name, values[arity], values[arity + 1]);
+    try {
+      const given = Array.from(names, (_, k) => values[k] as TensorLike);
+      // Of an op of integers only, numbers alone are int32.
+      if (!kinds.includes('floating') && !given.some(likeOf))
+        given[0] = asTensor(name, given[0] as TensorLike, 'int32');
+      const operands = asTensors(name, given, names);
+      ofKind(name, operands[0] as Tensor, ...kinds);
+      commonShape(name, operands);
+      return applyComposed(op, operands, null, () => forward(...operands));
+    } catch (error) {
+      throw namedError(name, error);
+    }
+  });
+}
+
+/** The shape that the operands broadcast to. */
+function commonShape(name: string, operands: readonly Tensor[]): Shape {
+  return operands.reduce((shape, t) => broadcastShapes(name, shape, t.shape), scalarShape as Shape);
+}
+
+/** Makes the `forward` of an op that is a function of the kernel `special`. */
+export function special(name: string): (...operands: Tensor[]) => Tensor {
+  const known = specialFunctions.get(name);
+  if (!known) throw new GradtapeError('ERR_ADDON', `gradtape: the addon has no special function ${name}`);
+  const op = new Op(name, { kernel: 'special', words: () => [known.number] });
+  return (...operands) => {
+    const { dtype } = operands[0] as Tensor;
+    if (!known.dtypes.includes(dtype)) throw unsupportedDType(name, dtype, known.dtypes);
+    const shape = commonShape(name, operands);
+    const whole = operands.map((t) => (t.size === 1 ? t : broadcast(t, shape)));
+    return applyMany(op, whole, dtype, shape, null);
+  };
 }
 
 function sampling(domain: Sampling['domain'], avoid: Sampling['avoid']): Sampling {

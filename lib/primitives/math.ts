@@ -14,7 +14,7 @@ import type { TensorLike } from '../op/variable.js';
 import { isOnTape } from '../record/stack.js';
 import { add, div, mul, neg, sub } from './arithmetic.js';
 import { equal, greater, logicalAnd } from './compare.js';
-import { binary, type Fn1, type Fn2, unary } from './family.js';
+import { binary, composed, type Fn1, type Fn2, unary } from './family.js';
 import { connect, linked, zeroOf } from './movement.js';
 import { select } from './select.js';
 
@@ -123,6 +123,13 @@ const sigmoidGrad: Fn2 = binary({
 export const sigmoid: Fn1 = unary({ name: 'sigmoid', vjp: fromOut((ct, out) => sigmoidGrad(ct, out)) });
 /** log(1 + e^x), without overflow. */
 export const softplus: Fn1 = unary({ name: 'softplus', vjp: fromX((ct, x) => mul(ct, sigmoid(x))) });
+/** log(sigmoid(x)), without overflow. */
+export const logSigmoid: Fn1 = composed({
+  name: 'logSigmoid',
+  operands: ['x'],
+  forward: (x) => neg(softplus(neg(x as Tensor))),
+  vjps: [fromX((ct, x) => mul(ct, sigmoid(neg(x))))],
+});
 /** The error function; its derivative is 2 / sqrt(pi) exp(-x^2). */
 export const erf: Fn1 = unary({
   name: 'erf',

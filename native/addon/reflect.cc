@@ -5,6 +5,7 @@
 #include "kernels/dispatch.h"
 #include "outcome.h"
 #include "program/program.h"
+#include "steps/special.h"
 
 namespace gradtape {
 namespace {
@@ -58,6 +59,16 @@ Napi::Array opcodes(Napi::Env env) {
   return list;
 }
 
+// The numbers of the dtypes for which this holds.
+template <class Holds>
+Napi::Array dtypes_of(Napi::Env env, Holds holds) {
+  Napi::Array list = Napi::Array::New(env);
+  for (uint32_t d = 0; d < kDTypes; ++d) {
+    if (holds(d)) list[list.Length()] = Napi::Number::New(env, d);
+  }
+  return list;
+}
+
 Napi::Array elementwise(Napi::Env env) {
   Napi::Array list = Napi::Array::New(env);
   const Kernels& kernels = *kernels_for("");
@@ -66,11 +77,20 @@ Napi::Array elementwise(Napi::Env env) {
     o["name"] = k.name;
     o["arity"] = int(k.arity);
     o["toBool"] = k.to_bool;
-    Napi::Array domain = Napi::Array::New(env);
-    for (uint32_t d = 0; d < kDTypes; ++d) {
-      if (kernels.elementwise(list.Length(), d)[0]) domain[domain.Length()] = Napi::Number::New(env, d);
-    }
-    o["dtypes"] = domain;
+    o["dtypes"] = dtypes_of(env, [&](uint32_t d) { return kernels.elementwise(list.Length(), d)[0] != nullptr; });
+    list[list.Length()] = o;
+  }
+  return list;
+}
+
+// Functions of the step `special`, by number.
+Napi::Array specials(Napi::Env env) {
+  Napi::Array list = Napi::Array::New(env);
+  for (const SpecialInfo& info : kSpecialInfo) {
+    Napi::Object o = Napi::Object::New(env);
+    o["name"] = info.name;
+    o["arity"] = info.arity;
+    o["dtypes"] = dtypes_of(env, [&](uint32_t d) { return (info.dtypes >> d & 1) != 0; });
     list[list.Length()] = o;
   }
   return list;
@@ -84,6 +104,7 @@ void reflect(Napi::Env env, Napi::Object out) {
   out["statuses"] = statuses(env);
   out["opcodes"] = opcodes(env);
   out["elementwise"] = elementwise(env);
+  out["specials"] = specials(env);
 }
 
 }  // namespace gradtape

@@ -5,7 +5,7 @@
 
 namespace gradtape {
 
-// Sets `isas`, `dtypes`, `statuses`, `opcodes` and `elementwise`.
+// Sets `isas`, `dtypes`, `statuses`, `opcodes`, `elementwise` and `specials`.
 void reflect(Napi::Env env, Napi::Object out);
 
 }  // namespace gradtape

@@ -10,6 +10,7 @@
 
 #include "../kernels/dispatch.h"
 #include "../run/run.h"
+#include "../steps/special.h"
 
 namespace gradtape {
 namespace {
@@ -429,6 +430,19 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       v.attributes = {rank > 0 ? in.below(rank) : 0};
       if (rank > 0) v.dims.erase(v.dims.begin() + v.attributes[0]);
       break;
+    case k_special: {
+      v.attributes = {in.below(kSpecials)};
+      v.dims = x.dims;
+      for (int i = 1; i < kSpecialInfo[v.attributes[0]].arity; ++i) {
+        // An operand that fits, from a random one on.
+        int other = pick();
+        for (int tries = 0; tries < count; ++tries, other = (other + 1) % count) {
+          if (before[other].dtype == x.dtype && (before[other].size() == 1 || before[other].dims == x.dims)) break;
+        }
+        v.operands.push_back(other);
+      }
+      break;
+    }
     case kResult:  // as sort has it, or else as lu has
       for (v.operands[0] = count - 1; v.operands[0] > 0; --v.operands[0]) {
         const int32_t opcode = before[v.operands[0]].opcode;

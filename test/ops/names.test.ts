@@ -23,7 +23,13 @@ it('every elementwise kernel of the addon has an op of its arity', () => {
 it('every public function of lib/ops is exported as it is named, in one place', () => {
   const top = tf as unknown as Record<string, unknown>;
   for (const [name, fn] of Object.entries(ops)) expect(top[name], name).toBe(fn);
-  for (const [namespace, fns] of Object.entries({ nn: tf.nn, linalg: tf.linalg, image: tf.image, random: tf.random })) {
+  for (const [namespace, fns] of Object.entries({
+    nn: tf.nn,
+    linalg: tf.linalg,
+    bitwise: tf.bitwise,
+    image: tf.image,
+    random: tf.random,
+  })) {
     for (const [name, fn] of Object.entries(fns)) {
       expect(fn, `${namespace}.${name}`).toBeTypeOf('function');
       expect(top[name], `${name} has two spellings`).toBeUndefined();

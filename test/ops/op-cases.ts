@@ -84,6 +84,7 @@ export const opCases: ReadonlyMap<string, OpCases | null | undefined> = new Map(
     'nn.': tf.nn,
     'linalg.': tf.linalg,
     'image.': tf.image,
+    'bitwise.': tf.bitwise,
   }).flatMap(([prefix, namespace]) =>
     Object.entries(namespace).flatMap(([name, op]) => {
       if (typeof op !== 'function' || (prefix === '' && creation.has(name))) return [];

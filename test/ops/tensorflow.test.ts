@@ -82,6 +82,10 @@ const exact: Tolerance = { ulp: 0 };
 const summed: Tolerance = { ulp: 1, sum: 16 };
 
 const solved: Tolerance = { ulp: 4, sum: 16 };
+/** Of functions that TensorFlow computes to a few ULPs of the result or of 1. */
+const sizable: Tolerance = { ulp: 16, one: 16 };
+/** Of functions that TensorFlow computes from logarithms of large numbers. */
+const logarithmic: Tolerance = { ulp: 512, one: 16 };
 const second: Tolerance = { ulp: 16, sum: 64 };
 
 /**
@@ -125,6 +129,46 @@ const tolerances: Readonly<Record<string, readonly [Tolerance, Tolerance]>> = {
     { ulp: 24, one: 4 },
     { ulp: 64, one: 4 },
   ],
+  divideNoNan: [{ ulp: 1 }, summed],
+  multiplyNoNan: [exact, summed],
+  xlogy: [{ ulp: 3 }, { ulp: 4, sum: 4 }],
+  xlog1py: [{ ulp: 3 }, { ulp: 4, sum: 4 }],
+  xdivy: [exact, { ulp: 2, sum: 4 }],
+  truncatemod: [{ ulp: 1, sum: 4 }, summed],
+  nextafter: [exact, summed],
+  addN: [exact, summed],
+  logSigmoid: [{ ulp: 3 }, { ulp: 6 }],
+  // Of float32 TensorFlow computes these in float32; some lose digits there beside their zeros.
+  erfinv: [
+    { ulp: 4, one: 2 },
+    { ulp: 48, one: 2 },
+  ],
+  ndtri: [
+    { ulp: 4, one: 4 },
+    { ulp: 48, one: 2 },
+  ],
+  dawsn: [{ ulp: 4, one: 1 }, sizable],
+  expint: [{ ulp: 16, one: 2 }, sizable],
+  fresnelCos: [{ ulp: 4, one: 2 }, sizable],
+  fresnelSin: [{ ulp: 4, one: 2 }, sizable],
+  spence: [{ ulp: 4, one: 4 }, sizable],
+  besselI0: [sizable, sizable],
+  besselI0e: [sizable, sizable],
+  besselI1: [sizable, sizable],
+  besselI1e: [sizable, sizable],
+  besselJ0: [sizable, sizable],
+  besselJ1: [sizable, sizable],
+  besselK0: [sizable, sizable],
+  besselK0e: [sizable, sizable],
+  besselK1: [sizable, sizable],
+  besselK1e: [sizable, sizable],
+  besselY0: [sizable, sizable],
+  besselY1: [sizable, sizable],
+  igamma: [logarithmic, logarithmic],
+  igammac: [logarithmic, logarithmic],
+  zeta: [sizable, sizable],
+  betainc: [logarithmic, logarithmic],
+  lbeta: [sizable, sizable],
   add: [exact, summed],
   sub: [exact, summed],
   mul: [exact, summed],
@@ -190,6 +234,19 @@ const tolerances: Readonly<Record<string, readonly [Tolerance, Tolerance]>> = {
     { ulp: 2, one: 2 },
     { ulp: 2, one: 4 },
   ],
+  'nn.softsign': [{ ulp: 1 }, { ulp: 3 }],
+  'nn.mish': [
+    { ulp: 4, one: 2 },
+    { ulp: 4, one: 4 },
+  ],
+  'nn.hardSigmoid': [exact, summed],
+  'nn.hardSwish': [{ ulp: 1 }, { ulp: 2, one: 2 }],
+  'nn.celu': [
+    { ulp: 2, one: 1 },
+    { ulp: 2, one: 2 },
+  ],
+  'nn.glu': [{ ulp: 4 }, { ulp: 8, one: 2 }],
+  'nn.prelu': [exact, summed],
   'nn.softmax': [{ ulp: 4 }, { ulp: 4, one: 2 }],
   'nn.logSoftmax': [
     { ulp: 2, one: 2 },

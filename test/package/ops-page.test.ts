@@ -67,7 +67,7 @@ interface Row {
   readonly file: string;
 }
 
-const rooms = ['', 'nn', 'linalg', 'image', 'random'];
+const rooms = ['', 'nn', 'linalg', 'bitwise', 'image', 'random'];
 const indexOf = (room: string): string => join(root, 'lib', 'ops', room, 'index.ts');
 
 function signatures(): Row[] {

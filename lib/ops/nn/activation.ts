@@ -2,13 +2,16 @@
  * Activations: the checks around primitives/composed-activation.ts; and those that need no gradient rule of their own.
  */
 import { boolean, finite, positional, refuseExtra } from '../../base/arguments.js';
-import { broadcastShapes } from '../../base/shape.js';
+import { ShapeError, show, ValueError } from '../../base/errors.js';
+import { broadcastShapes, showShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
+import { oneAxis } from '../../op/axes.js';
 import { asTensor, asTensors, floating } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
 import { relu } from '../../primitives/activation.js';
-import { add, minimum, mul } from '../../primitives/arithmetic.js';
-import { eluOf, leakyReluOf, seluOf, siluOf } from '../../primitives/composed-activation.js';
+import { add, div, minimum, mul, neg, sub } from '../../primitives/arithmetic.js';
+import { splitAlong } from '../../primitives/box.js';
+import { celuOf, eluOf, leakyReluOf, seluOf, siluOf } from '../../primitives/composed-activation.js';
 import { erfc, sigmoid, tanh } from '../../primitives/math.js';
 
 const leakySpec = { alpha: finite } as const;
@@ -76,4 +79,62 @@ export function gelu(
   if (!read.approximate) return mul(mul(a, 0.5), erfc(mul(a, -Math.SQRT1_2)));
   const inner = mul(add(a, mul(mul(mul(a, a), a), 0.044715)), Math.sqrt(2 / Math.PI));
   return mul(mul(a, 0.5), add(tanh(inner), 1));
+}
+
+/** relu6(x + 3) / 6, a sigmoid of straight lines: 0 below -3 and 1 above 3. Its derivative at both is 0. float32 and float64. */
+export function hardSigmoid(x: TensorLike): Tensor {
+  if (arguments.length > 1) refuseExtra('hardSigmoid', arguments[1], arguments[2]);
+  return hardSigmoidOf(floating('hardSigmoid', asTensor('hardSigmoid', x)));
+}
+
+function hardSigmoidOf(a: Tensor): Tensor {
+  return div(relu6(add(a, 3)), 6);
+}
+
+/** x hardSigmoid(x) (Howard et al. 2019, Searching for MobileNetV3), Keras' `hard_silu`. float32 and float64. */
+export function hardSwish(x: TensorLike): Tensor {
+  if (arguments.length > 1) refuseExtra('hardSwish', arguments[1], arguments[2]);
+  const a = floating('hardSwish', asTensor('hardSwish', x));
+  return mul(a, hardSigmoidOf(a));
+}
+
+/**
+ * x where x > 0, else alpha x (He et al. 2015, Delving deep into rectifiers). alpha is a tensor to be trained, and
+ * broadcasts. Both derivatives at 0 are 0. float32 and float64.
+ */
+export function prelu(x: TensorLike, alpha: TensorLike): Tensor {
+  if (arguments.length > 2) refuseExtra('prelu', arguments[2], arguments[3]);
+  const [a, slope] = asTensors('prelu', [x, alpha], ['x', 'alpha']) as [Tensor, Tensor];
+  floating('prelu', a);
+  broadcastShapes('prelu', a.shape, slope.shape);
+  return sub(relu(a), mul(slope, relu(neg(a))));
+}
+
+/**
+ * x where x > 0, else alpha (exp(x / alpha) - 1) (Barron 2017, Continuously differentiable exponential linear units);
+ * its derivative at 0 is 1. alpha is 1 by default, not 0, and may come by position. float32 and float64.
+ */
+export function celu(x: TensorLike, alpha?: number | { alpha?: number }, opts?: { alpha?: number }): Tensor {
+  const scale = positional('celu', leakySpec, ['alpha'], [alpha, opts]).alpha ?? 1;
+  if (scale === 0) throw new ValueError(`celu: alpha must be a number other than 0, got ${show(scale)}`);
+  return celuOf(floating('celu', asTensor('celu', x)), scale);
+}
+
+/**
+ * The first half of x along an axis (default -1) times the sigmoid of the second (Dauphin et al. 2017, Language modeling
+ * with gated convolutional networks). float32 and float64.
+ * @throws ShapeError if the axis has an odd length
+ */
+export function glu(x: TensorLike, axis = -1): Tensor {
+  if (arguments.length > 2) refuseExtra('glu', arguments[2], arguments[2]);
+  const a = floating('glu', asTensor('glu', x));
+  const d = oneAxis('glu', axis, a.rank);
+  const length = a.shape[d] as number;
+  if (length % 2 !== 0) {
+    throw new ShapeError(
+      `glu: the axis to halve must have an even length, got ${length} of shape ${showShape(a.shape)}`,
+    );
+  }
+  const [left, right] = splitAlong(a, [length / 2, length / 2], d) as [Tensor, Tensor];
+  return mul(left, sigmoid(right));
 }

@@ -1,0 +1,2 @@
+/** What `tf.bitwise` has. */
+export * from '../../primitives/bitwise.js';
