@@ -19,11 +19,12 @@ OTHER = {
     "nn.conv2dBackpropInput": "raw_ops.Conv2DBackpropInput", "nn.conv2dBackpropFilter": "raw_ops.Conv2DBackpropFilter",
     "nn.layerNormalization": "keras.ops.layer_normalization", "nn.rmsNormalization": "keras.ops.rms_normalization",
     "nn.scaledDotProductAttention": "keras.ops.dot_product_attention", "nn.l2Normalize": "nn.l2_normalize",
+    "nthElement": "raw_ops.NthElement", "setdiff1d": "raw_ops.ListDiff", "nn.prelu": "keras.layers.PReLU",
     "nn.reluGrad": "raw_ops.ReluGrad", "isNan": "math.is_nan", "isInf": "math.is_inf", "isFinite": "math.is_finite",
     "updateAt": "raw_ops.TensorStridedSliceUpdate", "batchToSpaceNd": "batch_to_space",
     **{f"linalg.{name}": f"experimental.numpy.{name}" for name in ["outer", "inner", "kron"]},
 }
-PLACES = ["", "math.", "nn.", "linalg.", "random.", "bitwise.", "raw_ops."]
+PLACES = ["", "math.", "math.special.", "nn.", "linalg.", "random.", "bitwise.", "keras.activations.", "keras.layers.", "raw_ops."]
 
 
 def find(path):
