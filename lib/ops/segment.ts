@@ -1,7 +1,7 @@
 /** Segments: rows combined by the number that each has. The checks around primitives/segment.ts. */
 import { refuseExtra } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
-import { ShapeError, ValueError } from '../base/errors.js';
+import { named, ShapeError, ValueError } from '../base/errors.js';
 import { checkLength, guardShape, sameShape, shapeOf, showShape } from '../base/shape.js';
 import { isKnown, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { asIndices, asTensor, floating, ofKind } from '../op/operands.js';
@@ -79,13 +79,13 @@ function sortedCall(op: string, data: TensorLike, segmentIds: TensorLike): Call 
 type Segment = (data: TensorLike, segmentIds: TensorLike) => Tensor;
 
 function sortedSegment(op: string, how: Combination): Segment {
-  return function (data, segmentIds) {
+  return named(op, function (data: TensorLike, segmentIds: TensorLike): Tensor {
     if (arguments.length > 2) refuseExtra(op, arguments[2], arguments[3]);
     const call = sortedCall(op, data, segmentIds);
     const out = combine(call, how);
     const extreme = how === 'max' || how === 'min';
     return extreme && call.gaps ? select(greater(countsOf(call, 'int32'), 0), out, 0) : out;
-  };
+  });
 }
 
 /**
@@ -132,10 +132,10 @@ function unsortedCall(op: string, data: TensorLike, segmentIds: TensorLike, numS
 type UnsortedSegment = (data: TensorLike, segmentIds: TensorLike, numSegments: number) => Tensor;
 
 function unsortedSegment(op: string, how: Combination): UnsortedSegment {
-  return function (data, segmentIds, numSegments) {
+  return named(op, function (data: TensorLike, segmentIds: TensorLike, numSegments: number): Tensor {
     if (arguments.length > 3) refuseExtra(op, arguments[3], undefined);
     return combine(unsortedCall(op, data, segmentIds, numSegments), how);
-  };
+  });
 }
 
 /**
@@ -160,12 +160,12 @@ export const unsortedSegmentMax: UnsortedSegment = unsortedSegment('unsortedSegm
 export const unsortedSegmentMin: UnsortedSegment = unsortedSegment('unsortedSegmentMin', 'min');
 
 function unsortedMean(op: string, divisor: (counts: Tensor) => Tensor): UnsortedSegment {
-  return function (data, segmentIds, numSegments) {
+  return named(op, function (data: TensorLike, segmentIds: TensorLike, numSegments: number): Tensor {
     if (arguments.length > 3) refuseExtra(op, arguments[3], undefined);
     const call = unsortedCall(op, data, segmentIds, numSegments);
     floating(op, call.data, 'data');
     return meanOf(call, divisor);
-  };
+  });
 }
 
 /** The mean of the rows of each segment, as `unsortedSegmentSum`; float32 and float64. That of none is 0. */

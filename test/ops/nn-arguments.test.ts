@@ -194,7 +194,7 @@ it('what is refused names the op, the argument and what came', () => {
           [0, 0],
         ]),
       'ERR_OPTION',
-      'avgPool2d: padding must be smaller than the window [2, 2], got [[2, 0], [0, 0]]',
+      'avgPool2d: padding must be smaller than the window, which reaches over [2, 2], got [[2, 0], [0, 0]]',
     ],
     [() => loose.leakyRelu(x, { slope: 1 }), 'ERR_OPTION', 'leakyRelu: unknown option slope'],
     [() => loose.leakyRelu(x, 'x'), 'ERR_OPTION', 'leakyRelu: alpha must be a finite number, got "x"'],

@@ -91,7 +91,8 @@ function run(program: readonly Step[], xs: readonly tf.Tensor[], made: (t: tf.Te
     made(t);
     values.push(t);
   }
-  return values.reduce((sum, t) => tf.add(sum, tf.reduceMean(tf.sin(t))), tf.constant(0, { dtype: 'float64' }));
+  const mean = (t: tf.Tensor): tf.Tensor => tf.reduceMean(tf.sin(t));
+  return values.reduce((sum, t) => (t.size ? tf.add(sum, mean(t)) : sum), tf.constant(0, { dtype: 'float64' }));
 }
 
 function bits(grads: readonly (tf.Tensor | tf.IndexedSlices | null)[]): (string | null)[] {

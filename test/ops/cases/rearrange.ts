@@ -1,5 +1,5 @@
 import * as tf from 'gradtape';
-import { casesOf, noGradient } from '../op-cases.js';
+import { casesOf, noGradient, withoutGradient } from '../op-cases.js';
 
 const m23 = [2, 3];
 
@@ -84,4 +84,5 @@ casesOf(tf.dynamicStitch, [
       ),
   },
 ]);
-noGradient(tf.sequenceMask, tf.shape, tf.size, tf.rank);
+noGradient(tf.shape, tf.size, tf.rank);
+withoutGradient(tf.sequenceMask, (x) => tf.sequenceMask(tf.cast(tf.clipByValue(x, 0, 5), 'int32'), 6));
