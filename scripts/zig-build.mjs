@@ -66,9 +66,19 @@ function objectsOf({ name, platform, arch, triple, unitTriple }) {
     'native',
   ];
   const unitFlags = [...manifest.isa_flags, ...(platform === 'win32' ? [] : manifest.isa_flags_not_win)];
+  // For processors of before 2013 size counts: a training step takes 1.01 of its time so, by clang (by gcc 1.22).
+  const small = { sse2: ['-Os'] };
   const units = isas.map((isa) => ({
     name: `kernels_${isa}.o`,
-    args: ['-target', unitTriple, ...base, ...unitFlags, ...manifest[`isa_flags_${isa}`], `-DGRADTAPE_ISA=${isa}`],
+    args: [
+      '-target',
+      unitTriple,
+      ...base,
+      ...unitFlags,
+      ...manifest[`isa_flags_${isa}`],
+      ...(small[isa] ?? []),
+      `-DGRADTAPE_ISA=${isa}`,
+    ],
     source: manifest.isa_source,
     unit: true,
   }));
