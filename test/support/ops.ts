@@ -68,7 +68,8 @@ function calls(op: OpCases): readonly Form[] {
     checked: op,
     call: (x, y) => {
       if (x.size * y.size === 0) return x;
-      return tf.cast(call(...shapes.map((shape, i) => fitted(i % 2 ? y : x, shape))), x.dtype);
+      const result = call(...shapes.map((shape, i) => fitted(i % 2 ? y : x, shape)));
+      return result.size ? tf.cast(result, x.dtype) : x; // empty ones have no mean, and nothing to gather
     },
   }));
 }

@@ -39,6 +39,12 @@ const kinksAtEquals = new Set([
   'nthElement',
   'nn.maxPool2d',
   'reduceStd',
+  // Steep where all elements are 0, or equal.
+  'reduceEuclideanNorm',
+  'nn.l2Normalize',
+  'nn.rmsNormalization',
+  'nn.layerNormalization',
+  'nn.batchNormalization',
 ]);
 const smooth = drawn.flatMap(({ name, checked, kind, call }) => {
   if (!checked || checked.avoid || kinksAtEquals.has(name.split(' ')[0] as string)) return [];
