@@ -34,6 +34,8 @@ const kinksAtEquals = new Set([
   'segmentMin',
   'unsortedSegmentMax',
   'unsortedSegmentMin',
+  'tensorScatterNdMax',
+  'tensorScatterNdMin',
   'sort',
   'topK',
   'nthElement',
