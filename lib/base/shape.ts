@@ -130,6 +130,17 @@ function lengthAt(shape: Shape, i: number): number {
   return i < 0 ? 1 : (shape[i] as number);
 }
 
+/** An axis among the others: the product of the lengths before it, its length, and the product of those behind it. */
+export function linesAlong(shape: Shape, axis: number): [outer: number, length: number, inner: number] {
+  return [sizeOf(shape.slice(0, axis)), shape[axis] as number, sizeOf(shape.slice(axis + 1))];
+}
+
+/** Whether a shape broadcasts to another, by NumPy's rules. */
+export function broadcastsTo(shape: Shape, target: Shape): boolean {
+  const missing = target.length - shape.length;
+  return missing >= 0 && shape.every((n, d) => n === 1 || n === target[missing + d]);
+}
+
 /**
  * The shape that both broadcast to, by NumPy's rules. If that is the shape of an operand, it is the same object.
  * @throws ShapeError

@@ -1,5 +1,4 @@
 /** `expr`: formulas in a tagged template, compiled once for each template to closures that call ops. */
-
 import { nearest } from '../base/arguments.js';
 import type { DType } from '../base/dtype.js';
 import { isFloating } from '../base/dtype.js';
@@ -191,19 +190,14 @@ function doubled(name: string, fn: Fn): OnNumbers | undefined {
   };
 }
 
+const namespaces = { '': ops, 'bitwise.': bitwise, 'image.': image, 'linalg.': linalg, 'nn.': nn, 'random.': random };
+
 /** Every op by its name, with its namespace before it: "nn.relu". */
 let byName: ReadonlyMap<string, Fn> | null = null; // made by the first formula
 
 function functions(): ReadonlyMap<string, Fn> {
   byName ??= new Map(
-    Object.entries({
-      '': ops,
-      'bitwise.': bitwise,
-      'image.': image,
-      'linalg.': linalg,
-      'nn.': nn,
-      'random.': random,
-    }).flatMap(([prefix, namespace]) =>
+    Object.entries(namespaces).flatMap(([prefix, namespace]) =>
       Object.entries(namespace).map(([name, fn]) => [prefix + name, fn as Fn] as const),
     ),
   );
@@ -216,9 +210,9 @@ function opNamed(name: string, at: number, strings: readonly string[]): Fn {
   const bare = name.replace(/^(tf|math)\./, '').replace(/^(tf|math)\./, '');
   const camel = bare.replace(/_([a-z\d])/g, (_, letter: string) => letter.toUpperCase());
   const near =
-    [camel, `nn.${camel}`, `image.${camel}`, `linalg.${camel}`, `bitwise.${camel}`, `random.${camel}`].find(
-      (other) => other !== name && functions().has(other),
-    ) ??
+    Object.keys(namespaces)
+      .map((prefix) => prefix + camel)
+      .find((other) => other !== name && functions().has(other)) ??
     nearest(
       camel,
       [...functions().keys()].filter((op) => op.length > 2),

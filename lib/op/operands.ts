@@ -1,5 +1,5 @@
 /** Operands: making tensors of what users pass, and checking their dtypes. */
-
+import { listOf } from '../base/arguments.js';
 import type { DType, DTypeKind } from '../base/dtype.js';
 import { accumulatorOf, dtypesOf, isFloating, kindOf } from '../base/dtype.js';
 import { DTypeError } from '../base/errors.js';
@@ -77,6 +77,11 @@ export function asTensors(op: string, values: readonly TensorLike[], names?: rea
     throw mixedDTypes(op, tensors[0] as Tensor, tensors[odd] as Tensor, first, other);
   }
   return tensors;
+}
+
+/** The elements of a list of operands; null for what is none. A typed array is none: it is one operand. */
+export function listOfOperands(value: unknown): readonly TensorLike[] | null {
+  return ArrayBuffer.isView(value) ? null : (listOf(value) as readonly TensorLike[] | null);
 }
 
 /** The dtypes that have products of matrices: those that are their own accumulator dtype. */

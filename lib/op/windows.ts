@@ -92,7 +92,7 @@ export interface Conv2dOptions {
   dataFormat?: DataFormat;
 }
 
-const formats: Kind<DataFormat> = oneOf(['NHWC', 'NCHW'] as const);
+export const formatKind: Kind<DataFormat> = oneOf(['NHWC', 'NCHW'] as const);
 
 /** What convolutions take. Lists for all axes are read in the order of the format. */
 export type Conv2dSpec = {
@@ -105,7 +105,7 @@ export type PoolSpec = Conv2dSpec & { readonly ksize: Kind<readonly [number, num
 
 const convolutionIn = (format: DataFormat): Conv2dSpec => {
   const sizes = sizesOf(format);
-  return { strides: sizes, padding: padsOf(format), dilations: sizes, dataFormat: formats };
+  return { strides: sizes, padding: padsOf(format), dilations: sizes, dataFormat: formatKind };
 };
 const convolutions = { NHWC: convolutionIn('NHWC'), NCHW: convolutionIn('NCHW') } as const;
 const poolIn = (format: DataFormat): PoolSpec => ({ ...convolutions[format], ksize: sizesOf(format) });

@@ -1,9 +1,9 @@
 /** addN: the sum of several tensors. Its first argument is a list, so it is no method. */
-import { listOf, refuseExtra } from '../base/arguments.js';
+import { refuseExtra } from '../base/arguments.js';
 import { ShapeError, show, ValueError } from '../base/errors.js';
 import { sameShape, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
-import { asTensors, ofKind } from '../op/operands.js';
+import { asTensors, listOfOperands, ofKind } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { sumOfAll } from '../primitives/add-n.js';
 
@@ -13,13 +13,13 @@ import { sumOfAll } from '../primitives/add-n.js';
  */
 export function addN(inputs: readonly TensorLike[]): Tensor {
   if (arguments.length > 1) refuseExtra('addN', arguments[1], undefined);
-  const list = ArrayBuffer.isView(inputs) ? null : listOf(inputs);
+  const list = listOfOperands(inputs);
   if (!list || list.length === 0) {
     const expected = list ? 'at least one tensor' : 'a list of tensors';
     throw new ValueError(`addN: inputs must be ${expected}, got ${show(inputs)}`);
   }
   const names = list.map((_, i) => `inputs[${i}]`);
-  const tensors = asTensors('addN', list as TensorLike[], names);
+  const tensors = asTensors('addN', list, names);
   const first = ofKind('addN', tensors[0] as Tensor, 'floating', 'integer');
   tensors.forEach((t, i) => {
     if (sameShape(t.shape, first.shape)) return;

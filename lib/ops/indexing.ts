@@ -16,7 +16,7 @@ import {
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { asIndices, asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { placeBox } from '../primitives/box.js';
+import { boxAt, placeBox } from '../primitives/box.js';
 import { equal, less } from '../primitives/compare.js';
 import { checkIndices, gatherRows, type Rows } from '../primitives/gather.js';
 import {
@@ -134,17 +134,9 @@ export function gatherNd(params: TensorLike, indices: TensorLike, opts?: GatherN
   if (ignores) {
     // What is out of range reads from a row of zeros behind the others.
     const blocks = reshapeTo(p, shapeOf([groups, count, sizeOf(rest)]));
-    const padded = placeBox(blocks, guardShape('gatherNd', [groups, count + 1, sizeOf(rest)]), {
-      begin: [0, 0, 0],
-      strides: [1, 1, 1],
-    });
-    return gatherRows(
-      'gatherNd',
-      padded,
-      rows,
-      { sizes: [groups, 1, count + 1, each, sizeOf(rest)], sparse: false },
-      shape,
-    );
+    const padded = placeBox(blocks, guardShape('gatherNd', [groups, count + 1, sizeOf(rest)]), boxAt([0, 0, 0]));
+    const sizes: Rows['sizes'] = [groups, 1, count + 1, each, sizeOf(rest)];
+    return gatherRows('gatherNd', padded, rows, { sizes, sparse: false }, shape);
   }
   const flat = depth === 1 ? p : reshapeTo(p, shapeOf([...batch, count, ...rest]));
   const sizes: Rows['sizes'] = [groups, 1, count, each, sizeOf(rest)];

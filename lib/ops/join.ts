@@ -1,21 +1,21 @@
 /** concat and stack. Their first argument is a list, so they are no methods. */
-import { isOptions, listOf, options, refuseExtra } from '../base/arguments.js';
+import { isOptions, options, refuseExtra } from '../base/arguments.js';
 import { ShapeError, show, ValueError } from '../base/errors.js';
 import { checkAxis, guardShape, sameShape, shapeOf, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
-import { asTensors } from '../op/operands.js';
+import { asTensors, listOfOperands } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { concatAlong } from '../primitives/box.js';
 import { reshapeTo } from '../primitives/movement.js';
 
 /** The list of operands of an op that joins them. */
 function checkTensors(op: string, values: unknown): readonly TensorLike[] {
-  const list = ArrayBuffer.isView(values) ? null : listOf(values);
+  const list = listOfOperands(values);
   if (!list || list.length === 0) {
     const expected = list ? 'at least one tensor' : 'a list of tensors';
     throw new ValueError(`${op}: values must be ${expected}, got ${show(values)}`);
   }
-  return list as TensorLike[];
+  return list;
 }
 
 /**

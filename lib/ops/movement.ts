@@ -5,6 +5,7 @@ import { checkDType } from '../base/dtype.js';
 import { ShapeError, show } from '../base/errors.js';
 import type { Lengths } from '../base/shape.js';
 import {
+  broadcastsTo,
   checkAxes,
   checkAxis,
   checkIntegers,
@@ -98,8 +99,7 @@ export function broadcastTo(x: TensorLike, shape: number | Lengths): Tensor {
   }
   const a = asTensor('broadcastTo', x);
   const target = checkShape('broadcastTo', shape);
-  const fits = a.rank <= target.length && a.shape.every((d, i) => d === 1 || d === target[target.length - a.rank + i]);
-  if (!fits)
+  if (!broadcastsTo(a.shape, target))
     throw new ShapeError(`broadcastTo: shape ${showShape(a.shape)} does not broadcast to ${showShape(target)}`);
   return sameShape(a.shape, target) ? identityOf(a) : broadcast(a, target);
 }

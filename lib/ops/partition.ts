@@ -1,11 +1,11 @@
 /** Partitions: a tensor taken apart by labels of its slices, and slices put together by their places. */
-import { listOf, refuseExtra } from '../base/arguments.js';
+import { refuseExtra } from '../base/arguments.js';
 import { ShapeError, show, ValueError } from '../base/errors.js';
 import { checkLength, guardShape, sameShape, showShape, sizeOf } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
-import { asIndices, asTensor, asTensors } from '../op/operands.js';
+import { asIndices, asTensor, asTensors, listOfOperands } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { concatAlong, placeBox, splitAlong } from '../primitives/box.js';
+import { boxAt, concatAlong, placeBox, splitAlong } from '../primitives/box.js';
 import { gatherRows, type Rows } from '../primitives/gather.js';
 import { reshapeTo } from '../primitives/movement.js';
 
@@ -86,16 +86,14 @@ export function dynamicStitch(indices: readonly TensorLike[], data: readonly Ten
   const joined = concatAlong(rows, 0);
   const missing = source.includes(total);
   // What no index names reads from a row of zeros behind the others.
-  const padded = missing
-    ? placeBox(joined, guardShape(op, [total + 1, sizeOf(rest)]), { begin: [0, 0], strides: [1, 1] })
-    : joined;
+  const padded = missing ? placeBox(joined, guardShape(op, [total + 1, sizeOf(rest)]), boxAt([0, 0])) : joined;
   const sizes: Rows['sizes'] = [1, 1, padded.shape[0] as number, length, sizeOf(rest)];
   return gatherRows(op, padded, asIndices(op, source), { sizes, sparse: false }, shape);
 }
 
-function stitchList(name: string, value: unknown): TensorLike[] {
-  const list = ArrayBuffer.isView(value) ? null : listOf(value);
+function stitchList(name: string, value: unknown): readonly TensorLike[] {
+  const list = listOfOperands(value);
   if (!list)
     throw new ValueError(`dynamicStitch: ${name} must be a list, one for each slice of data, got ${show(value)}`);
-  return list as TensorLike[];
+  return list;
 }

@@ -6,12 +6,11 @@ import { isTensor, type Tensor } from '../engine/tensor.js';
 import { type Axis, type ReduceOptions, reduceArguments } from '../op/axes.js';
 import { asTensor, asTensors, floating, mixedDTypes, productDTypes, unsupportedDType } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { mul } from '../primitives/arithmetic.js';
 import { equal } from '../primitives/compare.js';
 import { abs, pow } from '../primitives/math.js';
 import { matmulOf } from '../primitives/matmul.js';
 import { reducedShape, reshapeTo, sumOver } from '../primitives/movement.js';
-import { maxOver, safeSqrt } from '../primitives/reduce.js';
+import { maxOver, normOver } from '../primitives/reduce.js';
 import { select } from '../primitives/select.js';
 
 export interface MatmulOptions {
@@ -72,10 +71,7 @@ export function norm(
     throw new ValueError(`norm: axis must be one axis or a pair of different ones, got ${showDeep(over)}`);
   }
   const axes = checkAxes('norm', over, a.rank);
-  // mul(a, a) instead of square(a): the derivative 2 a of that could overflow where the norm does not.
-  if (order === 'euclidean' || order === 'fro' || (order === 2 && !pair)) {
-    return safeSqrt(sumOver(mul(a, a), axes, keepdims));
-  }
+  if (order === 'euclidean' || order === 'fro' || (order === 2 && !pair)) return normOver(a, axes, keepdims);
   const sizes = abs(a);
   if (pair && (order === 1 || order === Number.POSITIVE_INFINITY)) {
     const [rows, columns] = pair as [number, number];

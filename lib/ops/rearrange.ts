@@ -15,7 +15,7 @@ import { isKnown, type Tensor } from '../engine/tensor.js';
 import { asIndices, asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { sub } from '../primitives/arithmetic.js';
-import { concatAlong, placeBox, sliceBox } from '../primitives/box.js';
+import { boxAt, concatAlong, placeBox, sliceBox } from '../primitives/box.js';
 import { less } from '../primitives/compare.js';
 import { gatherRows } from '../primitives/gather.js';
 import { iota } from '../primitives/iota.js';
@@ -88,10 +88,11 @@ export function roll(x: TensorLike, shift: number | Lengths, axis: number | Leng
     const moved = length === 0 ? 0 : ((places % length) + length) % length;
     if (moved === 0) return t;
     const part = (from: number, count: number): Tensor =>
-      sliceBox(t, shapeOf(t.shape.map((n, k) => (k === d ? count : n))), {
-        begin: t.shape.map((_, k) => (k === d ? from : 0)),
-        strides: t.shape.map(() => 1),
-      });
+      sliceBox(
+        t,
+        shapeOf(t.shape.map((n, k) => (k === d ? count : n))),
+        boxAt(t.shape.map((_, k) => (k === d ? from : 0))),
+      );
     return concatAlong([part(length - moved, moved), part(0, length - moved)], d);
   }, identityOf(a));
 }
@@ -194,10 +195,8 @@ export function spaceToBatchNd(
   });
   const counts = block.map((n, d) => (padded[d] as number) / n);
   const shape = guardShape(op, [batch * sizeOf(block), ...counts, ...rest]);
-  const framed = placeBox(a, guardShape(op, [batch, ...padded, ...rest]), {
-    begin: [0, ...pairs.map((pair) => pair[0]), ...rest.map(() => 0)],
-    strides: a.shape.map(() => 1),
-  });
+  const begin = [0, ...pairs.map((pair) => pair[0]), ...rest.map(() => 0)];
+  const framed = placeBox(a, guardShape(op, [batch, ...padded, ...rest]), boxAt(begin));
   const inner = sizeOf(rest);
   const cut = reshapeTo(framed, guardShape(op, [batch, ...counts.flatMap((n, d) => [n, block[d] as number]), inner]));
   const order = [...block.map((_, d) => 2 * d + 2), 0, ...block.map((_, d) => 2 * d + 1), 2 * block.length + 1];
@@ -236,10 +235,8 @@ export function batchToSpaceNd(
   const m = block.length;
   const order = [m, ...block.flatMap((_, d) => [m + 1 + d, d]), 2 * m + 1];
   const joined = reshapeTo(transposeBy(cut, order), guardShape(op, [batch, ...whole, ...rest]));
-  return sliceBox(joined, shapeOf([batch, ...kept, ...rest]), {
-    begin: [0, ...pairs.map((pair) => pair[0]), ...rest.map(() => 0)],
-    strides: joined.shape.map(() => 1),
-  });
+  const begin = [0, ...pairs.map((pair) => pair[0]), ...rest.map(() => 0)];
+  return sliceBox(joined, shapeOf([batch, ...kept, ...rest]), boxAt(begin));
 }
 
 function showPairs(pairs: readonly (readonly number[])[]): string {

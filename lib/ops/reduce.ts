@@ -9,7 +9,7 @@ import { type Axis, type ReduceOptions, reduceArguments } from '../op/axes.js';
 import type { Op } from '../op/op.js';
 import { asTensor, ofKind } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { mul, sub } from '../primitives/arithmetic.js';
+import { sub } from '../primitives/arithmetic.js';
 import { sqrt, square } from '../primitives/math.js';
 import { accumulated, castTo, identityOf, linked, sumOver } from '../primitives/movement.js';
 import {
@@ -21,6 +21,7 @@ import {
   maxOver,
   meanOver,
   minOver,
+  normOver,
   positionOf,
   prodOver,
   safeSqrt,
@@ -126,8 +127,7 @@ export function reduceStd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: Red
 export function reduceEuclideanNorm(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
   const { a, axes, keepdims } = prepare('reduceEuclideanNorm', numeric, x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceEuclideanNorm', arguments[3]);
-  // mul(a, a) instead of square(a): the derivative 2 a of that could overflow where the norm does not.
-  if (isFloating(a.dtype)) return safeSqrt(sumOver(mul(a, a), axes, keepdims));
+  if (isFloating(a.dtype)) return normOver(a, axes, keepdims);
   return castTo(sqrt(sumOver(square(castTo(a, 'float64')), axes, keepdims)), a.dtype);
 }
 

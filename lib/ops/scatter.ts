@@ -17,7 +17,7 @@ import {
 import type { Tensor } from '../engine/tensor.js';
 import { asIndices, asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { sliceBox } from '../primitives/box.js';
+import { boxAt, sliceBox } from '../primitives/box.js';
 import { type Rows, scatterRows } from '../primitives/gather.js';
 import {
   type BadIndicesPolicy,
@@ -71,7 +71,7 @@ export function wholeShape(op: string, { rows: { sizes } }: ScatterTarget): Shap
 /** All rows but the one for what is ignored, in the shape of the result. */
 export function withoutIgnored(t: Tensor, shape: Shape): Tensor {
   const [count, inner] = t.shape as [number, number];
-  const kept = sliceBox(t, shapeOf([count - 1, inner]), { begin: [0, 0], strides: [1, 1] });
+  const kept = sliceBox(t, shapeOf([count - 1, inner]), boxAt([0, 0]));
   return reshapeTo(kept, shape);
 }
 

@@ -5,6 +5,7 @@ import { named, ShapeError, ValueError } from '../base/errors.js';
 import { checkLength, guardShape, sameShape, shapeOf, showShape } from '../base/shape.js';
 import { isKnown, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { asIndices, asTensor, floating, ofKind } from '../op/operands.js';
+import { elementsIn } from '../op/read.js';
 import type { TensorLike } from '../op/variable.js';
 import { div, maximum } from '../primitives/arithmetic.js';
 import { greater } from '../primitives/compare.js';
@@ -120,10 +121,11 @@ function unsortedCall(op: string, data: TensorLike, segmentIds: TensorLike, numS
     );
   }
   if (isKnown(ids)) {
-    for (const id of ids.uniform === undefined ? (ids.buffer?.elements ?? []) : ids.size > 0 ? [ids.uniform] : []) {
-      if (id >= length) {
-        throw new ValueError(`${op}: segment id ${id} is out of range for ${length} segments`, 'ERR_INDEX');
-      }
+    const elements = elementsIn(ids);
+    for (let i = 0; i < elements.length; i++) {
+      const id = elements[i] as number;
+      if (id < length) continue;
+      throw new ValueError(`${op}: segment id ${id} is out of range for ${length} segments`, 'ERR_INDEX');
     }
   }
   return callOf(op, rows, ids, length, false);

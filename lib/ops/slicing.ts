@@ -1,5 +1,4 @@
 /** Slices, padding, reversing, splitting, tiling: the checks around primitives/box.ts. */
-
 import {
   type Kind,
   oneOf,
@@ -30,7 +29,7 @@ import { uniformTensor } from '../engine/tensor.js';
 import { asTensor, dtypeOf } from '../op/operands.js';
 import { type AxisRange, boxOf, type IndexEntry, rangesOf, resolveRange } from '../op/ranges.js';
 import type { TensorLike, Variable } from '../op/variable.js';
-import { concatAlong, placeBox, reverseAlong, sliceBox, splitAlong } from '../primitives/box.js';
+import { boxAt, concatAlong, placeBox, reverseAlong, sliceBox, splitAlong } from '../primitives/box.js';
 import { broadcast, identityOf, reshapeTo, stopGradientOf } from '../primitives/movement.js';
 
 /**
@@ -55,7 +54,7 @@ export function slice(x: TensorLike, begin: number | Lengths, size: number | Len
     }
     return s;
   });
-  return sliceBox(a, shapeOf(lengths), { begin: from, strides: a.shape.map(() => 1) });
+  return sliceBox(a, shapeOf(lengths), boxAt(from));
 }
 
 const strideList = 'a list of integers, at most one an axis';
@@ -150,9 +149,7 @@ export function pad(
   );
   if (mode !== 'CONSTANT') return mirrored(a, pairs, mode === 'REFLECT' ? 1 : 0);
   const edges = typeof value === 'number' || typeof value === 'boolean' ? numberAs('pad', a.dtype, value) : value;
-  return Object.is(edges, 0)
-    ? placeBox(a, shape, { begin: pairs.map((p) => p[0]), strides: a.shape.map(() => 1) })
-    : framed(a, pairs, edgeOf(a, edges));
+  return Object.is(edges, 0) ? placeBox(a, shape, boxAt(pairs.map((p) => p[0]))) : framed(a, pairs, edgeOf(a, edges));
 }
 
 type Pair = readonly [before: number, after: number];

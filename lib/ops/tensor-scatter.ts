@@ -1,12 +1,12 @@
 /** Scatters into a tensor: updates at index vectors, and a part of a tensor replaced. */
 import { refuseBehind, refuseExtra } from '../base/arguments.js';
-import { DTypeError, ShapeError } from '../base/errors.js';
-import { guardShape, type Shape, sameShape, shapeOf, showShape, sizeOf } from '../base/shape.js';
+import { DTypeError, named, ShapeError } from '../base/errors.js';
+import { broadcastsTo, guardShape, type Shape, sameShape, shapeOf, showShape, sizeOf } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { asIndices, asTensor, mixedDTypes, ofKind } from '../op/operands.js';
 import { boxOf, type IndexEntry, rangesOf } from '../op/ranges.js';
 import type { TensorLike } from '../op/variable.js';
-import { placeBox } from '../primitives/box.js';
+import { boxAt, placeBox } from '../primitives/box.js';
 import type { Rows } from '../primitives/gather.js';
 import { broadcast, reshapeTo } from '../primitives/movement.js';
 import { type Combination, scatterInto } from '../primitives/scatter-into.js';
@@ -31,8 +31,17 @@ export function tensorScatter(
   if (!to.ignores) return scatterInto(op, way, t, u, to.numbers, to.rows);
   const whole = wholeShape(op, to);
   const [count, inner] = whole as [number, number];
-  const padded = placeBox(reshapeTo(t, shapeOf([count - 1, inner])), whole, { begin: [0, 0], strides: [1, 1] });
+  const padded = placeBox(reshapeTo(t, shapeOf([count - 1, inner])), whole, boxAt([0, 0]));
   return withoutIgnored(scatterInto(op, way, padded, u, to.numbers, to.rows), t.shape);
+}
+
+type TensorScatter = (tensor: TensorLike, indices: TensorLike, updates: TensorLike, opts?: ScatterOptions) => Tensor;
+
+function scatterBy(op: string, way: Combination): TensorScatter {
+  return named(op, function (tensor: TensorLike, indices: TensorLike, updates: TensorLike, opts?: ScatterOptions) {
+    if (arguments.length > 4) refuseBehind(op, arguments[4]);
+    return tensorScatter(op, way, tensor, indices, updates, opts);
+  });
 }
 
 /**
@@ -42,74 +51,30 @@ export function tensorScatter(
  * @throws ShapeError, DTypeError; ValueError ERR_INDEX for an index out of range: at once if the indices are known, else
  *   when it is computed
  */
-export function tensorScatterNdUpdate(
-  tensor: TensorLike,
-  indices: TensorLike,
-  updates: TensorLike,
-  opts?: ScatterOptions,
-): Tensor {
-  if (arguments.length > 4) refuseBehind('tensorScatterNdUpdate', arguments[4]);
-  return tensorScatter('tensorScatterNdUpdate', 'update', tensor, indices, updates, opts);
-}
-
+export const tensorScatterNdUpdate: TensorScatter = scatterBy('tensorScatterNdUpdate', 'update');
 /**
  * The tensor with updates added to its elements (or slices) at index vectors, as in `tensorScatterNdUpdate`; updates at
  * one index add up. Every dtype but bool.
  * @throws ShapeError, DTypeError, ValueError ERR_INDEX
  */
-export function tensorScatterNdAdd(
-  tensor: TensorLike,
-  indices: TensorLike,
-  updates: TensorLike,
-  opts?: ScatterOptions,
-): Tensor {
-  if (arguments.length > 4) refuseBehind('tensorScatterNdAdd', arguments[4]);
-  return tensorScatter('tensorScatterNdAdd', 'add', tensor, indices, updates, opts);
-}
-
+export const tensorScatterNdAdd: TensorScatter = scatterBy('tensorScatterNdAdd', 'add');
 /**
  * The tensor with updates subtracted from its elements (or slices) at index vectors, as in `tensorScatterNdUpdate`.
  * Every dtype but bool.
  * @throws ShapeError, DTypeError, ValueError ERR_INDEX
  */
-export function tensorScatterNdSub(
-  tensor: TensorLike,
-  indices: TensorLike,
-  updates: TensorLike,
-  opts?: ScatterOptions,
-): Tensor {
-  if (arguments.length > 4) refuseBehind('tensorScatterNdSub', arguments[4]);
-  return tensorScatter('tensorScatterNdSub', 'sub', tensor, indices, updates, opts);
-}
-
+export const tensorScatterNdSub: TensorScatter = scatterBy('tensorScatterNdSub', 'sub');
 /**
  * The tensor with the larger of its element and the updates at each index vector, as in `tensorScatterNdUpdate`. All
  * that equal the result share its gradient equally. Every dtype but bool.
  * @throws ShapeError, DTypeError, ValueError ERR_INDEX
  */
-export function tensorScatterNdMax(
-  tensor: TensorLike,
-  indices: TensorLike,
-  updates: TensorLike,
-  opts?: ScatterOptions,
-): Tensor {
-  if (arguments.length > 4) refuseBehind('tensorScatterNdMax', arguments[4]);
-  return tensorScatter('tensorScatterNdMax', 'max', tensor, indices, updates, opts);
-}
-
+export const tensorScatterNdMax: TensorScatter = scatterBy('tensorScatterNdMax', 'max');
 /**
  * The tensor with the smaller of its element and the updates at each index vector, as in `tensorScatterNdMax`.
  * @throws ShapeError, DTypeError, ValueError ERR_INDEX
  */
-export function tensorScatterNdMin(
-  tensor: TensorLike,
-  indices: TensorLike,
-  updates: TensorLike,
-  opts?: ScatterOptions,
-): Tensor {
-  if (arguments.length > 4) refuseBehind('tensorScatterNdMin', arguments[4]);
-  return tensorScatter('tensorScatterNdMin', 'min', tensor, indices, updates, opts);
-}
+export const tensorScatterNdMin: TensorScatter = scatterBy('tensorScatterNdMin', 'min');
 
 /** An index as `at` takes it, a list of its entries or a single one; or a bool mask of the leading axes' shape. */
 export type UpdateIndex = IndexEntry | readonly IndexEntry[] | TensorLike;
@@ -149,8 +114,7 @@ function entriesOf(index: UpdateIndex): readonly IndexEntry[] | null {
 }
 
 function checkBroadcast(op: string, v: Tensor, shape: Shape): void {
-  const missing = shape.length - v.rank;
-  if (missing >= 0 && v.shape.every((n, d) => n === 1 || n === shape[missing + d])) return;
+  if (broadcastsTo(v.shape, shape)) return;
   throw new ShapeError(`${op}: values of shape ${showShape(v.shape)} do not broadcast to ${showShape(shape)}`);
 }
 

@@ -4,12 +4,11 @@ import { applyComposed } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { linear } from '../op/rules.js';
 import { add } from './arithmetic.js';
-import { identityOf, raiseRank } from './movement.js';
+import { identityOf, raisedOperands } from './movement.js';
 
 const addNOp = new Op('addN', {
   vjps: [linear((ct) => ct)],
-  batch: ({ operands, batched, shape }) =>
-    inOrder(operands.map((t, k) => (batched[k] ? raiseRank(t, shape.length) : t))),
+  batch: (call) => inOrder(raisedOperands(call)),
 });
 
 function inOrder(tensors: readonly Tensor[]): Tensor {

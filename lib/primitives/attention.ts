@@ -10,7 +10,7 @@ import { Op } from '../op/op.js';
 import type { Entry } from '../record/entry.js';
 import { keep } from '../record/entry.js';
 import { add, mul, sub } from './arithmetic.js';
-import { concatAlong, sliceBox } from './box.js';
+import { boxAt, concatAlong, sliceBox } from './box.js';
 import { greaterEqual, less, logicalAnd } from './compare.js';
 import { iota } from './iota.js';
 import { matmulOf } from './matmul.js';
@@ -68,7 +68,7 @@ function partOf(t: Tensor, group: Range, span: Range | null): Tensor {
   const shape: Shape = shapeOf(t.shape.map((n, d) => (n === 1 ? 1 : (within[d]?.count ?? n))));
   if (sameShape(shape, t.shape)) return t;
   const begin = t.shape.map((n, d) => (n === 1 ? 0 : (within[d]?.from ?? 0)));
-  return sliceBox(t, shape, { begin, strides: t.shape.map(() => 1) });
+  return sliceBox(t, shape, boxAt(begin));
 }
 
 /** Parts one after the other along an axis. */

@@ -8,7 +8,7 @@ import { apply1, applyMany, applyParts } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { linear } from '../op/rules.js';
 import { isRecording } from '../record/stack.js';
-import { broadcast, identityOf } from './movement.js';
+import { identityOf, repeatedOperands } from './movement.js';
 
 /**
  * A box: along each axis the first element, and the stride to the next. How many there are is the shape of the slice.
@@ -16,6 +16,11 @@ import { broadcast, identityOf } from './movement.js';
 export interface Box {
   readonly begin: readonly number[];
   readonly strides: readonly number[];
+}
+
+/** The box whose elements are neighbours. */
+export function boxAt(begin: readonly number[]): Box {
+  return { begin, strides: begin.map(() => 1) };
 }
 
 function boxWords({ begin, strides }: Box): number[] {
@@ -74,11 +79,7 @@ const concatOp = new Op<number>('concat', {
     for (let k = 0; k < e.count; k++) lengths.push(e.shape(k)[e.attributes] as number);
     return splitAlong(ct as Tensor, lengths, e.attributes);
   },
-  batch: ({ operands, batched, count, attributes }) =>
-    concatAlong(
-      operands.map((t, k) => (batched[k] ? t : broadcast(t, shapeOf([count, ...t.shape])))),
-      attributes + 1,
-    ),
+  batch: (call) => concatAlong(repeatedOperands(call), call.attributes + 1),
 });
 /** Attributes: the axis. */
 const splitOp = new Op<number>('split', {

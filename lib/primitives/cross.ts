@@ -1,20 +1,17 @@
 /** cross: the vector product of vectors of three elements, along the last axis. */
-import { shapeOf } from '../base/shape.js';
+
 import type { Tensor } from '../engine/tensor.js';
 import { applyComposed } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { fromX, fromY } from '../op/rules.js';
 import { mul, sub } from './arithmetic.js';
 import { concatAlong, splitAlong } from './box.js';
-import { broadcast } from './movement.js';
+import { repeatedOperands } from './movement.js';
 
 // ct . (x cross y) = x . (y cross ct) = y . (ct cross x)
 const crossOp = new Op('linalg.cross', {
   vjps: [fromY((ct, y) => crossOf(y, ct)), fromX((ct, x) => crossOf(ct, x))],
-  batch: ({ operands, batched, count }) => {
-    const [x, y] = operands.map((t, k) => (batched[k] ? t : broadcast(t, shapeOf([count, ...t.shape]))));
-    return crossOf(x as Tensor, y as Tensor);
-  },
+  batch: (call) => crossOf(...(repeatedOperands(call) as [Tensor, Tensor])),
 });
 
 /** cross of tensors of one shape [..., 3]. */

@@ -18,7 +18,7 @@ import { asTensor, asTensors, likeOf, mixedDTypes, ofKind, operandBeside, unsupp
 import { register, type Sampling } from '../op/registry.js';
 import type { TensorLike } from '../op/variable.js';
 import type { Vjp } from '../record/entry.js';
-import { broadcast, castTo, identityOf, raiseRank } from './movement.js';
+import { broadcast, castTo, identityOf, raisedOperands } from './movement.js';
 
 /** A function of one operand. */
 export type Fn1 = (x: TensorLike) => Tensor;
@@ -94,8 +94,9 @@ function applyByOtherDType(
 }
 
 /** The batch rule of both families. */
-function batched({ op, operands, batched: has, count, shape, dtype }: BatchedCall<null>): Tensor {
-  const [x, y] = operands.map((t, k) => (has[k] ? raiseRank(t, shape.length) : t)) as [Tensor, Tensor?];
+function batched(call: BatchedCall<null>): Tensor {
+  const { op, count, shape, dtype } = call;
+  const [x, y] = raisedOperands(call) as [Tensor, Tensor?];
   const whole = shapeOf([count, ...shape]);
   return y ? apply2(op, x, y, dtype, whole, null) : apply1(op, x, dtype, whole, null);
 }
@@ -184,9 +185,9 @@ export function composed(parts: ComposedParts): (...operands: TensorLike[]) => T
   const arity = names.length;
   const op = new Op(name, {
     vjps,
-    batch: ({ op: same, operands, batched: has, shape }) => {
-      const raised = operands.map((t, k) => (has[k] ? raiseRank(t, shape.length) : t));
-      return applyComposed(same, raised, null, () => forward(...raised));
+    batch: (call) => {
+      const raised = raisedOperands(call);
+      return applyComposed(call.op, raised, null, () => forward(...raised));
     },
   });
   return named(name, (...values: TensorLike[]) => {

@@ -12,7 +12,7 @@ import { asIndices, asTensor } from '../op/operands.js';
 import { fromY } from '../op/rules.js';
 import type { TensorLike } from '../op/variable.js';
 import { isRecording, record2 } from '../record/stack.js';
-import { broadcast, reshapeTo } from './movement.js';
+import { repeatedOperands, reshapeTo } from './movement.js';
 
 /**
  * The attributes of gather and scatterAdd. The kernel sees params [batch, outer, length, inner], indices [batch, count]
@@ -29,10 +29,10 @@ function sizeWords({ sizes }: Rows): readonly number[] {
 }
 
 /** The operands of a call for a batch, all with the batch axis, which joins the rows' own one. */
-export function batchedRows<A extends Rows>({ operands, batched, count, attributes }: BatchedCall<A>): [Tensor[], A] {
+export function batchedRows<A extends Rows>(call: BatchedCall<A>): [Tensor[], A] {
+  const { count, attributes } = call;
   const [batch, ...rest] = attributes.sizes;
-  const whole = operands.map((t, k) => (batched[k] ? t : broadcast(t, shapeOf([count, ...t.shape]))));
-  return [whole, { ...attributes, sizes: [batch * count, ...rest], sparse: false }];
+  return [repeatedOperands(call), { ...attributes, sizes: [batch * count, ...rest], sparse: false }];
 }
 
 const gatherOp = new Op<Rows>('gather', {

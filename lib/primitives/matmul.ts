@@ -1,11 +1,12 @@
 /** matmul: the product of matrices over the last two axes; leading axes broadcast. */
+
 import { ShapeError } from '../base/errors.js';
 import { broadcastShapes, guardShape, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { apply2 } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { fromX, fromY } from '../op/rules.js';
-import { raiseRank } from './movement.js';
+import { raisedOperands } from './movement.js';
 
 /** Which operands are transposed in their last two axes. */
 interface Transposed {
@@ -31,10 +32,7 @@ const matmulOp = new Op<Transposed>('matmul', {
     fromY((ct, y, { attributes: { a, b } }) => (a ? matmulOf(y, ct, b, true) : matmulOf(ct, y, false, !b))),
     fromX((ct, x, { attributes: { a, b } }) => (b ? matmulOf(ct, x, true, a) : matmulOf(x, ct, !a, false))),
   ],
-  batch: ({ operands, batched, shape, attributes }) => {
-    const [x, y] = operands.map((t, k) => (batched[k] ? raiseRank(t, shape.length) : t)) as [Tensor, Tensor];
-    return matmulOf(x, y, attributes.a, attributes.b);
-  },
+  batch: (call) => matmulOf(...(raisedOperands(call) as [Tensor, Tensor]), call.attributes.a, call.attributes.b),
 });
 
 /**

@@ -147,6 +147,24 @@ function reduceNeighbours(op: Op<Reduction>, x: Tensor, axes: readonly number[],
 /** The words of a reduction. */
 export const reductionWords = (a: Reduction): readonly number[] => a.words;
 
+/** The operands of a call for a batch, all with the batch axis: one that is the same for all is repeated. */
+export function repeatedOperands({
+  operands,
+  batched,
+  count,
+}: Pick<BatchedCall<unknown>, 'operands' | 'batched' | 'count'>): Tensor[] {
+  return operands.map((t, k) => (batched[k] ? t : broadcast(t, shapeOf([count, ...t.shape]))));
+}
+
+/** The operands of a call for a batch, so that they broadcast: the axes of those with the batch axis are as many as the result's. */
+export function raisedOperands({
+  operands,
+  batched,
+  shape,
+}: Pick<BatchedCall<unknown>, 'operands' | 'batched' | 'shape'>): Tensor[] {
+  return operands.map((t, k) => (batched[k] ? raiseRank(t, shape.length) : t));
+}
+
 /** The batch rule of every reduction. */
 export function batchedReduction({ op, operands, shape, attributes }: BatchedCall<Reduction>): Tensor {
   const x = operands[0] as Tensor;

@@ -9,7 +9,7 @@ import { Op } from '../op/op.js';
 import { fromOperands, fromX, fromXY } from '../op/rules.js';
 import { div, mul, neg, squaredDifference, sub } from './arithmetic.js';
 import { square } from './math.js';
-import { raiseRank, reshapeTo, sumOver } from './movement.js';
+import { raisedOperands, reshapeTo, sumOver } from './movement.js';
 import { meanOver } from './reduce.js';
 
 /** Attributes: the axes, all of one element. */
@@ -80,10 +80,7 @@ const scaledOp = new Op('normalize', {
     fromOperands([0, 1, 3], (ct, [x, mean, scale]) => mul(mul(ct, scale as Tensor), sub(x as Tensor, mean as Tensor))),
     fromOperands([0, 1, 2], (ct, [x, mean, inv]) => mul(ct, mul(sub(x as Tensor, mean as Tensor), inv as Tensor))),
   ],
-  batch: ({ operands, batched, shape }) => {
-    const [x, mean, inv, scale] = operands.map((t, k) => (batched[k] ? raiseRank(t, shape.length) : t));
-    return scaledBy(x as Tensor, mean as Tensor, inv as Tensor, scale as Tensor);
-  },
+  batch: (call) => scaledBy(...(raisedOperands(call) as [Tensor, Tensor, Tensor, Tensor])),
 });
 
 /** (x - mean) inv scale. */

@@ -33,12 +33,16 @@ import { select } from './select.js';
 
 const reductionParts = { words: reductionWords, batch: batchedReduction } as const;
 
-/** The gradient rule of an extreme: all elements that equal it share the cotangent equally. */
+/** The cotangent of a value of x that was picked over the axes: all elements that equal it share it equally. */
+export function sharedAmongEquals(ct: Tensor, x: Tensor, picked: Tensor, axes: readonly number[]): Tensor {
+  const attains = castTo(equal(x, picked), x.dtype);
+  return mul(div(attains, sumOver(attains, axes, true)), ct);
+}
+
+/** The gradient rule of an extreme. */
 function shareExtreme(ct: Tensor, x: Tensor, out: Tensor, e: Entry<Reduction>): Tensor {
   const kept = keptShape(e);
-  const attains = castTo(equal(x, reshapeTo(out, kept)), x.dtype);
-  const count = sumOver(attains, e.attributes.axes, true);
-  return mul(div(attains, count), reshapeTo(ct, kept));
+  return sharedAmongEquals(reshapeTo(ct, kept), x, reshapeTo(out, kept), e.attributes.axes);
 }
 
 const extreme = fromXOut(shareExtreme);
@@ -172,6 +176,12 @@ export const logSumExpOver: Reducer = (x, axes, keepdims) => {
 export function safeSqrt(t: Tensor): Tensor {
   const zero = equal(t, 0);
   return select(zero, 0, sqrt(select(zero, 1, t)));
+}
+
+/** The square root of the sum of the squares over the axes. */
+export function normOver(x: Tensor, axes: readonly number[], keepdims: boolean): Tensor {
+  // mul(x, x) instead of square(x): the derivative 2 x of that could overflow where the norm does not.
+  return safeSqrt(sumOver(mul(x, x), axes, keepdims));
 }
 
 // ---- positions of extremes ----

@@ -1,14 +1,14 @@
 /** Scans: running sums, products and logarithms of sums along an axis, and linear recurrences. */
-import { type Shape, shapeOf, sizeOf } from '../base/shape.js';
+import { linesAlong, type Shape, shapeOf } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { apply1, apply2 } from '../op/apply.js';
-import { type BatchedCall, Op } from '../op/op.js';
+import { Op } from '../op/op.js';
 import { fromXOut, fromY, linear } from '../op/rules.js';
 import { type Entry, keep } from '../record/entry.js';
 import { mul, sub } from './arithmetic.js';
-import { concatAlong, sliceBox } from './box.js';
+import { boxAt, concatAlong, sliceBox } from './box.js';
 import { exp, isInf } from './math.js';
-import { broadcast, raiseRank } from './movement.js';
+import { repeatedOperands } from './movement.js';
 import { select } from './select.js';
 
 /**
@@ -29,9 +29,7 @@ interface Sized extends Scan {
 }
 
 function sized({ axis, exclusive, reverse }: Scan, shape: Shape): Sized {
-  const [outer, inner] = [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))];
-  const words = [outer, shape[axis] as number, inner, Number(exclusive), Number(reverse)];
-  return { axis, exclusive, reverse, words };
+  return { axis, exclusive, reverse, words: [...linesAlong(shape, axis), Number(exclusive), Number(reverse)] };
 }
 
 // An element is part of its own sum and of all later ones, so its cotangent is the sum of their cotangents: a scan in
@@ -61,8 +59,7 @@ interface Directed extends Direction {
 const directedWords = ({ words }: Directed): readonly number[] => words;
 
 function directed({ axis, reverse }: Direction, shape: Shape): Directed {
-  const [outer, inner] = [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))];
-  return { axis, reverse, words: [outer, shape[axis] as number, inner, Number(reverse)] };
+  return { axis, reverse, words: [...linesAlong(shape, axis), Number(reverse)] };
 }
 
 const back = ({ axis, reverse }: Direction): Direction => ({ axis, reverse: !reverse });
@@ -74,8 +71,7 @@ export function shifted(x: Tensor, { axis, reverse }: Direction, first: number):
   if (length === 0) return x;
   const ofLength = (n: number): Shape => shapeOf(x.shape.map((other, d) => (d === axis ? n : other)));
   const begin = x.shape.map((_, d) => (d === axis && reverse ? 1 : 0));
-  const strides = x.shape.map(() => 1);
-  const rest = sliceBox(x, ofLength(length - 1), { begin, strides });
+  const rest = sliceBox(x, ofLength(length - 1), boxAt(begin));
   const added = uniformTensor(first, x.dtype, ofLength(1));
   return concatAlong(reverse ? [rest, added] : [added, rest], axis);
 }
@@ -92,12 +88,7 @@ const recurrenceOp = new Op<Directed>('recurrence', {
       pull: (ct, e) => mul(recurrenceBack(ct, e.y as Tensor, e), shifted(e.out as Tensor, e.attributes, 0)),
     },
   ],
-  batch: ({ operands, batched, count, shape, attributes }: BatchedCall<Directed>) => {
-    const whole = operands.map((t, k) =>
-      broadcast(batched[k] ? raiseRank(t, shape.length) : t, shapeOf([count, ...shape])),
-    );
-    return recurrence(whole[0] as Tensor, whole[1] as Tensor, inBatch(attributes));
-  },
+  batch: (call) => recurrence(...(repeatedOperands(call) as [Tensor, Tensor]), inBatch(call.attributes)),
 });
 
 function recurrenceBack(ct: Tensor, b: Tensor, { attributes }: Entry<Directed>): Tensor {

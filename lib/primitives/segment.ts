@@ -8,7 +8,7 @@ import { type Entry, keep, type Vjp } from '../record/entry.js';
 import { div, maximum, mul } from './arithmetic.js';
 import { equal, greaterEqual, notEqual } from './compare.js';
 import { gatherRows, scatterRows } from './gather.js';
-import { broadcast, castTo, reshapeTo } from './movement.js';
+import { broadcast, castTo, repeatedOperands, reshapeTo } from './movement.js';
 import { recurrence, shifted } from './scan.js';
 import { select } from './select.js';
 import { placesSorted } from './sort.js';
@@ -98,14 +98,9 @@ const ops: Readonly<Record<Combination, Op<Segments>>> = {
   min: opOf('min', extremeRule),
 };
 
-function inBatch(
-  combination: Combination,
-  { op, operands, batched, count, shape, attributes }: BatchedCall<Segments>,
-): Tensor {
-  const [data, numbers] = operands.map((t, k) => (batched[k] ? t : broadcast(t, shapeOf([count, ...t.shape])))) as [
-    Tensor,
-    Tensor,
-  ];
+function inBatch(combination: Combination, call: BatchedCall<Segments>): Tensor {
+  const { op, count, shape, attributes } = call;
+  const [data, numbers] = repeatedOperands(call) as [Tensor, Tensor];
   const [batch, ...sizes] = attributes.sizes;
   const segments: Segments = { ...attributes, sizes: [batch * count, ...sizes] };
   return combined(op.name, combination, data, numbers, segments, shapeOf([count, ...shape]));

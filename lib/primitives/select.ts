@@ -1,19 +1,17 @@
 /** where: the elements of one tensor where a condition is true, and of another where it is false. */
+
 import { broadcastShapes, shapeOf } from '../base/shape.js';
 import { isTensor, type Tensor } from '../engine/tensor.js';
 import { applyMany } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { operandBeside } from '../op/operands.js';
 import { fromX } from '../op/rules.js';
-import { raiseRank } from './movement.js';
+import { raisedOperands } from './movement.js';
 
 const whereOp = new Op('where', {
   kernel: 'where',
   vjps: [null, fromX((ct, condition) => select(condition, ct, 0)), fromX((ct, condition) => select(condition, 0, ct))],
-  batch: ({ op, operands, batched, count, shape, dtype }) => {
-    const raisedOperands = operands.map((t, k) => (batched[k] ? raiseRank(t, shape.length) : t));
-    return applyMany(op, raisedOperands, dtype, shapeOf([count, ...shape]), null);
-  },
+  batch: (call) => applyMany(call.op, raisedOperands(call), call.dtype, shapeOf([call.count, ...call.shape]), null),
 });
 
 /**

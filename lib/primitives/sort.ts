@@ -1,15 +1,15 @@
 /** Sorting: elements in order along an axis, where they come from, and places in what is sorted. */
-import { type Shape, shapeOf, sizeOf } from '../base/shape.js';
+
+import { linesAlong, type Shape, shapeOf, sizeOf } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { apply1, apply2, applyComposed, applyResults } from '../op/apply.js';
-import { type BatchedCall, Op } from '../op/op.js';
+import { Op } from '../op/op.js';
 import { fromXOut, fromY } from '../op/rules.js';
 import { isOnTape, unheard } from '../record/stack.js';
-import { div, mul } from './arithmetic.js';
-import { sliceBox } from './box.js';
-import { equal } from './compare.js';
+import { boxAt, sliceBox } from './box.js';
 import { scatterRows } from './gather.js';
-import { broadcast, castTo, reshapeTo, sumOver, transposeBy } from './movement.js';
+import { repeatedOperands, reshapeTo, transposeBy } from './movement.js';
+import { sharedAmongEquals } from './reduce.js';
 
 /** How a tensor is sorted. */
 export interface Order {
@@ -23,9 +23,7 @@ interface Sized extends Order {
 }
 
 function sized(order: Order, shape: Shape): Sized {
-  const { axis, descending } = order;
-  const [outer, inner] = [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))];
-  return { ...order, words: [outer, shape[axis] as number, inner, Number(descending)] };
+  return { ...order, words: [...linesAlong(shape, order.axis), Number(order.descending)] };
 }
 
 function sortedShape(x: Tensor, { axis, count }: Order): Shape {
@@ -104,12 +102,7 @@ export function valuesAndPlaces(name: string, x: Tensor, order: Order): [values:
 const searchOp = new Op<boolean>('searchsorted', {
   kernel: 'searchsorted',
   words: (after) => [Number(after)],
-  batch: ({ operands, batched, count, attributes }: BatchedCall<boolean>) => {
-    const [sequence, values] = operands.map((t, k) =>
-      batched[k] ? t : broadcast(t, shapeOf([count, ...t.shape])),
-    ) as [Tensor, Tensor];
-    return placesIn(sequence, values, attributes);
-  },
+  batch: (call) => placesIn(...(repeatedOperands(call) as [Tensor, Tensor]), call.attributes),
 });
 
 /** For each of values [.., m] its place (int32) in the sorted sequence [.., n] of its row. */
@@ -122,8 +115,7 @@ const nthOp = new Op<Nth>('nthElement', {
   vjps: [
     fromXOut((ct, x, out, e) => {
       const kept = shapeOf([...e.outShape, 1]);
-      const attains = castTo(equal(x, reshapeTo(out, kept)), x.dtype);
-      return mul(div(attains, sumOver(attains, [x.rank - 1], true)), reshapeTo(ct, kept));
+      return sharedAmongEquals(reshapeTo(ct, kept), x, reshapeTo(out, kept), [x.rank - 1]);
     }),
   ],
   batch: ({ operands, attributes: { n, reverse } }) => nthOf(operands[0] as Tensor, n, reverse),
@@ -140,8 +132,7 @@ export function nthOf(x: Tensor, n: number, reverse: boolean): Tensor {
     const axis = x.rank - 1;
     const first = valuesSorted('nthElement', x, { axis, descending: reverse, count: n + 1 });
     const begin = x.shape.map((_, d) => (d === axis ? n : 0));
-    const at = { begin, strides: x.shape.map(() => 1) };
-    const last = sliceBox(first, shapeOf([...x.shape.slice(0, -1), 1]), at);
+    const last = sliceBox(first, shapeOf([...x.shape.slice(0, -1), 1]), boxAt(begin));
     return reshapeTo(last, shapeOf(x.shape.slice(0, -1)));
   });
 }

@@ -2,37 +2,10 @@
 #include <cstring>
 #include <iterator>
 
-#include "step.h"
+#include "indexed-rows.h"
 
 namespace gradtape {
 namespace {
-
-// Of the long side [batch, outer, length, inner] and the short one [batch, outer, count, inner], by indices [batch,
-// count].
-struct Rows {
-  int64_t batch, outer, length, count, inner;
-  explicit Rows(const Value& v)
-      : batch(attribute(v, 0)),
-        outer(attribute(v, 1)),
-        length(attribute(v, 2)),
-        count(attribute(v, 3)),
-        inner(attribute(v, 4)) {}
-};
-
-// How many elements the sides have, and how many indices there are.
-struct Sizes {
-  int64_t whole = 1, rows = 1, indices = 0;
-  const char* error = nullptr;
-  explicit Sizes(const Value& v) {
-    for (int i = 0; i < 5; ++i) {
-      const int64_t at = attribute(v, i);
-      if (at < 0) error = "negative attribute";
-      if (i != 3 && __builtin_mul_overflow(whole, at, &whole)) error = "sizes overflow";
-      if (i != 2 && __builtin_mul_overflow(rows, at, &rows)) error = "sizes overflow";
-    }
-    if (__builtin_mul_overflow(attribute(v, 0), attribute(v, 3), &indices)) error = "sizes overflow";
-  }
-};
 
 const char* check(const Value& v, Operands x, bool gathers) {
   if (x[1].dtype != kInt32) return "indices are not int32";
@@ -50,14 +23,14 @@ const char* check_scatter(const Value& v, Operands x) { return check(v, x, false
 
 // What scatterInto makes of a row there and one of the updates, by its attribute: 0 takes the latter, 1 and so on
 // compute one of both.
-constexpr unsigned kCombine[] = {k_add, k_sub, k_maximum, k_minimum};
+constexpr unsigned kWays[] = {k_add, k_sub, k_maximum, k_minimum};
 
 const char* check_into(const Value& v, Operands x) {
   if (x[2].dtype != kInt32) return "indices are not int32";
   if (x[0].dtype != v.dtype || x[1].dtype != v.dtype) return "wrong result dtype";
   if (!same_shape(v, x[0])) return "wrong shape";
   const int64_t way = attribute(v, 5);
-  if (way < 0 || way > int64_t(std::size(kCombine))) return "unknown way";
+  if (way < 0 || way > int64_t(std::size(kWays))) return "unknown way";
   if (way > 0 && is_boolean(v.dtype)) return "dtype has no arithmetic";
   const Sizes sizes(v);
   if (sizes.error) return sizes.error;
@@ -66,20 +39,11 @@ const char* check_into(const Value& v, Operands x) {
 }
 
 double gather_work(const Value& v, Operands x) { return double(v.size) + double(x[1].size); }
-double scatter_work(const Value& v, Operands x) { return double(v.size) + double(x[0].size) + double(x[1].size); }
 
 // A unit is a row of the result.
 int64_t gather_units(const Value& v, Operands, const Kernels&) {
   const Rows r(v);
   return r.batch * r.outer * r.count;
-}
-int64_t scatter_units(const Value& v, Operands, const Kernels&) {
-  const Rows r(v);
-  return r.batch * r.outer * r.length;
-}
-
-Failure out_of_range(const StepRun& s, int32_t index, int64_t length) {
-  return {Failure::k_index, s.self, index, length};
 }
 
 // Copies a row whose size is known to the compiler; 0: it is not.
@@ -117,44 +81,18 @@ Failure run_gather(const StepRun& s, int64_t from, int64_t to, const char*, char
   return gather_rows<0>(s, r, row, from, to);
 }
 
-// Every part looks at all indices of its blocks and combines the rows that are its own, in their order. combine: null,
-// to take the updates.
-Failure scatter_rows(const StepRun& s, int64_t from, int64_t to, const char* updates, const char* numbers,
-                     ElementwiseFn combine) {
-  const Rows r(s.v);
-  const auto* indices = reinterpret_cast<const int32_t*>(numbers);
-  const int64_t row = r.inner * int64_t(kDTypeSize[s.v.dtype]);
-  for (int64_t unit = from, next; unit < to; unit = next) {
-    const int64_t block = unit / r.length, low = unit - block * r.length;
-    next = (block + 1) * r.length < to ? (block + 1) * r.length : to;
-    const int64_t high = low + (next - unit);
-    const int32_t* at = indices + block / r.outer * r.count;
-    char* target = s.out[0] + block * r.length * row;
-    const char* source = updates + block * r.count * row;
-    for (int64_t i = 0; i < r.count; ++i) {
-      if (at[i] < 0 || at[i] >= r.length) return out_of_range(s, at[i], r.length);
-      if (at[i] < low || at[i] >= high) continue;
-      char* to_row = target + at[i] * row;
-      if (combine)
-        combine(to_row, source + i * row, nullptr, to_row, size_t(r.inner));
-      else
-        std::memcpy(to_row, source + i * row, size_t(row));
-    }
-  }
-  return {};
-}
-
 Failure run_scatter(const StepRun& s, int64_t from, int64_t to, const char*, char*) {
   const int64_t row = Rows(s.v).inner * int64_t(kDTypeSize[s.v.dtype]);
   std::memset(s.out[0] + from * row, 0, size_t((to - from) * row));
-  return scatter_rows(s, from, to, s.in[0], s.in[1], s.kernels.elementwise(k_add, s.v.dtype)[0]);
+  return combine_rows(s, from, to, s.in[0], s.in[1], false, k_add);
 }
 
 Failure run_into(const StepRun& s, int64_t from, int64_t to, const char*, char*) {
   const int64_t row = Rows(s.v).inner * int64_t(kDTypeSize[s.v.dtype]), way = attribute(s.v, 5);
   std::memcpy(s.out[0] + from * row, s.in[0] + from * row, size_t((to - from) * row));
-  const ElementwiseFn combine = way == 0 ? nullptr : s.kernels.elementwise(kCombine[way - 1], s.v.dtype)[0];
-  return scatter_rows(s, from, to, s.in[1], s.in[2], combine);
+  if (way > 0) return combine_rows(s, from, to, s.in[1], s.in[2], false, kWays[way - 1]);
+  return for_rows(s, from, to, s.in[1], s.in[2], false,
+                  [&](char* to_row, const char* from_row) { std::memcpy(to_row, from_row, size_t(row)); });
 }
 
 constexpr StepKind rows_kind() {
@@ -176,8 +114,8 @@ constexpr StepKind gather() {  // (params, indices)
 constexpr StepKind scatter() {  // (updates, indices)
   StepKind k = rows_kind();
   k.check = check_scatter;
-  k.work = scatter_work;
-  k.units = scatter_units;
+  k.work = combining_work;
+  k.units = combining_units;
   k.run = run_scatter;
   return k;
 }
@@ -186,8 +124,8 @@ constexpr StepKind scatter_into() {  // (rows, updates, indices)
   k.arity = 3;
   k.attributes = 6;  // those of all, and the way
   k.check = check_into;
-  k.work = scatter_work;
-  k.units = scatter_units;
+  k.work = combining_work;
+  k.units = combining_units;
   k.run = run_into;
   return k;
 }

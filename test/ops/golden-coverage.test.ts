@@ -1,24 +1,19 @@
 // Every public op stands beside TensorFlow's numbers (golden/ops.json, golden/families, golden/convolution.json), with its gradients and in each
 // dtype that its kernel computes in. The numbers themselves are compared elsewhere: here only that they are there.
-import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { elementwiseKernels } from '../../lib/engine/addon.js';
+import { namespaces, root } from '../support/files.js';
 import { seenInGolden } from '../support/golden.js';
 import { opCases } from './op-cases.js';
 
-const here = import.meta.dirname;
-
 // ---- the public ops: the functions that an index.ts of lib/ops exports, a folder's by the name of the folder ----
 
-const rooms = join(here, '../../lib/ops');
 const publicOps = new Set<string>();
-for (const room of ['', ...readdirSync(rooms)]) {
-  const index = join(rooms, room, 'index.ts');
-  if (!existsSync(index)) continue;
-  const exported = Object.entries((await import(index)) as Record<string, unknown>);
-  for (const [name, op] of exported)
-    if (typeof op === 'function') publicOps.add(room === '' ? name : `${room}.${name}`);
+for (const namespace of namespaces) {
+  const exported = (await import(join(root, 'lib', 'ops', namespace, 'index.ts'))) as Record<string, unknown>;
+  for (const [name, op] of Object.entries(exported))
+    if (typeof op === 'function') publicOps.add(namespace === '' ? name : `${namespace}.${name}`);
 }
 
 const seen = seenInGolden();

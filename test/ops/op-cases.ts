@@ -2,8 +2,9 @@
 // file of cases/, which is found by being there.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import * as tf from 'gradtape';
+import type * as tf from 'gradtape';
 import { type OpInfo, registry } from '../../lib/op/registry.js';
+import { namespaces, root } from '../support/files.js';
 
 export interface SampleCase {
   /** Of the operands, which are float64. */
@@ -17,6 +18,8 @@ export type Interval = readonly [number, number];
 export interface Sampling {
   readonly domain?: Interval | readonly Interval[];
   readonly avoid?: readonly number[];
+  /** Its gradient jumps, or is steep, where operands are equal or zero; random programs do not compare it with differences. */
+  readonly kinks?: boolean;
   /** It is an error for some values of its operands; random programs leave it out. */
   readonly throws?: boolean;
 }
@@ -36,6 +39,15 @@ export function casesOf(op: Function, cases: readonly SampleCase[], sampling: Sa
 // biome-ignore lint/complexity/noBannedTypes: as above
 export function noGradient(...ops: Function[]): void {
   for (const op of ops) table.set(op, null);
+}
+
+// biome-ignore lint/complexity/noBannedTypes: as above
+const kinked = new Set<Function>();
+
+/** Says that these ops have kinks: ties of extremes, or elements that are all 0. */
+// biome-ignore lint/complexity/noBannedTypes: as above
+export function withKinks(...ops: Function[]): void {
+  for (const op of ops) kinked.add(op);
 }
 
 /** Calls, of a matrix of two rows, of ops without a gradient: for random programs, which cannot guess their arguments. */
@@ -77,22 +89,22 @@ function elementwise(info: OpInfo): OpCases {
 /** Public functions that make tensors of no tensor, or answer a question about one: there is nothing to differentiate. */
 const creation = new Set(Object.keys(await import('../../lib/ops/creation.js')));
 
+// Random ops have tests of their own.
+const modules = new Map<string, object>();
+for (const namespace of namespaces.filter((name) => name !== 'random'))
+  modules.set(namespace, (await import(join(root, 'lib', 'ops', namespace, 'index.ts'))) as object);
+
 /** Every public op by its name, namespaces and all; null: it has no gradient, undefined: nobody says. */
 export const opCases: ReadonlyMap<string, OpCases | null | undefined> = new Map(
-  Object.entries({
-    '': await import('../../lib/ops/index.js'),
-    'nn.': tf.nn,
-    'linalg.': tf.linalg,
-    'image.': tf.image,
-    'bitwise.': tf.bitwise,
-  }).flatMap(([prefix, namespace]) =>
-    Object.entries(namespace).flatMap(([name, op]) => {
-      if (typeof op !== 'function' || (prefix === '' && creation.has(name))) return [];
+  [...modules].flatMap(([namespace, exported]) =>
+    Object.entries(exported).flatMap(([name, op]) => {
+      if (typeof op !== 'function' || (namespace === '' && creation.has(name))) return [];
       const info = registry.get(name);
       const known = table.get(op);
       const own =
         known !== undefined || !info || info.fn !== op ? known : info.differentiable ? elementwise(info) : null;
-      return [[prefix + name, own] as const];
+      const cases = own && kinked.has(op) ? { ...own, kinks: true } : own;
+      return [[namespace === '' ? name : `${namespace}.${name}`, cases] as const];
     }),
   ),
 );

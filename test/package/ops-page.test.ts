@@ -9,7 +9,7 @@ import { elementwiseKernels } from '../../lib/engine/addon.js';
 import { keep, type RecordedOp } from '../../lib/record/entry.js';
 import { pop, push, Recorder } from '../../lib/record/stack.js';
 import { opCases } from '../ops/op-cases.js';
-import { goldenCases, read, readGolden, root } from '../support/files.js';
+import { goldenCases, namespaces, read, readGolden, root } from '../support/files.js';
 import { seenInGolden } from '../support/golden.js';
 
 // ---- what a tape keeps: what the rules of the ops that a call applies need ----
@@ -67,17 +67,16 @@ interface Row {
   readonly file: string;
 }
 
-const rooms = ['', 'nn', 'linalg', 'bitwise', 'image', 'random'];
-const indexOf = (room: string): string => join(root, 'lib', 'ops', room, 'index.ts');
+const indexOf = (namespace: string): string => join(root, 'lib', 'ops', namespace, 'index.ts');
 
 function signatures(): Row[] {
   const { config } = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile) as { config: object };
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
-  const program = ts.createProgram(rooms.map(indexOf), options);
+  const program = ts.createProgram(namespaces.map(indexOf), options);
   const checker = program.getTypeChecker();
   const flags = ts.TypeFormatFlags.NoTruncation | ts.TypeFormatFlags.UseFullyQualifiedType;
-  return rooms.flatMap((room) => {
-    const index = checker.getSymbolAtLocation(program.getSourceFile(indexOf(room)) as ts.SourceFile) as ts.Symbol;
+  return namespaces.flatMap((namespace) => {
+    const index = checker.getSymbolAtLocation(program.getSourceFile(indexOf(namespace)) as ts.SourceFile) as ts.Symbol;
     return checker.getExportsOfModule(index).flatMap((exported) => {
       const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported;
       const declaration = symbol.valueDeclaration;
@@ -87,7 +86,7 @@ function signatures(): Row[] {
       const texts = calls.map((call) =>
         checker.signatureToString(call, declaration, flags).replace(/import\([^)]*\)\./g, ''),
       );
-      const op = `${room && `${room}.`}${exported.name}`;
+      const op = `${namespace && `${namespace}.`}${exported.name}`;
       const file = relative(join(root, 'lib'), declaration.getSourceFile().fileName);
       return [{ op, signature: texts.map((text) => `\`${op}${text}\``).join('<br>'), file }];
     });

@@ -10,6 +10,11 @@ export const read = (path: string): string => readFileSync(join(root, path), 'ut
 /** A file of test/golden. */
 export const readGolden = <T>(name: string): T => JSON.parse(read(`test/golden/${name}`)) as T;
 
+/** The namespaces of `tf` that have ops: the folders of lib/ops; '' for those without one. */
+export const namespaces: readonly string[] = filesBelow('lib/ops', /(^|\/)index\.ts$/).map((path) =>
+  path.replace(/^lib\/ops\/|\/?index\.ts$/g, ''),
+);
+
 /** The cases of golden/ops.json and of all files of golden/families, by op. */
 export function goldenCases<C>(): Map<string, readonly C[]> {
   const cases = new Map<string, readonly C[]>();

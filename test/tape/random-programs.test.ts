@@ -25,31 +25,8 @@ const leaves = shapes.map((shape, k) => {
 
 // Ops that are smooth where operands are equal or cross a number, with operands within their domain: values stay within bounds, so
 // that central differences are good to many digits.
-const kinksAtEquals = new Set([
-  'maximum',
-  'minimum',
-  'reduceMax',
-  'reduceMin',
-  'segmentMax',
-  'segmentMin',
-  'unsortedSegmentMax',
-  'unsortedSegmentMin',
-  'tensorScatterNdMax',
-  'tensorScatterNdMin',
-  'sort',
-  'topK',
-  'nthElement',
-  'nn.maxPool2d',
-  'reduceStd',
-  // Steep where all elements are 0, or equal.
-  'reduceEuclideanNorm',
-  'nn.l2Normalize',
-  'nn.rmsNormalization',
-  'nn.layerNormalization',
-  'nn.batchNormalization',
-]);
-const smooth = drawn.flatMap(({ name, checked, kind, call }) => {
-  if (!checked || checked.avoid || kinksAtEquals.has(name.split(' ')[0] as string)) return [];
+const smooth = drawn.flatMap(({ checked, kind, call }) => {
+  if (!checked || checked.avoid || checked.kinks) return [];
   return [{ kind, call: (x: tf.Tensor, y: tf.Tensor) => call(intoDomain(checked, 0, x), intoDomain(checked, 1, y)) }];
 });
 // Calls with parameters that the registry does not vary.

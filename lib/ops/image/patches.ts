@@ -7,7 +7,7 @@ import { asIndices, asTensor } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
 import { checkRank, imageAxes, type NamedPadding, namedPads, type Sizes, sizesKind, slide } from '../../op/windows.js';
 import { add, mul } from '../../primitives/arithmetic.js';
-import { placeBox } from '../../primitives/box.js';
+import { boxAt, placeBox } from '../../primitives/box.js';
 import { gatherRows, type Rows } from '../../primitives/gather.js';
 import { reshapeTo } from '../../primitives/movement.js';
 
@@ -73,7 +73,7 @@ export function extractPatches(
   ];
   const shape = guardShape(op, [batch, rows, columns, tall * wide * channels]);
   const framed = guardShape(op, [batch, height + top + bottom, width + left + right, channels]);
-  const padded = placeBox(x, framed, { begin: [0, top, left, 0], strides: [1, 1, 1, 1] });
+  const padded = placeBox(x, framed, boxAt([0, top, left, 0]));
   // The places in the image, [rows, columns, window rows, window columns].
   const down = places(op, rows, rowStride, tall, rowRate, [rows, 1, tall, 1]);
   const across = places(op, columns, columnStride, wide, columnRate, [1, columns, 1, wide]);

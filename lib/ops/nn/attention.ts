@@ -2,7 +2,7 @@
 import { anything, boolean, finite, integer, type Kind, number, options, refuseBehind } from '../../base/arguments.js';
 import { DTypeError, ShapeError } from '../../base/errors.js';
 import { streamFor } from '../../base/random-stream.js';
-import { broadcastShapes, guardShape, type Shape, shapeOf, showShape, sizeOf } from '../../base/shape.js';
+import { broadcastShapes, broadcastsTo, guardShape, type Shape, shapeOf, showShape, sizeOf } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { asTensor, asTensors, floating } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
@@ -48,8 +48,7 @@ function batchedMask(given: TensorLike, q: Tensor, weights: Shape): Tensor {
   if (t.dtype !== 'bool' && t.dtype !== q.dtype) {
     throw new DTypeError(`${op}: mask must be bool or ${q.dtype}, got ${t.dtype}; write cast(mask, 'bool')`);
   }
-  const offset = weights.length - t.rank;
-  if (offset < 0 || !t.shape.every((n, d) => n === 1 || n === weights[d + offset])) {
+  if (!broadcastsTo(t.shape, weights)) {
     throw new ShapeError(`${op}: mask ${showShape(t.shape)} does not broadcast to the weights ${showShape(weights)}`);
   }
   const raised = t.rank >= 2 ? t : reshapeTo(t, shapeOf([1, t.shape[0] ?? 1]));

@@ -2,7 +2,7 @@
 import { anything, integer, listOf, number, options, refused, showDeep } from '../../base/arguments.js';
 import { ShapeError, ValueError } from '../../base/errors.js';
 import { streamFor } from '../../base/random-stream.js';
-import { checkShape, type Shape, showShape } from '../../base/shape.js';
+import { broadcastsTo, checkShape, type Shape, showShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { asTensor, floating } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
@@ -27,8 +27,7 @@ function noiseShapeOf(given: unknown, shape: Shape): Shape {
   if (given === undefined) return shape;
   const lengths = listOf(given);
   const noise = lengths?.map((length, d) => length ?? shape[d - lengths.length + shape.length]);
-  const fits = noise?.every((length, d) => length === 1 || length === shape[d - noise.length + shape.length]);
-  if (fits && (noise as unknown[]).length <= shape.length) return checkShape('dropout', noise);
+  if (noise && broadcastsTo(noise as number[], shape)) return checkShape('dropout', noise);
   throw new ShapeError(
     `dropout: noiseShape must be a shape that broadcasts to ${showShape(shape)}, got ${showDeep(given)}`,
   );

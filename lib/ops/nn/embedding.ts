@@ -7,8 +7,7 @@ import { asIndices, asTensor, floating } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
 import { div, maximum, mul } from '../../primitives/arithmetic.js';
 import { checkIndices, gatherRows } from '../../primitives/gather.js';
-import { sumOver } from '../../primitives/movement.js';
-import { safeSqrt } from '../../primitives/reduce.js';
+import { normOver } from '../../primitives/reduce.js';
 
 const embeddingSpec = { maxNorm: number('a number >= 0', 0) } as const;
 
@@ -41,6 +40,5 @@ export function embeddingLookup(
   const rows = gatherRows(op, p, i, { sizes: [1, 1, length, i.size, sizeOf(row)], sparse: true }, shape);
   if (most === undefined) return rows;
   const axes = row.map((_, k) => i.rank + k);
-  const norms = safeSqrt(sumOver(mul(rows, rows), axes, true));
-  return div(mul(rows, most), maximum(norms, most));
+  return div(mul(rows, most), maximum(normOver(rows, axes, true), most));
 }

@@ -3,6 +3,7 @@ import { anything, isOptions, number, options, positional, refuseBehind, refuseE
 import { ShapeError } from '../../base/errors.js';
 import {
   broadcastShapes,
+  broadcastsTo,
   checkAxes,
   type Lengths,
   sameShape,
@@ -150,8 +151,7 @@ function along(op: string, name: string, t: Tensor, x: Tensor, axes: readonly nu
   if (sameShape(t.shape, lengths)) {
     return reshapeTo(t, shapeOf(x.shape.map((n, d) => (axes.includes(d) ? n : 1))));
   }
-  const fits = t.rank <= x.rank && t.shape.every((n, k) => n === 1 || n === x.shape[x.rank - t.rank + k]);
-  if (fits) return t;
+  if (broadcastsTo(t.shape, x.shape)) return t;
   throw new ShapeError(
     `${op}: ${name} must have the lengths ${showShape(lengths)} of the axes, or broadcast to x's ${showShape(x.shape)}, got ${showShape(t.shape)}`,
   );

@@ -1,37 +1,34 @@
 /** Space and depth: square blocks of an image made channels of one pixel, and back. */
-import { oneOf, options, refuseBehind } from '../../base/arguments.js';
+import { options, refuseBehind } from '../../base/arguments.js';
 import { ShapeError } from '../../base/errors.js';
-import { checkLength, guardShape, shapeOf, showShape } from '../../base/shape.js';
+import { checkLength, guardShape, shapeOf } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { asTensor } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
+import { checkRank, type DataFormat, formatKind, fromFormat, imageAxes, inFormat } from '../../op/windows.js';
 import { reshapeTo, transposeBy } from '../../primitives/movement.js';
 
 export interface SpaceOptions {
   /** 'NHWC' (default): images are [batch, rows, columns, channels]; 'NCHW': [batch, channels, rows, columns]. */
-  dataFormat?: 'NHWC' | 'NCHW';
+  dataFormat?: DataFormat;
 }
 
-const spaceOptions = { dataFormat: oneOf(['NHWC', 'NCHW']) } as const;
+const spaceOptions = { dataFormat: formatKind } as const;
 
 interface Image {
   readonly x: Tensor;
   readonly block: number;
-  readonly channelsLast: boolean;
+  readonly format: DataFormat;
   readonly sizes: readonly [batch: number, rows: number, columns: number, channels: number];
 }
 
 function imageOf(op: string, x: TensorLike, blockSize: number, opts: SpaceOptions | undefined): Image {
-  const channelsLast = options(op, spaceOptions, opts).dataFormat !== 'NCHW';
+  const { dataFormat: format = 'NHWC' } = options(op, spaceOptions, opts);
   const a = asTensor(op, x);
   const block = checkLength(op, 'blockSize', blockSize);
   if (block < 2) throw new ShapeError(`${op}: blockSize must be at least 2, got ${block}`);
-  if (a.rank !== 4) {
-    const axes = channelsLast ? 'batch, rows, columns, channels' : 'batch, channels, rows, columns';
-    throw new ShapeError(`${op}: expected an image [${axes}], got shape ${showShape(a.shape)}`);
-  }
-  const [batch, p, q, r] = a.shape as [number, number, number, number];
-  return { x: a, block, channelsLast, sizes: channelsLast ? [batch, p, q, r] : [batch, q, r, p] };
+  checkRank(op, 'an image', a, imageAxes[format]);
+  return { x: a, block, format, sizes: fromFormat(a.shape, format) as Image['sizes'] };
 }
 
 /**
@@ -43,15 +40,15 @@ function imageOf(op: string, x: TensorLike, blockSize: number, opts: SpaceOption
 export function spaceToDepth(x: TensorLike, blockSize: number, opts?: SpaceOptions): Tensor {
   const op = 'nn.spaceToDepth';
   if (arguments.length > 3) refuseBehind(op, arguments[3]);
-  const { x: a, block: n, channelsLast, sizes } = imageOf(op, x, blockSize, opts);
+  const { x: a, block: n, format, sizes } = imageOf(op, x, blockSize, opts);
   const [batch, rows, columns, channels] = sizes;
   if (rows % n !== 0 || columns % n !== 0) {
     throw new ShapeError(`${op}: ${rows} rows and ${columns} columns do not divide into blocks of ${n}`);
   }
   const [p, q, depth] = [rows / n, columns / n, n * n * channels];
-  const cut = channelsLast ? [batch, p, n, q, n, channels] : [batch, channels, p, n, q, n];
-  const order = channelsLast ? [0, 1, 3, 2, 4, 5] : [0, 3, 5, 1, 2, 4];
-  const shape = guardShape(op, channelsLast ? [batch, p, q, depth] : [batch, depth, p, q]);
+  const cut = format === 'NHWC' ? [batch, p, n, q, n, channels] : [batch, channels, p, n, q, n];
+  const order = format === 'NHWC' ? [0, 1, 3, 2, 4, 5] : [0, 3, 5, 1, 2, 4];
+  const shape = guardShape(op, [...inFormat([batch, p, q, depth], format)]);
   return reshapeTo(transposeBy(reshapeTo(a, shapeOf(cut)), order), shape);
 }
 
@@ -63,17 +60,14 @@ export function spaceToDepth(x: TensorLike, blockSize: number, opts?: SpaceOptio
 export function depthToSpace(x: TensorLike, blockSize: number, opts?: SpaceOptions): Tensor {
   const op = 'nn.depthToSpace';
   if (arguments.length > 3) refuseBehind(op, arguments[3]);
-  const { x: a, block: n, channelsLast, sizes } = imageOf(op, x, blockSize, opts);
+  const { x: a, block: n, format, sizes } = imageOf(op, x, blockSize, opts);
   const [batch, rows, columns, depth] = sizes;
   if (depth % (n * n) !== 0) {
     throw new ShapeError(`${op}: ${depth} channels do not divide into blocks of ${n} x ${n}`);
   }
   const channels = depth / (n * n);
-  const cut = channelsLast ? [batch, rows, columns, n, n, channels] : [batch, n, n, channels, rows, columns];
-  const order = channelsLast ? [0, 1, 3, 2, 4, 5] : [0, 3, 4, 1, 5, 2];
-  const shape = guardShape(
-    op,
-    channelsLast ? [batch, rows * n, columns * n, channels] : [batch, channels, rows * n, columns * n],
-  );
+  const cut = format === 'NHWC' ? [batch, rows, columns, n, n, channels] : [batch, n, n, channels, rows, columns];
+  const order = format === 'NHWC' ? [0, 1, 3, 2, 4, 5] : [0, 3, 4, 1, 5, 2];
+  const shape = guardShape(op, [...inFormat([batch, rows * n, columns * n, channels], format)]);
   return reshapeTo(transposeBy(reshapeTo(a, shapeOf(cut)), order), shape);
 }

@@ -1,5 +1,5 @@
 import { nn } from 'gradtape';
-import { casesOf } from '../op-cases.js';
+import { casesOf, withKinks } from '../op-cases.js';
 
 const image = [2, 5, 4, 2];
 const uneven = [
@@ -63,3 +63,5 @@ for (const pool of [nn.maxPool2d, nn.avgPool2d]) {
     { shapes: [image], call: (x) => pool(x, [1, 1, 3, 1], { strides: [1, 1, 1, 2], dataFormat: 'NCHW' }) },
   ]);
 }
+
+withKinks(nn.maxPool2d);

@@ -1,6 +1,6 @@
 // Elementwise ops that other ops or the kernel `special` compute.
 import * as tf from 'gradtape';
-import { casesOf, noGradient, type Sampling } from '../op-cases.js';
+import { casesOf, noGradient, type Sampling, withKinks } from '../op-cases.js';
 
 type Fn = (...operands: tf.Tensor[]) => tf.Tensor;
 const { nn, bitwise } = tf;
@@ -122,3 +122,5 @@ casesOf(
     domain: [0.4, 4],
   },
 );
+
+withKinks(tf.maximum, tf.minimum);

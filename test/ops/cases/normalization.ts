@@ -1,5 +1,5 @@
 import { nn } from 'gradtape';
-import { casesOf } from '../op-cases.js';
+import { casesOf, withKinks } from '../op-cases.js';
 
 const shapes = (...list: (readonly number[])[]) => list;
 const images = [2, 2, 3, 2];
@@ -65,3 +65,5 @@ casesOf(nn.embeddingLookup, [
   { shapes: [[4, 3]], call: (x) => nn.embeddingLookup(x, [[0], [2]], 1.5) },
   { shapes: [[4]], call: (x) => nn.embeddingLookup(x, 2, { maxNorm: 0.5 }) },
 ]);
+
+withKinks(nn.l2Normalize, nn.rmsNormalization, nn.layerNormalization, nn.batchNormalization);

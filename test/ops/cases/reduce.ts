@@ -1,5 +1,5 @@
 import * as tf from 'gradtape';
-import { casesOf, noGradient } from '../op-cases.js';
+import { casesOf, noGradient, withKinks } from '../op-cases.js';
 
 const { reduceSum, reduceMean, reduceMax, reduceMin, reduceProd, reduceLogsumexp, reduceVariance, reduceStd } = tf;
 casesOf(reduceSum, [
@@ -18,3 +18,5 @@ for (const reduce of [reduceMean, reduceMax, reduceMin, reduceProd, reduceLogsum
   ]);
 }
 noGradient(tf.reduceAny, tf.reduceAll, tf.argmax, tf.argmin);
+
+withKinks(tf.reduceMax, tf.reduceMin, tf.reduceStd, tf.reduceEuclideanNorm);

@@ -1,5 +1,5 @@
 import * as tf from 'gradtape';
-import { casesOf } from '../op-cases.js';
+import { casesOf, withKinks } from '../op-cases.js';
 
 const once = [[2], [0]];
 const twice = [[1], [3], [1]];
@@ -72,3 +72,5 @@ casesOf(tf.updateAt, [
     call: (x, v) => tf.updateAt(x, [true, false, true], v),
   },
 ]);
+
+withKinks(tf.tensorScatterNdMax, tf.tensorScatterNdMin);

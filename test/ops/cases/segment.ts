@@ -1,5 +1,5 @@
 import * as tf from 'gradtape';
-import { casesOf, withoutGradient } from '../op-cases.js';
+import { casesOf, withKinks, withoutGradient } from '../op-cases.js';
 
 const sorted = [0, 0, 2, 2, 2];
 const { segmentSum, segmentMean, segmentMax, segmentMin, segmentProd } = tf;
@@ -56,3 +56,5 @@ casesOf(
 );
 withoutGradient(tf.bincount, (x) => tf.reduceSum(tf.bincount(tf.floormod(tf.cast(x, 'int32'), 7), { minlength: 3 })));
 withoutGradient(tf.histogramFixedWidth, (x) => tf.histogramFixedWidth(x, [-1, 1], 4));
+
+withKinks(tf.segmentMax, tf.segmentMin, tf.unsortedSegmentMax, tf.unsortedSegmentMin);

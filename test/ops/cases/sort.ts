@@ -1,5 +1,5 @@
 import * as tf from 'gradtape';
-import { casesOf, noGradient, withoutGradient } from '../op-cases.js';
+import { casesOf, noGradient, withKinks, withoutGradient } from '../op-cases.js';
 
 const { sort, topK, nthElement } = tf;
 casesOf(sort, [
@@ -21,3 +21,5 @@ withoutGradient(tf.searchsorted, (x) => tf.searchsorted(tf.sort(x), x));
 withoutGradient(tf.unique, (x) => tf.reduceSum(tf.unique(tf.reshape(x, [-1])).idx));
 withoutGradient(tf.uniqueWithCounts, (x) => tf.reduceMax(tf.uniqueWithCounts(tf.reshape(x, [-1])).count));
 withoutGradient(tf.setdiff1d, (x) => tf.reduceSum(tf.setdiff1d(tf.reshape(x, [-1]), [0.5]).idx));
+
+withKinks(tf.sort, tf.topK, tf.nthElement);
