@@ -38,7 +38,7 @@ export {
 export type { Leaf, Mapped, MustBeATensorOrVariable, Sources } from './tape/sources.js';
 export { trainableVariables } from './tape/trainable-variables.js';
 export * as initializers from './train/initializers.js';
-export * as losses from './train/losses.js';
+export * as losses from './train/losses/index.js';
 export * as optimizers from './train/optimizers/index.js';
 
 type TensorClass = Tensor;

@@ -296,6 +296,7 @@ export function nearest(name: string, names: readonly string[]): string | undefi
   if (close && close.distance <= Math.max(1, given.length / 4)) return close.candidate;
   return (
     names.find((candidate) => initials(candidate) === given) ??
+    names.find((candidate) => bare(candidate).startsWith(given)) ??
     names.find((candidate) => bare(candidate).includes(given) || given.includes(bare(candidate)))
   );
 }

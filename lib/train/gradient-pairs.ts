@@ -1,7 +1,9 @@
 /** Pairs of gradients and variables, as users pass them: an iterable of pairs, or two nests of one structure. */
 import { isA, isArray, isPlainObject, showDeep } from '../base/arguments.js';
-import { show, ValueError } from '../base/errors.js';
+import { isFloating } from '../base/dtype.js';
+import { DTypeError, ShapeError, show, ValueError } from '../base/errors.js';
 import { mapNested, zipNested } from '../base/nested.js';
+import { sameShape, showShape } from '../base/shape.js';
 import { Tensor } from '../engine/tensor.js';
 import { Variable } from '../op/variable.js';
 
@@ -94,4 +96,28 @@ export function matched(op: string, gradients: unknown, variables: unknown): (re
     (path, expected, got) => unlike(op, path, got, expected),
   );
   return pairs;
+}
+
+/** Checks that a gradient fits its variable. */
+export function checkPair(op: string, g: unknown, v: Variable): void {
+  if (!isFloating(v.dtype)) {
+    throw new DTypeError(`${op}: variable ${v.name} has dtype ${v.dtype}; only float32 and float64 can be trained`);
+  }
+  if (g === null) return;
+  if (!isA(g, Tensor)) {
+    throw new ValueError(
+      `${op}: the gradient of variable ${v.name} must be a tensor or null, got ${show(g)}`,
+      'ERR_NOT_A_TENSOR',
+    );
+  }
+  if (!sameShape(g.shape, v.shape)) {
+    throw new ShapeError(
+      `${op}: the gradient of variable ${v.name} has shape ${showShape(g.shape)}, the variable ${showShape(v.shape)}`,
+    );
+  }
+  if (g.dtype !== v.dtype) {
+    throw new DTypeError(
+      `${op}: the gradient of variable ${v.name} has dtype ${g.dtype}, the variable ${v.dtype}; write cast(gradient, '${v.dtype}')`,
+    );
+  }
 }

@@ -7,14 +7,16 @@ import {
   integer,
   isArray,
   number,
+  oneOf,
   options,
   type Read,
   type Spec,
 } from '../base/arguments.js';
 import { type DType, dtypeArgument, isFloating, numberAs } from '../base/dtype.js';
-import { DTypeError, ValueError } from '../base/errors.js';
-import { checkShape, type Shape } from '../base/shape.js';
+import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
+import { checkShape, type Shape, showShape } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
+import { eye, mul } from '../ops/index.js';
 import { normalOf, truncatedNormalOf, uniformOf } from '../primitives/distributions.js';
 
 export interface InitializerOptions {
@@ -80,41 +82,87 @@ function initializer(name: string, opts: FixedOptions, floats: boolean, values: 
   };
 }
 
-/** The limit or variance of a distribution, from the fans of the weight. */
-type Scale = (fanIn: number, fanOut: number) => number;
-
-function uniformScaled(name: string, opts: unknown, limit: Scale): Initializer {
-  return initializer(name, read(name, randomOptions, opts), true, (op, shape, drawn) => {
-    const bound = limit(...fans(shape));
-    return uniformOf(op, shape, { ...drawn, minval: -bound, maxval: bound });
-  });
-}
-
 // The standard deviation of the standard normal distribution truncated at 2. Dividing by it gives the variance that was
 // asked for.
 const kTruncatedStddev = 0.87962566103423978;
 
-function normalScaled(name: string, opts: unknown, variance: Scale): Initializer {
-  return initializer(name, read(name, randomOptions, opts), true, (op, shape, drawn) =>
-    truncatedNormalOf(op, shape, { ...drawn, stddev: Math.sqrt(variance(...fans(shape))) / kTruncatedStddev }),
-  );
+export interface VarianceScalingOptions extends InitializerOptions {
+  /** A positive factor of the variance. Default 1. */
+  scale?: number;
+  /** What the variance is divided by: the number of inputs (default), of outputs, or the mean of both. */
+  mode?: 'fanIn' | 'fanOut' | 'fanAvg';
+  /** Default 'truncatedNormal'. */
+  distribution?: 'truncatedNormal' | 'untruncatedNormal' | 'uniform';
+}
+const scalingOptions = {
+  ...randomOptions,
+  scale: number('a finite number > 0', Number.MIN_VALUE, Number.MAX_VALUE),
+  mode: oneOf(['fanIn', 'fanOut', 'fanAvg']),
+  distribution: oneOf(['truncatedNormal', 'untruncatedNormal', 'uniform']),
+} as const;
+
+/** Random numbers with mean 0 and variance scale / (fanIn, fanOut or their mean, at least 1). */
+function scaled(name: string, opts: Read<typeof scalingOptions>): Initializer {
+  const { scale = 1, mode = 'fanIn', distribution = 'truncatedNormal', ...made } = opts;
+  return initializer(name, made, true, (op, shape, drawn) => {
+    const [fanIn, fanOut] = fans(shape);
+    const variance = scale / { fanIn, fanOut, fanAvg: (fanIn + fanOut) / 2 }[mode];
+    if (distribution === 'untruncatedNormal') return normalOf(op, shape, { ...drawn, stddev: Math.sqrt(variance) });
+    if (distribution === 'truncatedNormal') {
+      return truncatedNormalOf(op, shape, { ...drawn, stddev: Math.sqrt(variance) / kTruncatedStddev });
+    }
+    const bound = Math.sqrt(3 * variance);
+    return uniformOf(op, shape, { ...drawn, minval: -bound, maxval: bound });
+  });
 }
 
+/**
+ * Random numbers with mean 0 and variance scale / n, n being the number of inputs or outputs of the weight, whose last
+ * two axes these are; the axes before count to both.
+ */
+export function varianceScaling(opts?: VarianceScalingOptions): Initializer {
+  return scaled('varianceScaling', read('varianceScaling', scalingOptions, opts));
+}
 /** Uniform between -limit and limit, limit = sqrt(6 / (fanIn + fanOut)) (Glorot and Bengio 2010). */
 export function glorotUniform(opts?: InitializerOptions): Initializer {
-  return uniformScaled('glorotUniform', opts, (i, o) => Math.sqrt(6 / (i + o)));
+  const given = read('glorotUniform', randomOptions, opts);
+  return scaled('glorotUniform', { ...given, mode: 'fanAvg', distribution: 'uniform' });
 }
 /** Truncated normal with variance 2 / (fanIn + fanOut) (Glorot and Bengio 2010). */
 export function glorotNormal(opts?: InitializerOptions): Initializer {
-  return normalScaled('glorotNormal', opts, (i, o) => 2 / (i + o));
+  return scaled('glorotNormal', { ...read('glorotNormal', randomOptions, opts), mode: 'fanAvg' });
 }
 /** Uniform between -limit and limit, limit = sqrt(6 / fanIn) (He et al. 2015). */
 export function heUniform(opts?: InitializerOptions): Initializer {
-  return uniformScaled('heUniform', opts, (i) => Math.sqrt(6 / i));
+  return scaled('heUniform', { ...read('heUniform', randomOptions, opts), scale: 2, distribution: 'uniform' });
 }
 /** Truncated normal with variance 2 / fanIn (He et al. 2015). */
 export function heNormal(opts?: InitializerOptions): Initializer {
-  return normalScaled('heNormal', opts, (i) => 2 / i);
+  return scaled('heNormal', { ...read('heNormal', randomOptions, opts), scale: 2 });
+}
+/** Uniform between -limit and limit, limit = sqrt(3 / fanIn) (LeCun et al. 1998). */
+export function lecunUniform(opts?: InitializerOptions): Initializer {
+  return scaled('lecunUniform', { ...read('lecunUniform', randomOptions, opts), distribution: 'uniform' });
+}
+/** Truncated normal with variance 1 / fanIn (LeCun et al. 1998). */
+export function lecunNormal(opts?: InitializerOptions): Initializer {
+  return scaled('lecunNormal', read('lecunNormal', randomOptions, opts));
+}
+
+export interface UniformInitializerOptions extends InitializerOptions {
+  /** Default -0.05. */
+  minval?: number;
+  /** Default 0.05. */
+  maxval?: number;
+}
+const uniformOptions = { ...randomOptions, minval: finite, maxval: finite } as const;
+
+/** Uniform, by default from -0.05 to 0.05. */
+export function randomUniform(opts?: UniformInitializerOptions): Initializer {
+  const { minval = -0.05, maxval = 0.05, ...made } = read('randomUniform', uniformOptions, opts);
+  return initializer('randomUniform', made, true, (op, shape, drawn) =>
+    uniformOf(op, shape, { ...drawn, minval, maxval }),
+  );
 }
 
 export interface NormalInitializerOptions extends InitializerOptions {
@@ -154,4 +202,21 @@ function filled(name: string, value: number | boolean, opts: FixedOptions): Init
   return initializer(name, opts, false, (op, shape, { dtype }) =>
     uniformTensor(numberAs(op, dtype, value), dtype, shape),
   );
+}
+
+export interface GainOptions {
+  /** A factor of all elements. Default 1. */
+  gain?: number;
+  /** Default float32. */
+  dtype?: DType;
+}
+
+/** The identity matrix, times a factor: 1 where both indices are equal. Shapes of rank 2 only. */
+export function identity(opts?: GainOptions): Initializer {
+  const { gain = 1, ...made } = read('identity', { ...callOptions, gain: finite }, opts);
+  return initializer('identity', made, false, (op, shape, { dtype }) => {
+    if (shape.length !== 2) throw new ShapeError(`${op}: expected a shape [rows, columns], got ${showShape(shape)}`);
+    const [rows, columns] = shape as [number, number];
+    return mul(eye(rows, columns, { dtype }), numberAs(op, dtype, gain));
+  });
 }

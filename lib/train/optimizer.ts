@@ -2,33 +2,51 @@
  * Optimizer: the base class of all optimizers. A step of one assigns pending values; the next program computes them,
  * whoever starts it.
  */
-import { argument, callback, isA, isPlainObject, options, refused, string, thrownBy } from '../base/arguments.js';
+import { argument, callback, isA, type Kind, type Read, refused, string, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
 import type { Nested } from '../base/nested.js';
 import { sameShape, scalarShape, showShape } from '../base/shape.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
 import { Variable } from '../op/variable.js';
-import { add, cast, div, minimum, mul, reduceSum, sqrt, square, sub } from '../ops/index.js';
+import { add, div, mul, sub } from '../ops/index.js';
 import { densify } from '../primitives/gather.js';
 import { below } from '../record/stack.js';
 import { GradientTape } from '../tape/gradient-tape.js';
 import type { Sources } from '../tape/sources.js';
-import { type Gradient, type GradientPair, matched, pairsOf, variablesIn } from './gradient-pairs.js';
-import { common, isRate, type LearningRate, type OptimizerOptions, rateKind } from './optimizer-options.js';
+import { clipped } from './clipping.js';
+import { checkPair, type Gradient, type GradientPair, matched, pairsOf, variablesIn } from './gradient-pairs.js';
+import {
+  type common,
+  commonOf,
+  isRate,
+  type LearningRate,
+  type OptimizerOptions,
+  rateKind,
+} from './optimizer-options.js';
 
 export type { Gradient, GradientPair } from './gradient-pairs.js';
 export type { LearningRate, OptimizerOptions } from './optimizer-options.js';
 
+/** The slots that any optimizer may have, by its options. */
+interface CommonSlots {
+  /** The moving average (`useEma`). */
+  readonly average: Variable | null;
+  /** The sum of gradients since the last step (`gradientAccumulationSteps`). */
+  readonly gradients: Variable | null;
+}
 /**
  * A variable and its slots (the variables that an optimizer keeps for it); and during a step the next value and slots.
  */
 interface Trained {
   readonly variable: Variable;
+  readonly common: CommonSlots;
   readonly slots: readonly Variable[];
   value: Tensor | null;
   state: readonly Tensor[];
 }
+/** What a variable is to be assigned. `replaceable`: nobody else keeps the tensor. */
+type Assignment = readonly [variable: Variable, value: Tensor, replaceable: boolean];
 /** A pair whose gradient is not null. */
 type Applied = readonly [Tensor, Variable];
 const nothing: readonly never[] = [];
@@ -42,21 +60,21 @@ function called<A, T>(op: string, fn: (argument: A) => T, argument: A): T {
   }
 }
 
-/** Wraps what lossFn returned if it is no tensor, because `record` inspects the result of its function. */
-class NoLoss {
-  readonly value: unknown;
-  constructor(value: unknown) {
-    this.value = value;
-  }
+const lossKind: Kind<Tensor> = {
+  expected: 'a tensor or variable',
+  read: (value) => (isA(value, Variable) ? value.value() : isA(value, Tensor) ? value : refused),
+};
+
+/** All slots of a variable. */
+function slotsOf({ common, slots }: Trained): readonly Variable[] {
+  return [common.average, common.gradients, ...slots].filter((slot) => slot !== null);
 }
 
 /** The base class of optimizers. A subclass names its slots (`slotNames`) and computes new values (`update`). */
 export abstract class Optimizer {
   readonly #name: string;
-  readonly #clipnorm: number | undefined;
-  readonly #globalClipnorm: number | undefined;
-  readonly #weightDecay: number;
-  // The number of steps made so far is in `#count`, and in the variable `#steps` once `variables` was asked for.
+  readonly #opts: Read<typeof common>;
+  // The number of calls made so far is in `#count`, and in the variable `#steps` once `variables` was asked for.
   #count = 0;
   #steps: Variable | null = null;
   readonly #trained: Map<Variable, Trained> = new Map();
@@ -70,17 +88,10 @@ export abstract class Optimizer {
   constructor(name: string, opts: OptimizerOptions, defaultRate: number) {
     argument('Optimizer', 'name', string, name);
     argument('Optimizer', 'defaultRate', rateKind, defaultRate);
-    if (!isPlainObject(opts)) throw new ValueError(`${name}: expected options, got ${show(opts)}`, 'ERR_OPTION');
-    const { learningRate, clipnorm, globalClipnorm, weightDecay } = opts;
-    const read = options(name, common, { learningRate, clipnorm, globalClipnorm, weightDecay });
-    if (read.clipnorm !== undefined && read.globalClipnorm !== undefined) {
-      throw new ValueError(`${name}: only one of clipnorm and globalClipnorm can be given`, 'ERR_OPTION');
-    }
+    const read = commonOf(name, opts);
     this.#name = name;
     this.#learningRate = read.learningRate ?? defaultRate;
-    this.#clipnorm = read.clipnorm;
-    this.#globalClipnorm = read.globalClipnorm;
-    this.#weightDecay = read.weightDecay ?? 0;
+    this.#opts = read;
   }
 
   /**
@@ -95,21 +106,30 @@ export abstract class Optimizer {
     );
   }
 
-  /** The number of steps made so far: the value of the variable 'iterations'. May be set. */
+  /**
+   * The number of steps made so far. May be set. The variable 'iterations' counts calls of `applyGradients`, of which
+   * `gradientAccumulationSteps` make one step.
+   */
   get iterations(): number {
     Optimizer.#called(this, 'iterations');
+    return Math.floor(this.#calls() / this.#callsOfStep());
+  }
+  #calls(): number {
     return this.#steps ? this.#steps.peek().item() : this.#count;
+  }
+  #callsOfStep(): number {
+    return this.#opts.gradientAccumulationSteps ?? 1;
   }
   set iterations(steps: number) {
     const op = Optimizer.#called(this, 'iterations');
     if (!Number.isInteger(steps) || steps < 0 || steps > 2 ** 31 - 1) {
       throw new ValueError(`${op}: a number of steps is a whole number >= 0, got ${show(steps)}`, 'ERR_OPTION');
     }
-    this.#setSteps(op, steps);
+    this.#setCalls(op, steps * this.#callsOfStep());
   }
-  #setSteps(op: string, steps: number): void {
-    if (this.#steps) this.#steps.replace(op, uniformTensor(steps, 'int32', scalarShape));
-    else this.#count = steps;
+  #setCalls(op: string, calls: number): void {
+    if (this.#steps) this.#steps.replace(op, uniformTensor(calls, 'int32', scalarShape));
+    else this.#count = calls;
   }
 
   /** The learning rate. May be set; the next step uses it. */
@@ -133,7 +153,7 @@ export abstract class Optimizer {
     Optimizer.#called(this, 'variables');
     const steps = uniformTensor(this.#count, 'int32', scalarShape);
     this.#steps ??= new Variable(steps, { trainable: false, name: 'iterations' });
-    return [this.#steps, ...Array.from(this.#trained.values(), ({ slots }) => slots).flat()];
+    return [this.#steps, ...Array.from(this.#trained.values(), slotsOf).flat()];
   }
 
   /**
@@ -184,6 +204,33 @@ export abstract class Optimizer {
   }
 
   /**
+   * The loss times `lossScaleFactor`, for a tape whose gradients come to `applyGradients`. `minimize` does so itself.
+   * @throws GradtapeError ERR_NOT_A_TENSOR
+   */
+  scaleLoss(loss: Tensor | Variable): Tensor {
+    const op = Optimizer.#called(this, 'scaleLoss');
+    const t = argument(op, 'loss', lossKind, loss, 'ERR_NOT_A_TENSOR');
+    const { lossScaleFactor } = this.#opts;
+    return lossScaleFactor === undefined ? t : mul(t, lossScaleFactor);
+  }
+
+  /**
+   * Assigns its moving average to each of the variables, where `useEma` is set and a step was made: the end of training.
+   * @throws GradtapeError ERR_NOT_A_TENSOR
+   */
+  finalizeVariableValues(variables: Nested<Variable>): this;
+  finalizeVariableValues<V>(variables: V & NoInfer<Sources<V, Variable>>): this;
+  finalizeVariableValues(variables: unknown): this {
+    const op = Optimizer.#called(this, 'finalizeVariableValues');
+    const averaged = this.#calls() > 0;
+    for (const v of variablesIn(op, variables)) {
+      const average = this.#trained.get(v)?.common.average;
+      if (average && averaged) v.replace(op, average.peek());
+    }
+    return this;
+  }
+
+  /**
    * One step: runs lossFn on a tape and applies the gradients of its result with respect to the variables. Returns that
    * result, the loss.
    * @throws what applyGradients throws; GradtapeError ERR_NOT_A_TENSOR if lossFn returns no tensor
@@ -195,18 +242,17 @@ export abstract class Optimizer {
     argument(op, 'lossFn', callback, lossFn);
     const list = variablesIn(op, variables);
     const tape = new GradientTape();
-    const loss = tape.record((): unknown => {
+    let loss: unknown;
+    const scaled = tape.record((): unknown => {
       const value = called(op, lossFn as (tape: GradientTape) => unknown, tape);
-      if (isA(value, Variable)) return value.value();
-      return isA(value, Tensor) || isA(value, Promise) ? value : new NoLoss(value);
+      if (isA(value, Promise)) return value; // record refuses it
+      loss = isA(value, Variable) ? value.value() : value;
+      return isA(loss, Tensor) ? this.scaleLoss(loss) : null;
     });
     if (!isA(loss, Tensor)) {
-      throw new GradtapeError(
-        'ERR_NOT_A_TENSOR',
-        `${op}: lossFn returned ${show(loss instanceof NoLoss ? loss.value : loss)}, not a Tensor`,
-      );
+      throw new GradtapeError('ERR_NOT_A_TENSOR', `${op}: lossFn returned ${show(loss)}, not a Tensor`);
     }
-    const grads = tape.gradient(loss, list) as Gradient[];
+    const grads = tape.gradient(scaled as Tensor, list) as Gradient[];
     this.#apply(
       op,
       list.map((v, i) => [grads[i] as Gradient, v] as const),
@@ -228,14 +274,14 @@ export abstract class Optimizer {
         `${op}: no gradient for ${missing.join(', ')}; those variables were left alone`,
       );
     }
-    const done = this.iterations;
-    if (done < 0) throw new ValueError(`${op}: the variable 'iterations' is ${done}; expected a number of steps >= 0`);
-    const rate = this.#rate(op, done);
+    const calls = this.#calls();
+    if (calls < 0) throw new ValueError(`${op}: the variable 'iterations' is ${calls}; expected a number >= 0`);
+    const rate = this.#rate(op, calls);
     const fresh: Variable[] = [];
     try {
       for (const [, v] of pairs) if (!this.#trained.has(v)) fresh.push(this.#trainedOf(op, v).variable);
       // Outside of all recorders, because no gradient flows through an assignment.
-      below(null, () => this.#step(op, applied, rate, done + 1));
+      below(null, () => this.#call(op, applied, rate, calls));
     } catch (error) {
       for (const v of fresh) this.#trained.delete(v);
       throw error;
@@ -261,92 +307,107 @@ export abstract class Optimizer {
       if (!isFloating(v.dtype)) {
         throw new DTypeError(`${op}: variable ${v.name} has dtype ${v.dtype}; only float32 and float64 can be trained`);
       }
-      const slots = this.slotNames.map(
-        (name) => new Variable(this.initialSlot(name, v), { trainable: false, name: `${v.name}/${name}` }),
-      );
-      trained = { variable: v, slots, value: null, state: nothing };
+      const slot = (name: string, value: Tensor): Variable =>
+        new Variable(value, { trainable: false, name: `${v.name}/${name}` });
+      const zeros = uniformTensor(0, v.dtype, v.shape);
+      const { useEma, gradientAccumulationSteps } = this.#opts;
+      const common: CommonSlots = {
+        average: useEma ? slot('average', zeros) : null,
+        gradients: gradientAccumulationSteps ? slot('gradientAccumulator', zeros) : null,
+      };
+      const slots = this.slotNames.map((name) => slot(name, this.initialSlot(name, v)));
+      trained = { variable: v, common, slots, value: null, state: nothing };
       this.#trained.set(v, trained);
     }
     return trained;
   }
 
-  #step(op: string, pairs: readonly Applied[], rate: number, step: number): void {
-    const grads = this.#clipped(pairs.map(([g]) => densify(g)));
-    const touched: Trained[] = [];
+  /** One call of applyGradients, the first of which is number 0. */
+  #call(op: string, applied: readonly Applied[], rate: number, call: number): void {
+    const { lossScaleFactor: factor, gradientAccumulationSteps: whole } = this.#opts;
+    const assignments: Assignment[] = [];
+    const steps = Math.floor(call / this.#callsOfStep());
+    let pairs: readonly Applied[] = applied.map(([g, v]) => [factor ? div(densify(g), factor) : densify(g), v]);
     try {
-      // A variable that comes twice is updated from the value that its first gradient gave; it decays twice, before
-      // both updates (as Keras).
-      for (const [, v] of pairs) {
-        const trained = this.#trained.get(v) as Trained;
-        if (trained.value === null) {
-          touched.push(trained);
-          trained.value = v.peek();
-          trained.state = trained.slots.map((s) => (this.keepsNothing ? s.borrow() : s.peek()));
+      if (whole) {
+        const isLast = (call + 1) % whole === 0;
+        const sums = this.#sums(pairs);
+        for (const [v, sum] of sums) if (!isLast) assignments.push([this.#gradientsOf(v), sum, true]);
+        pairs = isLast ? Array.from(sums, ([v, sum]) => [div(sum, whole), v]) : [];
+        for (const v of isLast ? this.#trained.keys() : []) {
+          assignments.push([this.#gradientsOf(v), uniformTensor(0, v.dtype, v.shape), false]);
         }
-        if (this.#weightDecay) trained.value = sub(trained.value, mul(trained.value, rate * this.#weightDecay));
       }
-      pairs.forEach(([, v], i) => {
-        const trained = this.#trained.get(v) as Trained;
-        const [value, ...state] = this.update(trained.value as Tensor, grads[i] as Tensor, trained.state, rate, step);
-        trained.value = value as Tensor;
-        trained.state = state;
-      });
-      // All are checked before the first is assigned, so that a wrong `update` changes nothing.
-      for (const { variable, slots, value, state } of touched) {
-        checkNext(op, variable, value as Tensor);
-        slots.forEach((s, k) => {
-          checkNext(op, s, state[k] as Tensor);
-        });
-      }
-      for (const { variable, slots, value, state } of touched) {
-        variable.replace(op, value as Tensor);
-        slots.forEach((s, k) => {
-          s.replace(op, state[k] as Tensor, this.keepsNothing);
-        });
-      }
-      this.#setSteps(op, step);
+      this.#step(op, pairs, rate, steps + 1, assignments);
+      if (this.#opts.useEma) this.#average(steps, assignments);
+      for (const [variable, value, replaceable] of assignments) variable.replace(op, value, replaceable);
+      this.#setCalls(op, call + 1);
     } finally {
-      for (const trained of touched) {
+      for (const trained of this.#trained.values()) {
         trained.value = null;
         trained.state = nothing;
       }
     }
   }
 
-  /** The gradients, scaled down as clipnorm or globalClipnorm says. */
-  #clipped(grads: Tensor[]): Tensor[] {
-    const global = this.#globalClipnorm;
-    if (global !== undefined) {
-      const squares = grads.map((g) => reduceSum(square(g)));
-      const wide = squares.some((s) => s.dtype === 'float64') ? 'float64' : 'float32';
-      const total = squares.map((s) => (s.dtype === wide ? s : cast(s, wide))).reduce((sum, s) => add(sum, s));
-      return grads.map((g) => mul(g, clipFactor(total, g, global)));
-    }
-    const each = this.#clipnorm;
-    return each === undefined ? grads : grads.map((g) => mul(g, clipFactor(reduceSum(square(g)), g, each)));
+  #gradientsOf(v: Variable): Variable {
+    return this.#trained.get(v)?.common.gradients as Variable;
   }
-}
 
-function checkPair(op: string, g: unknown, v: Variable): void {
-  if (!isFloating(v.dtype)) {
-    throw new DTypeError(`${op}: variable ${v.name} has dtype ${v.dtype}; only float32 and float64 can be trained`);
+  /** The gradients of each variable, summed up since the last step. */
+  #sums(pairs: readonly Applied[]): Map<Variable, Tensor> {
+    const sums = new Map<Variable, Tensor>();
+    for (const [g, v] of pairs) sums.set(v, add(sums.get(v) ?? this.#gradientsOf(v).borrow(), g));
+    return sums;
   }
-  if (g === null) return;
-  if (!isA(g, Tensor)) {
-    throw new ValueError(
-      `${op}: the gradient of variable ${v.name} must be a tensor or null, got ${show(g)}`,
-      'ERR_NOT_A_TENSOR',
-    );
+
+  /** The new averages after a step; `steps` were made before it. */
+  #average(steps: number, assignments: Assignment[]): void {
+    const { emaMomentum = 0.99, emaOverwriteFrequency: every } = this.#opts;
+    const overwrites = every !== undefined && (steps + 1) % every === 0;
+    for (const { variable, common, value } of this.#trained.values()) {
+      const average = common.average as Variable;
+      const now = value ?? variable.peek();
+      const next = steps === 0 ? now : add(mul(average.peek(), emaMomentum), mul(now, 1 - emaMomentum));
+      assignments.push([average, next, false]);
+      if (overwrites) assignments.push([variable, next, false]);
+    }
   }
-  if (!sameShape(g.shape, v.shape)) {
-    throw new ShapeError(
-      `${op}: the gradient of variable ${v.name} has shape ${showShape(g.shape)}, the variable ${showShape(v.shape)}`,
+
+  /** One step, number `step` counted from 1: updates variables and their slots. */
+  #step(op: string, pairs: readonly Applied[], rate: number, step: number, assignments: Assignment[]): void {
+    const grads = clipped(
+      pairs.map(([g]) => g),
+      this.#opts,
     );
-  }
-  if (g.dtype !== v.dtype) {
-    throw new DTypeError(
-      `${op}: the gradient of variable ${v.name} has dtype ${g.dtype}, the variable ${v.dtype}; write cast(gradient, '${v.dtype}')`,
-    );
+    const { weightDecay } = this.#opts;
+    const touched: Trained[] = [];
+    // A variable that comes twice is updated from the value that its first gradient gave; it decays twice, before both
+    // updates (as Keras).
+    for (const [, v] of pairs) {
+      const trained = this.#trained.get(v) as Trained;
+      if (trained.value === null) {
+        touched.push(trained);
+        trained.value = v.peek();
+        trained.state = trained.slots.map((s) => (this.keepsNothing ? s.borrow() : s.peek()));
+      }
+      if (weightDecay) trained.value = sub(trained.value, mul(trained.value, rate * weightDecay));
+    }
+    pairs.forEach(([, v], i) => {
+      const trained = this.#trained.get(v) as Trained;
+      const [value, ...state] = this.update(trained.value as Tensor, grads[i] as Tensor, trained.state, rate, step);
+      trained.value = value as Tensor;
+      trained.state = state;
+    });
+    // All are checked before the first is assigned, so that a wrong `update` changes nothing.
+    for (const { variable, slots, value, state } of touched) {
+      checkNext(op, variable, value as Tensor);
+      assignments.push([variable, value as Tensor, false]);
+      slots.forEach((s, k) => {
+        checkNext(op, s, state[k] as Tensor);
+        assignments.push([s, state[k] as Tensor, this.keepsNothing]);
+      });
+    }
   }
 }
 
@@ -357,14 +418,4 @@ function checkNext(op: string, v: Variable, value: Tensor): void {
       `${op}: the update of ${v.name} has shape ${showShape(t.shape)}, the variable ${showShape(v.shape)}`,
     );
   }
-}
-
-/**
- * The factor that scales a gradient down to norm `most`. `total`: the sum of squares; `like`: has the dtype of the
- * result.
- */
-function clipFactor(total: Tensor, like: Tensor, most: number): Tensor {
-  // min(most / norm, 1). At norm 0 the quotient is infinite, so the factor is 1.
-  const factor = minimum(div(uniformTensor(most, total.dtype, scalarShape), sqrt(total)), 1);
-  return total.dtype === like.dtype ? factor : cast(factor, like.dtype);
 }

@@ -250,6 +250,22 @@ describe('initializers', () => {
     ['glorotNormal', tf.initializers.glorotNormal({ seed: 1 }), 2 / 500, (2 * Math.sqrt(2 / 500)) / 0.8796],
     ['heUniform', tf.initializers.heUniform({ seed: 1 }), 2 / 300, Math.sqrt(6 / 300)],
     ['heNormal', tf.initializers.heNormal({ seed: 1 }), 2 / 300, (2 * Math.sqrt(2 / 300)) / 0.8796],
+    ['lecunUniform', tf.initializers.lecunUniform({ seed: 1 }), 1 / 300, Math.sqrt(3 / 300)],
+    ['lecunNormal', tf.initializers.lecunNormal({ seed: 1 }), 1 / 300, (2 * Math.sqrt(1 / 300)) / 0.8796],
+    ['varianceScaling', tf.initializers.varianceScaling({ seed: 1 }), 1 / 300, (2 * Math.sqrt(1 / 300)) / 0.8796],
+    [
+      'varianceScaling, uniform',
+      tf.initializers.varianceScaling({ seed: 1, scale: 2, mode: 'fanOut', distribution: 'uniform' }),
+      2 / 200,
+      Math.sqrt(6 / 200),
+    ],
+    [
+      'varianceScaling, not truncated',
+      tf.initializers.varianceScaling({ seed: 1, scale: 3, mode: 'fanAvg', distribution: 'untruncatedNormal' }),
+      3 / 250,
+      6 * Math.sqrt(3 / 250),
+    ],
+    ['randomUniform', tf.initializers.randomUniform({ seed: 1 }), 0.1 ** 2 / 12, 0.05],
     ['randomNormal', tf.initializers.randomNormal({ seed: 1 }), 0.05 ** 2, 1],
     ['truncatedNormal', tf.initializers.truncatedNormal({ seed: 1 }), (0.05 * 0.8796) ** 2, 0.1],
   ];
@@ -275,6 +291,17 @@ describe('initializers', () => {
     expect(tf.initializers.zeros()([2]).arraySync()).toEqual([0, 0]);
     expect(tf.initializers.ones()([2]).arraySync()).toEqual([1, 1]);
     expect(tf.initializers.constant(3)([2], { dtype: 'int32' }).arraySync()).toEqual([3, 3]);
+    expect(tf.initializers.identity({ gain: 2 })([2, 3]).arraySync()).toEqual([
+      [2, 0, 0],
+      [0, 2, 0],
+    ]);
+    expect(tf.initializers.identity()([1, 1], { dtype: 'int32' }).dtype).toBe('int32');
+    expect(() => tf.initializers.identity()([2])).toThrow(
+      'initializers.identity: expected a shape [rows, columns], got [2]',
+    );
+    expect(() => tf.initializers.varianceScaling({ mode: 'fan_in' as never })).toThrow(
+      "initializers.varianceScaling: mode must be 'fanIn', 'fanOut', 'fanAvg'",
+    );
   });
 });
 
@@ -381,10 +408,17 @@ describe('arguments', () => {
 
   it('an initializer of an empty weight makes an empty tensor', () => {
     const all = Object.entries(tf.initializers) as [string, () => tf.initializers.Initializer][];
+    const matricesOnly = ['identity'];
     for (const [name, make] of all) {
-      for (const shape of [[0, 5], [5, 0], [3, 3, 0, 2], [0]])
+      const matrices = matricesOnly.includes(name);
+      for (const shape of matrices
+        ? [
+            [0, 5],
+            [5, 0],
+          ]
+        : [[0, 5], [5, 0], [3, 3, 0, 2], [0]])
         expect([name, make()(shape).shape]).toEqual([name, shape]);
-      expect(Number.isFinite(make()([]).item())).toBe(true);
+      if (!matrices) expect(Number.isFinite(make()([]).item())).toBe(true);
     }
   });
 

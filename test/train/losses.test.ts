@@ -2,11 +2,12 @@
 import * as tf from 'gradtape';
 import { gradcheck } from 'gradtape/gradcheck';
 import { describe, expect, it } from 'vitest';
+import { expectClose } from '../support/close.js';
 import { readGolden } from '../support/files.js';
 
 type Nested = number | Nested[];
 interface Case {
-  readonly name: 'meanSquaredError' | 'categoricalCrossentropy' | 'sparseCategoricalCrossentropy';
+  readonly name: string;
   readonly yTrue: Nested;
   readonly yPred: Nested;
   readonly options: object;
@@ -20,14 +21,11 @@ const loss = (name: string): ((...args: unknown[]) => tf.Tensor) =>
 describe("Keras' values", () => {
   it.each(golden.cases.map((c) => [c.name, JSON.stringify(c.options), c] as const))('%s %s', (name, _, c) => {
     for (const dtype of ['float32', 'float64'] as const) {
-      const yTrue = name.startsWith('sparse') ? c.yTrue : tf.constant(c.yTrue, { dtype });
+      const yTrue = name.startsWith('sparse') || name === 'ctc' ? c.yTrue : tf.constant(c.yTrue, { dtype });
       const got = loss(name)(yTrue, tf.constant(c.yPred, { dtype }), c.options);
       const want = tf.constant(c.value, { dtype });
       expect([got.shape, got.dtype]).toEqual([want.shape, dtype]);
-      const wanted = want.dataSync();
-      got.dataSync().forEach((x, i) => {
-        expect(x).toBeCloseTo(wanted[i] as number, 4);
-      });
+      expectClose(got.arraySync(), want.arraySync(), name === 'meanAbsolutePercentageError' ? 1e-4 : 2e-5);
     }
   });
 });
@@ -108,6 +106,27 @@ describe('operands', () => {
     }
   });
 
+  it.each(Object.keys(tf.losses))('%s is differentiated right, at both orders', (name) => {
+    const two = [
+      [0.2, 0.35, 0.45],
+      [0.62, 0.1, 0.28],
+    ];
+    const truth: Record<string, unknown> = {
+      sparseCategoricalCrossentropy: [2, 0],
+      ctc: [[1, 2]],
+      hinge: [[1, -1, 1]],
+      squaredHinge: [[1, -1, 1]],
+    };
+    const inputs = name === 'ctc' ? [[...two, [0.3, 0.9, -0.4], [0.8, 0.1, 0.2]]] : two;
+    const yTrue = truth[name] ?? tf.constant([[0.5, 0.25, 0.3]], { dtype: 'float64' });
+    for (const opts of [{}, { reduction: 'mean', sampleWeight: name === 'ctc' ? [2] : [0.5, 2] }]) {
+      const shaped = (x: unknown): unknown => (name === 'ctc' ? x : tf.mul(x as tf.Tensor, 1));
+      const broad = name.endsWith('rossentropy') && name !== 'sparseCategoricalCrossentropy';
+      const t = broad ? tf.broadcastTo(yTrue as tf.Tensor, [2, 3]) : yTrue;
+      gradcheck((x) => loss(name)(t, shaped(x), opts), [inputs], { order: 2 });
+    }
+  });
+
   it('are differentiated right', () => {
     const inputs = [
       [
@@ -162,7 +181,7 @@ it('what is refused names the loss and the argument', () => {
     [
       bad(mse, [1], [2], { reduction: 'average' }),
       'ERR_OPTION',
-      `${mse}: reduction must be 'none', 'sum', 'mean', got "average"`,
+      `${mse}: reduction must be 'none', 'sum', 'mean', 'meanWithSampleWeight', got "average"`,
     ],
     [bad(mse, [1], [2], null), 'ERR_OPTION', mse],
     [bad(mse, 1, 2), 'ERR_SHAPE', `${mse}: expected at least one axis`],

@@ -1,9 +1,10 @@
 /** Adam and AdamW. */
+import { boolean } from '../../base/arguments.js';
 import { show, ValueError } from '../../base/errors.js';
 import type { Tensor } from '../../engine/tensor.js';
-import { add, div, mul, sqrt, square, sub } from '../../ops/index.js';
+import { add, div, maximum, mul, sqrt, square, sub } from '../../ops/index.js';
 import { Optimizer } from '../optimizer.js';
-import { amount, belowOne, common, given, type LearningRate, type OptimizerOptions } from '../optimizer-options.js';
+import { given, type LearningRate, momentsSpec, type OptimizerOptions } from '../optimizer-options.js';
 
 export interface AdamOptions extends OptimizerOptions {
   /** The decay of the mean of gradients, from 0 to below 1. Default 0.9. */
@@ -12,8 +13,10 @@ export interface AdamOptions extends OptimizerOptions {
   beta2?: number;
   /** Added to the root in the denominator. Default 1e-7. */
   epsilon?: number;
+  /** Whether the largest mean of squared gradients so far takes the place of the present one. Default false. */
+  amsgrad?: boolean;
 }
-const adamSpec = { ...common, beta1: belowOne, beta2: belowOne, epsilon: amount } as const;
+const adamSpec = { ...momentsSpec, amsgrad: boolean } as const;
 
 /** What differs between Adam and AdamW. */
 interface AdamKind {
@@ -26,11 +29,11 @@ const adamW: AdamKind = { name: 'AdamW', weightDecay: 0.004 };
 /**
  * Adam (Kingma and Ba 2015), in the form at the end of its section 2, as Keras computes it. Default learning rate
  * 0.001. With the step t: m += (1 - beta1) (g - m), v += (1 - beta2) (g^2 - v), x -= learningRate sqrt(1 - beta2^t) /
- * (1 - beta1^t) m / (sqrt(v) + epsilon).
+ * (1 - beta1^t) m / (sqrt(v) + epsilon). AMSGrad (Reddi, Kale and Kumar 2018) takes the largest v so far.
  */
 export class Adam extends Optimizer {
   protected override readonly keepsNothing: boolean = true;
-  protected readonly slotNames: readonly string[] = ['momentum', 'velocity'];
+  protected readonly slotNames: readonly string[];
   readonly #beta1: number;
   readonly #beta2: number;
   readonly #epsilon: number;
@@ -44,13 +47,16 @@ export class Adam extends Optimizer {
     this.#beta1 = read.beta1 ?? 0.9;
     this.#beta2 = read.beta2 ?? 0.999;
     this.#epsilon = read.epsilon ?? 1e-7;
+    this.slotNames = ['momentum', 'velocity', ...(read.amsgrad ? ['velocityHat'] : [])];
   }
   protected update(x: Tensor, g: Tensor, slots: readonly Tensor[], rate: number, step: number): Tensor[] {
-    const [m0, v0] = slots as [Tensor, Tensor];
+    const [m0, v0, largest0] = slots as [Tensor, Tensor, Tensor?];
     const alpha = (rate * Math.sqrt(1 - this.#beta2 ** step)) / (1 - this.#beta1 ** step);
     const m = add(m0, mul(sub(g, m0), 1 - this.#beta1));
     const v = add(v0, mul(sub(square(g), v0), 1 - this.#beta2));
-    return [sub(x, div(mul(m, alpha), add(sqrt(v), this.#epsilon))), m, v];
+    const largest = largest0 && maximum(largest0, v);
+    const next = sub(x, div(mul(m, alpha), add(sqrt(largest ?? v), this.#epsilon)));
+    return largest ? [next, m, v, largest] : [next, m, v];
   }
 }
 
