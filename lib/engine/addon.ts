@@ -19,6 +19,7 @@ interface AsyncOutcome {
 interface AsyncRun {
   outcome: Promise<AsyncOutcome | undefined>;
   ticket: number;
+  isShort: boolean;
 }
 
 /** How a run may end; the first status is "ok". One line of native/steps/failures.def each. */

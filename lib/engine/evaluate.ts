@@ -4,6 +4,7 @@
  */
 import { GradtapeError } from '../base/errors.js';
 import type { TellingSignal } from '../base/signal.js';
+import { enter, Flight, mayDepart, nextFlight } from './flight.js';
 import { forget, type Job, noTensors, prepare, settleOutputs } from './job.js';
 import { type Cell, drainLosses, drainWaiting, launch, relist, settleWishes, type Wish } from './pending.js';
 import * as native from './program.js';
@@ -12,8 +13,8 @@ import { computeSmall } from './small.js';
 import type { Tensor } from './tensor.js';
 
 /**
- * How many programs run on other threads. Each may be reading any buffer, so while one runs nothing is written over an
- * input.
+ * How many flights have departed and not ended. Their programs may be reading any buffer, so while there is one nothing is written
+ * over an input. (Others wait only while some fly.)
  */
 let flying = 0;
 
@@ -36,15 +37,6 @@ function runNow(job: Job): Failure | null {
   return null;
 }
 
-/**
- * What is asked of other threads by one call. `roots` are no longer looked at once the call is aborted.
- */
-interface Flight {
-  roots: readonly Tensor[];
-  /** The first program, until it has run; what recovers from its failure cannot be aborted. */
-  first: native.AsyncRun | null;
-}
-
 /** What computing on another thread returns, beside a failure or null. */
 const withdrawn = Symbol('withdrawn');
 
@@ -53,8 +45,8 @@ async function runElsewhere(job: Job, flight: Flight | null): Promise<Failure | 
   const indices = indicesOf(job); // now: the next program overwrites `Tensor.index`
   const run = native.runAsync([job, job.held.map((t) => t.buffer)]);
   if (flight) flight.first = run;
-  flying++;
-  const ended = await run.ended.finally(() => flying--);
+  const leave = enter(run);
+  const ended = await run.ended.finally(leave);
   if (flight) flight.first = null;
   if (!ended) {
     forget(job);
@@ -150,24 +142,35 @@ function evaluateAll(
 }
 
 /**
- * As evaluateTensors, on a thread of the addon. Rejects with the reason of `signal` if that is aborted before the program has
- * run: it is dropped if it has not begun, and else computes what it was to compute.
+ * As evaluateTensors, on a thread of the addon; then reads the tensors. Rejects with the reason of `signal` if that is aborted
+ * before the program has run: it is dropped if it has not begun, and else computes what it was to compute.
  */
-export async function evaluateTensorsAsync(roots: readonly Tensor[], signal?: TellingSignal): Promise<void> {
-  const flight: Flight = { roots, first: null };
-  const done = fly(flight);
-  if (!signal) return done;
-  let abort = (): void => {};
-  const aborted = new Promise<never>((_, reject) => {
-    abort = () => {
-      if (!flight.first) return;
-      flight.roots = noTensors;
-      flight.first.withdraw();
-      reject(signal.reason);
-    };
+export function evaluateTensorsAsync<T>(
+  roots: readonly Tensor[],
+  read: (roots: readonly Tensor[]) => T,
+  signal?: TellingSignal,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const flight = new Flight(roots, read, resolve as (value: unknown) => void, reject);
+    if (signal) flight.abortWith(signal);
+    if (mayDepart(flight)) void depart(flight);
   });
-  signal.addEventListener('abort', abort, { once: true });
-  return Promise.race([done, aborted]).finally(() => signal.removeEventListener('abort', abort));
+}
+
+/** Computes what a flight asks for, and ends it; then others have their turn. Never rejects. */
+async function depart(flight: Flight): Promise<void> {
+  flight.departed = true;
+  flying++;
+  try {
+    await fly(flight);
+    flight.land();
+  } catch (error) {
+    flight.fail(error);
+  }
+  flying--;
+  for (let next = nextFlight(); next; next = nextFlight()) {
+    if (!next.aborted) void depart(next);
+  }
 }
 
 async function fly(flight: Flight): Promise<void> {

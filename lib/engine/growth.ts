@@ -5,7 +5,7 @@
 import { notePending, takePending } from './addon.js';
 import { flags, setNoting } from './config.js';
 import { evaluateUnasked } from './evaluate.js';
-import { bytesAlive, bytesInSlabs } from './memory.js';
+import { bytesAlive, bytesInSlabs, type TensorBuffer } from './memory.js';
 import { pendingBelow } from './recovery.js';
 import { isKnown, type Tensor } from './tensor.js';
 
@@ -29,11 +29,20 @@ function freesMemory({ x, y, more, size }: Tensor): boolean {
   return operands >= kNotedSize && size <= operands;
 }
 
+/** The noted values that are alive and pending; they are noted no longer. */
+function takeNoted(): Tensor[] {
+  return (takePending() as Tensor[]).filter((t) => !isKnown(t));
+}
+
+function operandsOfAll(tensors: Iterable<Tensor>): Tensor[] {
+  const operands = Array.from(tensors, ({ x, y, more }) => [x, y, ...(more ?? [])]);
+  return operands.flat().filter((t) => t !== null);
+}
+
 /** Computes the noted values that are alive and no operand of others; returns whether there were any. */
 function computeNoted(): boolean {
-  const noted = (takePending() as Tensor[]).filter((t) => !isKnown(t));
-  const operands = noted.flatMap(({ x, y, more }) => [x, y, ...(more ?? [])]);
-  const below = pendingBelow(operands.filter((t) => t !== null));
+  const noted = takeNoted();
+  const below = pendingBelow(operandsOfAll(noted));
   const tops = noted.filter((t) => !below.has(t));
   if (tops.length > 0) evaluateUnasked(tops);
   return tops.length > 0;
@@ -46,4 +55,15 @@ function bound(): void {
   // What the values kept may be old by now.
   if (computed && alive > limit / 2) alive = bytesAlive('all');
   limit = Math.max(kLeastLimit, 1.5 * alive);
+}
+
+/** Bytes of the elements that noted values keep for themselves or together, whoever else has them. */
+export function bytesKept(): number {
+  const noted = takeNoted();
+  for (const t of noted) notePending(t);
+  const buffers = new Set<TensorBuffer>();
+  for (const { buffer } of operandsOfAll(pendingBelow(noted))) if (buffer) buffers.add(buffer);
+  let bytes = 0;
+  for (const { elements } of buffers) bytes += elements.byteLength;
+  return bytes;
 }

@@ -4,7 +4,7 @@
  */
 import { dtypeBytes } from '../base/dtype.js';
 import { opcodeOf } from './addon.js';
-import { aliasOf, Computation, isKnown, type Tensor } from './tensor.js';
+import { aliasOf, Computation, isKnown, peekId, type Tensor } from './tensor.js';
 
 /**
  * settled: the value is known. waiting: the next program, whoever starts it, also computes the value. flying: a program
@@ -75,6 +75,7 @@ export class Cell {
   enlist(): void {
     if (this.listed || this.state !== 'waiting') return;
     this.listed = true;
+    if (listed.length === 0 && dormant.length === 0) waitingSince = peekId();
     listed.push(this);
     if (this.replaces.length === 0) {
       listedNew++;
@@ -127,6 +128,7 @@ let dormant: WeakRef<Cell>[] = [];
 // How many of `listed` have values that need memory of their own, and how many bytes those need.
 let listedNew = 0;
 let listedBytes = 0;
+let waitingSince = 0; // the id that the next tensor had when the lists were empty
 
 function emptyListed(): void {
   listed = [];
@@ -295,10 +297,16 @@ export function toldOfValue(value: Tensor): void {
 const kMostCells = 4096;
 const kMostNew = 1024; // of cells whose values need memory of their own: they die young then
 const kMostBytes = 2 ** 27; // of those values
+const kMostTensors = 2 ** 15; // made since the first of them came: what they keep has no more, 200 bytes each
 
 /** Whether more waits than the limits allow. */
 export function isCrowded(): boolean {
-  return listed.length > kMostCells || listedNew > kMostNew || listedBytes > kMostBytes;
+  return (
+    listed.length > kMostCells ||
+    listedNew > kMostNew ||
+    listedBytes > kMostBytes ||
+    (listed.length > 0 && peekId() - waitingSince > kMostTensors)
+  );
 }
 
 /** Bytes of the assigned values that wait to be computed. */

@@ -235,6 +235,8 @@ export function result(i: number): number {
 export interface AsyncRun {
   /** How it ended; null if it was withdrawn. */
   readonly ended: Promise<{ readonly failure: RunFailure | null; readonly results: readonly number[] } | null>;
+  /** Whether its plan is short (native/plan/plan.h): then it waits for no long one. */
+  readonly isShort: boolean;
   /** Drops it, unless a thread has begun it. */
   withdraw(): void;
 }
@@ -246,7 +248,7 @@ export function runAsync(held: unknown): AsyncRun {
   const run = addon.runAsync(held);
   if (!run) {
     const failure = failureOf(control[1] as number, -1, results);
-    return { ended: Promise.resolve({ failure, results: [] }), withdraw: () => {} };
+    return { ended: Promise.resolve({ failure, results: [] }), isShort: true, withdraw: () => {} };
   }
   const ended = run.outcome.then((outcome) => {
     if (!outcome) return null;
@@ -254,7 +256,7 @@ export function runAsync(held: unknown): AsyncRun {
     expectRest();
     return { failure: failureOf(status, failedValue, numbers, () => error), results: numbers };
   });
-  return { ended, withdraw: () => void addon.withdraw(run.ticket) };
+  return { ended, isShort: run.isShort, withdraw: () => void addon.withdraw(run.ticket) };
 }
 
 let runs = 0;

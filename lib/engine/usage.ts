@@ -1,20 +1,25 @@
 /** The memory in use, as users ask for it, and freeing what is kept for later. */
 import { refuseExtra } from '../base/arguments.js';
 import type { MemoryInfo as MemoryInUse } from './addon.js';
+import { bytesAskedFor } from './flight.js';
+import { bytesKept } from './growth.js';
 import { forget } from './lessons.js';
 import { clearKept, memory as memoryInUse } from './memory.js';
 import { pendingBytes } from './pending.js';
 
 /** What `memory()` tells. */
 export interface MemoryInfo extends MemoryInUse {
-  /** Bytes that the pending values of variables will take. */
+  /**
+   * Bytes of what waits to be computed: values assigned to variables, values that asynchronous calls have asked for and that no
+   * thread has got yet; and what other pending values keep of their operands, which is counted from 32 MB of tensors on.
+   */
   pendingBytes: number;
 }
 
 /** The memory that is alive, that waits to be computed, and that the library keeps for later; sizes in bytes. */
 export function memory(): MemoryInfo {
   if (arguments.length > 0) refuseExtra('memory', arguments[0], undefined);
-  return { ...memoryInUse(), pendingBytes: pendingBytes() };
+  return { ...memoryInUse(), pendingBytes: pendingBytes() + bytesAskedFor() + bytesKept() };
 }
 
 /**

@@ -34,6 +34,8 @@ export function evaluate(...values: readonly unknown[]): void {
   evaluateTensors(tensorsIn('evaluate', values));
 }
 
+const nothing = (): void => {};
+
 /**
  * As `evaluate`, on another thread while the event loop goes on. The last value may be options instead: `{ signal }` with an
  * AbortSignal.
@@ -41,7 +43,7 @@ export function evaluate(...values: readonly unknown[]): void {
  */
 export async function evaluateAsync(...values: readonly unknown[]): Promise<void> {
   const given = values.at(-1);
-  if (!hasSignal(given)) return evaluateTensorsAsync(tensorsIn('evaluateAsync', values));
+  if (!hasSignal(given)) return evaluateTensorsAsync(tensorsIn('evaluateAsync', values), nothing);
   const signal = signalIn('evaluateAsync', given);
-  return evaluateTensorsAsync(tensorsIn('evaluateAsync', values.slice(0, -1)), signal);
+  return evaluateTensorsAsync(tensorsIn('evaluateAsync', values.slice(0, -1)), nothing, signal);
 }

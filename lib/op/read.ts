@@ -110,14 +110,29 @@ function nest(values: ArrayLike<number>, shape: Shape, dtype: DType): NestedArra
   return build(0);
 }
 
-/** The tensor or value of the variable that a method was called on, computed on another thread. */
-async function computedAsync(method: string, x: unknown, options: unknown, extra: unknown): Promise<Tensor> {
-  const t = receiver(method, x, true);
-  refuseBehind(method, extra);
-  const signal = signalIn(method, options);
-  if (!isKnown(t)) await evaluateTensorsAsync([t], signal);
-  return t;
+/**
+ * What `read` makes of the tensor or value of the variable that a method was called on, computed on another thread. No async
+ * function: a call that waits keeps its tensor and one promise.
+ */
+function readAsync<T>(
+  method: string,
+  x: unknown,
+  options: unknown,
+  extra: unknown,
+  read: (roots: readonly Tensor[]) => T,
+): Promise<T> {
+  try {
+    const roots = [receiver(method, x, true)];
+    refuseBehind(method, extra);
+    const signal = signalIn(method, options);
+    return isKnown(roots[0] as Tensor) ? Promise.resolve(read(roots)) : evaluateTensorsAsync(roots, read, signal);
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
+
+const readCopy = (roots: readonly Tensor[]): TypedArray => copyOf(roots[0] as Tensor);
+const readNested = (roots: readonly Tensor[]): NestedArray => nested(roots[0] as Tensor);
 
 function text(method: string, x: unknown): string {
   const t = computed(receiver(method, x));
@@ -133,14 +148,14 @@ const methods = {
   dataSync(this: unknown): TypedArray {
     return copyOf(computed(receiver('dataSync', this)));
   },
-  async data(this: unknown, options?: unknown, extra?: unknown): Promise<TypedArray> {
-    return copyOf(await computedAsync('data', this, options, extra));
+  data(this: unknown, options?: unknown, extra?: unknown): Promise<TypedArray> {
+    return readAsync('data', this, options, extra, readCopy);
   },
   arraySync(this: unknown): NestedArray {
     return nested(computed(receiver('arraySync', this)));
   },
-  async array(this: unknown, options?: unknown, extra?: unknown): Promise<NestedArray> {
-    return nested(await computedAsync('array', this, options, extra));
+  array(this: unknown, options?: unknown, extra?: unknown): Promise<NestedArray> {
+    return readAsync('array', this, options, extra, readNested);
   },
   item(this: unknown): number {
     const t = receiver('item', this);

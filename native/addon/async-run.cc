@@ -24,9 +24,10 @@ napi_value AsyncRun::promise(napi_env env, napi_value held) {
 void AsyncRun::execute() noexcept {
   outcome_ = outcome_of([this] {
     std::optional<Pool::Sharer> sharer;
-    if (!is_short()) sharer.emplace(home_->pool);
+    Pool& pool = is_short() ? home_->pool : home_->long_pool;
+    if (!is_short()) sharer.emplace(pool);
     std::unique_ptr<Executor> executor = home_->idle.take();
-    const Failure failure = run(*plan_, data_.data(), results_.data(), *executor, home_->pool);
+    const Failure failure = run(*plan_, data_.data(), results_.data(), *executor, pool);
     home_->idle.give_back(std::move(executor));
     return failure;
   });

@@ -50,15 +50,17 @@ Napi::Value set_mailbox(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// runAsync(held): {outcome: Promise<{status, failedValue, results, error} | undefined>, ticket}; `held` is kept alive
-// until the promise settles: by undefined if the run was withdrawn. undefined if it could not be started: control says
-// why.
+// runAsync(held): {outcome: Promise<{status, failedValue, results, error} | undefined>, ticket, isShort}; `held` is
+// kept alive until the promise settles: by undefined if the run was withdrawn. undefined if it could not be started:
+// control says why.
 Napi::Value run_async(const Napi::CallbackInfo& info) {
   Instance& e = instance(info);
   napi_value promise = nullptr;
   uint32_t ticket = 0;
+  bool is_short = true;
   Outcome outcome = outcome_of([&]() -> Failure {
     const std::shared_ptr<const Plan>* plan = e.find_plan();
+    if (plan) is_short = (*plan)->is_short();
     if (plan) promise = info.Env().GetInstanceData<Loaded>()->runs.start(e, *plan, info[0], ticket);
     return {};
   });
@@ -66,6 +68,7 @@ Napi::Value run_async(const Napi::CallbackInfo& info) {
     Napi::Object started = Napi::Object::New(info.Env());
     started["outcome"] = Napi::Value(info.Env(), promise);
     started["ticket"] = double(ticket);
+    started["isShort"] = is_short;
     return started;
   }
   if (outcome.status != kOk)

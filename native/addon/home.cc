@@ -52,7 +52,9 @@ void Home::set_threads() {
     of_program = std::max(of_program, one->of_program);
     of_queue = std::max(of_queue, one->of_queue);
   }
-  if (of_program != pool.threads()) pool.set_threads(of_program);
+  for (Pool* one : {&pool, &long_pool}) {
+    if (of_program != one->threads()) one->set_threads(of_program);
+  }
   queue.set_threads(of_queue);
 }
 

@@ -45,14 +45,16 @@ struct WantedThreads {
 struct Home {
   Executor executor;  // of synchronous runs
   IdleExecutors idle;
-  Pool pool;
+  // The second is of long asynchronous programs: its workers are nice, as the threads of the queue that start them, and
+  // nobody who is not would have to wait for one.
+  Pool pool, long_pool;
   PlanCache plans;
   std::vector<const WantedThreads*> wanted;  // by the copies
   Queue queue;                               // its tasks use the others
 
   static std::shared_ptr<Home> of_this_thread();
 
-  // Pool and queue are for the copy that wants most; the plans of the others use fewer.
+  // Pools and queue are for the copy that wants most; the plans of the others use fewer.
   void set_threads();
 
   size_t arena_bytes() const { return executor.arena.bytes() + idle.bytes(); }

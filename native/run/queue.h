@@ -1,5 +1,6 @@
 // A queue of tasks for threads of its own, by arrival; but the first thread takes only short tasks, so that these do
-// not wait for long ones. Threads start when there is work for them and end with the queue.
+// not wait for long ones, and the others, which give way to it, take short ones only where several wait. Threads start
+// when there is work for them and end with the queue.
 #pragma once
 
 #include <array>
@@ -54,12 +55,15 @@ class Queue {
     std::condition_variable wake;
     bool alive = false;           // its thread runs
     bool asleep = false;          // it waits until whoever wakes it says that it is not
+    bool has_long = false;        // the task that it executes, or executed last, is long
     const void* owner = nullptr;  // of the task that it executes
   };
 
   void work(size_t index);
   Entry take(size_t index);
   bool takes_long(size_t index) const;
+  // A thread that gives way leaves a short task to the first, unless more wait or the first has a long one.
+  bool takes_short(size_t index) const;
   bool start(size_t index);
   // Finds a thread for a task that waits: one that sleeps, which the caller notifies without the lock, or else a new
   // one.

@@ -100,6 +100,46 @@ void check_short_behind_long() {
   check(most == 2, "one thread takes no long ones");
 }
 
+void check_who_takes_short() {
+  Queue queue;
+  queue.set_threads(3);
+  Work longs[2];
+  for (Work& work : longs) queue.push(&work, &kOwner, false);
+  for (Work& work : longs) check(is_done(work), "the threads of long ones are there");
+  Gate begun, gate;
+  Work first([&] {
+    begun.open();
+    gate.pass();
+  });
+  Work second, third;
+  queue.push(&first, &kOwner, true);
+  begun.pass();
+  queue.push(&second, &kOwner, true);
+  check(!second.done.pass_within_seconds(0.1), "a single short one waits for the first thread");
+  queue.push(&third, &kOwner, true);
+  check(is_done(second), "of several the others take some");
+  gate.open();
+  check(is_done(third) && is_done(first), "and the first thread takes the last");
+}
+
+void check_short_behind_the_only_thread() {
+  Queue queue;
+  queue.set_threads(1);
+  Gate begun, gate;
+  Work long_one([&] {
+    begun.open();
+    gate.pass();
+  });
+  queue.push(&long_one, &kOwner, false);
+  begun.pass();
+  queue.set_threads(3);
+  Work work;
+  queue.push(&work, &kOwner, true);
+  check(is_done(work), "a short one does not wait for a first thread with a long one");
+  gate.open();
+  check(is_done(long_one), "which ends");
+}
+
 void check_withdraw() {
   Queue queue;
   queue.set_threads(1);
@@ -221,6 +261,8 @@ int main() {
   using namespace gradtape;
   check_order();
   check_short_behind_long();
+  check_who_takes_short();
+  check_short_behind_the_only_thread();
   check_withdraw();
   check_leave();
   check_end();

@@ -65,6 +65,64 @@ describe('the order of asynchronous evaluations', () => {
     expect(ended).toBe(count);
   });
 
+  it('of more than may be with the addon is kept, and what waits is aborted as what has begun', async () => {
+    tf.config.asyncThreads = 1;
+    const order: number[] = [];
+    const controller = new AbortController();
+    const { signal } = controller;
+    const aborted: Promise<unknown>[] = [];
+    const values: Promise<unknown>[] = [];
+    const v = new tf.Variable(0);
+    for (let k = 0; k < 2000; k++) {
+      v.assign(k);
+      if (k % 3 === 0) aborted.push(reasonOf(v.add(pending(tf.constant(0.5))).data({ signal })));
+      else
+        values.push(
+          v
+            .add(pending(tf.constant(0.25)))
+            .data()
+            .then(([n]) => {
+              order.push(n as number);
+            }),
+        );
+    }
+    // A look meanwhile, and an assignment that a call must bring along.
+    const w = new tf.Variable([1, 1]);
+    w.assign(w.add(pending([1, 2])));
+    const evaluated = tf.evaluateAsync(w);
+    expect(w.value().arraySync()).toEqual([2, 3]);
+    controller.abort(new Error('enough'));
+    for (const reason of await Promise.all(aborted)) expect(reason).toMatchObject({ message: 'enough' });
+    await Promise.all(values);
+    await evaluated;
+    expect(order).toEqual(Array.from({ length: 2000 }, (_, k) => k + 0.25).filter((_, k) => k % 3 !== 0));
+    expect(getEventListeners(signal, 'abort').length).toBe(0);
+  });
+
+  it('is not mistaken by what was known before its turn, by failures, or by variables that change', async () => {
+    const shared = tf.add([1, 2], pending([3, 4]));
+    const v = new tf.Variable([1, 1], { name: 'table' });
+    const all: Promise<unknown>[] = [];
+    for (let k = 0; k < 1200; k++) {
+      if (k % 100 === 50) all.push(reasonOf(failing().add(k).data()));
+      else if (k % 100 === 60) {
+        v.assign(v.add(pending([1, 1])));
+        all.push(tf.evaluateAsync(v).then(() => undefined));
+      } else all.push(shared.array());
+    }
+    // In place, if nobody else were to read it.
+    v.assign(v.add(pending([1, 1])));
+    const last = v.value().arraySync();
+    const results = await Promise.all(all);
+    results.forEach((result, k) => {
+      if (k % 100 === 50) expect(result).toMatchObject({ code: 'ERR_INDEX' });
+      else if (k % 100 === 60) expect(result).toBeUndefined();
+      else expect(result).toEqual([4, 6]);
+    });
+    expect(last).toEqual([14, 14]);
+    expect(v.value().arraySync()).toEqual([14, 14]);
+  });
+
   it('goes on while the number of threads changes', async () => {
     const values: Promise<number>[] = [];
     for (let k = 0; k < 60; k++) {

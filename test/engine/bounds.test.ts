@@ -25,17 +25,20 @@ describe.runIf(linux)('memory is bounded', () => {
     expect(planned).toBe(0);
   }, 60_000);
 
-  it('of a hundred thousand evaluations at once, when they are done', async () => {
-    const [left, sum] = await child<number[]>(`
+  it('of a hundred thousand evaluations at once, and when they are done', async () => {
+    const [most, left, sum] = await child<number[]>(`
+      ${peak}
       const all = [], x = tf.ones([8, 8]);
       for (let i = 0; i < 100000; i++) all.push(tf.reduceSum(tf.transpose(tf.add(x, i))).data());
       const sum = (await Promise.all(all)).reduce((sum, [value]) => sum + value / 64, 0);
+      const most = peak();
       all.length = 0;
       await sleep(1500);
       tf.clearMemory();
       gc();
       await until(() => rss() < 200);
-      done([rss(), sum]);`);
+      done([most, rss(), sum]);`);
+    expect(most).toBeLessThan(350); // 180 of tensors, which nothing but a call holds
     expect(left).toBeLessThan(200);
     expect(sum).toBe(5000050000);
   }, 90_000);
@@ -62,6 +65,63 @@ describe.runIf(linux)('memory is bounded', () => {
       done(peak());`);
     expect(most).toBeLessThan(200);
   }, 60_000);
+
+  it('of variables whose values have long histories', async () => {
+    const most = await child<number>(`
+      ${peak}
+      const all = Array.from({ length: 10000 }, () => new tf.Variable([0, 1]));
+      const x = tf.constant([1, 2]);
+      let turn = 0;
+      for (const v of all) {
+        let t = v.value();
+        for (let k = 0; k < 300; k++) t = t.add(x);
+        v.assign(t);
+        if (++turn % 1000 === 0) await sleep(0); // lists of waiting variables end with their turn
+      }
+      const most = peak();
+      if (all.some((v) => v.value().arraySync().join() !== '300,601')) throw new Error('wrong');
+      done(most);`);
+    expect(most).toBeLessThan(250); // three million pending tensors take 600
+  }, 60_000);
+
+  it('of arenas: one a thread, however many evaluations wait', async () => {
+    const [bytes, growths, threads] = await child<number[]>(`
+      const x = tf.random.normal([1000, 1000]);
+      tf.evaluate(x);
+      const big = (i) => tf.reduceSum(tf.transpose(tf.concat([tf.transpose(x), tf.transpose(tf.add(x, i))], 0)));
+      await big(0).data();
+      const one = tf.memory().arenaBytes;
+      await Promise.all(Array.from({ length: 100 }, (_, i) => big(i).data()));
+      const { arenaBytes, arenaGrowths } = tf.memory();
+      done([arenaBytes / one, arenaGrowths, tf.config.asyncThreads]);`);
+    expect(bytes).toBeGreaterThanOrEqual(1);
+    expect(bytes).toBeLessThanOrEqual(threads as number);
+    expect(growths).toBeLessThanOrEqual(threads as number);
+  });
+
+  it('as memory() tells: of what variables, calls and other values make wait', async () => {
+    const [none, variables, calls, kept, computed] = await child<number[]>(`
+      const told = () => tf.memory().pendingBytes / 4000;
+      const x = tf.ones([1000]).add(tf.random.normal([1000])), all = [told()];
+      const vs = Array.from({ length: 10 }, (_, i) => new tf.Variable(tf.zeros([1000])));
+      vs.forEach((v, i) => v.assign(x.add(i)));
+      all.push(told());
+      const promises = Array.from({ length: 1000 }, (_, i) => tf.add(x, i).data());
+      all.push(told());
+      await Promise.all(promises);
+      const constant = (i) => tf.constant(new Float32Array(1e6).fill(i, 1).fill(0, 0, 1));
+      const held = Array.from({ length: 9 }, (_, i) => constant(i)); // 36 MB: from here on values are noted
+      const sums = Array.from({ length: 5 }, (_, i) => tf.reduceSum(constant(i)));
+      all.push(told());
+      sums.forEach((t) => t.item());
+      all.push(told());
+      if (held.length === 0) throw new Error();
+      done(all);`);
+    expect([none, variables, computed]).toEqual([0, 10, 0]);
+    expect(calls).toBeGreaterThan(500); // of 1000: not what threads have got
+    expect(calls).toBeLessThan(1000);
+    expect(kept).toBe(5000);
+  });
 
   it('of variables that are gone when their turn ends', async () => {
     const [growth, most] = await child<[number, number]>(`
