@@ -1,5 +1,5 @@
-// Sorting of signed integers by vectors of 32 bytes, where there is an instruction that permutes lanes by a vector:
-// quicksort from one array into another and back, and networks for what is left.
+// Sorting of signed integers where lanes can be permuted by a vector: quicksort from one array into another and back,
+// and networks for what is left. AVX-512 units use the one of AVX2.
 #pragma once
 
 #include "kernels.h"
@@ -14,22 +14,20 @@ template <class T>
 struct Sort {
   using V = Vec<T>;
   static constexpr size_t L = kLanes<T>;
-  static constexpr size_t kRows = 8;         // vectors of a network
-  static constexpr size_t kLeaf = kRows * L;  // elements that are sorted by one
+  static constexpr size_t kRows = 8;              // vectors of a network
+  static constexpr size_t kLeaf = 2 * kRows * L;  // elements that are sorted by two and merged
 
-  // By the mask of a vector's lanes: those that are off before those that are on, as indices of 32 bits.
+  // By the mask of a vector's lanes: those that are off before those that are on, as indices of 32 bits, three bits
+  // each.
   struct Orders {
-    uint8_t lane[1 << L][8];
-    constexpr Orders() : lane() {
+    uint32_t order[1 << L];
+    constexpr Orders() : order() {
       constexpr size_t kWords = 8 / L;
       for (size_t mask = 0; mask < 1 << L; ++mask) {
         size_t at = 0;
-        for (size_t on = 0; on < 2; ++on) {
-          for (size_t i = 0; i < L; ++i) {
-            if ((mask >> i & 1) == on) {
-              for (size_t w = 0; w < kWords; ++w) lane[mask][at++] = uint8_t(i * kWords + w);
-            }
-          }
+        for (size_t i = 0; i < 2 * L; ++i) {
+          if ((mask >> i % L & 1) != i / L) continue;
+          for (size_t w = 0; w < kWords; ++w, at += 3) order[mask] |= uint32_t((i % L) * kWords + w) << at;
         }
       }
     }
@@ -41,10 +39,12 @@ struct Sort {
     return unsigned(_mm256_movemask_pd((__m256d)mask));
   }
 
-  // Writes those up to the pivot from the front of `to` on, the others from its end down. Returns how many the first are.
-  static size_t partition(const T* __restrict x, T* __restrict to, size_t n, T pivot) {
+  // Writes those up to the pivot from the front of `to` on, the others from its end down. Returns how many the first
+  // are.
+  static __attribute__((noinline)) size_t partition(const T* __restrict x, T* __restrict to, size_t n, T pivot) {
     T *low = to, *high = to + n;
     const T* const end = x + n;
+#pragma GCC unroll 1
     for (size_t k = n % L; k > 0; --k) {
       const T item = *x++;
       const bool above = item > pivot;
@@ -54,17 +54,23 @@ struct Sort {
     }
     // What is between `low` and `high` is as long as what is left, so that both stores may be of whole vectors.
     const V p = splat<V>(pivot);
-    for (; x != end; x += L) {
-      const V v = load(x);
+    const __m256i shifts = _mm256_setr_epi32(0, 3, 6, 9, 12, 15, 18, 21);
+    const auto part = [&](V v) GRADTAPE_LAMBDA {
       const unsigned above = bits((V)(v > p));
-      const __m256i order = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)kOrders.lane[above]));
+      const __m256i order = _mm256_srlv_epi32(_mm256_set1_epi32(int(kOrders.order[above])), shifts);
       const V parted = (V)_mm256_permutevar8x32_epi32((__m256i)v, order);
       const size_t count = size_t(__builtin_popcount(above));
       store(low, parted);
       store(high - L, parted);
       low += L - count;
       high -= count;
+    };
+    for (; x + 2 * L <= end; x += 2 * L) {
+      const V first = load(x), second = load(x + L);
+      part(first);
+      part(second);
     }
+    if (x != end) part(load(x));
     return size_t(low - to);
   }
 
@@ -93,7 +99,7 @@ struct Sort {
 
   // Sorts kLeaf elements: each lane of the rows, by Batcher's network for 8; then columns, as runs of sorted vectors,
   // two and two.
-  static void sort_rows(V (&row)[kRows]) {
+  static GRADTAPE_INLINE void sort_rows(V (&row)[kRows]) {
     constexpr uint8_t kNetwork[19][2] = {{0, 1}, {2, 3}, {4, 5}, {6, 7}, {0, 2}, {1, 3}, {4, 6}, {5, 7}, {1, 2}, {5, 6},
                                          {0, 4}, {1, 5}, {2, 6}, {3, 7}, {2, 4}, {3, 5}, {1, 2}, {3, 4}, {5, 6}};
 #pragma GCC unroll 19
@@ -108,37 +114,88 @@ struct Sort {
 #pragma GCC unroll 8
       for (size_t i = 0; i < L; ++i) run[i * (kRows / L) + half] = block[i];
     }
+#pragma GCC unroll 3
     for (size_t length = kRows / L; length < kRows; length *= 2) {
+#pragma GCC unroll 4
       for (size_t r = 0; r < kRows; r += 2 * length) {
-        V* const first = run + r;
+#pragma GCC unroll 4
         for (size_t i = 0; i < length; ++i) {
-          V& last = first[2 * length - 1 - i];
+          V& last = run[r + 2 * length - 1 - i];
           V turned = reversed(last, std::make_index_sequence<L>());
-          exchange(first[i], turned);
+          exchange(run[r + i], turned);
           last = turned;
         }
         // Both halves are bitonic now, the second with its vectors the other way round, which does not matter.
+#pragma GCC unroll 2
         for (size_t apart = length / 2; apart > 0; apart /= 2) {
+#pragma GCC unroll 8
           for (size_t i = 0; i < 2 * length; ++i) {
-            if ((i & apart) == 0) exchange(first[i], first[i + apart]);
+            if ((i & apart) == 0) exchange(run[r + i], run[r + i + apart]);
           }
         }
-        for (size_t i = 0; i < 2 * length; ++i) first[i] = sort_bitonic<L / 2>(first[i]);
       }
+#pragma GCC unroll 8
+      for (size_t i = 0; i < kRows; ++i) run[i] = sort_bitonic<L / 2>(run[i]);
     }
+#pragma GCC unroll 8
     for (size_t i = 0; i < kRows; ++i) row[i] = run[i];
   }
 
-  static void sort_leaf(const T* x, T* to, size_t n) {
+  // Sorts the first n elements of x, whose others count as the greatest.
+  static __attribute__((noinline)) void sort_rows(const T* x, size_t n, T* to) {
     constexpr T kLast = sizeof(T) == 4 ? T(INT32_MAX) : T(INT64_MAX);
-    alignas(kVectorBytes) T items[kLeaf];
     V row[kRows];
-    for (size_t i = 0; i < n; ++i) items[i] = x[i];
-    for (size_t i = n; i < kLeaf; ++i) items[i] = kLast;
-    for (size_t i = 0; i < kRows; ++i) row[i] = load(items + i * L);
+    V rest = splat<V>(T(n)) - iota<V>();  // so many are left, from each lane on
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kRows; ++i, rest -= T(L)) row[i] = select(rest > 0, load(x + i * L), splat<V>(kLast));
     sort_rows(row);
-    for (size_t i = 0; i < kRows; ++i) store(items + i * L, row[i]);
-    for (size_t i = 0; i < n; ++i) to[i] = items[i];
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kRows; ++i) store(to + i * L, row[i]);
+  }
+
+  // Sorts two runs of kRows vectors.
+  static void merge(T* items) {
+    T* const others = items + kRows * L;
+#pragma GCC unroll 1
+    for (size_t i = 0; i < kRows; ++i) {
+      V low = load(items + i * L);
+      V high = reversed(load(others + (kRows - 1 - i) * L), std::make_index_sequence<L>());
+      exchange(low, high);
+      store(items + i * L, low);
+      store(others + (kRows - 1 - i) * L, high);
+    }
+#pragma GCC unroll 1
+    for (T* half = items; half <= others; half += kRows * L) {
+      V row[kRows];
+#pragma GCC unroll 8
+      for (size_t i = 0; i < kRows; ++i) row[i] = load(half + i * L);
+#pragma GCC unroll 3
+      for (size_t apart = kRows / 2; apart > 0; apart /= 2) {
+#pragma GCC unroll 8
+        for (size_t i = 0; i < kRows; ++i) {
+          if ((i & apart) == 0) exchange(row[i], row[i + apart]);
+        }
+      }
+#pragma GCC unroll 8
+      for (size_t i = 0; i < kRows; ++i) store(half + i * L, sort_bitonic<L / 2>(row[i]));
+    }
+  }
+
+  static void sort_leaf(const T* x, T* to, size_t n) {
+    constexpr size_t kHalf = kLeaf / 2;
+    alignas(kVectorBytes) T items[kLeaf];
+    sort_rows(x, n, items);
+    if (n > kHalf) {
+      sort_rows(x + kHalf, n - kHalf, items + kHalf);
+      merge(items);
+    }
+    if (n < L) {
+      for (size_t i = 0; i < n; ++i) to[i] = items[i];
+      return;
+    }
+    const V last = load(items + n - L);
+    for (size_t i = 0; i + L <= n; i += L) store(to + i, load(items + i));
+    store(to + n - L, last);
   }
 
   static T median(T a, T b, T c) {
@@ -148,14 +205,19 @@ struct Sort {
 
   // Sorts x[0 .. n) into `to`; both are overwritten, and `to` is x or `other`. All elements are from low to high. After
   // `patience` cuts the middle of these is the pivot, so that the work is bounded.
-  static void sort(T* x, T* other, T* to, size_t n, T low, T high, int patience) {
+  static __attribute__((noinline)) void sort(T* x, T* other, T* to, size_t n, T low, T high, int patience) {
     while (n > kLeaf && low < high) {
       T pivot = low + T((std::make_unsigned_t<T>(high) - std::make_unsigned_t<T>(low)) / 2);
       if (patience-- > 0) {
-        const T* at = x + n / 16;
-        const size_t step = n / 8;
-        const auto three = [&](size_t k) { return median(at[k * step], at[(k + 1) * step], at[(k + 2) * step]); };
-        pivot = median(three(0), three(2), three(4));
+        const T* at = x;
+        const size_t step = n / 10;
+        T found[3];
+#pragma GCC unroll 1
+        for (T& one : found) {
+          one = median(at[step], at[2 * step], at[3 * step]);
+          at += 3 * step;
+        }
+        pivot = median(found[0], found[1], found[2]);
         if (pivot == high) --pivot;
       }
       const size_t count = partition(x, other, n, pivot);
@@ -173,6 +235,7 @@ struct Sort {
     if (x != to) __builtin_memcpy(to, x, n * sizeof(T));
   }
 
+  // What kernels.h says of SortFn.
   static void run(void* x, void* room, size_t n) {
     constexpr T kLeast = sizeof(T) == 4 ? T(INT32_MIN) : T(INT64_MIN);
     T* const items = static_cast<T*>(x);
@@ -183,4 +246,12 @@ struct Sort {
 
 }  // namespace
 }  // namespace GRADTAPE_ISA
+
+#if defined(__AVX2__)
+namespace avx2 {  // defined by that unit
+void sort32(void* x, void* room, size_t n);
+void sort64(void* x, void* room, size_t n);
+}  // namespace avx2
+#endif
+
 }  // namespace gradtape
