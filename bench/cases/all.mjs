@@ -6,10 +6,12 @@ import * as elementwise from './elementwise.mjs';
 import * as matmul from './matmul.mjs';
 import * as memory from './memory.mjs';
 import * as reduction from './reduction.mjs';
+import * as sorting from './sorting.mjs';
 import * as tape from './tape.mjs';
 import * as training from './training.mjs';
+import * as transformer from './transformer.mjs';
 
-export const groups = [tape, elementwise, reduction, matmul, convolution, training, memory];
+export const groups = [tape, elementwise, reduction, sorting, matmul, convolution, transformer, training, memory];
 
 const all = groups.flatMap(({ cases }) => cases);
 

@@ -6,15 +6,15 @@ import type { Stream } from '../base/random-stream.js';
 import { type Shape, sameShape, shapeOf } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { applyComposed } from '../op/apply.js';
-import { Op } from '../op/op.js';
+import { type BatchedCall, Op } from '../op/op.js';
 import type { Entry } from '../record/entry.js';
 import { keep } from '../record/entry.js';
 import { add, mul, sub } from './arithmetic.js';
-import { boxAt, concatAlong, sliceBox } from './box.js';
+import { boxAt, concatAlong, placeBox, sliceBox } from './box.js';
 import { greaterEqual, less, logicalAnd } from './compare.js';
 import { iota } from './iota.js';
 import { matmulOf } from './matmul.js';
-import { reshapeTo, sumOver, sumTo } from './movement.js';
+import { broadcast, repeatedOperands, reshapeTo, sumOver, sumTo } from './movement.js';
 import { draw, uniformOp } from './random.js';
 import { select } from './select.js';
 import { softmaxAlong } from './softmax.js';
@@ -32,6 +32,9 @@ const kBlock = 2 ** 18;
 const kMostBlocks = 2 ** 12;
 /** The fewest queries of a block: adding up what blocks give to keys and values takes time in proportion to blocks. */
 const kQueries = 256;
+/** The same where fewer queries see fewer keys, and into how many spans the queries are cut at most for that. */
+const kCausalQueries = 128;
+const kCausalSpans = 8;
 
 interface Range {
   readonly from: number;
@@ -43,28 +46,37 @@ function ranges(length: number, step: number): Range[] {
   return Array.from({ length: count }, (_, i) => ({ from: i * step, count: Math.min(step, length - i * step) }));
 }
 
-/** Groups are ranges of the batch, spans are ranges of queries. */
+/** Groups are ranges of the batch, spans are ranges of queries with the keys that they see. */
 interface Blocks {
   readonly groups: readonly Range[];
-  readonly spans: readonly Range[];
+  readonly spans: readonly Span[];
+}
+
+interface Span extends Range {
+  readonly keys: Range;
 }
 
 /** How [batch, queries, keys] weights fall into blocks. */
-function blocksOf(batch: number, queries: number, keys: number): Blocks {
+function blocksOf(batch: number, queries: number, keys: number, isCausal: boolean): Blocks {
   const size = Math.max(kBlock, (batch * queries * keys) / kMostBlocks);
-  const span = Math.min(queries, Math.max(kQueries, Math.floor(size / Math.max(keys, 1))));
-  const group = span < queries ? 1 : Math.floor(size / Math.max(queries * keys, 1));
-  return { groups: ranges(batch, Math.max(1, Math.min(batch, group))), spans: ranges(queries, Math.max(1, span)) };
+  const fit = Math.min(queries, Math.max(kQueries, Math.floor(size / Math.max(keys, 1))));
+  const group = fit < queries ? 1 : Math.floor(size / Math.max(queries * keys, 1));
+  const span = isCausal ? Math.min(fit, Math.max(kCausalQueries, Math.ceil(queries / kCausalSpans))) : fit;
+  return {
+    groups: ranges(batch, Math.max(1, Math.min(batch, group))),
+    spans: ranges(queries, Math.max(1, span)).map(({ from, count }) => {
+      return { from, count, keys: { from: 0, count: isCausal ? Math.min(keys, from + count) : keys } };
+    }),
+  };
 }
 
-function blocksOfOperands([q, k]: readonly (Tensor | undefined)[]): Blocks {
+function blocksOfOperands([q, k]: readonly (Tensor | undefined)[], isCausal: boolean): Blocks {
   const [batch, queries] = (q as Tensor).shape as [number, number];
-  return blocksOf(batch, queries, (k as Tensor).shape[1] as number);
+  return blocksOf(batch, queries, (k as Tensor).shape[1] as number, isCausal);
 }
 
-/** The part of t in a range of axis 0 and one of axis 1 (null: all). An axis of length 1 is the same for every block. */
-function partOf(t: Tensor, group: Range, span: Range | null): Tensor {
-  const within = [group, span];
+/** The part of t in ranges of its first axes. An axis of length 1 is the same for every block. */
+function partOf(t: Tensor, ...within: readonly Range[]): Tensor {
   const shape: Shape = shapeOf(t.shape.map((n, d) => (n === 1 ? 1 : (within[d]?.count ?? n))));
   if (sameShape(shape, t.shape)) return t;
   const begin = t.shape.map((n, d) => (n === 1 ? 0 : (within[d]?.from ?? 0)));
@@ -88,7 +100,7 @@ interface Block {
   readonly v: Tensor;
   readonly mask: Tensor | null;
   readonly group: Range;
-  readonly span: Range;
+  readonly span: Span;
   /** A weight with dropout. The same call for the cotangent is its derivative, as dropout is linear. */
   readonly dropped: (t: Tensor) => Tensor;
 }
@@ -99,23 +111,26 @@ interface Block {
  */
 function eachBlock<T>(
   [query, key, value, mask]: readonly (Tensor | undefined)[],
-  { scale, dropout }: Attention,
+  { scale, dropout, isCausal }: Attention,
   f: (block: Block) => T,
 ): T[][] {
   const [q, k, v] = [query as Tensor, key as Tensor, value as Tensor];
-  const { groups, spans } = blocksOfOperands([q, k]);
+  const { groups, spans } = blocksOfOperands([q, k], isCausal);
   const stream = dropout && { ...dropout.stream };
   return fromLast(groups, (group) => {
-    const [ofKeys, ofValues] = [partOf(k, group, null), partOf(v, group, null)];
+    const parts = new Map<number, readonly [Tensor, Tensor]>(); // of keys and values, by how many keys there are
     return fromLast(spans, (span) => {
-      const shape = shapeOf([group.count, span.count, k.shape[1] as number]);
+      const seen = span.keys;
+      const [ofKeys, ofValues] = parts.get(seen.count) ?? [partOf(k, group, seen), partOf(v, group, seen)];
+      parts.set(seen.count, [ofKeys, ofValues]);
+      const shape = shapeOf([group.count, span.count, seen.count]);
       const fate = stream && draw('scaledDotProductAttention', uniformOp, q.dtype, shape, stream);
       const rate = dropout?.rate ?? 0;
       return f({
         q: mul(partOf(q, group, span), scale),
         k: ofKeys,
         v: ofValues,
-        mask: mask ? partOf(mask, group, span) : null,
+        mask: mask ? partOf(mask, group, span, seen) : null,
         group,
         span,
         dropped: (t) => (fate ? select(less(fate, rate), 0, mul(t, 1 / (1 - rate))) : t),
@@ -125,11 +140,10 @@ function eachBlock<T>(
 }
 
 /** How many random numbers the dropout of all blocks draws, in whole counters of the stream. */
-export function drawsOf(batch: number, queries: number, keys: number): number {
-  const { groups, spans } = blocksOf(batch, queries, keys);
-  let draws = 0;
-  for (const group of groups) for (const span of spans) draws += Math.ceil((group.count * span.count * keys) / 4) * 4;
-  return draws;
+export function drawsOf(batch: number, queries: number, keys: number, isCausal: boolean): number {
+  const { groups, spans } = blocksOf(batch, queries, keys, isCausal);
+  const draws = (group: Range, span: Span): number => Math.ceil((group.count * span.count * span.keys.count) / 4) * 4;
+  return groups.reduce((sum, group) => spans.reduce((all, span) => all + draws(group, span), sum), 0);
 }
 
 /** A number whose exponential is 0 beside that of any logit, and which is finite: what is subtracted from it, too. */
@@ -155,6 +169,7 @@ function weightsOf({ q, k, mask, span }: Block, isCausal: boolean): Tensor {
 const attentionOp: Op<Attention> = new Op<Attention>('scaledDotProductAttention', {
   needs: 0b1111 | keep.out,
   pullAll: ([ct], e) => pullback(ct as Tensor, e),
+  batch: attentionOfBatch,
 });
 
 /** The cotangents of a block's queries, keys, values and mask; null for those that are not `wanted`. */
@@ -171,6 +186,15 @@ function pullbackOf(block: Block, ct: Tensor, out: Tensor, at: Attention, wanted
   ];
 }
 type Parts = (Tensor | null)[];
+
+/** The axis of the keys in each operand. */
+const keysAxes = [null, 1, 1, 2];
+
+/** The cotangent of operand k for all keys: those that the block does not see give none. */
+function ofAllKeys(t: Tensor, k: number, operand: Tensor): Tensor {
+  const shape = shapeOf(t.shape.map((n, d) => (d === keysAxes[k] ? (operand.shape[d] as number) : n)));
+  return sameShape(shape, t.shape) ? t : placeBox(t, shape, boxAt([0, 0, 0]));
+}
 
 /**
  * The same values, computed together: each is a part of one vector. Else a program would compute the first result for
@@ -199,14 +223,15 @@ function pullback(ct: Tensor, e: Entry<Attention>): Parts {
   const eachGroup = operands.map((t) => t.shape[0] !== 1);
   const eachSpan = operands.map((t, k) => k === 0 || (k === 3 && t.shape[1] !== 1));
   const found = operands.map(() => new Map<string, Tensor>());
-  const blocks = blocksOfOperands(operands);
+  const blocks = blocksOfOperands(operands, e.attributes.isCausal);
   const only = blocks.groups.length * blocks.spans.length === 1;
   eachBlock(operands, e.attributes, (block) => {
     const { group, span } = block;
     const g = partOf(ct, group, span);
     const parts = pullbackOf(block, g, partOf(e.out as Tensor, group, span), e.attributes, wanted);
     const keys = operands.map((_, k) => `${eachGroup[k] ? group.from : ''} ${eachSpan[k] ? span.from : ''}`);
-    const sums = parts.map((t, k) => {
+    const sums = parts.map((part, k) => {
+      const t = part && ofAllKeys(part, k, operands[k] as Tensor);
       const before = found[k]?.get(keys[k] as string);
       return t && before ? add(before, t) : t;
     });
@@ -243,4 +268,28 @@ export function attentionOf(
       0,
     );
   });
+}
+
+/**
+ * The batch axis and that of the operands are one, but where there is dropout: each element has the random numbers that it
+ * has alone.
+ */
+function attentionOfBatch(call: BatchedCall<Attention>): Tensor {
+  const { count, shape, attributes } = call;
+  const [q, k, v, mask] = repeatedOperands(call) as [Tensor, Tensor, Tensor, Tensor | undefined];
+  if (attributes.dropout) {
+    const element = (t: Tensor, i: number): Tensor =>
+      reshapeTo(sliceBox(t, shapeOf(t.shape.with(0, 1)), boxAt([i, 0, 0, 0])), shapeOf(t.shape.slice(1)));
+    const each = Array.from({ length: count }, (_, i) =>
+      attentionOf([element(q, i), element(k, i), element(v, i), mask && element(mask, i)], attributes),
+    );
+    return reshapeTo(concatAlong(each, 0), shapeOf([count, ...shape]));
+  }
+  const batch = shape[0] as number;
+  const merged = (t: Tensor): Tensor => {
+    const whole = broadcast(t, shapeOf(t.shape.with(1, batch))); // a mask may be the same for all
+    return reshapeTo(whole, shapeOf([count * batch, ...t.shape.slice(2)]));
+  };
+  const out = attentionOf([merged(q), merged(k), merged(v), mask && merged(mask)], attributes);
+  return reshapeTo(out, shapeOf([count, ...shape]));
 }

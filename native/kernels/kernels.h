@@ -174,6 +174,10 @@ struct TriangularFns {
   size_t (*workspace)(size_t n, size_t columns);
 };
 
+// Sorts n signed integers, which stand at x and have as much room again. From both so many bytes more may be read.
+using SortFn = void (*)(void* x, void* room, size_t n);
+constexpr size_t kSortSlack = 512;
+
 struct Kernels {
   const char* isa;
   ElementwiseFn unary[kUnaryKernels][kDTypes][kUnaryVariants];  // null: not defined for that dtype
@@ -195,6 +199,7 @@ struct Kernels {
   FactorFns cholesky[kDTypes];            // floating; others null
   FactorFns lu[kDTypes];
   TriangularFns triangular_solve[kDTypes];
+  SortFn sort[4];  // by log2 of the element size: [2], [3]; others null, and all without such instructions
 
   // The variants of a kernel for a dtype.
   const ElementwiseFn* elementwise(unsigned kernel, unsigned dtype) const {

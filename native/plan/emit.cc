@@ -245,15 +245,18 @@ void Planner::emit_matmul(int32_t i, int32_t loop) {
   }
   step.value = i;
   step.loop = loop;
-  step.work = double(step.m) * double(step.n) * double(step.k) / kMultiplications;  // of one product of the batch
-  step.parts = share(step.work, std::accumulate(step.batch.begin(), step.batch.end(), int64_t{1}, std::multiplies<>()));
+  step.products = std::accumulate(step.batch.begin(), step.batch.end(), int64_t{1}, std::multiplies<>());
+  step.by_batch = step.products >= int64_t(plan_.threads);
+  step.work = double(step.m) * double(step.n) * double(step.k) / kMultiplications;
+  if (step.by_batch) step.work *= double(step.products);
+  step.parts = share(step.work, step.by_batch ? 1 : step.products);
   // A strip may need more than the whole product, since blocks are cut evenly.
   const auto need = [&](int64_t m, int64_t n) {
     const size_t bytes = aligned(kernels_.gemm[v.dtype].workspace(size_t(m), size_t(n), size_t(step.k)));
     step.workspace_bytes = std::max(step.workspace_bytes, int64_t(bytes));
   };
   need(step.m, step.n);
-  for (int64_t part = 0; part < step.parts; ++part) {
+  for (int64_t part = 0; part < step.parts && !step.by_batch; ++part) {
     int64_t from, to;
     step.strip(part, step.parts, from, to);
     need(step.by_rows() ? to - from : step.m, step.by_rows() ? step.n : to - from);

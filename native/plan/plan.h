@@ -121,11 +121,13 @@ struct MatmulStep {
   int32_t a, b, value;  // a and b: base values
   int64_t rsa, csa, rsb, csb;
   std::vector<int64_t> batch, batch_a, batch_b;  // dims and strides of the leading axes
+  int64_t products;                              // of the batch
   int64_t workspace;                             // offset in the arena, of a workspace for each thread
   int64_t workspace_bytes;                       // of one
-  int64_t parts;                                 // into which the product is cut if it is shared
-  double work;
-  int32_t loop;  // one over C, done to each part of it while it is in the cache; or -1
+  int64_t parts;                                 // into which the batch or each product is cut if it is shared
+  bool by_batch;                                 // the batch: parts are of whole products
+  double work;                                   // of what is cut
+  int32_t loop;                                  // one over C, done to each part of it while it is in the cache; or -1
 
   // The rows (or columns, whichever are more) of C that a part computes: whole vectors, and even. A strip has the bits
   // that the whole would have. Columns of a square: each part packs its own of b, and seldom all of a.

@@ -68,7 +68,7 @@ Failure run_scalars(const std::vector<ScalarCall>& calls, char* const* addresses
   return {};
 }
 
-// A product in strips of C, one a part: each strip has the bits that the whole would have.
+// Products of a batch, in parts: whole ones, or strips of one, which have the bits that the whole would have.
 struct MatmulJob {
   const GemmFns* gemm;
   const MatmulStep* step;
@@ -76,12 +76,36 @@ struct MatmulJob {
   char *c, *workspace;
   int64_t size;
   int64_t parts;
-  int64_t start;  // of this product's elements in C
+  int64_t first, end;  // of the batch
   // Of the loop over C, if there is one:
   const Loop* loop;
   Executor* executor;
   char *arena, *scratch;
   size_t scratch_bytes;
+};
+
+// Where the operands of a batch's products begin, one product after the other.
+struct BatchWalk {
+  const MatmulStep& step;
+  int64_t index[kMaxRank];
+  int64_t a = 0, b = 0;  // in elements
+  BatchWalk(const MatmulStep& s, int64_t product) : step(s) {
+    for (size_t d = s.batch.size(); d-- > 0; product /= s.batch[d]) {
+      index[d] = product % s.batch[d];
+      a += index[d] * s.batch_a[d];
+      b += index[d] * s.batch_b[d];
+    }
+  }
+  void next() {
+    for (size_t d = step.batch.size(); d-- > 0;) {
+      a += step.batch_a[d];
+      b += step.batch_b[d];
+      if (++index[d] < step.batch[d]) return;
+      a -= step.batch_a[d] * step.batch[d];
+      b -= step.batch_b[d] * step.batch[d];
+      index[d] = 0;
+    }
+  }
 };
 
 // The loop that follows a strip of a product.
@@ -107,29 +131,41 @@ void matmul_part(void* context, size_t part, size_t thread) {
   const MatmulJob& job = *static_cast<const MatmulJob*>(context);
   const MatmulStep& s = *job.step;
   const bool by_rows = s.by_rows();
-  int64_t from, to;
-  s.strip(int64_t(part), job.parts, from, to);
-  if (from >= to) return;
+  int64_t from = 0, to = by_rows ? s.m : s.n, product = job.first, end = job.end;
+  if (s.by_batch) {
+    product = job.end * int64_t(part) / job.parts;
+    end = job.end * int64_t(part + 1) / job.parts;
+  } else {
+    s.strip(int64_t(part), job.parts, from, to);
+  }
+  if (from >= to || product >= end) return;
   const int64_t m = by_rows ? to - from : s.m, n = by_rows ? s.n : to - from;
-  const int64_t first = by_rows ? from * s.n : from;
-  const auto product = [&](const GemmDone* done) {
-    job.gemm->run(size_t(m), size_t(n), size_t(s.k), job.a + (by_rows ? from * s.rsa * job.size : 0), s.rsa, s.csa,
-                  job.b + (by_rows ? 0 : from * s.csb * job.size), s.rsb, s.csb, job.c + first * job.size, s.n, false,
-                  job.workspace + int64_t(thread) * s.workspace_bytes, done);
+  const int64_t first = by_rows ? from * s.n : from, of_a = by_rows ? from * s.rsa : 0,
+                of_b = by_rows ? 0 : from * s.csb;
+  const auto multiply = [&](const BatchWalk& at, const GemmDone* done) {
+    job.gemm->run(size_t(m), size_t(n), size_t(s.k), job.a + (at.a + of_a) * job.size, s.rsa, s.csa,
+                  job.b + (at.b + of_b) * job.size, s.rsb, s.csb, job.c + (product * s.m * s.n + first) * job.size, s.n,
+                  false, job.workspace + int64_t(thread) * s.workspace_bytes, done);
   };
-  if (!job.loop) return product(nullptr);
+  BatchWalk at(s, product);
+  if (!job.loop) {
+    for (; product < end; ++product, at.next()) multiply(at, nullptr);
+    return;
+  }
   LoopRun run(*job.loop, job.executor->addresses.data(), job.arena, job.scratch + thread * job.scratch_bytes,
               job.executor->threads[thread]);
-  Follower follower{&run, job.start + first, s.n, run.run_uniform()};
+  Follower follower{&run, 0, s.n, run.run_uniform()};
   const GemmDone done{follow, &follower};
-  product(&done);
+  for (; product < end; ++product, at.next()) {
+    follower.start = product * s.m * s.n + first;
+    multiply(at, &done);
+  }
   if (!follower.ok) job.executor->failures[part] = run.failure();
 }
 
 Failure run_matmul(const Plan& plan, const MatmulStep& step, Executor& executor, char* arena, char* scratch,
                    Pool& pool) {
   const Value& v = plan.program.values[step.value];
-  const int64_t size = int64_t(kDTypeSize[v.dtype]);
   char* const* addresses = executor.addresses.data();
   MatmulJob job{&plan.kernels->gemm[v.dtype],
                 &step,
@@ -137,30 +173,23 @@ Failure run_matmul(const Plan& plan, const MatmulStep& step, Executor& executor,
                 addresses[step.b],
                 addresses[step.value],
                 arena + step.workspace,
-                size,
+                int64_t(kDTypeSize[v.dtype]),
                 shared(plan, pool, step.work) ? step.parts : 1,
                 0,
+                step.products,
                 step.loop >= 0 ? &plan.loops[step.loop] : nullptr,
                 &executor,
                 arena,
                 scratch,
                 plan.scratch_bytes};
   executor.failures.assign(size_t(job.parts), {});
-  int64_t index[kMaxRank] = {};
-  for (;;) {
+  if (step.by_batch) {
     pool.run(size_t(job.parts), executor.threads.size(), matmul_part, &job);
-    job.c += step.m * step.n * size;
-    job.start += step.m * step.n;
-    int d = int(step.batch.size()) - 1;
-    for (; d >= 0; --d) {
-      job.a += step.batch_a[d] * size;
-      job.b += step.batch_b[d] * size;
-      if (++index[d] < step.batch[d]) break;
-      job.a -= step.batch_a[d] * step.batch[d] * size;
-      job.b -= step.batch_b[d] * step.batch[d] * size;
-      index[d] = 0;
+  } else {
+    for (; job.first < step.products; ++job.first) {
+      job.end = job.first + 1;
+      pool.run(size_t(job.parts), executor.threads.size(), matmul_part, &job);
     }
-    if (d < 0) break;
   }
   for (int64_t part = 0; part < job.parts; ++part) {
     if (executor.failures[part].code != Failure::kNone) return executor.failures[part];

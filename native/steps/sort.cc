@@ -1,4 +1,5 @@
 // Sorting along an axis, and searching in what is sorted.
+#include <algorithm>
 #include <cstring>
 #include <type_traits>
 
@@ -6,6 +7,8 @@
 
 namespace gradtape {
 namespace {
+
+#define GRADTAPE_APART __attribute__((noinline))  // one piece of code for all that call it
 
 constexpr int64_t kInserted = 64;  // elements, or results, up to which they are inserted one by one
 
@@ -49,7 +52,8 @@ template <class K>
 struct Elements {
   void (*keys)(const char* x, int64_t n, K flip, K* keys);
   void (*write)(const K* keys, int64_t n, K flip, char* out);
-  // Zeros keep their signs, which the keys do not have: they stand in the order of the operand. null: for integers.
+  // Zeros keep their signs, which the keys do not have: they stand in the order of the operand, from result `first` on.
+  // null: for integers.
   void (*zeros)(const char* x, int64_t n, int64_t stride, char* out, int64_t first, int64_t count);
 };
 
@@ -66,7 +70,6 @@ void write_zeros(const char* from, int64_t n, int64_t stride, char* to, int64_t 
   const T* x = reinterpret_cast<const T*>(from);
   T* out = reinterpret_cast<T*>(to) + first * stride;
   int64_t at = 0;
-  while (at < count && out[at * stride] != 0) ++at;
   for (int64_t i = 0; i < n && at < count && out[at * stride] == 0; ++i) {
     if (x[i * stride] == 0) out[at++ * stride] = x[i * stride];
   }
@@ -79,7 +82,7 @@ constexpr Elements<KeyOf<T>> elements_kind() {
 }
 
 // n elements of a size, with strides in elements.
-void copy(int64_t size, char* to, int64_t to_stride, const char* from, int64_t from_stride, int64_t n) {
+GRADTAPE_APART void copy(int64_t size, char* to, int64_t to_stride, const char* from, int64_t from_stride, int64_t n) {
   for (int64_t i = 0; i < n; ++i, to += to_stride * size, from += from_stride * size) {
     if (size == 4)
       std::memcpy(to, from, 4);
@@ -93,7 +96,7 @@ void copy(int64_t size, char* to, int64_t to_stride, const char* from, int64_t f
 // What is sorted are items: keys, or keys with the place that each comes from below it, so that equal keys stay in
 // order. The first `count` of n items:
 template <class E>
-void insert_each(const E* x, int64_t n, E* to, int64_t count) {
+GRADTAPE_APART void insert_each(const E* x, int64_t n, E* to, int64_t count) {
   int64_t held = 0;
   for (int64_t i = 0; i < n; ++i) {
     const E item = x[i];
@@ -104,26 +107,27 @@ void insert_each(const E* x, int64_t n, E* to, int64_t count) {
   }
 }
 
-// Radix sort by the digits from bit kFrom on, the lowest first: a pass moves the items to where their digit begins, in
-// order. A digit that all items share needs no pass. Returns where the sorted ones are.
-template <class E, int kFrom, int kBits, int kDigits>
-E* radix(E* from, E* to, int64_t n) {
-  constexpr uint32_t kMask = (1u << kBits) - 1;
-  uint32_t counts[kDigits][kMask + 1] = {};
+// Radix sort by digits of so many bits from bit `first` on, the lowest first: a pass moves the items to where their
+// digit begins, in order. A digit that all items share needs no pass. Returns where the sorted ones are.
+template <class E>
+GRADTAPE_APART E* radix(E* from, E* to, int64_t n, int first, int bits, int digits) {
+  uint32_t counts[3 << 11];
+  const uint32_t mask = (1u << bits) - 1;
+  std::memset(counts, 0, sizeof(uint32_t) * size_t(digits << bits));
   for (int64_t i = 0; i < n; ++i) {
-    for (int d = 0; d < kDigits; ++d) ++counts[d][uint32_t(from[i] >> (kFrom + d * kBits)) & kMask];
+    for (int d = 0; d < digits; ++d) ++counts[(uint32_t(d) << bits) + (uint32_t(from[i] >> (first + d * bits)) & mask)];
   }
-  for (int d = 0; d < kDigits; ++d) {
-    const int shift = kFrom + d * kBits;
-    uint32_t* const at = counts[d];
-    if (at[uint32_t(from[0] >> shift) & kMask] == uint32_t(n)) continue;
+  for (int d = 0; d < digits; ++d) {
+    const int shift = first + d * bits;
+    uint32_t* const at = counts + (d << bits);
+    if (at[uint32_t(from[0] >> shift) & mask] == uint32_t(n)) continue;
     uint32_t sum = 0;
-    for (uint32_t digit = 0; digit <= kMask; ++digit) {
+    for (uint32_t digit = 0; digit <= mask; ++digit) {
       const uint32_t here = at[digit];
       at[digit] = sum;
       sum += here;
     }
-    for (int64_t i = 0; i < n; ++i) to[at[uint32_t(from[i] >> shift) & kMask]++] = from[i];
+    for (int64_t i = 0; i < n; ++i) to[at[uint32_t(from[i] >> shift) & mask]++] = from[i];
     E* const swap = from;
     from = to;
     to = swap;
@@ -135,12 +139,10 @@ __extension__ using Wide = unsigned __int128;
 constexpr int64_t kWideDigits = 1 << 13;  // keys of 32 bits from which fewer passes are worth more counters
 
 template <class K, class E>
-E* sort_items(E* from, E* to, int64_t n) {
+E* radix_items(E* from, E* to, int64_t n) {
   constexpr int kBytes = int(sizeof(K));
-  if constexpr (sizeof(E) == 4) {
-    if (n >= kWideDigits) return radix<E, 0, 11, 3>(from, to, n);
-  }
-  return radix < E, sizeof(E) == sizeof(K) ? 0 : 8 * kBytes, 8, kBytes > (from, to, n);
+  if (sizeof(E) == 4 && n >= kWideDigits) return radix(from, to, n, 0, 11, 3);
+  return radix(from, to, n, sizeof(E) == sizeof(K) ? 0 : 8 * kBytes, 8, kBytes);
 }
 
 // Of a tensor [outer, length, inner], along the middle axis: the first `count`.
@@ -189,7 +191,7 @@ int64_t item_bytes(const Value& v) {
   return v.results & 2 ? 2 * key : key;
 }
 int64_t room_of(const Value& v) { return (attribute(v, 1) * item_bytes(v) + 63) / 64 * 64; }
-size_t sort_bytes(const Value& v, Operands, const Kernels&) { return size_t(room_of(v)) * 2; }
+size_t sort_bytes(const Value& v, Operands, const Kernels&) { return size_t(room_of(v)) * 2 + kSortSlack; }
 
 // Where the pieces of each line begin, as keys: those that cut a sample into equal parts.
 size_t cuts_bytes(const Value& v, Operands, const Kernels&) {
@@ -204,9 +206,11 @@ struct Part {
 };
 
 template <class K, class E>
-void sort_part(const Sort& a, const Part& part, const Elements<K>& elements, int64_t size, const char* x, char* out,
-               int32_t* places, E* items, E* others) {
+void sort_part(const Sort& a, const Part& part, const Elements<K>& elements, SortFn by_vectors, int64_t size,
+               const char* x, char* out, int32_t* places, E* items, E* others) {
   constexpr int kShift = sizeof(E) > sizeof(K) ? 8 * int(sizeof(K)) : 0;  // of the key, above the place
+  if (a.inserts()) by_vectors = nullptr;
+  const E top = by_vectors ? kSign<E> : E(0);  // as signed integers
   const K flip = a.descending ? K(~K(0)) : K(0);
   const K low = K(part.low), span = K((part.last ? ~K(0) : K(part.high) - 1) - low);
   int64_t m = 0, before = 0;
@@ -215,38 +219,59 @@ void sort_part(const Sort& a, const Part& part, const Elements<K>& elements, int
   for (int64_t begin = 0; begin < a.length; begin += kChunk) {
     const int64_t n = a.length - begin < kChunk ? a.length - begin : kChunk;
     const char* from = x + begin * a.inner * size;
-    if (a.inner > 1) copy(size, chunk, 1, from, a.inner, n);
-    elements.keys(a.inner > 1 ? chunk : from, n, flip, keys);
-    if (part.whole) {
-      for (int64_t i = 0; i < n; ++i)
-        items[begin + i] = kShift ? E(keys[i]) << kShift | E(uint32_t(begin + i)) : E(keys[i]);
-      m += n;
-      continue;
+    if (a.inner > 1) {
+      copy(size, chunk, 1, from, a.inner, n);
+      from = chunk;
     }
+    if constexpr (kShift == 0) {
+      if (part.whole) {
+        elements.keys(from, n, flip ^ top, items + begin);
+        m += n;
+        continue;
+      }
+    }
+    elements.keys(from, n, flip, keys);
     for (int64_t i = 0; i < n; ++i) {
-      items[m] = kShift ? E(keys[i]) << kShift | E(uint32_t(begin + i)) : E(keys[i]);
-      m += K(keys[i] - low) <= span;
-      before += keys[i] < low;
+      items[m] = (kShift ? E(keys[i]) << kShift | E(uint32_t(begin + i)) : E(keys[i])) ^ top;
+      m += part.whole || K(keys[i] - low) <= span;
+      before += !part.whole && keys[i] < low;
     }
   }
   const int64_t count = before + m < a.count ? m : a.count - before;  // of those that are asked for
   if (count <= 0) return;
-  E* sorted = others;
+  E* sorted = items;
   if (a.inserts())
-    insert_each(items, m, others, count);
+    insert_each(items, m, sorted = others, count);
+  else if (by_vectors)
+    by_vectors(items, others, size_t(m));
   else
-    sorted = sort_items<K>(items, others, m);
+    sorted = radix_items<K>(items, others, m);
   for (int64_t begin = 0; begin < count; begin += kChunk) {
     const int64_t n = count - begin < kChunk ? count - begin : kChunk;
-    for (int64_t i = 0; i < n; ++i) keys[i] = K(sorted[begin + i] >> kShift);
     char* const to = out + (before + begin) * a.inner * size;
-    elements.write(keys, n, flip, a.inner > 1 ? chunk : to);
+    char* const written = a.inner > 1 ? chunk : to;
+    if constexpr (kShift == 0) {
+      elements.write(sorted + begin, n, flip ^ top, written);
+    } else {
+      for (int64_t i = 0; i < n; ++i) keys[i] = K((sorted[begin + i] ^ top) >> kShift);
+      elements.write(keys, n, flip, written);
+    }
     if (a.inner > 1) copy(size, to, a.inner, chunk, 1, n);
   }
-  if (elements.zeros) elements.zeros(x, a.length, a.inner, out, before, count);
+  if (elements.zeros) {
+    const E zero = E(K(kSign<K> ^ flip)) << kShift;  // of the first place
+    const auto below = [&](E item, E bound) { return (item ^ top) < bound; };
+    const int64_t at = std::lower_bound(sorted, sorted + count, zero, below) - sorted;
+    elements.zeros(x, a.length, a.inner, out, before + at, count - at);
+  }
   if (kShift) {
     for (int64_t i = 0; i < count; ++i) places[(before + i) * a.inner] = int32_t(uint32_t(sorted[i]));
   }
+}
+
+template <class E>
+SortFn sort_of(const Kernels& kernels) {
+  return sizeof(E) == 4 ? kernels.sort[2] : sizeof(E) == 8 ? kernels.sort[3] : nullptr;
 }
 
 template <class K>
@@ -272,10 +297,11 @@ void sort_lines(const StepRun& s, const Elements<K>& elements, int64_t from, int
     char* const others = own + room_of(s.v);
     if (places) {
       using E = std::conditional_t<sizeof(K) == 8, Wide, uint64_t>;
-      sort_part(a, part, elements, size, x, out, places + result, reinterpret_cast<E*>(own),
+      sort_part(a, part, elements, sort_of<E>(s.kernels), size, x, out, places + result, reinterpret_cast<E*>(own),
                 reinterpret_cast<E*>(others));
     } else {
-      sort_part(a, part, elements, size, x, out, nullptr, reinterpret_cast<K*>(own), reinterpret_cast<K*>(others));
+      sort_part(a, part, elements, sort_of<K>(s.kernels), size, x, out, nullptr, reinterpret_cast<K*>(own),
+                reinterpret_cast<K*>(others));
     }
   }
 }

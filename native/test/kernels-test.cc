@@ -1,5 +1,6 @@
 // Tests and benchmark of the kernel tables as a plain binary: every available ISA, or the one that is named.
 // Usage: kernels-test [isa] [--sparse | --dense] [--bench]
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -11,6 +12,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "../kernels/dispatch.h"
@@ -1111,6 +1113,40 @@ void test_scan(const Kernels& k, DType d) {
   check(ok, what);
 }
 
+// Sorts against the standard library's: every length up to some networks, and what makes bad pivots.
+template <class T>
+void test_sort(const Kernels& k) {
+  using U = std::make_unsigned_t<T>;
+  const SortFn sort = k.sort[sizeof(T) == 4 ? 2 : 3];
+  if (!sort) return;
+  constexpr T kLeast = std::numeric_limits<T>::min(), kMost = std::numeric_limits<T>::max();
+  const std::function<T(size_t, size_t)> fills[] = {
+      [](size_t, size_t) { return T(random_bits()); },
+      [](size_t, size_t) { return T(random_bits() & 3); },
+      [](size_t i, size_t) { return T(i); },
+      [](size_t i, size_t n) { return T(n - i); },
+      [](size_t, size_t) { return T(7); },
+      [=](size_t, size_t) { return random_bits() & 1 ? kMost : kLeast; },
+      [=](size_t i, size_t) { return T(U(kLeast) + (U(1) << i % (8 * sizeof(T)))); },
+      [](size_t i, size_t n) { return T(i % 2 ? i : n - i); },
+  };
+  std::vector<size_t> lengths{1000, 4096, 100003};
+  for (size_t n = 0; n < 400; ++n) lengths.push_back(n);
+  constexpr size_t kSlack = kSortSlack / sizeof(T);
+  for (size_t n : lengths) {
+    for (const auto& fill : fills) {
+      std::vector<T> x(n + kSlack, T(-1)), room(n + kSlack, T(-2));
+      for (size_t i = 0; i < n; ++i) x[i] = fill(i, n);
+      std::vector<T> want = x;
+      std::sort(want.begin(), want.begin() + ptrdiff_t(n));
+      sort(x.data(), room.data(), n);
+      const bool kept = std::count(room.begin() + ptrdiff_t(n), room.end(), T(-2)) == ptrdiff_t(kSlack);
+      check(x == want && kept,
+            std::string(k.isa) + " sort of " + std::to_string(n) + ", fill " + std::to_string(&fill - fills));
+    }
+  }
+}
+
 // Products of the factors give the matrix, to what rounding leaves; what is told of bad ones.
 template <class T>
 void test_factors(const Kernels& k, DType d) {
@@ -1267,6 +1303,8 @@ void test(const Kernels& k) {
   test_transpose<uint64_t>(k, k.transpose[3]);
   test_philox(k);
   test_int_gemm(k);
+  test_sort<int32_t>(k);
+  test_sort<int64_t>(k);
 }
 
 // Benchmark

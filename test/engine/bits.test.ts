@@ -212,6 +212,50 @@ describe('matrix products on several threads', () => {
       tf.config.threads = threads;
     }
   });
+
+  // More products than threads are cut into whole ones, fewer each into strips; the loop over 9 of [200, 300] follows them.
+  it('and in batches, which broadcast, and with a loop behind them', () => {
+    const product = (a: readonly number[], b: readonly number[], threads: number): Buffer => {
+      tf.config.threads = threads;
+      const c = tf.matmul(tf.random.normal(a, { seed: 1 }), tf.random.normal(b, { seed: 2 }));
+      return Buffer.from(tf.tanh(c.mul(0.1)).dataSync().buffer);
+    };
+    for (const [a, b] of [
+      [
+        [3, 3, 200, 64],
+        [3, 1, 64, 300],
+      ],
+      [
+        [2, 200, 64],
+        [2, 64, 300],
+      ],
+      [
+        [5, 2, 1, 64, 48],
+        [3, 48, 80],
+      ],
+      [
+        [50, 7, 9, 5],
+        [50, 1, 5, 3],
+      ],
+    ] as const) {
+      const one = product(a, b, 1);
+      for (const count of [2, 3]) {
+        for (let run = 0; run < 20; run++) {
+          expect(one.equals(product(a, b, count)), `${a} x ${b}, ${count} threads`).toBe(true);
+        }
+      }
+    }
+    // The first and the last product of a batch as they are alone.
+    const [a, b] = [tf.random.normal([4, 3, 30, 20], { seed: 3 }), tf.random.normal([3, 20, 10], { seed: 4 })];
+    const all = tf.matmul(a, b);
+    for (const [i, j] of [
+      [0, 0],
+      [1, 2],
+      [3, 2],
+    ] as const) {
+      expect(all.at(i, j).arraySync()).toEqual(tf.matmul(a.at(i, j), b.at(j)).arraySync());
+    }
+  });
 });
 
 describe('a NaN of one element', () => {

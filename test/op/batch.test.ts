@@ -132,6 +132,7 @@ describe('an op for a batch gives what it gives for each element alone', () => {
       'where',
       'concat',
       'cumsum',
+      'nn.scaledDotProductAttention',
     ]) {
       expect(ruled).toContain(name);
     }

@@ -108,6 +108,38 @@ def kinds(library, threads):
             return tensors(lambda g: jax.linear_transpose(lambda x: f(x, filter), x)(g), gradient)
         return tensors(lambda g: jax.linear_transpose(lambda w: f(x, w), filter)(g), gradient)
 
+    def sort(n, dtype):
+        return tensors(jnp.sort, jnp.asarray(uniform([n], 1, dtype)))
+
+    def value_and_gradients(f, sources, ct):
+        def step(*sources):
+            y, pullback = jax.vjp(f, *sources)
+            return [y, *pullback(ct)]
+
+        return tensors(step, *sources)
+
+    def attention(shape, causal, gradient):
+        *sources, ct = (jnp.asarray(uniform(shape, seed)) for seed in (1, 2, 3, 4))
+        # It takes [batch, length, heads, depth].
+        swap = lambda t: t.swapaxes(1, 2)
+        f = lambda q, k, v: swap(jax.nn.dot_product_attention(swap(q), swap(k), swap(v), is_causal=causal))
+        return value_and_gradients(f, sources, ct) if gradient else tensors(f, *sources)
+
+    def weights(shape, form):
+        q, k = (jnp.asarray(uniform(shape, seed)) for seed in (1, 2))
+        if form == "einsum":
+            return tensors(lambda q, k: jnp.einsum("bhqd,bhkd->bhqk", q, k), q, k)
+        return tensors(lambda q, k: q @ k.mT, q, k)
+
+    def layer_normalization(shape):
+        x, ct = (jnp.asarray(uniform(shape, seed)) for seed in (1, 2))
+        gamma, beta = (jnp.asarray(uniform(shape[-1:], seed)) for seed in (1, 2))
+
+        def f(x, gamma, beta):
+            return jax.nn.standardize(x, epsilon=1e-7) * gamma + beta
+
+        return value_and_gradients(f, [x, gamma, beta], ct)
+
     def model(size="large"):
         weights, x, labels = network(size)
         x, labels = jnp.asarray(x), jnp.asarray(labels)
@@ -175,6 +207,10 @@ def kinds(library, threads):
         "matmul": matmul,
         "matmul-gradient": matmul_gradient,
         "conv": conv,
+        "sort": sort,
+        "attention": attention,
+        "weights": weights,
+        "layer-normalization": layer_normalization,
         "train": train,
         "hvp": hvp,
     }

@@ -134,6 +134,36 @@ def kinds(library, threads):
         }[part]
         return f, lambda: some(f().permute(back).contiguous().numpy())
 
+    def sort(n, dtype):
+        x = tensor(uniform([n], 1, dtype))
+        return tensors(lambda: [x.sort().values])
+
+    def value_and_gradients(f, sources, gradient):
+        def step():
+            y = f(*sources)
+            return [y, *torch.autograd.grad(y, sources, gradient)]
+
+        return tensors(step)
+
+    def attention(shape, causal, gradient):
+        *sources, ct = (tensor(uniform(shape, seed)) for seed in (1, 2, 3, 4))
+        f = lambda q, k, v: F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        if not gradient:
+            return tensors(lambda: [f(*sources)])
+        return value_and_gradients(f, [t.requires_grad_() for t in sources], ct)
+
+    def weights(shape, form):
+        q, k = (tensor(uniform(shape, seed)) for seed in (1, 2))
+        if form == "einsum":
+            return tensors(lambda: [torch.einsum("bhqd,bhkd->bhqk", q, k)])
+        return tensors(lambda: [q @ k.mT])
+
+    def layer_normalization(shape):
+        x, ct = (tensor(uniform(shape, seed)) for seed in (1, 2))
+        gamma, beta = (tensor(uniform(shape[-1:], seed)) for seed in (1, 2))
+        f = lambda x, gamma, beta: F.layer_norm(x, shape[-1:], gamma, beta, 1e-7)
+        return value_and_gradients(f, [t.requires_grad_() for t in (x, gamma, beta)], ct)
+
     def model(size="large"):
         weights, x, labels = network(size)
         parameters = [tensor(w).requires_grad_() for w in weights]
@@ -192,5 +222,9 @@ def kinds(library, threads):
             "matmul-gradient": matmul_gradient,
             "conv": conv,
             "hvp": hvp,
+            "sort": sort,
+            "attention": attention,
+            "weights": weights,
+            "layer-normalization": layer_normalization,
         }
     return found

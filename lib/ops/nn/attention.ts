@@ -92,7 +92,7 @@ export function scaledDotProductAttention(
     isCausal,
     dropout: stream && { rate: dropout, stream: { ...stream } },
   };
-  if (stream) stream.offset += drawsOf(sizeOf(leading), queries, keys);
+  if (stream) stream.offset += drawsOf(sizeOf(leading), queries, keys, isCausal);
   const out = attentionOf([batched(q, leading), batched(k, leading), batched(v, leading), seen], attention);
   return reshapeTo(out, shapeOf([...leading, queries, width]));
 }
