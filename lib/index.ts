@@ -29,6 +29,7 @@ export {
   gradPassThrough,
   recomputeGrad,
 } from './tape/custom-gradient.js';
+export { ForwardAccumulator, type JvpOptions } from './tape/forward-accumulator.js';
 export {
   type GradientOptions,
   GradientTape,

@@ -65,9 +65,34 @@ function setFlag(name: 'eager' | 'checkNumerics' | 'trackOrigin', value: unknown
   setDepth();
 }
 
+/** Whether no value is computed before somebody looks at it, whatever the settings say. */
+let lazy = false;
+
 function setDepth(): void {
   const all = flags.eager || flags.checkNumerics || flags.trackOrigin || flags.noting > 0;
-  flags.depth = all ? -1 : kMaxDepth;
+  flags.depth = lazy ? Number.POSITIVE_INFINITY : all ? -1 : kMaxDepth;
+}
+
+function withLazy<T>(value: boolean, fn: () => T): T {
+  if (lazy === value) return fn();
+  lazy = value;
+  setDepth();
+  try {
+    return fn();
+  } finally {
+    lazy = !value;
+    setDepth();
+  }
+}
+
+/** Runs fn, in which `apply` computes nothing, whatever the settings say: for computations with placeholders. */
+export function unlooked<T>(fn: () => T): T {
+  return withLazy(true, fn);
+}
+
+/** Runs fn, in which the settings count, though it runs within `unlooked`. */
+export function asUsual<T>(fn: () => T): T {
+  return withLazy(false, fn);
 }
 
 /** Says how many values more are noted. */

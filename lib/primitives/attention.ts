@@ -10,7 +10,7 @@ import { Op } from '../op/op.js';
 import type { Entry } from '../record/entry.js';
 import { keep } from '../record/entry.js';
 import { add, mul, sub } from './arithmetic.js';
-import { boxAt, concatAlong, sliceBox } from './box.js';
+import { boxAt, concatAlong, oneByOne, sliceBox } from './box.js';
 import { greaterEqual, less, logicalAnd } from './compare.js';
 import { iota } from './iota.js';
 import { matmulOf } from './matmul.js';
@@ -154,6 +154,8 @@ function weightsOf({ q, k, mask, span }: Block, isCausal: boolean): Tensor {
 // P (ct v^T - sum(ct out)), the sum over the keys: sum(P (ct v^T)) is the same, but longer.
 const attentionOp: Op<Attention> = new Op<Attention>('scaledDotProductAttention', {
   needs: 0b1111 | keep.out,
+  batch: (call) =>
+    oneByOne(call, ([q, k, v, mask]) => attentionOf([q as Tensor, k as Tensor, v as Tensor, mask], call.attributes)),
   pullAll: ([ct], e) => pullback(ct as Tensor, e),
 });
 

@@ -79,7 +79,7 @@ const consumedText =
   'Ask for all gradients in one call (sources may be an array or an object), or create the tape with ' +
   'new GradientTape({ persistent: true }).';
 
-const unconnectedKind: Kind<UnconnectedGradients> = {
+export const unconnectedKind: Kind<UnconnectedGradients> = {
   ...oneOf(['none', 'zero', 'throw']),
   preface: 'Unknown value for unconnectedGradients',
 };
@@ -507,7 +507,8 @@ function checkReceiver(tape: unknown, method: string): void {
   );
 }
 
-function checkFunction(method: string, fn: unknown): void {
+/** @throws TapeError ERR_TAPE_RECORD */
+export function checkFunction(method: string, fn: unknown): void {
   if (typeof fn === 'function') return;
   throw new TapeError('ERR_TAPE_RECORD', `${method}: expected a function, got ${show(fn)}`);
 }
@@ -518,17 +519,18 @@ function refuseCrossed(op: string, tape: Recording): void {
   if (crossed) throw crossedError(op, crossed);
 }
 
-function crossedError(op: string, opening: Opening): TapeError {
+/** The error of a block of `whose` (a tape, an accumulator) that crossed the end of its turn. */
+export function crossedError(op: string, opening: Opening, whose = 'tape'): TapeError {
   opening.told = true;
   return new TapeError(
     'ERR_TAPE_CROSSED_AWAIT',
-    `${op}: the tape's block, opened at ${opening.where}, was left open across an await (or a return to the event loop); what came ` +
-      'after was not recorded. Close the block before awaiting, or record with await tape.recordAsync(async () => ...).',
+    `${op}: the ${whose}'s block, opened at ${opening.where}, was left open across an await (or a return to the event loop); what came ` +
+      `after was not recorded. Close the block before awaiting, or record with await ${whose}.recordAsync(async () => ...).`,
   );
 }
 
 /** @throws TapeError ERR_TAPE_ASYNC for a promise, whose own rejection is ignored then: the caller gets this error */
-function refuseAsync(result: unknown, message: string): void {
+export function refuseAsync(result: unknown, message: string): void {
   const { then } = (result ?? {}) as { then?: unknown };
   if (typeof then !== 'function') return;
   then.call(result, undefined, () => undefined);
