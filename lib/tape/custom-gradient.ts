@@ -9,7 +9,6 @@ import { DTypeError, GradtapeError, ShapeError, show } from '../base/errors.js';
 import { isPlainObject, mapNested, type Nested } from '../base/nested.js';
 import { sharedStream, withStreamAt } from '../base/random-stream.js';
 import { showShape } from '../base/shape.js';
-import type { NumberArray } from '../engine/constant.js';
 import { aliasOf, type Tensor } from '../engine/tensor.js';
 import { Op } from '../op/op.js';
 import { asTensor } from '../op/operands.js';
@@ -19,7 +18,8 @@ import type { IndexedSlices } from '../primitives/gather.js';
 import { identityOf } from '../primitives/movement.js';
 import type { Cotangent, PullAll, RecordedOp } from '../record/entry.js';
 import { below, recordInstead } from '../record/stack.js';
-import { GradientTape, isLeaf } from './gradient-tape.js';
+import { GradientTape } from './gradient-tape.js';
+import { isHostArray, isLeaf } from './leaves.js';
 
 /** A gradient; null if there is none. */
 export type CustomGradient = TensorLike | IndexedSlices | null;
@@ -50,11 +50,6 @@ function fail(message: string): GradtapeError {
 
 function checkFunction(fn: string, f: unknown): void {
   if (typeof f !== 'function') throw fail(`${fn}: expected a function, got ${show(f)}`);
-}
-
-/** A nested array of numbers or booleans: one operand, not a list of them. */
-function isHostArray(value: unknown): value is NumberArray {
-  return Array.isArray(value) && value.every((v) => typeof v === 'number' || typeof v === 'boolean' || isHostArray(v));
 }
 
 function isHostValue(value: unknown): value is TensorLike {

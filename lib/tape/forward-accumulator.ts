@@ -13,14 +13,8 @@ import { isVariable, readVariable, type TensorLike, Variable } from '../op/varia
 import { bound, crossedBlock, openBlock, pop, push } from '../record/stack.js';
 import type { Opening } from '../record/turn.js';
 import { Tangents } from '../transform/tangents.js';
-import {
-  checkFunction,
-  crossedError,
-  isLeaf,
-  refuseAsync,
-  type UnconnectedGradients,
-  unconnectedKind,
-} from './gradient-tape.js';
+import { checkFunction, crossedError, refuseAsync } from './blocks.js';
+import { isLeaf, type UnconnectedGradients, unconnectedKind } from './leaves.js';
 import type { Leaf, Mapped, Sources } from './sources.js';
 
 export interface JvpOptions {
@@ -41,7 +35,7 @@ const jvpOptions = { unconnectedGradients: unconnectedKind } as const;
  * within it, and not the other way round.
  */
 export class ForwardAccumulator {
-  private readonly tangents: Tangents = new Tangents();
+  private readonly tangents: Tangents;
   private recording = false;
 
   /**
@@ -54,47 +48,7 @@ export class ForwardAccumulator {
   constructor(primals: unknown, tangents: unknown);
   constructor(primals: unknown, tangents: unknown) {
     if (arguments.length > 2) refuseExtra('ForwardAccumulator', arguments[2], undefined);
-    const met = new Set<unknown>();
-    const unlike = (path: string, _: unknown, got: unknown): Error =>
-      new ValueError(
-        `ForwardAccumulator: the tangents must have the structure of the primals; at ${path || 'the top'} got ${show(got)}`,
-        'ERR_ACCUMULATOR',
-      );
-    zipNested(
-      'ForwardAccumulator',
-      primals,
-      tangents,
-      (primal, tangent, path) => this.give(primal, tangent, path, met),
-      unlike,
-    );
-  }
-
-  private give(primal: unknown, given: unknown, path: string, met: Set<unknown>): void {
-    if (!isLeaf(primal)) {
-      throw new GradtapeError(
-        'ERR_NOT_A_TENSOR',
-        `ForwardAccumulator: a primal must be a Tensor or Variable, got ${show(primal)}${path ? ` at primals${path}` : ''}`,
-      );
-    }
-    if (met.has(primal)) {
-      throw new ValueError(
-        `ForwardAccumulator: Tensor ${path ? `primals${path} ` : ''}was specified as a primal multiple times. This may indicate an error. ` +
-          'If it was intended, please sum the corresponding tangents.',
-        'ERR_ACCUMULATOR',
-      );
-    }
-    met.add(primal);
-    const tangent = tangentFor('ForwardAccumulator', primal, given, path);
-    if (!isFloating(primal.dtype)) {
-      warnOnce(
-        'GRADTAPE_PRIMAL_DTYPE',
-        `The dtype of the watched primal must be floating (e.g. float32), got ${primal.dtype}`,
-      );
-    } else if (primal instanceof Variable) {
-      this.tangents.giveVariable(primal, tangent);
-    } else {
-      this.tangents.give(primal, tangent);
-    }
+    this.tangents = tangentsGiven('ForwardAccumulator', primals, tangents);
   }
 
   /**
@@ -214,6 +168,46 @@ export class ForwardAccumulator {
   private crossed(): Opening | null {
     return this.recording ? crossedBlock(this.tangents) : null;
   }
+}
+
+/**
+ * The recorder that has these tangents. `fn`: the name in errors.
+ * @throws what the constructor of ForwardAccumulator does
+ */
+export function tangentsGiven(fn: string, primals: unknown, tangents: unknown): Tangents {
+  const recorder = new Tangents();
+  const met = new Set<unknown>();
+  const give = (primal: unknown, given: unknown, path: string): void => {
+    if (!isLeaf(primal)) {
+      throw new GradtapeError(
+        'ERR_NOT_A_TENSOR',
+        `${fn}: a primal must be a Tensor or Variable, got ${show(primal)}${path ? ` at primals${path}` : ''}`,
+      );
+    }
+    if (met.has(primal)) {
+      throw new ValueError(
+        `${fn}: Tensor ${path ? `primals${path} ` : ''}was specified as a primal multiple times. This may indicate an error. ` +
+          'If it was intended, please sum the corresponding tangents.',
+        'ERR_ACCUMULATOR',
+      );
+    }
+    met.add(primal);
+    const tangent = tangentFor(fn, primal, given, path);
+    if (!isFloating(primal.dtype)) {
+      warnOnce(
+        'GRADTAPE_PRIMAL_DTYPE',
+        `The dtype of the watched primal must be floating (e.g. float32), got ${primal.dtype}`,
+      );
+    } else if (primal instanceof Variable) recorder.giveVariable(primal, tangent);
+    else recorder.give(primal, tangent);
+  };
+  const unlike = (path: string, _: unknown, got: unknown): Error =>
+    new ValueError(
+      `${fn}: the tangents must have the structure of the primals; at ${path || 'the top'} got ${show(got)}`,
+      'ERR_ACCUMULATOR',
+    );
+  zipNested(fn, primals, tangents, give, unlike);
+  return recorder;
 }
 
 /**

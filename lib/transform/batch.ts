@@ -88,8 +88,10 @@ export class Batcher extends Recorder {
       attributes,
     };
     const built = below(this, () => asUsual(() => batch(call)));
-    if (Array.isArray(built)) outs.forEach((out, k) => this.wholes.set(out, built[k] as Tensor));
-    else this.wholes.set(outs[0] as Tensor, built as Tensor);
+    const wholes = (Array.isArray(built) ? built : [built]) as readonly Tensor[];
+    outs.forEach((out, k) => {
+      this.wholes.set(out, wholes[k] as Tensor);
+    });
   }
 }
 

@@ -90,6 +90,7 @@ function transposedTwice(e: Entry, tangents: readonly Tangent[]): readonly Tange
   const recording = new Recording(false);
   const cts = results.map((result) => placeholderOf(result.outDType, result.outShape));
   const targets: TargetEntry[] = [];
+  let connected = false;
   unlooked(() => {
     push(recording);
     try {
@@ -101,6 +102,7 @@ function transposedTwice(e: Entry, tangents: readonly Tangent[]): readonly Tange
         if (!t) return;
         const given = pulled ? pulled[k] : ruleOf(e.op, k)?.pull(cts[0] as Tensor, e, k);
         if (!given) return;
+        connected = true;
         const dense = densify(given);
         const entry = recording.find(dense);
         // Where the rule repeats the operand's elements, what is summed by backward.ts is repeated here.
@@ -111,5 +113,10 @@ function transposedTwice(e: Entry, tangents: readonly Tangent[]): readonly Tange
     }
   });
   const sources = cts.map((ct) => recording.find(ct));
-  return backpropagate(targets, sources, true).map((t) => t && densify(t));
+  return backpropagate(targets, sources, true).map((t, k) => {
+    if (t) return densify(t);
+    // A rule that gives constant zeros connects, too.
+    const { outDType, outShape } = results[k] as Entry;
+    return connected && isFloating(outDType) ? uniformTensor(0, outDType, outShape) : null;
+  });
 }
