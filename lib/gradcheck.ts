@@ -1,5 +1,5 @@
 /**
- * gradcheck: compares gradients with central differences, in float64. The entry `gradtape/gradcheck` of the package.
+ * gradcheck: compares gradients with central differences and with forward mode, in float64. The entry `gradtape/gradcheck` of the package.
  */
 import { argument, callback, isA, type Kind, number, options, refused, thrownBy } from './base/arguments.js';
 import { isFloating } from './base/dtype.js';
@@ -12,6 +12,7 @@ import { type TensorLike, Variable } from './op/variable.js';
 import { cast, mul, reduceSum } from './ops/index.js';
 import * as random from './ops/random/index.js';
 import { densify } from './primitives/gather.js';
+import { ForwardAccumulator } from './tape/forward-accumulator.js';
 import { GradientTape } from './tape/gradient-tape.js';
 
 export interface GradcheckOptions {
@@ -84,18 +85,73 @@ function gradientsOf(f: Fn, inputs: readonly Tensor[]): Tensor[] {
   return grads.map((g) => densify(g as Tensor));
 }
 
-function compare(f: Fn, inputs: readonly Tensor[], eps: number): GradcheckResult {
+/** The derivative of a scalar function along tangents of its inputs, by forward mode. */
+function derivativeAlong(scalar: Fn, inputs: readonly Tensor[], tangents: readonly Tensor[]): number {
+  const accumulator = new ForwardAccumulator(inputs, tangents);
+  const y = accumulator.record(() => scalar(...inputs));
+  return accumulator.jvp(y, { unconnectedGradients: 'zero' }).item();
+}
+
+/** The tensor of the shape of x with these elements. */
+function withElements(x: Tensor, elements: (index: number) => number): Tensor {
+  const buffer = allocate('float64', x.size);
+  for (let i = 0; i < x.size; i++) buffer.elements[i] = elements(i);
+  return bufferTensor(buffer, 'float64', x.shape);
+}
+
+const differs = (a: number, b: number, tol: number): boolean => !(Math.abs(a - b) <= tol * Math.max(1, Math.abs(b)));
+
+/**
+ * Compares forward mode with the gradients: along a tangent that is random everywhere, and where that differs, element by
+ * element.
+ * @throws GradtapeError ERR_GRADCHECK
+ */
+function compareForward(scalar: Fn, inputs: readonly Tensor[], grads: readonly NumberList[], tol: number): void {
+  const tangents = inputs.map((x, k) =>
+    random.uniform(x.shape, { dtype: 'float64', seed: 2 + k, minval: -1, maxval: 1 }),
+  );
+  const along = derivativeAlong(scalar, inputs, tangents);
+  let expected = 0;
+  let scale = 1;
+  tangents.forEach((t, k) => {
+    t.dataSync().forEach((v, i) => {
+      const term = v * (grads[k]?.[i] as number);
+      expected += term;
+      scale += Math.abs(term);
+    });
+  });
+  if (Math.abs(along - expected) <= tol * scale || (Number.isNaN(along) && Number.isNaN(expected))) return;
+  inputs.forEach((x, input) => {
+    for (let index = 0; index < x.size; index++) {
+      const one = inputs.map((t, k) => withElements(t, (i) => (k === input && i === index ? 1 : 0)));
+      const forward = derivativeAlong(scalar, inputs, one);
+      const reverse = grads[input]?.[index] as number;
+      if (differs(forward, reverse, tol)) throw disagreement(`input ${input}, element ${index}`, forward, reverse);
+    }
+  });
+  throw disagreement('along a random tangent', along, expected);
+}
+
+type NumberList = ArrayLike<number>;
+
+function disagreement(where: string, forward: number, reverse: number): GradtapeError {
+  return new GradtapeError(
+    'ERR_GRADCHECK',
+    `gradcheck: ${where}: forward mode gives ${forward}, the gradient is ${reverse}`,
+  );
+}
+
+function compare(f: Fn, inputs: readonly Tensor[], eps: number, tol: number): GradcheckResult {
   const scalar = projected(f);
   const grads = gradientsOf(scalar, inputs).map((g) => g.dataSync());
+  compareForward(scalar, inputs, grads, tol);
   let maxError = 0;
   let worst: GradcheckResult['worst'] = { input: 0, index: 0, analytic: 0, numeric: 0 };
   inputs.forEach((x, input) => {
     const values = x.dataSync();
     const valueAt = (index: number, value: number): number => {
-      const buffer = allocate('float64', x.size);
-      buffer.elements.set(values);
-      buffer.elements[index] = value;
-      const moved = inputs.map((t, k) => (k === input ? bufferTensor(buffer, 'float64', x.shape) : t));
+      const changed = withElements(x, (i) => (i === index ? value : (values[i] as number)));
+      const moved = inputs.map((t, k) => (k === input ? changed : t));
       return scalar(...moved).item();
     };
     for (let index = 0; index < x.size; index++) {
@@ -113,7 +169,8 @@ function compare(f: Fn, inputs: readonly Tensor[], eps: number): GradcheckResult
 }
 
 /**
- * Compares the gradients of f at the inputs (cast to float64) with central differences, element by element.
+ * Compares the gradients of f at the inputs (cast to float64) with central differences, element by element, and with forward
+ * mode.
  * @throws GradtapeError ERR_GRADCHECK, which names the worst element, if an error is above `tol`; ValueError,
  *   DTypeError for other mistakes
  */
@@ -123,11 +180,11 @@ export function gradcheck(f: Fn, inputs: readonly TensorLike[], opts?: Gradcheck
   if (!list) throw new ValueError(`gradcheck: inputs must be an array, got ${show(inputs)}`, 'ERR_NOT_A_TENSOR');
   const { order = 1, eps = 1e-5, tol = order === 1 ? 1e-6 : 1e-5 } = options('gradcheck', gradcheckSpec, opts);
   const tensors = list.map((x, i) => cast(asTensor('gradcheck', x, undefined, `inputs[${i}]`), 'float64'));
-  let result = compare(f, tensors, eps);
+  let result = compare(f, tensors, eps, tol);
   if (order === 2) {
     const scalar = projected(f);
     tensors.forEach((_, k) => {
-      const second = compare((...xs) => gradientsOf(scalar, xs)[k] as Tensor, tensors, eps);
+      const second = compare((...xs) => gradientsOf(scalar, xs)[k] as Tensor, tensors, eps, tol);
       if (second.maxError > result.maxError) result = second;
     });
   }

@@ -29,12 +29,27 @@ export {
   gradPassThrough,
   recomputeGrad,
 } from './tape/custom-gradient.js';
+export { ForwardAccumulator, type JvpOptions } from './tape/forward-accumulator.js';
+export {
+  grad,
+  type Hvp,
+  hessian,
+  hvp,
+  type Jvp,
+  jacobian,
+  jvp,
+  type ValueAndGrad,
+  type Vjp,
+  valueAndGrad,
+  vjp,
+} from './tape/functions.js';
 export {
   type GradientOptions,
   GradientTape,
   type GradientTapeOptions,
-  type UnconnectedGradients,
 } from './tape/gradient-tape.js';
+export type { JacobianOptions } from './tape/jacobian.js';
+export type { UnconnectedGradients } from './tape/leaves.js';
 export type { Leaf, Mapped, MustBeATensorOrVariable, Sources } from './tape/sources.js';
 export { trainableVariables } from './tape/trainable-variables.js';
 export * as initializers from './train/initializers.js';

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 
 /** The codes of gradtape's errors; docs/errors.md explains each. */
 export type ErrorCode =
+  | 'ERR_ACCUMULATOR'
   | 'ERR_ADDON'
   | 'ERR_AXIS'
   | 'ERR_CUSTOM_GRADIENT'

@@ -65,9 +65,34 @@ function setFlag(name: 'eager' | 'checkNumerics' | 'trackOrigin', value: unknown
   setDepth();
 }
 
+/** Whether no value is computed before somebody looks at it, whatever the settings say. */
+let lazy = false;
+
 function setDepth(): void {
   const all = flags.eager || flags.checkNumerics || flags.trackOrigin || flags.noting > 0;
-  flags.depth = all ? -1 : kMaxDepth;
+  flags.depth = lazy ? Number.POSITIVE_INFINITY : all ? -1 : kMaxDepth;
+}
+
+function withLazy<T>(value: boolean, fn: () => T): T {
+  if (lazy === value) return fn();
+  lazy = value;
+  setDepth();
+  try {
+    return fn();
+  } finally {
+    lazy = !value;
+    setDepth();
+  }
+}
+
+/** Runs fn, in which `apply` computes nothing, whatever the settings say: for computations with placeholders. */
+export function unlooked<T>(fn: () => T): T {
+  return withLazy(true, fn);
+}
+
+/** Runs fn, in which the settings count, though it runs within `unlooked`. */
+export function asUsual<T>(fn: () => T): T {
+  return withLazy(false, fn);
 }
 
 /** Says how many values more are noted. */
@@ -92,13 +117,38 @@ if (!flag('GRADTAPE_DETERMINISTIC', true)) {
 
 // A misspelt variable would be ignored in silence, so it is told. Names with this prefix that are near to none may be
 // of other programs.
-const variables = ['THREADS', 'ASYNC_THREADS', 'ISA', 'EAGER', 'CHECK_NUMERICS', 'TRACK_ORIGIN', 'DETERMINISTIC'].map(
-  (name) => `GRADTAPE_${name}`,
-);
+const variables = [
+  'THREADS',
+  'ASYNC_THREADS',
+  'ISA',
+  'EAGER',
+  'CHECK_NUMERICS',
+  'TRACK_ORIGIN',
+  'JACOBIAN_BYTES',
+  'DETERMINISTIC',
+].map((name) => `GRADTAPE_${name}`);
 for (const name of Object.keys(env)) {
   if (!name.startsWith('GRADTAPE_') || variables.includes(name)) continue;
   const meant = nearest(name, variables);
   if (meant) warnOnce(`GRADTAPE_ENVIRONMENT_${name}`, `${name} is no setting and is ignored; did you mean ${meant}?`);
+}
+
+const kLeastJacobianBytes = 2 ** 10;
+function checkJacobianBytes(bytes: unknown, name: string): number {
+  if (typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes >= kLeastJacobianBytes) return bytes;
+  throw new ValueError(
+    `gradtape: ${name} is ${show(bytes)}; expected a whole number of bytes, ${kLeastJacobianBytes} or more`,
+    'ERR_OPTION',
+  );
+}
+const bytesGiven = env['GRADTAPE_JACOBIAN_BYTES'];
+let forJacobians = bytesGiven
+  ? checkJacobianBytes(/^\d+$/.test(bytesGiven) ? Number(bytesGiven) : bytesGiven, 'GRADTAPE_JACOBIAN_BYTES')
+  : 2 ** 28;
+
+/** The setting `jacobianBytes`. */
+export function jacobianBytes(): number {
+  return forJacobians;
 }
 
 function checkFlag(name: string, value: unknown): boolean {
@@ -125,6 +175,11 @@ export interface Config {
   checkNumerics: boolean;
   /** Whether ops remember the line that called them, for errors that show when they are computed. Default false. */
   trackOrigin: boolean;
+  /**
+   * How many bytes `jacobian` and `batchJacobian` may take for what they compute on the way, beside their result. If all rows at
+   * once need more, rows are computed in chunks. Default 256 MB; results do not depend on it.
+   */
+  jacobianBytes: number;
   /** Always true: the same program gives the same bits. */
   deterministic: boolean;
 }
@@ -167,6 +222,12 @@ const settings: Config = {
   },
   set trackOrigin(value: boolean) {
     setFlag('trackOrigin', value);
+  },
+  get jacobianBytes(): number {
+    return forJacobians;
+  },
+  set jacobianBytes(value: number) {
+    forJacobians = checkJacobianBytes(value, 'config.jacobianBytes');
   },
   get deterministic(): boolean {
     return true;

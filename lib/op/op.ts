@@ -1,9 +1,10 @@
 /** Op: an op as a value, with its kernel in the addon, its gradient rules and its batch rule. */
 import type { DType } from '../base/dtype.js';
+import { GradtapeError } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
 import { opcodeOf } from '../engine/addon.js';
 import { Computation, type Fold, type Tensor, type Words } from '../engine/tensor.js';
-import type { PullAll, RecordedOp, Vjp } from '../record/entry.js';
+import type { Forward, PullAll, RecordedOp, Vjp } from '../record/entry.js';
 
 /**
  * One call of an op, as its batch rule gets it: shape, attributes and rules are those of one element, and some operands
@@ -21,8 +22,11 @@ export interface BatchedCall<A> {
   readonly attributes: A;
 }
 
-/** A batch rule: computes the call for all elements of the batch. The result has the batch axis first. */
-export type BatchRule<A> = { batch(call: BatchedCall<A>): Tensor }['batch'];
+/**
+ * A batch rule: computes the call for all elements of the batch. The result has the batch axis first; of an op with
+ * several results each.
+ */
+export type BatchRule<A> = { batch(call: BatchedCall<A>): Tensor | readonly Tensor[] }['batch'];
 
 /** What an op is made of. */
 export interface OpParts<A> {
@@ -39,7 +43,10 @@ export interface OpParts<A> {
   readonly pullAll?: PullAll<A>;
   /** What `pullAll` reads of the entry: bits of `keep`. Default: nothing. */
   readonly needs?: number;
+  /** Every op with a gradient has one. */
   readonly batch?: BatchRule<A>;
+  /** How it gives tangents. Default: by its rules, transposed twice. */
+  readonly forward?: Forward<A>;
   /** The op on JavaScript's numbers, if it has the kernel's bits there. */
   readonly fold?: Fold | undefined;
 }
@@ -50,18 +57,23 @@ export class Op<A = null> extends Computation<A> implements RecordedOp<A> {
   readonly pullAll: PullAll<A> | null;
   readonly needs: number;
   readonly batch: BatchRule<A> | null;
+  readonly forward: Forward<A> | null;
   private readonly parts: OpParts<A>;
   private others: Map<string, Op<A>> | null = null; // most ops have one name; customGradient makes an op a call
 
   /** @param name as errors say it: of the function that users call */
   constructor(name: string, parts: OpParts<A>) {
-    const { kernel, words = null, pullAll = null, needs = 0, batch = null, fold = null } = parts;
+    const { kernel, words = null, pullAll = null, needs = 0, batch = null, forward = null, fold = null } = parts;
     const { vjps = pullAll ? [] : [null] } = parts;
+    if ((pullAll || vjps.some((rule) => rule)) && !batch) {
+      throw new GradtapeError('ERR_INTERNAL', `gradtape: op ${name} has a gradient rule and no batch rule`);
+    }
     super(name, kernel === undefined ? -1 : opcodeOf(kernel), words, fold);
     this.vjps = vjps;
     this.pullAll = pullAll;
     this.needs = needs;
     this.batch = batch;
+    this.forward = forward;
     this.parts = parts;
   }
 

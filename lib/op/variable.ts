@@ -28,7 +28,12 @@ export interface VariableOptions {
   name?: string;
 }
 
-const readOp = new Op('read', { kernel: 'reshape', vjps: [linear((ct) => ct)] });
+const readOp: Op = new Op('read', {
+  kernel: 'reshape',
+  vjps: [linear((ct) => ct)],
+  batch: ({ operands }) => applied1(readOp, aliasOf(operands[0] as Tensor, readOp), operands[0] as Tensor, null),
+  forward: 'elementwise',
+});
 
 const variableOptions = { dtype: dtypeArgument, trainable: boolean, name: string } as const;
 let unnamed = 0;

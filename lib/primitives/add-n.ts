@@ -8,6 +8,7 @@ import { identityOf, raisedOperands } from './movement.js';
 
 const addNOp = new Op('addN', {
   vjps: [linear((ct) => ct)],
+  forward: 'elementwise',
   batch: (call) => inOrder(raisedOperands(call)),
 });
 

@@ -5,10 +5,10 @@ import type { Shape } from '../base/shape.js';
 import { shapeOf } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { apply1, applyMany, applyParts } from '../op/apply.js';
-import { Op } from '../op/op.js';
+import { type BatchedCall, Op } from '../op/op.js';
 import { linear } from '../op/rules.js';
 import { isRecording } from '../record/stack.js';
-import { identityOf, repeatedOperands } from './movement.js';
+import { identityOf, repeatedOperands, reshapeTo } from './movement.js';
 
 /**
  * A box: along each axis the first element, and the stride to the next. How many there are is the shape of the slice.
@@ -36,6 +36,7 @@ const sliceOp = new Op<Box>('slice', {
   kernel: 'slice',
   words: boxWords,
   vjps: [linear((ct, e) => placeBox(ct, e.shape(0), e.attributes))],
+  forward: 'linear',
   batch: ({ operands, count, shape, attributes }) =>
     sliceBox(operands[0] as Tensor, shapeOf([count, ...shape]), withBatchAxis(attributes)),
 });
@@ -43,6 +44,7 @@ const placeOp = new Op<Box>('pad', {
   kernel: 'place',
   words: boxWords,
   vjps: [linear((ct, e) => sliceBox(ct, e.shape(0), e.attributes))],
+  forward: 'linear',
   batch: ({ operands, count, shape, attributes }) =>
     placeBox(operands[0] as Tensor, shapeOf([count, ...shape]), withBatchAxis(attributes)),
 });
@@ -80,11 +82,17 @@ const concatOp = new Op<number>('concat', {
     return splitAlong(ct as Tensor, lengths, e.attributes);
   },
   batch: (call) => concatAlong(repeatedOperands(call), call.attributes + 1),
+  forward: 'linear',
 });
-/** Attributes: the axis. */
-const splitOp = new Op<number>('split', {
-  pullAll: (cts, e) => [concatAlong(cts as readonly Tensor[], e.attributes)],
+const splitOp = new Op<Parts>('split', {
+  pullAll: (cts, e) => [concatAlong(cts as readonly Tensor[], e.attributes.axis)],
+  batch: ({ operands, attributes: { lengths, axis } }) => splitAlong(operands[0] as Tensor, lengths, axis + 1),
+  forward: ([t], e) => splitAlong(t as Tensor, e.attributes.lengths, e.attributes.axis),
 });
+interface Parts {
+  readonly lengths: readonly number[];
+  readonly axis: number;
+}
 const partOp = new Op<Box>('split', { kernel: 'slice', words: boxWords });
 
 /** concat: tensors one after the other along an axis; of one dtype, and of one shape but for that axis. */
@@ -106,5 +114,20 @@ export function splitAlong(x: Tensor, lengths: readonly number[], axis: number):
   });
   const { uniform } = x;
   if (uniform !== undefined && !isRecording()) return parts.map(({ shape }) => uniformTensor(uniform, x.dtype, shape));
-  return applyParts(splitOp, x, axis, partOp, parts);
+  return applyParts(splitOp, x, { lengths, axis }, partOp, parts);
+}
+
+/** The batch rule of an op that knows no better: f of the operands of each element, one after the other. */
+export function oneByOne<A>({ operands, batched, count }: BatchedCall<A>, f: (operands: Tensor[]) => Tensor): Tensor {
+  const results = Array.from({ length: count }, (_, i) => {
+    const own = operands.map((t, k) => {
+      if (!batched[k]) return t;
+      const [, ...shape] = t.shape;
+      const at = boxAt(t.shape.map((_, d) => (d === 0 ? i : 0)));
+      return reshapeTo(sliceBox(t, shapeOf([1, ...shape]), at), shapeOf(shape));
+    });
+    const result = f(own);
+    return reshapeTo(result, shapeOf([1, ...result.shape]));
+  });
+  return concatAlong(results, 0);
 }

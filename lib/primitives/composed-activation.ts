@@ -6,15 +6,19 @@ import { fromOut, fromX, fromY, linear } from '../op/rules.js';
 import { add, div, minimum, mul, sub } from './arithmetic.js';
 import { greater, less } from './compare.js';
 import { exp, expm1, sigmoid } from './math.js';
-import { zeroOf } from './movement.js';
+import { raisedOperands, zeroOf } from './movement.js';
 import { select } from './select.js';
 
 // Attributes: alpha. The second derivative is zeros connected to x, as of relu.
 const leakyReluGradOp = new Op<number>('leakyReluGrad', {
   vjps: [fromY((ct, x, e) => leakyReluGrad(ct, x, e.attributes)), linear((_, e) => zeroOf(e, 1))],
+  batch: (call) => leakyReluGrad(...(raisedOperands(call) as [Tensor, Tensor]), call.attributes),
+  forward: 'elementwise',
 });
 const leakyReluOp = new Op<number>('leakyRelu', {
   vjps: [fromX((ct, x, e) => leakyReluGrad(ct, x, e.attributes))],
+  batch: ({ operands, attributes }) => leakyReluOf(operands[0] as Tensor, attributes),
+  forward: 'elementwise',
 });
 
 function leakyReluGrad(ct: Tensor, x: Tensor, alpha: number): Tensor {
@@ -29,6 +33,8 @@ export function leakyReluOf(x: Tensor, alpha: number): Tensor {
 // The derivative below 0 is exp(x) = out + 1, so only the output is kept. At 0 it is 1.
 const eluOp = new Op('elu', {
   vjps: [fromOut((ct, out) => select(less(out, 0), mul(ct, add(minimum(out, 0), 1)), ct))],
+  batch: ({ operands }) => eluOf(operands[0] as Tensor),
+  forward: 'elementwise',
 });
 
 /** x where x > 0, else exp(x) - 1. */
@@ -47,6 +53,8 @@ const seluOp = new Op('selu', {
       select(less(out, 0), mul(ct, add(minimum(out, 0), kSeluScale * kSeluAlpha)), mul(ct, kSeluScale)),
     ),
   ],
+  batch: ({ operands }) => seluOf(operands[0] as Tensor),
+  forward: 'elementwise',
 });
 
 /** kSeluScale x where x > 0, else kSeluScale kSeluAlpha (exp(x) - 1). */
@@ -63,6 +71,8 @@ const siluOp = new Op('silu', {
       return mul(ct, mul(s, add(mul(x, sub(1, s)), 1)));
     }),
   ],
+  batch: ({ operands }) => siluOf(operands[0] as Tensor),
+  forward: 'elementwise',
 });
 
 /** x sigmoid(x). */
@@ -73,6 +83,8 @@ export function siluOf(x: Tensor): Tensor {
 // Attributes: alpha. At 0 the derivative is 1.
 const celuOp = new Op<number>('celu', {
   vjps: [fromX((ct, x, e) => select(less(x, 0), mul(ct, exp(div(minimum(x, 0), e.attributes))), ct))],
+  batch: ({ operands, attributes }) => celuOf(operands[0] as Tensor, attributes),
+  forward: 'elementwise',
 });
 
 /** x where x > 0, else alpha (exp(x / alpha) - 1). */

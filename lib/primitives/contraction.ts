@@ -7,7 +7,7 @@ import type { Tensor } from '../engine/tensor.js';
 import { applyComposed } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { fromX, fromY } from '../op/rules.js';
-import { mul } from './arithmetic.js';
+import { add, mul } from './arithmetic.js';
 import { sliceBox } from './box.js';
 import { matmulOf } from './matmul.js';
 import { reshapeTo, sumOver, transposeBy } from './movement.js';
@@ -31,6 +31,11 @@ const contractOp = new Op<Contraction>('einsum', {
     fromY((ct, y, { attributes }) => contract('einsum', ct, y, pulledBack(attributes).x)),
     fromX((ct, x, { attributes }) => contract('einsum', x, ct, pulledBack(attributes).y)),
   ],
+  forward: ([tx, ty], { x, y, attributes }) => {
+    const ofX = tx ? contract('einsum', tx, y as Tensor, attributes) : null;
+    const ofY = ty ? contract('einsum', x as Tensor, ty, attributes) : null;
+    return [ofX && ofY ? add(ofX, ofY) : (ofX ?? ofY)];
+  },
   batch: ({ op, operands, batched, attributes: { x, y, out } }) => {
     const label = Math.max(-1, ...x, ...y) + 1;
     const [xs, ys] = [x, y].map((labels, k) => (batched[k] ? [label, ...labels] : labels)) as [Labels, Labels];

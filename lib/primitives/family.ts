@@ -112,7 +112,7 @@ export function unary(parts: UnaryParts): Fn1 {
   const { name, vjp = null, fold } = parts;
   const { dtypes, toBool } = kernelOf(name, 1);
   const hasFloat32 = dtypes.includes('float32'); // compared before searching the list, which takes 20 ns
-  const op = new Op(name, { kernel: name, vjps: [vjp], batch: batched, fold });
+  const op = new Op(name, { kernel: name, vjps: [vjp], batch: batched, forward: 'elementwise', fold });
   const fn = named(name, function (value: TensorLike): Tensor {
     if (arguments.length > 1) refuseExtra(name, arguments[1], arguments[2]);
     try {
@@ -139,7 +139,7 @@ export function binary(parts: BinaryParts): Fn2 {
   const { name, x: ofX = null, y: ofY = null, fold } = parts;
   const { dtypes, toBool } = kernelOf(name, 2);
   const hasFloat32 = dtypes.includes('float32');
-  const op = new Op(name, { kernel: name, vjps: [ofX, ofY], batch: batched, fold });
+  const op = new Op(name, { kernel: name, vjps: [ofX, ofY], batch: batched, forward: 'elementwise', fold });
   const only = dtypes.length === 1 ? dtypes[0] : undefined;
   const fn = named(name, function (left: TensorLike, right: TensorLike): Tensor {
     if (arguments.length > 2) refuseExtra(name, arguments[2], arguments[3]);
@@ -185,6 +185,7 @@ export function composed(parts: ComposedParts): (...operands: TensorLike[]) => T
   const arity = names.length;
   const op = new Op(name, {
     vjps,
+    forward: 'elementwise',
     batch: (call) => {
       const raised = raisedOperands(call);
       return applyComposed(call.op, raised, null, () => forward(...raised));

@@ -38,6 +38,7 @@ export function batchedRows<A extends Rows>(call: BatchedCall<A>): [Tensor[], A]
 const gatherOp = new Op<Rows>('gather', {
   kernel: 'gather',
   words: sizeWords,
+  forward: 'linear',
   batch: (call) => {
     const { op, operands, batched, count, shape, attributes } = call;
     const [batch, outer, length, each, inner] = attributes.sizes;
@@ -73,6 +74,7 @@ const gatherOp = new Op<Rows>('gather', {
 const scatterOp = new Op<Rows>('scatterAdd', {
   kernel: 'scatterAdd',
   words: sizeWords,
+  forward: 'linear',
   batch: (call) => {
     const [[updates, indices], rows] = batchedRows(call) as [[Tensor, Tensor], Rows];
     return scatterRows(call.op.name, updates, indices, rows, shapeOf([call.count, ...call.shape]));

@@ -199,7 +199,11 @@ const powRules = {
 };
 // The rule depends on whether the exponent is a JavaScript number in the call, not on whether its value is known:
 // looking changes no bits.
-const powNumberOp = new Op<number>('pow', { vjps: [fromX((ct, x, e) => powNumber(ct, x, e.attributes))] });
+const powNumberOp = new Op<number>('pow', {
+  vjps: [fromX((ct, x, e) => powNumber(ct, x, e.attributes))],
+  batch: ({ operands, attributes }) => pow(operands[0] as Tensor, attributes),
+  forward: 'elementwise',
+});
 
 /**
  * x^y; int32 too. The derivative with respect to y is 0 where x <= 0, by convention; that with respect to x is 0 where

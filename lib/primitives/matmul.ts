@@ -32,6 +32,7 @@ const matmulOp = new Op<Transposed>('matmul', {
     fromY((ct, y, { attributes: { a, b } }) => (a ? matmulOf(y, ct, b, true) : matmulOf(ct, y, false, !b))),
     fromX((ct, x, { attributes: { a, b } }) => (b ? matmulOf(ct, x, true, a) : matmulOf(x, ct, !a, false))),
   ],
+  forward: 'multilinear',
   batch: (call) => matmulOf(...(raisedOperands(call) as [Tensor, Tensor]), call.attributes.a, call.attributes.b),
 });
 

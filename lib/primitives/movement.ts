@@ -24,6 +24,7 @@ function batchedOne<A>({ operands, count, shape }: BatchedCall<A>): [Tensor, Sha
 const reshapeOp = new Op('reshape', {
   kernel: 'reshape',
   vjps: [linear((ct, e) => reshapeTo(ct, e.shape(0)))],
+  forward: 'linear',
   batch: (call) => reshapeTo(...batchedOne(call)),
 });
 
@@ -38,6 +39,7 @@ export function reshapeTo(x: Tensor, shape: Shape): Tensor {
 const broadcastOp = new Op('broadcastTo', {
   kernel: 'broadcast',
   vjps: [linear((ct, e) => sumTo(ct, e.shape(0)))],
+  forward: 'linear',
   batch: (call) => {
     const [x, shape] = batchedOne(call);
     return broadcast(raiseRank(x, shape.length - 1), shape);
@@ -183,6 +185,7 @@ const sumOp = new Op<Reduction>('reduceSum', {
   kernel: 'reduceSum',
   words: reductionWords,
   vjps: [linear((ct, e) => broadcast(reshapeTo(ct, keptShape(e)), e.shape(0)))],
+  forward: ([t], e) => [t ? sumOver(t, e.attributes.axes, e.outShape.length === e.shape(0).length) : null],
   batch: batchedReduction,
 });
 
@@ -218,6 +221,7 @@ const transposeOp = new Op<readonly number[]>('transpose', {
       return transposeBy(ct, inverse);
     }),
   ],
+  forward: 'linear',
   batch: ({ operands, attributes }) => transposeBy(operands[0] as Tensor, [0, ...attributes.map((axis) => axis + 1)]),
 });
 
@@ -234,6 +238,7 @@ export function transposeBy(x: Tensor, perm: readonly number[]): Tensor {
 const castOp = new Op<DType>('cast', {
   kernel: 'cast',
   vjps: [linear((ct, e) => castTo(ct, e.attributes))],
+  forward: 'linear',
   batch: ({ operands, dtype }) => castTo(operands[0] as Tensor, dtype),
 });
 const roundingCastOp = new Op<DType>('cast', {
@@ -256,6 +261,7 @@ export function accumulated(x: Tensor, f: (x: Tensor) => Tensor): Tensor {
 const identityOp = new Op('identity', {
   kernel: 'reshape',
   vjps: [linear((ct) => ct)],
+  forward: 'elementwise',
   batch: ({ operands }) => identityOf(operands[0] as Tensor),
 });
 
@@ -281,7 +287,11 @@ export function zeroOf(e: Entry, operand: number): Cotangent {
   return uniformTensor(0, e.outDType, e.shape(operand));
 }
 
-const connectOp = new Op('connect', { vjps: [linear((ct) => ct), fromY((_, x, e) => connect(zeroOf(e, 1), x))] });
+const connectOp: Op = new Op('connect', {
+  vjps: [linear((ct) => ct), fromY((_, x, e) => connect(zeroOf(e, 1), x))],
+  batch: (call) => connect(...(repeatedOperands(call) as [Tensor, Tensor])),
+  forward: ([ofT], e) => [ofT ?? connect(uniformTensor(0, e.outDType, e.outShape), e.y as Tensor)],
+});
 
 /**
  * t, with a gradient of zeros with respect to x: connected at every order, as TensorFlow's is. For derivatives that do
@@ -291,7 +301,11 @@ export function connect(t: Tensor, x: Tensor): Tensor {
   return isOnTape(x) ? applyComposed(connectOp, [t, x], null, () => identityOf(t)) : t;
 }
 
-const linkedOp = new Op('linked', { vjps: [fromX((ct, x) => connect(ct, x))] });
+const linkedOp: Op = new Op('linked', {
+  vjps: [fromX((ct, x) => connect(ct, x))],
+  batch: ({ operands }) => linked(operands[0] as Tensor),
+  forward: 'elementwise',
+});
 
 /**
  * x, of which the derivative stays connected to x: where x itself is a factor of a derivative, the next order is zeros

@@ -80,6 +80,7 @@ const scaledOp = new Op('normalize', {
     fromOperands([0, 1, 3], (ct, [x, mean, scale]) => mul(mul(ct, scale as Tensor), sub(x as Tensor, mean as Tensor))),
     fromOperands([0, 1, 2], (ct, [x, mean, inv]) => mul(ct, mul(sub(x as Tensor, mean as Tensor), inv as Tensor))),
   ],
+  forward: 'elementwise',
   batch: (call) => scaledBy(...(raisedOperands(call) as [Tensor, Tensor, Tensor, Tensor])),
 });
 

@@ -38,6 +38,7 @@ const cumsumOp = new Op<Sized>('cumsum', {
   kernel: 'cumsum',
   words: ({ words }) => words,
   vjps: [linear((ct, { attributes }) => runningSum(ct, { ...attributes, reverse: !attributes.reverse }))],
+  forward: 'linear',
   batch: ({ operands, attributes }) => runningSum(operands[0] as Tensor, { ...attributes, axis: attributes.axis + 1 }),
 });
 

@@ -11,6 +11,7 @@ import { raisedOperands } from './movement.js';
 const whereOp = new Op('where', {
   kernel: 'where',
   vjps: [null, fromX((ct, condition) => select(condition, ct, 0)), fromX((ct, condition) => select(condition, 0, ct))],
+  forward: 'elementwise',
   batch: (call) => applyMany(call.op, raisedOperands(call), call.dtype, shapeOf([call.count, ...call.shape]), null),
 });
 

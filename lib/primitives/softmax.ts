@@ -9,7 +9,7 @@ import { add, mul, neg, sub } from './arithmetic.js';
 import { equal } from './compare.js';
 import { iota } from './iota.js';
 import { abs, exp, log1p, sigmoid } from './math.js';
-import { castTo, reshapeTo, sumOver, transposeBy } from './movement.js';
+import { castTo, raisedOperands, repeatedOperands, reshapeTo, sumOver, transposeBy } from './movement.js';
 
 /** expandDims: a new axis of length 1 before axis d. */
 function expandAxis(t: Tensor, d: number): Tensor {
@@ -57,6 +57,7 @@ const crossEntropyOp = new Op<number>('softmaxCrossEntropyWithLogits', {
       mul(expandAxis(ct, e.attributes), sub(softmaxAlong(logits, e.attributes), labels)),
     ),
   ],
+  batch: (call) => crossEntropyAlong(...(repeatedOperands(call) as [Tensor, Tensor]), call.attributes + 1),
 });
 
 /** -sum(labels * logSoftmax(logits)) along the axis. */
@@ -76,6 +77,7 @@ const sparseCrossEntropyOp = new Op('sparseSoftmaxCrossEntropyWithLogits', {
       return mul(sub(softmaxAlong(logits, last), hit), expandAxis(ct, last));
     }),
   ],
+  batch: (call) => sparseCrossEntropyOf(call.op.name, ...(repeatedOperands(call) as [Tensor, Tensor])),
 });
 /** Takes one element of each row: a gather with a batch axis. Attributes: the gather's sizes. */
 const pickOp = new Op<readonly number[]>('sparseSoftmaxCrossEntropyWithLogits', {
@@ -99,6 +101,8 @@ const sigmoidCrossEntropyOp = new Op('sigmoidCrossEntropyWithLogits', {
     fromY((ct, logits) => neg(mul(ct, logits))),
     fromXY((ct, labels, logits) => mul(ct, sub(sigmoid(logits), labels))),
   ],
+  batch: (call) => sigmoidCrossEntropyOf(...(raisedOperands(call) as [Tensor, Tensor])),
+  forward: 'elementwise',
 });
 
 /** max(x, 0) - x z + log(1 + exp(-|x|)) of labels z and logits x: cross entropy of sigmoid(x) without overflow. */

@@ -12,7 +12,7 @@ export const keep = { nothing: 0, x: 1, y: 2, out: 0x40000000 } as const;
 
 /**
  * A cotangent of a value (the primal): the derivative of the sum of the targets with respect to it; of its shape and
- * dtype. (A tangent is the derivative of it with respect to the sources; nothing computes tangents yet.)
+ * dtype. A tangent of it is its derivative along a direction of the sources.
  */
 export type Cotangent = Tensor;
 
@@ -31,6 +31,16 @@ export type PullAll<A> = {
   pull(cts: readonly (Tensor | null)[], entry: Entry<A>): readonly (Cotangent | null)[];
 }['pull'];
 
+/**
+ * How tangents of operands become that of the result, where no transposing is needed. elementwise: the derivative is
+ * diagonal, so a rule is its own transpose. linear: the op applied to the tangents, of all operands with a rule at once.
+ * multilinear: the op applied to one tangent beside the other operands, added up. Or a function of the tangents.
+ */
+export type Forward<A> = 'elementwise' | 'linear' | 'multilinear' | ForwardRule<A>;
+type ForwardRule<A> = {
+  push(tangents: readonly (Tensor | null)[], entry: Entry<A>): readonly (Tensor | null)[];
+}['push'];
+
 /** What recorders know of an op. */
 export interface RecordedOp<A = unknown> {
   readonly name: string;
@@ -40,6 +50,8 @@ export interface RecordedOp<A = unknown> {
   readonly pullAll: PullAll<A> | null;
   /** What `pullAll` reads of the entry: bits of `keep`. */
   readonly needs: number;
+  /** How it gives tangents; null: by its rules, transposed twice (transform/forward.ts). */
+  readonly forward: Forward<A> | null;
 }
 
 /**

@@ -5,8 +5,8 @@ import { peekId, startCohort } from '../engine/tensor.js';
 import { Entry, keep, type RecordedOp, ruleOf } from './entry.js';
 import { Recorder, type VariableInfo } from './stack.js';
 
-const leafOp: RecordedOp = { name: 'leaf', vjps: [], pullAll: null, needs: 0 };
-const variableOp: RecordedOp = { name: 'variable', vjps: [], pullAll: null, needs: 0 };
+const leafOp: RecordedOp = { name: 'leaf', vjps: [], pullAll: null, needs: 0, forward: null };
+const variableOp: RecordedOp = { name: 'variable', vjps: [], pullAll: null, needs: 0, forward: null };
 
 let nextSerial = 1;
 // A sweep is due after results of so many elements; each entry counts for kEntryWeight more.
@@ -355,6 +355,7 @@ const sameOp: RecordedOp = {
   vjps: [{ needs: keep.nothing, pull: (ct) => ct }],
   pullAll: null,
   needs: 0,
+  forward: 'elementwise',
 };
 
 function newEntry(op: RecordedOp, out: Tensor, attributes: unknown): Entry {

@@ -9,7 +9,6 @@ import { DTypeError, GradtapeError, ShapeError, show } from '../base/errors.js';
 import { isPlainObject, mapNested, type Nested } from '../base/nested.js';
 import { sharedStream, withStreamAt } from '../base/random-stream.js';
 import { showShape } from '../base/shape.js';
-import type { NumberArray } from '../engine/constant.js';
 import { aliasOf, type Tensor } from '../engine/tensor.js';
 import { Op } from '../op/op.js';
 import { asTensor } from '../op/operands.js';
@@ -17,9 +16,10 @@ import type { TensorLike } from '../op/variable.js';
 import { readingsOf, readVariable, Variable, withReadings } from '../op/variable.js';
 import type { IndexedSlices } from '../primitives/gather.js';
 import { identityOf } from '../primitives/movement.js';
-import type { Cotangent } from '../record/entry.js';
+import type { Cotangent, PullAll, RecordedOp } from '../record/entry.js';
 import { below, recordInstead } from '../record/stack.js';
-import { GradientTape, isLeaf } from './gradient-tape.js';
+import { GradientTape } from './gradient-tape.js';
+import { isHostArray, isLeaf } from './leaves.js';
 
 /** A gradient; null if there is none. */
 export type CustomGradient = TensorLike | IndexedSlices | null;
@@ -50,11 +50,6 @@ function fail(message: string): GradtapeError {
 
 function checkFunction(fn: string, f: unknown): void {
   if (typeof f !== 'function') throw fail(`${fn}: expected a function, got ${show(f)}`);
-}
-
-/** A nested array of numbers or booleans: one operand, not a list of them. */
-function isHostArray(value: unknown): value is NumberArray {
-  return Array.isArray(value) && value.every((v) => typeof v === 'number' || typeof v === 'boolean' || isHostArray(v));
 }
 
 function isHostValue(value: unknown): value is TensorLike {
@@ -149,6 +144,11 @@ function bodyOf<R>(fn: string, args: readonly unknown[], run: () => R): Body<R> 
 /** The op of a result: a view of the tensor that the body returned. */
 const resultOp = new Op('customGradient', { kernel: 'reshape' });
 
+/** What recorders know of one call. (No Op: it is never applied, and what is batched is the body.) */
+function calledOp(name: string, pullAll: PullAll<unknown>): RecordedOp {
+  return { name, vjps: [], pullAll, needs: 0, forward: null };
+}
+
 interface Results<V> {
   /** What the call returns: the structure of the body's value with new tensors. */
   readonly value: V;
@@ -206,29 +206,25 @@ export function customGradient<A extends unknown[], V extends Nested<Tensor | Va
       );
     }
     const all = [...operands, ...variables.map(readVariable)];
-    const op = new Op(f.name || 'customGradient', {
-      pullAll: (cts) => {
-        const given = variables.length > 0 ? [...cts, { variables }] : cts;
-        const grads: unknown = gradFn(...(given as GradFnArgument[]));
-        if (grads === undefined) {
-          throw fail(
-            "customGradient: gradFn returned undefined; is its 'return' missing? null says that there is no gradient",
-          );
-        }
-        if (variables.length === 0) return pulledArguments(grads, operands);
-        if (!isPlainObject(grads) || !('args' in grads) || !('variables' in grads)) {
-          throw fail(
-            `Must return gradient for each variable from customGradient's gradFn: { args, variables }, got ${show(grads)}.`,
-          );
-        }
-        const forVariables = gradientList(grads['variables'], variables.length, 'variables');
-        return [
-          ...pulledArguments(grads['args'], operands),
-          ...forVariables.map((g, i) =>
-            checked(g, all[operands.length + i] as Tensor, `variable ${variables[i]?.name}`),
-          ),
-        ];
-      },
+    const op = calledOp(f.name || 'customGradient', (cts) => {
+      const given = variables.length > 0 ? [...cts, { variables }] : cts;
+      const grads: unknown = gradFn(...(given as GradFnArgument[]));
+      if (grads === undefined) {
+        throw fail(
+          "customGradient: gradFn returned undefined; is its 'return' missing? null says that there is no gradient",
+        );
+      }
+      if (variables.length === 0) return pulledArguments(grads, operands);
+      if (!isPlainObject(grads) || !('args' in grads) || !('variables' in grads)) {
+        throw fail(
+          `Must return gradient for each variable from customGradient's gradFn: { args, variables }, got ${show(grads)}.`,
+        );
+      }
+      const forVariables = gradientList(grads['variables'], variables.length, 'variables');
+      return [
+        ...pulledArguments(grads['args'], operands),
+        ...forVariables.map((g, i) => checked(g, all[operands.length + i] as Tensor, `variable ${variables[i]?.name}`)),
+      ];
     });
     recordInstead(op, outs, all, under);
     return value;
@@ -258,27 +254,25 @@ export function recomputeGrad<A extends unknown[], V extends Nested<Tensor | Var
     const { variables, readings, result } = bodyOf('recomputeGrad', args, () => below(null, () => f(...args)));
     const { value, outs } = resultsOf('recomputeGrad', result);
     const wereRead = new Map([...readings, ...leaves.map((leaf, i) => [leaf, operands[i]] as const).filter(isReading)]);
-    const op = new Op(f.name || 'recomputeGrad', {
-      pullAll: (cts) => {
-        // New tensors for the arguments, so that one passed twice gets two gradients. Outer tapes record that they were
-        // made from the originals.
-        const copies = leaves.map((leaf) => (leaf instanceof Variable ? leaf : identityOf(leaf)));
-        let k = 0;
-        const again = kept.map((arg) => copyOf(arg, () => copies[k++] as Tensor | Variable)) as A;
-        const tape = new GradientTape();
-        const targets = withReadings(wereRead, () =>
-          withStreamAt(position, () =>
-            tape.record(() => {
-              tape.watch(copies.filter((t) => isFloating(t.dtype)));
-              return leavesOf('recomputeGrad', f(...again));
-            }),
-          ),
-        );
-        return tape.gradient(targets, [...copies, ...variables], {
-          outputGradients: cts as readonly Tensor[],
-          unconnectedGradients: 'zero',
-        });
-      },
+    const op = calledOp(f.name || 'recomputeGrad', (cts) => {
+      // New tensors for the arguments, so that one passed twice gets two gradients. Outer tapes record that they were
+      // made from the originals.
+      const copies = leaves.map((leaf) => (leaf instanceof Variable ? leaf : identityOf(leaf)));
+      let k = 0;
+      const again = kept.map((arg) => copyOf(arg, () => copies[k++] as Tensor | Variable)) as A;
+      const tape = new GradientTape();
+      const targets = withReadings(wereRead, () =>
+        withStreamAt(position, () =>
+          tape.record(() => {
+            tape.watch(copies.filter((t) => isFloating(t.dtype)));
+            return leavesOf('recomputeGrad', f(...again));
+          }),
+        ),
+      );
+      return tape.gradient(targets, [...copies, ...variables], {
+        outputGradients: cts as readonly Tensor[],
+        unconnectedGradients: 'zero',
+      });
     });
     recordInstead(op, outs, [...operands, ...variables.map(readVariable)], []);
     return value;
@@ -310,15 +304,11 @@ export function gradPassThrough<A extends unknown[], V extends Nested<Tensor | V
     const operands = flattenedOperands('gradPassThrough', args);
     const { variables, result } = bodyOf('gradPassThrough', args, () => f(...args));
     const { value, outs, under } = resultsOf('gradPassThrough', result);
-    const op = new Op('gradPassThrough', {
-      pullAll: (cts) => {
-        if (cts.length !== operands.length) {
-          throw fail(
-            `gradPassThrough: ${operands.length} arguments cannot take the gradients of ${cts.length} results`,
-          );
-        }
-        return cts;
-      },
+    const op = calledOp('gradPassThrough', (cts) => {
+      if (cts.length !== operands.length) {
+        throw fail(`gradPassThrough: ${operands.length} arguments cannot take the gradients of ${cts.length} results`);
+      }
+      return cts;
     });
     recordInstead(op, outs, [...operands, ...variables.map(readVariable)], under);
     return value;

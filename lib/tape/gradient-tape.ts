@@ -2,24 +2,41 @@
  * GradientTape: TensorFlow's tape, its states and its errors. Recording is record/, differentiating
  * transform/backward.ts.
  */
-import { boolean, isA, isArray, type Kind, oneOf, options, refuseExtra, thrownBy } from '../base/arguments.js';
+import { boolean, isA, type Kind, options, refuseExtra, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
-import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from '../base/errors.js';
-import { mapNested, type Nested, zipNested } from '../base/nested.js';
-import { sameShape, showShape } from '../base/shape.js';
+import { GradtapeError, show, TapeError, ValueError, warnOnce } from '../base/errors.js';
+import { mapNested, type Nested } from '../base/nested.js';
+import { showShape } from '../base/shape.js';
 import { type Signal, signalKind } from '../base/signal.js';
 import { noteLoss } from '../engine/pending.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
-import { asTensor } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { isVariable, Variable, variablesOf } from '../op/variable.js';
+import { Variable, variablesOf } from '../op/variable.js';
 import { add } from '../primitives/arithmetic.js';
 import type { Cotangent, Entry } from '../record/entry.js';
 import { Recording } from '../record/recording.js';
 import { bound, crossedBlock, openBlock, pause, pop, push, resume } from '../record/stack.js';
-import type { Opening } from '../record/turn.js';
 import type { TargetEntry } from '../transform/backward.js';
 import { backpropagate } from '../transform/backward.js';
+import { checkFunction, crossedError, refuseAsync } from './blocks.js';
+import {
+  type JacobianCall,
+  type JacobianOptions,
+  matricesOf,
+  readBatchJacobian,
+  readJacobian,
+  zeroMatrix,
+} from './jacobian.js';
+import {
+  collecting,
+  entryOf,
+  flatten,
+  isLeaf,
+  leafList,
+  targetCotangents,
+  type UnconnectedGradients,
+  unconnectedKind,
+} from './leaves.js';
 import type { Leaf, Mapped, Sources } from './sources.js';
 
 export interface GradientTapeOptions {
@@ -34,9 +51,6 @@ export interface GradientTapeOptions {
   unconnectedGradients?: UnconnectedGradients;
 }
 
-/** What a source without a path to a target gets: null, zeros, or GradtapeError ERR_UNCONNECTED. */
-export type UnconnectedGradients = 'none' | 'zero' | 'throw';
-
 export interface GradientOptions {
   /** Cotangents of the targets, with their structure, shapes and dtypes; null means ones. Default: ones. */
   outputGradients?: Nested<TensorLike | null>;
@@ -47,15 +61,6 @@ export interface GradientOptions {
   unconnectedGradients?: UnconnectedGradients;
   /** An AbortSignal: `gradient` throws its reason, before or between two ops, once it is aborted. */
   signal?: Signal;
-}
-
-/** Whether the value is a tensor or variable; false for a revoked proxy, at which `instanceof` throws. */
-export function isLeaf(value: unknown): value is Leaf {
-  try {
-    return value instanceof Tensor || value instanceof Variable;
-  } catch {
-    return false; // a revoked proxy
-  }
 }
 
 type Targets = Nested<Leaf>;
@@ -79,10 +84,6 @@ const consumedText =
   'Ask for all gradients in one call (sources may be an array or an object), or create the tape with ' +
   'new GradientTape({ persistent: true }).';
 
-const unconnectedKind: Kind<UnconnectedGradients> = {
-  ...oneOf(['none', 'zero', 'throw']),
-  preface: 'Unknown value for unconnectedGradients',
-};
 const tapeOptions = {
   persistent: boolean,
   watchAccessedVariables: boolean,
@@ -387,22 +388,12 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
           `but received ${String(target)}. Return the value from the recorded function.`,
       );
     }
-    const targets = flatten('target', target);
+    const targets = flatten('gradient', 'target', target);
     const list = leafList(sources);
-    const from = list ?? flatten('source', sources);
-    const grads = targetCotangents(targets, target, given.outputGradients);
+    const from = list ?? flatten('gradient', 'source', sources);
+    const grads = targetCotangents('gradient: outputGradients', targets, target, given.outputGradients);
     given.signal?.throwIfAborted();
-    if (this.recording) {
-      if (this.persistent) {
-        warnOnce(
-          'GRADTAPE_GRADIENT_INSIDE',
-          'Calling GradientTape.gradient on a persistent tape inside its context is significantly less efficient than calling it ' +
-            'outside the context (it causes the gradient ops to be recorded on the tape). Do so only for higher order derivatives.',
-        );
-      } else {
-        this.leave(tape);
-      }
-    }
+    this.stopFor(tape);
     const entries = from.map((source) => entryOf(tape, source));
     const targetEntries: TargetEntry[] = [];
     const direct = from.map((): Cotangent | null => null);
@@ -430,6 +421,93 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
       i++;
       return g ?? unconnectedValue(source, unconnected, path);
     });
+  }
+
+  /**
+   * The Jacobian of one target with respect to each source: of the shape of the target and then of the source, in the
+   * structure of the sources; dense, also of gathers. Consumes the tape, unless it is persistent; either will do.
+   * @throws TapeError ERR_TAPE_CONSUMED, ERR_TAPE_EMPTY; GradtapeError ERR_NOT_A_TENSOR, ERR_UNCONNECTED
+   */
+  jacobian<const S extends Nested<Leaf>>(
+    target: Leaf,
+    sources: S,
+    opts: JacobianOptions & Connected,
+  ): Mapped<S, Tensor>;
+  jacobian<const S extends Nested<Leaf>>(
+    target: Leaf,
+    sources: S,
+    opts?: JacobianOptions & Unsaid,
+  ): Mapped<S, Tensor | Unconnected<U>>;
+  jacobian<const S extends Nested<Leaf>>(target: Leaf, sources: S, opts?: JacobianOptions): Mapped<S, Tensor | null>;
+  jacobian<const S>(
+    target: Leaf,
+    sources: S & NoInfer<Sources<S>>,
+    opts: JacobianOptions & Connected,
+  ): Mapped<S, Tensor>;
+  jacobian<const S>(
+    target: Leaf,
+    sources: S & NoInfer<Sources<S>>,
+    opts?: JacobianOptions & Unsaid,
+  ): Mapped<S, Tensor | Unconnected<U>>;
+  jacobian<const S>(target: Leaf, sources: S & NoInfer<Sources<S>>, opts?: JacobianOptions): Mapped<S, Tensor | null>;
+  jacobian(target: unknown, sources: unknown, opts?: JacobianOptions): unknown {
+    checkReceiver(this, 'jacobian');
+    const tape = this.recorded('jacobian');
+    if (arguments.length > 3) refuseExtra('jacobian', arguments[3], undefined);
+    const call = readJacobian('jacobian', target, opts);
+    const leaves = flatten('jacobian', 'source', sources);
+    const found = this.matrices(tape, call, leaves);
+    const unconnected = call.unconnectedGradients ?? this.unconnected;
+    let i = 0;
+    return mapNested('jacobian', sources, (_, path) => {
+      const source = leaves[i] as Leaf;
+      const matrix = found[i++];
+      if (matrix || unconnected === 'none') return matrix ?? null;
+      return unconnected === 'zero' ? zeroMatrix(call, source) : unconnectedValue(source, unconnected, path);
+    });
+  }
+
+  /**
+   * The Jacobian of each example by itself, of a target [batch, ...y] and a source [batch, ...x]: [batch, ...y, ...x]. That an
+   * example's target depends on its own source only is not checked. Zeros of the target's dtype where no path leads to the target.
+   * Consumes the tape, unless it is persistent; either will do.
+   * @throws ShapeError for a rank below 2, and batches that differ; what `jacobian` throws
+   */
+  batchJacobian(target: Leaf, source: Leaf, opts?: JacobianOptions): Tensor {
+    checkReceiver(this, 'batchJacobian');
+    const tape = this.recorded('batchJacobian');
+    if (arguments.length > 3) refuseExtra('batchJacobian', arguments[3], undefined);
+    const call = readBatchJacobian(target, source, opts);
+    return this.matrices(tape, call, [source])[0] ?? zeroMatrix(call, source, call.target.dtype);
+  }
+
+  /** The Jacobians of a target with respect to sources. */
+  private matrices(tape: Recording, call: JacobianCall, sources: readonly Leaf[]): readonly (Tensor | null)[] {
+    this.stopFor(tape);
+    const entry = entryOf(tape, call.target);
+    const entries = sources.map((source) => entryOf(tape, source));
+    if (sources.some((s) => s instanceof Variable) && call.target instanceof Tensor) noteLoss(call.target);
+    tape.beginPass();
+    if (!this.persistent) this.consume('gradient');
+    try {
+      return matricesOf(call, entry, sources, entries);
+    } finally {
+      tape.endPass();
+    }
+  }
+
+  /** Ends the recording of a tape that is asked while it records, if that consumes it. */
+  private stopFor(tape: Recording): void {
+    if (!this.recording) return;
+    if (this.persistent) {
+      warnOnce(
+        'GRADTAPE_GRADIENT_INSIDE',
+        'Calling GradientTape.gradient on a persistent tape inside its context is significantly less efficient than calling it ' +
+          'outside the context (it causes the gradient ops to be recorded on the tape). Do so only for higher order derivatives.',
+      );
+    } else {
+      this.leave(tape);
+    }
   }
 
   /** The gradient of one target with respect to one source, without options: a shorter way for the usual call. */
@@ -460,22 +538,22 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
   }
 
   /**
-   * The recording, for `gradient`.
+   * The recording, for `gradient` and its kin.
    * @throws TapeError if there is none
    */
-  private recorded(): Recording {
+  private recorded(op = 'gradient'): Recording {
     const { tape } = this;
     if (tape) {
-      if (tape.opening !== null) refuseCrossed('gradient', tape);
+      if (tape.opening !== null) refuseCrossed(op, tape);
       return tape;
     }
     if (this.consumed === 'gradient') throw new TapeError('ERR_TAPE_CONSUMED', consumedText);
     if (this.consumed === 'dispose') {
-      throw new TapeError('ERR_TAPE_CONSUMED', 'gradient: the tape was disposed of, and holds nothing any more.');
+      throw new TapeError('ERR_TAPE_CONSUMED', `${op}: the tape was disposed of, and holds nothing any more.`);
     }
     throw new TapeError(
       'ERR_TAPE_EMPTY',
-      'gradient: The tape has not recorded anything. Compute the target inside tape.record(() => ...) first.',
+      `${op}: The tape has not recorded anything. Compute the target inside tape.record(() => ...) first.`,
     );
   }
 
@@ -507,116 +585,10 @@ function checkReceiver(tape: unknown, method: string): void {
   );
 }
 
-function checkFunction(method: string, fn: unknown): void {
-  if (typeof fn === 'function') return;
-  throw new TapeError('ERR_TAPE_RECORD', `${method}: expected a function, got ${show(fn)}`);
-}
-
 /** @throws TapeError ERR_TAPE_CROSSED_AWAIT if the `enter` block of the tape crossed the end of its turn */
 function refuseCrossed(op: string, tape: Recording): void {
   const crossed = crossedBlock(tape);
   if (crossed) throw crossedError(op, crossed);
-}
-
-function crossedError(op: string, opening: Opening): TapeError {
-  opening.told = true;
-  return new TapeError(
-    'ERR_TAPE_CROSSED_AWAIT',
-    `${op}: the tape's block, opened at ${opening.where}, was left open across an await (or a return to the event loop); what came ` +
-      'after was not recorded. Close the block before awaiting, or record with await tape.recordAsync(async () => ...).',
-  );
-}
-
-/** @throws TapeError ERR_TAPE_ASYNC for a promise, whose own rejection is ignored then: the caller gets this error */
-function refuseAsync(result: unknown, message: string): void {
-  const { then } = (result ?? {}) as { then?: unknown };
-  if (typeof then !== 'function') return;
-  then.call(result, undefined, () => undefined);
-  throw new TapeError('ERR_TAPE_ASYNC', message);
-}
-
-/** The hint for an object that is no nest among the sources. */
-function collecting(value: unknown): string {
-  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value)
-    ? '; trainableVariables(x) gives the variables of objects of a class, Maps and Sets'
-    : '';
-}
-
-/**
- * A copy of an array of tensors and variables, the usual sources; null for anything else. Walking a nest takes ten times as
- * long.
- */
-function leafList(value: unknown): Leaf[] | null {
-  if (!isArray(value)) return null;
-  const leaves: Leaf[] = [];
-  try {
-    for (let i = 0; i < value.length; i++) {
-      const leaf = value[i];
-      if (!isLeaf(leaf)) return null;
-      leaves.push(leaf);
-    }
-  } catch {
-    return null; // a proxy whose elements cannot be read: `flatten` says so
-  }
-  return leaves;
-}
-
-/** The tensors and variables of a nest, in order. */
-function flatten(what: 'target' | 'source', value: unknown): Leaf[] {
-  if (isLeaf(value)) return [value];
-  const leaves: Leaf[] = [];
-  mapNested('gradient', value, (given, path) => {
-    if (!isLeaf(given)) {
-      throw new GradtapeError(
-        'ERR_NOT_A_TENSOR',
-        `gradient: a ${what} must be a Tensor or Variable, got ${show(given)}${path ? ` at ${path}` : ''}` +
-          (what === 'source' ? collecting(given) : ''),
-      );
-    }
-    leaves.push(given);
-  });
-  return leaves;
-}
-
-/** The entry of a tensor, or of the variable itself (not of a reading). */
-function entryOf(tape: Recording, leaf: Leaf): Entry | null {
-  return leaf instanceof Variable ? tape.leaf(leaf.id) : tape.find(leaf);
-}
-
-/** The cotangents of `outputGradients`, checked against the targets; null means ones. */
-function targetCotangents(targets: readonly Leaf[], target: unknown, given: unknown): (Tensor | null)[] {
-  if (given === undefined || given === null) return targets.map(() => null);
-  const cotangents: (Tensor | null)[] = [];
-  zipNested(
-    'gradient: outputGradients',
-    target,
-    given,
-    (t, g, path) =>
-      cotangents.push(g === null || g === undefined ? null : targetCotangent(t as Leaf, g as TensorLike, path)),
-    (path, expected, got) =>
-      new ValueError(
-        `gradient: outputGradients must have the structure of the target; at ${path || 'the top'} expected ` +
-          `${typeof expected === 'number' ? `an array of ${expected}` : `keys ${expected.join(', ')}`}, got ${show(got)}`,
-        'ERR_STRUCTURE',
-      ),
-    (g) => g === null,
-  );
-  return cotangents;
-}
-
-function targetCotangent(t: Leaf, value: TensorLike, path: string): Tensor {
-  const g = isVariable(value) ? value.value() : asTensor('gradient: outputGradients', value, t.dtype);
-  if (g.dtype !== t.dtype) {
-    throw new DTypeError(
-      `gradient: outputGradients${path} has dtype ${g.dtype}, its target ${t.dtype}; write cast(g, '${t.dtype}')`,
-    );
-  }
-  if (!sameShape(g.shape, t.shape)) {
-    throw new ShapeError(
-      `gradient: outputGradients${path} has shape ${showShape(g.shape)}, its target ${showShape(t.shape)}`,
-    );
-  }
-  return g;
 }
 
 function unconnectedValue(source: Leaf, how: UnconnectedGradients, path: string): Tensor | null {

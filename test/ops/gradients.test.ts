@@ -1,24 +1,10 @@
-// The gradient of every op against central differences, in float64, at orders 1 and 2.
+// The gradient of every op against central differences and forward mode, in float64, at orders 1 and 2.
 import * as tf from 'gradtape';
 import { gradcheck } from 'gradtape/gradcheck';
 import { describe, expect, it } from 'vitest';
 import { registry } from '../../lib/op/registry.js';
 import { numbers } from '../support/numbers.js';
-import { domainOf, hiddenCases, type OpCases, opCases } from './op-cases.js';
-
-const clearance = 0.02; // far more than the step of the central differences
-
-function sample(op: OpCases, shape: readonly number[], operand: number, next: () => number): tf.Tensor {
-  const [low, high] = domainOf(op, operand);
-  const size = shape.reduce((a, b) => a * b, 1);
-  const values = Float64Array.from({ length: size }, () => {
-    for (;;) {
-      const x = low + (high - low) * next();
-      if ((op.avoid ?? []).every((kink) => Math.abs(x - kink) > clearance)) return x;
-    }
-  });
-  return tf.constant(values, { shape });
-}
+import { hiddenCases, opCases, sample } from './op-cases.js';
 
 const every = [...opCases, ...hiddenCases];
 

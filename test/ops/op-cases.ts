@@ -2,7 +2,7 @@
 // file of cases/, which is found by being there.
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type * as tf from 'gradtape';
+import * as tf from 'gradtape';
 import { type OpInfo, registry } from '../../lib/op/registry.js';
 import { namespaces, root } from '../support/files.js';
 
@@ -121,4 +121,19 @@ export function domainOf(op: OpCases, operand: number): Interval {
   const domain = op.domain ?? [-2, 2];
   if (typeof domain[0] === 'number') return domain as Interval;
   return (domain as readonly Interval[])[operand] ?? [-2, 2];
+}
+
+const clearance = 0.02; // far more than the step of central differences
+
+/** Operand k of a call, float64: numbers of its domain, away from kinks. */
+export function sample(op: OpCases, shape: readonly number[], k: number, next: () => number): tf.Tensor {
+  const [low, high] = domainOf(op, k);
+  const size = shape.reduce((a, b) => a * b, 1);
+  const values = Float64Array.from({ length: size }, () => {
+    for (;;) {
+      const x = low + (high - low) * next();
+      if ((op.avoid ?? []).every((kink) => Math.abs(x - kink) > clearance)) return x;
+    }
+  });
+  return tf.constant(values, { shape });
 }

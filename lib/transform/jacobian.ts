@@ -1,0 +1,326 @@
+/**
+ * Jacobians: all rows by one backward pass of batched cotangents, or all columns by one forward pass of batched tangents,
+ * whichever are fewer. Along a chain of elementwise ops from where a pass begins, a matrix is diagonal and only its
+ * diagonal is computed.
+ */
+import { dtypeBytes } from '../base/dtype.js';
+import { type Shape, sameShape, shapeOf, sizeOf } from '../base/shape.js';
+import { asUsual, jacobianBytes, unlooked } from '../engine/config.js';
+import { evaluateTensors } from '../engine/evaluate.js';
+import { allocate } from '../engine/memory.js';
+import { bufferTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
+import { add } from '../primitives/arithmetic.js';
+import { boxAt, concatAlong, sliceBox } from '../primitives/box.js';
+import { densify, scatterRows } from '../primitives/gather.js';
+import { broadcast, reshapeTo, sumTo, transposeBy } from '../primitives/movement.js';
+import { type Entry, ruleOf } from '../record/entry.js';
+import { backpropagate } from './backward.js';
+import { Batcher } from './batch.js';
+import { resultsOf, tangentsOf } from './forward.js';
+import { eachOperand, Path } from './path.js';
+import { placeholderOf } from './placeholder.js';
+
+/** What a Jacobian is asked of: the target, and how many of its leading axes are a batch (of the sources, too): 0 or 1. */
+export interface Differentiated {
+  readonly entry: Entry;
+  readonly batchAxes: 0 | 1;
+  /** How many rows (or columns) are computed at once, at most; else as many as the budget allows. */
+  readonly atOnce?: number | undefined;
+}
+
+/** A part of the rows (or columns) of a Jacobian: so many from this one on. */
+interface Part extends Pick<Differentiated, 'batchAxes'> {
+  readonly from: number;
+  readonly count: number;
+}
+
+/** The axes that are no batch. */
+const own = (shape: Shape, batchAxes: number): readonly number[] => shape.slice(batchAxes);
+
+/** The derivative at one entry: the sum of a diagonal matrix (its diagonal, of the entry's shape) and a full one (a placeholder). */
+interface Derivative {
+  diagonal: Tensor | null;
+  full: Tensor | null;
+}
+
+function plus(a: Tensor | null, b: Tensor): Tensor {
+  return a ? add(a, b) : b;
+}
+
+/**
+ * Rows of the matrices, one for each example of the batch, that have d [batch, n] on their diagonals: [count, batch, n], in the
+ * shape [count, ...d.shape].
+ */
+function diagonalRows(d: Tensor, { from, count, batchAxes }: Part): Tensor {
+  const batch = sizeOf(d.shape.slice(0, batchAxes));
+  const n = sizeOf(own(d.shape, batchAxes));
+  const byRow = transposeBy(reshapeTo(d, shapeOf([batch, n])), [1, 0]);
+  const whole = from === 0 && count === n;
+  const updates = whole ? byRow : sliceBox(byRow, shapeOf([count, batch]), boxAt([from, 0]));
+  const places = allocate('int32', count * batch);
+  for (let i = 0; i < places.elements.length; i++) places.elements[i] = from + Math.floor(i / batch);
+  const indices = bufferTensor(places, 'int32', shapeOf([count * batch]));
+  const sizes = [count * batch, 1, n, 1, 1] as const;
+  return scatterRows('jacobian', updates, indices, { sizes, sparse: false }, shapeOf([count, ...d.shape]));
+}
+
+/** A pass over a path for some rows, in either direction. */
+class MatrixPass {
+  private readonly part: Part;
+  private readonly batcher: Batcher;
+  private readonly found = new Map<Entry, Derivative>();
+
+  constructor(start: Entry, part: Part) {
+    this.part = part;
+    this.batcher = new Batcher(part.count);
+    this.at(start).diagonal = uniformTensor(1, start.outDType, start.outShape);
+  }
+
+  run(step: (pass: MatrixPass) => void): void {
+    this.batcher.hear(() => unlooked(() => step(this)));
+  }
+
+  private at(e: Entry): Derivative {
+    let derivative = this.found.get(e);
+    if (!derivative) {
+      derivative = { diagonal: null, full: null };
+      this.found.set(e, derivative);
+    }
+    return derivative;
+  }
+
+  /** The placeholder of the rows of a diagonal matrix. */
+  private expand(diagonal: Tensor): Tensor {
+    const t = placeholderOf(diagonal.dtype, diagonal.shape);
+    this.batcher.stands(
+      t,
+      asUsual(() => diagonalRows(diagonal, this.part)),
+    );
+    return t;
+  }
+
+  /** Everything at an entry as a full matrix. */
+  private fullAt(e: Entry): Tensor | null {
+    const { diagonal, full } = this.found.get(e) ?? { diagonal: null, full: null };
+    return diagonal ? plus(full, this.expand(diagonal)) : full;
+  }
+
+  /** The rows of the matrix at an entry, [count, ...shape of the entry]; null if there is none. */
+  matrixAt(e: Entry): Tensor | null {
+    const { diagonal, full } = this.found.get(e) ?? { diagonal: null, full: null };
+    const rows = full && this.batcher.wholeOf(full);
+    return diagonal ? plus(rows, diagonalRows(diagonal, this.part)) : rows;
+  }
+
+  /** Pulls what is at the results of an entry back to its operands. */
+  pullBack(e: Entry, path: Path): void {
+    if (e.firstResult || !path.reachesThrough(e)) return;
+    if (e.op.forward === 'elementwise') {
+      const { diagonal, full } = this.found.get(e) ?? { diagonal: null, full: null };
+      if (diagonal) this.pullDiagonal(e, diagonal, path);
+      if (full) this.pullFull(e, [full], path);
+      return;
+    }
+    const results = resultsOf(e);
+    const cts = results.map((result) => this.fullAt(result));
+    if (!cts.some((ct) => ct)) return;
+    this.pullFull(
+      e,
+      cts.map((ct, k) => ct ?? zerosAt(results[k] as Entry)),
+      path,
+    );
+  }
+
+  private pullDiagonal(e: Entry, diagonal: Tensor, path: Path): void {
+    let full: Tensor | null = null;
+    eachOperand(e, (operand, k) => {
+      if (!path.has(operand)) return;
+      if (sameShape(e.shape(k), e.outShape)) {
+        const pulled = asUsual(() => ruleOf(e.op, k)?.pull(diagonal, e, k));
+        const at = this.at(operand);
+        if (pulled) at.diagonal = plus(at.diagonal, broadcast(pulled, e.outShape));
+      } else {
+        full ??= this.expand(diagonal);
+        this.addPulled(operand, ruleOf(e.op, k)?.pull(full, e, k), e.shape(k));
+      }
+    });
+  }
+
+  private pullFull(e: Entry, cts: readonly Tensor[], path: Path): void {
+    const pulled = e.op.pullAll?.(cts, e);
+    eachOperand(e, (operand, k) => {
+      if (!path.has(operand)) return;
+      this.addPulled(operand, pulled ? pulled[k] : ruleOf(e.op, k)?.pull(cts[0] as Tensor, e, k), e.shape(k));
+    });
+  }
+
+  private addPulled(operand: Entry, pulled: Tensor | null | undefined, shape: Shape): void {
+    if (!pulled) return;
+    const at = this.at(operand);
+    at.full = plus(at.full, sumTo(densify(pulled), shape));
+  }
+
+  /** Pushes what is at the operands of an entry on to its results. */
+  pushOn(e: Entry, path: Path): void {
+    if (e.firstResult || !path.reachesThrough(e)) return;
+    const diagonals: (Tensor | null)[] = [];
+    const fulls: (Tensor | null)[] = [];
+    let expanded = false;
+    for (let k = 0; k < e.count; k++) {
+      const operand = e.operand(k);
+      const at = operand && path.has(operand) ? this.found.get(operand) : null;
+      const stays = at?.diagonal && e.op.forward === 'elementwise' && sameShape(e.shape(k), e.outShape);
+      diagonals.push(stays ? at.diagonal : null);
+      fulls.push(at ? (stays ? at.full : this.fullAt(operand as Entry)) : null);
+      expanded ||= fulls[k] !== null;
+    }
+    if (diagonals.some((t) => t)) {
+      const [t] = asUsual(() => tangentsOf(e, diagonals));
+      const at = this.at(e);
+      if (t) at.diagonal = plus(at.diagonal, t);
+    }
+    if (!expanded) return;
+    const results = resultsOf(e);
+    tangentsOf(e, fulls).forEach((t, k) => {
+      const at = this.at(results[k] as Entry);
+      if (t) at.full = plus(at.full, t);
+    });
+  }
+}
+
+function zerosAt({ outDType, outShape }: Entry): Tensor {
+  return uniformTensor(0, outDType, outShape);
+}
+
+/** The bytes of a row that a pass needs, at most: of everything that is not on a diagonal. */
+function bytesOfRow(path: Path, start: Entry, backwards: boolean): number {
+  const diagonal = new Set([start]);
+  const stays = (e: Entry, k: number): boolean => e.op.forward === 'elementwise' && sameShape(e.shape(k), e.outShape);
+  let bytes = 0;
+  for (const e of backwards ? path.entries : [...path.entries].reverse()) {
+    if (backwards) {
+      if (diagonal.has(e)) eachOperand(e, (operand, k) => stays(e, k) && diagonal.add(operand));
+    } else {
+      eachOperand(e, (operand, k) => path.has(operand) && diagonal.has(operand) && stays(e, k) && diagonal.add(e));
+    }
+    const leaves = (k: number): boolean => !stays(e, k);
+    let full = !diagonal.has(e);
+    eachOperand(e, (operand, k) => {
+      full ||= path.has(operand) && leaves(k);
+    });
+    if (full) bytes += sizeOf(e.outShape) * dtypeBytes[e.outDType];
+  }
+  return bytes;
+}
+
+/** Computes all rows, in chunks whose passes fit into the budget of `config.jacobianBytes`; concatenated by `join`. */
+function inChunks(
+  count: number,
+  rowBytes: number,
+  atOnce: number | undefined,
+  compute: (from: number, count: number) => readonly (Tensor | null)[],
+): readonly (Tensor | null)[] {
+  const most = atOnce ?? (rowBytes > 0 ? Math.max(1, Math.floor(jacobianBytes() / rowBytes)) : count);
+  if (most >= count) return compute(0, count);
+  const chunks: (readonly (Tensor | null)[])[] = [];
+  for (let from = 0; from < count; from += most) {
+    const chunk = compute(from, Math.min(most, count - from));
+    evaluateTensors(chunk.filter((t) => t !== null)); // so that the temporaries of one chunk are in memory at a time
+    chunks.push(chunk);
+  }
+  return (chunks[0] as readonly (Tensor | null)[]).map((first, s) =>
+    first
+      ? concatAlong(
+          chunks.map((chunk) => chunk[s] as Tensor),
+          0,
+        )
+      : null,
+  );
+}
+
+/** [count, ...batch, ...] -> [...batch, count, ...]: the example before the row. */
+function examplesFirst(t: Tensor, batchAxes: 0 | 1): Tensor {
+  return batchAxes === 0 ? t : transposeBy(t, [1, 0, ...t.shape.slice(2).map((_, d) => d + 2)]);
+}
+
+function byRows(of: Differentiated, sources: readonly (Entry | null)[]): (Tensor | null)[] {
+  const { entry, batchAxes } = of;
+  const { outShape } = entry;
+  const path = new Path(entry, sources);
+  const count = sizeOf(own(outShape, batchAxes));
+  const found = inChunks(count, bytesOfRow(path, entry, true), of.atOnce, (from, n) => {
+    const pass = new MatrixPass(entry, { from, count: n, batchAxes });
+    pass.run(() => {
+      for (const e of path.entries) pass.pullBack(e, path);
+    });
+    return sources.map((source) => (source && path.has(source) ? pass.matrixAt(source) : null));
+  });
+  return found.map((t, s) => {
+    if (!t) return null;
+    const shape = shapeOf([...outShape, ...own((sources[s] as Entry).outShape, batchAxes)]);
+    return reshapeTo(examplesFirst(t, batchAxes), shape);
+  });
+}
+
+function byColumns(of: Differentiated, source: Entry): Tensor | null {
+  const { entry, batchAxes } = of;
+  const path = new Path(entry, [source]);
+  if (!path.has(entry)) return null;
+  const batch = sizeOf(source.outShape.slice(0, batchAxes));
+  const count = sizeOf(own(source.outShape, batchAxes));
+  const [t] = inChunks(count, bytesOfRow(path, source, false), of.atOnce, (from, n) => {
+    const pass = new MatrixPass(source, { from, count: n, batchAxes });
+    pass.run(() => {
+      for (let i = path.entries.length - 1; i >= 0; i--) pass.pushOn(path.entries[i] as Entry, path);
+    });
+    return [pass.matrixAt(entry)];
+  });
+  if (!t) return null;
+  const each = sizeOf(own(entry.outShape, batchAxes));
+  const columnsLast = transposeBy(reshapeTo(t, shapeOf([count, batch, each])), [1, 2, 0]);
+  return reshapeTo(columnsLast, shapeOf([...entry.outShape, ...own(source.outShape, batchAxes)]));
+}
+
+/**
+ * The Jacobian of the target with respect to each source, of the shape of the target and that of the source; null where no
+ * path leads to the target. With a batch axis: [batch, ...target, ...source], of each example by itself.
+ */
+export function jacobiansOf(of: Differentiated, sources: readonly (Entry | null)[]): readonly (Tensor | null)[] {
+  const { entry, batchAxes } = of;
+  const rows = sizeOf(own(entry.outShape, batchAxes));
+  const connected = new Path(entry, sources);
+  let columns = 0;
+  for (const s of new Set(sources)) if (s && connected.has(s)) columns += sizeOf(own(s.outShape, batchAxes));
+  if (columns >= rows) return byRows(of, sources);
+  return sources.map((source) => source && connected.has(source) && byColumns(of, source)).map((t) => t || null);
+}
+
+/** As `jacobiansOf`, row by row, each by a backward pass of its own. */
+export function jacobiansRowByRow(of: Differentiated, sources: readonly (Entry | null)[]): readonly (Tensor | null)[] {
+  const { entry, batchAxes } = of;
+  const count = sizeOf(own(entry.outShape, batchAxes));
+  const passes = Array.from({ length: count }, (_, from) => {
+    const ones = uniformTensor(1, entry.outDType, entry.outShape);
+    const ct = reshapeTo(diagonalRows(ones, { from, count: 1, batchAxes }), entry.outShape);
+    return backpropagate([{ entry, ct }], sources, false);
+  });
+  return sources.map((source, s) => {
+    if (!source) return null;
+    const shape = shapeOf([...entry.outShape, ...own(source.outShape, batchAxes)]);
+    if (count === 0) return new Path(entry, [source]).has(entry) ? uniformTensor(0, source.outDType, shape) : null;
+    const rows = passes.map((grads) => grads[s]);
+    if (!rows.every((g) => g)) return null;
+    const lines = rows.map((g) => reshapeTo(densify(g as Tensor), shapeOf([1, ...source.outShape])));
+    return reshapeTo(examplesFirst(concatAlong(lines, 0), batchAxes), shape);
+  });
+}
+
+/** The Jacobian of a value with respect to itself. */
+export function identityMatrix({ dtype, shape }: Pick<Tensor, 'dtype' | 'shape'>, batchAxes: 0 | 1): Tensor {
+  const rows = diagonalRows(uniformTensor(1, dtype, shape), {
+    from: 0,
+    count: sizeOf(own(shape, batchAxes)),
+    batchAxes,
+  });
+  return reshapeTo(examplesFirst(rows, batchAxes), shapeOf([...shape, ...own(shape, batchAxes)]));
+}
