@@ -2,19 +2,22 @@
  * The methods of tensors and variables: every op of `tf` and `tf.nn` whose first argument is a tensor; and assignments of
  * variables that compute the new value from the old one.
  */
-import { isA, refuseExtra } from './base/arguments.js';
+import { anything, isA, options, refuseExtra } from './base/arguments.js';
+import { isFloating } from './base/dtype.js';
 import { GradtapeError, named, ShapeError, show } from './base/errors.js';
-import { sameShape, shapeOf, showShape } from './base/shape.js';
-import { Tensor } from './engine/tensor.js';
+import { sameShape, shapeOf, showShape, sizeOf } from './base/shape.js';
+import { Tensor, uniformTensor } from './engine/tensor.js';
+import { asIndices } from './op/operands.js';
 import { registry } from './op/registry.js';
 import { isVariable, notAVariable, type TensorLike, Variable } from './op/variable.js';
 import * as ops from './ops/methods.js';
 import * as nn from './ops/nn/methods.js';
 import { tensorScatter, type UpdateIndex, updatedAt } from './ops/tensor-scatter.js';
-import { add, sub } from './primitives/arithmetic.js';
+import { add, div, sub } from './primitives/arithmetic.js';
+import { truncatediv } from './primitives/cut.js';
 import { IndexedSlices } from './primitives/gather.js';
 import { reshapeTo } from './primitives/movement.js';
-import type { Combination } from './primitives/scatter-into.js';
+import { type Combination, scatterInto } from './primitives/scatter-into.js';
 import { unheard } from './record/stack.js';
 
 /**
@@ -72,6 +75,15 @@ declare module './op/variable.js' {
     scatterMax(slices: IndexedSlices): this;
     /** Takes the smaller of the value and each of the slices. */
     scatterMin(slices: IndexedSlices): this;
+    /** Multiplies the value by the slices. */
+    scatterMul(slices: IndexedSlices): this;
+    /** Divides the value by the slices; integers are cut towards zero. */
+    scatterDiv(slices: IndexedSlices): this;
+    /**
+     * Replaces elements (or slices) of axis k: values [b1, ..., bk, n, ...] at indices [b1, ..., bk, n], where the variable
+     * has the shape [b1, ..., bk, length, ...]. With a vector of indices it is `scatterUpdate`.
+     */
+    batchScatterUpdate(slices: IndexedSlices | { values: TensorLike; indices: TensorLike }): this;
     /** As `tensorScatterNdUpdate`. */
     scatterNdUpdate(indices: TensorLike, updates: TensorLike): this;
     /** As `tensorScatterNdAdd`. */
@@ -156,7 +168,10 @@ function scatterNdBy(name: string, way: Combination): (this: Variable, i: Tensor
   });
 }
 
-function scatterBy(name: string, way: Combination): (this: Variable, slices: IndexedSlices) => Variable {
+/** The value of a variable with rows combined into it at index vectors. */
+type Scatter = (value: Tensor, vectors: Tensor, rows: Tensor) => Tensor;
+
+function scatterBy(name: string, scatter: Scatter): (this: Variable, slices: IndexedSlices) => Variable {
   return named(name, function (this: Variable, slices: IndexedSlices) {
     if (!isVariable(this)) throw notAVariable(name, this);
     if (arguments.length > 1) refuseExtra(name, arguments[1], undefined);
@@ -171,22 +186,79 @@ function scatterBy(name: string, way: Combination): (this: Variable, slices: Ind
     const rows = this.checked(name, slices.values);
     const { size } = slices.indices;
     return assignComputed(name, this, (value) => {
-      const vectors = reshapeTo(slices.indices, shapeOf([size, 1]));
-      return tensorScatter(name, way, value, vectors, rows, undefined);
+      return scatter(value, reshapeTo(slices.indices, shapeOf([size, 1])), rows);
     });
   });
+}
+
+/** The scatter of slices that a way of combining makes. */
+function scatterWith(name: string, way: Combination): (this: Variable, slices: IndexedSlices) => Variable {
+  return scatterBy(name, (value, vectors, rows) => tensorScatter(name, way, value, vectors, rows, undefined));
+}
+
+// Divided by the product of all slices for a row.
+const scatterDiv = scatterBy('scatterDiv', (value, vectors, rows) => {
+  const divisor = tensorScatter(
+    'scatterDiv',
+    'mul',
+    uniformTensor(1, value.dtype, value.shape),
+    vectors,
+    rows,
+    undefined,
+  );
+  return isFloating(value.dtype) ? div(value, divisor) : truncatediv(value, divisor);
+});
+
+function batchScatterUpdate(
+  this: Variable,
+  slices: IndexedSlices | { values: TensorLike; indices: TensorLike },
+): Variable {
+  const name = 'batchScatterUpdate';
+  if (!isVariable(this)) throw notAVariable(name, this);
+  if (arguments.length > 1) refuseExtra(name, arguments[1], undefined);
+  const { values, indices } = options(
+    name,
+    { values: anything, indices: anything },
+    isA(slices, IndexedSlices) ? { values: slices.values, indices: slices.indices } : slices,
+  );
+  const vectors = asIndices(name, indices as TensorLike);
+  const rows = this.checked(name, values as TensorLike);
+  const batch = vectors.shape.slice(0, -1);
+  const k = batch.length;
+  const expected = [...vectors.shape, ...this.shape.slice(k + 1)];
+  if (
+    vectors.rank === 0 ||
+    this.rank <= k ||
+    !sameShape(this.shape.slice(0, k), batch) ||
+    !sameShape(rows.shape, expected)
+  ) {
+    throw new ShapeError(
+      `${name}: variable ${this.name} [b..., length, ...] has shape ${showShape(this.shape)}, which indices [b..., n] ${showShape(vectors.shape)} and values [b..., n, ...] ${showShape(rows.shape)} do not fit`,
+    );
+  }
+  const sizes = [
+    sizeOf(batch),
+    1,
+    this.shape[k] as number,
+    vectors.shape[k] as number,
+    sizeOf(this.shape.slice(k + 1)),
+  ] as const;
+  return assignComputed(name, this, (value) =>
+    scatterInto(name, 'update', value, rows, vectors, { sizes, sparse: false }),
+  );
 }
 
 const ways: readonly Combination[] = ['update', 'add', 'sub', 'max', 'min'];
 const scatters = ways.flatMap((way) => {
   const suffix = (way[0] as string).toUpperCase() + way.slice(1);
   return [
-    [`scatter${suffix}`, scatterBy(`scatter${suffix}`, way)],
+    [`scatter${suffix}`, scatterWith(`scatter${suffix}`, way)],
     [`scatterNd${suffix}`, scatterNdBy(`scatterNd${suffix}`, way)],
   ] as const;
 });
 Object.assign(
   Variable.prototype,
   { assignAdd: assignBy('assignAdd', add), assignSub: assignBy('assignSub', sub), assignAt },
+  { scatterMul: scatterWith('scatterMul', 'mul'), scatterDiv, batchScatterUpdate },
   Object.fromEntries<unknown>(scatters),
 );

@@ -8,7 +8,8 @@ import type { TensorLike } from '../op/variable.js';
 import { sumOfAll } from '../primitives/add-n.js';
 
 /**
- * The sum of tensors of one shape and dtype, added from the first to the last; float32, float64, int32, uint8.
+ * The sum of tensors of one shape and dtype, added from the first to the last; a single one itself. float32, float64, int32,
+ * uint8.
  * @throws ShapeError if shapes differ (nothing is broadcast), DTypeError, ValueError for an empty list
  */
 export function addN(inputs: readonly TensorLike[]): Tensor {
@@ -27,5 +28,5 @@ export function addN(inputs: readonly TensorLike[]): Tensor {
       `addN: inputs must have one shape, got ${showShape(first.shape)} and, inputs[${i}], ${showShape(t.shape)}`,
     );
   });
-  return sumOfAll(tensors);
+  return tensors.length === 1 ? first : sumOfAll(tensors);
 }

@@ -122,13 +122,15 @@ export function reduceStd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: Red
 }
 
 /**
- * The square root of the sum of the squares. Its gradient is 0 where it is 0. That of integers is cut towards zero.
+ * The square root of the sum of the squares. Its gradient is 0 where it is 0. That of integers is cut towards zero; their
+ * squares and sum wrap around, as in TensorFlow.
  */
 export function reduceEuclideanNorm(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
   const { a, axes, keepdims } = prepare('reduceEuclideanNorm', numeric, x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceEuclideanNorm', arguments[3]);
   if (isFloating(a.dtype)) return normOver(a, axes, keepdims);
-  return castTo(sqrt(sumOver(square(castTo(a, 'float64')), axes, keepdims)), a.dtype);
+  const squares = accumulated(a, (t) => sumOver(square(t), axes, keepdims));
+  return castTo(sqrt(castTo(squares, 'float64')), a.dtype);
 }
 
 function boolReduction(name: string, over: typeof anyOver): Reduce {

@@ -9,6 +9,7 @@ import { elementsIn } from '../op/read.js';
 import type { TensorLike } from '../op/variable.js';
 import { div, maximum } from '../primitives/arithmetic.js';
 import { greater } from '../primitives/compare.js';
+import { truncatediv } from '../primitives/cut.js';
 import { sqrt } from '../primitives/math.js';
 import { accumulated, castTo, reshapeTo } from '../primitives/movement.js';
 import { type Combination, combined, type Segments, segmentsOf } from '../primitives/segment.js';
@@ -37,18 +38,21 @@ function combine({ op, data, ids, segments, shape }: Call, how: Combination): Te
 /** How many rows each segment has, in this dtype, to broadcast with the result. */
 function countsOf({ op, ids, segments, shape }: Call, dtype: Tensor['dtype']): Tensor {
   const [, , length, count] = segments.sizes;
-  const ones = uniformTensor(1, dtype, ids.shape);
+  const whole = isFloating(dtype) ? dtype : 'int32'; // the dtype of the sums
+  const ones = uniformTensor(1, whole, ids.shape);
   const counts = combined(op, 'sum', ones, ids, { ...segments, sizes: [1, 1, length, count, 1] }, shapeOf([length]));
-  return reshapeTo(counts, shapeOf([length, ...shape.slice(1).map(() => 1)]));
+  return reshapeTo(castTo(counts, dtype), shapeOf([length, ...shape.slice(1).map(() => 1)]));
 }
 
 /** The sums over the counts (at least 1), or over what `divisor` makes of these. */
 function meanOf(call: Call, divisor: (counts: Tensor) => Tensor): Tensor {
-  const { data } = call;
-  if (isFloating(data.dtype)) return div(combine(call, 'sum'), divisor(maximum(countsOf(call, data.dtype), 1)));
-  // In float64, because the sum may exceed int32; cut towards zero.
-  const sums = combine({ ...call, data: castTo(data, 'float64') }, 'sum');
-  return castTo(div(sums, maximum(countsOf(call, 'float64'), 1)), data.dtype);
+  return div(combine(call, 'sum'), divisor(maximum(countsOf(call, call.data.dtype), 1)));
+}
+
+/** The sums of integers, which wrap around, over the counts: cut towards zero. */
+function integerMean(call: Call): Tensor {
+  const sums = castTo(combine(call, 'sum'), 'int32');
+  return castTo(truncatediv(sums, maximum(countsOf(call, 'int32'), 1)), call.data.dtype);
 }
 
 // ---- sorted segments ----
@@ -103,10 +107,14 @@ export const segmentMax: Segment = sortedSegment('segmentMax', 'max');
 /** The smallest row of each segment, element by element, as `segmentSum`; that of none is 0. Ties share the gradient. */
 export const segmentMin: Segment = sortedSegment('segmentMin', 'min');
 
-/** The mean of the rows of each segment, as `segmentSum`; that of none is 0, that of integers is cut towards zero. */
+/**
+ * The mean of the rows of each segment, as `segmentSum`; that of none is 0. That of integers is cut towards zero; their
+ * sum wraps around.
+ */
 export function segmentMean(data: TensorLike, segmentIds: TensorLike): Tensor {
   if (arguments.length > 2) refuseExtra('segmentMean', arguments[2], arguments[3]);
-  return meanOf(sortedCall('segmentMean', data, segmentIds), (counts) => counts);
+  const call = sortedCall('segmentMean', data, segmentIds);
+  return isFloating(call.data.dtype) ? meanOf(call, (counts) => counts) : integerMean(call);
 }
 
 // ---- unsorted segments ----
@@ -161,16 +169,22 @@ export const unsortedSegmentMax: UnsortedSegment = unsortedSegment('unsortedSegm
  */
 export const unsortedSegmentMin: UnsortedSegment = unsortedSegment('unsortedSegmentMin', 'min');
 
-function unsortedMean(op: string, divisor: (counts: Tensor) => Tensor): UnsortedSegment {
+function unsortedMean(op: string, integers: boolean, divisor: (counts: Tensor) => Tensor): UnsortedSegment {
   return named(op, function (data: TensorLike, segmentIds: TensorLike, numSegments: number): Tensor {
     if (arguments.length > 3) refuseExtra(op, arguments[3], undefined);
     const call = unsortedCall(op, data, segmentIds, numSegments);
-    floating(op, call.data, 'data');
+    if (!integers) floating(op, call.data, 'data');
     return meanOf(call, divisor);
   });
 }
 
-/** The mean of the rows of each segment, as `unsortedSegmentSum`; float32 and float64. That of none is 0. */
-export const unsortedSegmentMean: UnsortedSegment = unsortedMean('unsortedSegmentMean', (n) => n);
-/** The sum of the rows of each segment over the square root of their number, as `unsortedSegmentMean`. */
-export const unsortedSegmentSqrtN: UnsortedSegment = unsortedMean('unsortedSegmentSqrtN', sqrt);
+/**
+ * The mean of the rows of each segment, as `unsortedSegmentSum`; that of none is 0. The sums of integers are divided as
+ * by `div`: those of int32 give float64, those of uint8 float32.
+ */
+export const unsortedSegmentMean: UnsortedSegment = unsortedMean('unsortedSegmentMean', true, (n) => n);
+/**
+ * The sum of the rows of each segment over the square root of their number, as `unsortedSegmentSum`; that of none is 0.
+ * float32 and float64.
+ */
+export const unsortedSegmentSqrtN: UnsortedSegment = unsortedMean('unsortedSegmentSqrtN', false, sqrt);

@@ -1,7 +1,7 @@
 /** where and clipByValue: choosing and limiting elements. */
 import { refuseExtra } from '../base/arguments.js';
-import { DTypeError, ValueError } from '../base/errors.js';
-import { broadcastShapes, shapeOf } from '../base/shape.js';
+import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
+import { broadcastsTo, shapeOf, showShape } from '../base/shape.js';
 import { isTensor, type Tensor } from '../engine/tensor.js';
 import { asTensor, asTensors, ofKind } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
@@ -52,7 +52,7 @@ function indicesOf(c: Tensor): Tensor {
 }
 
 /**
- * x limited to [low, high], by min(max): where low > high it is low, as in TensorFlow. Operands broadcast. The
+ * x limited to [low, high], by min(max): where low > high it is low, as in TensorFlow. The bounds broadcast to x. The
  * derivative is 1 within the interval and at its bounds, 0 outside.
  * @throws DTypeError, ShapeError
  */
@@ -60,6 +60,11 @@ export function clipByValue(x: TensorLike, low: TensorLike, high: TensorLike): T
   if (arguments.length > 3) refuseExtra('clipByValue', arguments[3], undefined);
   const [a, l, h] = asTensors('clipByValue', [x, low, high], ['x', 'low', 'high']) as [Tensor, Tensor, Tensor];
   ofKind('clipByValue', a, 'floating', 'integer');
-  broadcastShapes('clipByValue', broadcastShapes('clipByValue', a.shape, h.shape), l.shape);
+  for (const [name, bound] of [['low', l] as const, ['high', h] as const]) {
+    if (broadcastsTo(bound.shape, a.shape)) continue;
+    throw new ShapeError(
+      `clipByValue: ${name} ${showShape(bound.shape)} does not broadcast to x ${showShape(a.shape)}`,
+    );
+  }
   return maximum(minimum(a, h), l);
 }

@@ -14,10 +14,11 @@ const reluGrad: Fn2 = binary({
   avoid: [0],
 });
 
-/** max(x, 0); int32 too. Its derivative at 0 is 0. */
+/** max(x, 0); int32 and uint8 too. Its derivative at 0 is 0. */
 export const relu: Fn1 = unary({
   name: 'relu',
   vjp: fromOut((ct, out) => reluGrad(ct, out)),
+  bytes: true,
   avoid: [0],
 });
 

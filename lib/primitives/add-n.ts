@@ -4,7 +4,7 @@ import { applyComposed } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { linear } from '../op/rules.js';
 import { add } from './arithmetic.js';
-import { identityOf, raisedOperands } from './movement.js';
+import { raisedOperands } from './movement.js';
 
 const addNOp = new Op('addN', {
   vjps: [linear((ct) => ct)],
@@ -14,7 +14,7 @@ const addNOp = new Op('addN', {
 
 function inOrder(tensors: readonly Tensor[]): Tensor {
   const [first, ...others] = tensors as [Tensor, ...Tensor[]];
-  return others.length === 0 ? identityOf(first) : others.reduce(add, first);
+  return others.reduce(add, first);
 }
 
 /** The sum, added from the first to the last. */

@@ -109,10 +109,10 @@ function productOfOthers(ct: Tensor, x: Tensor, e: Entry<Reduction>): Tensor {
   const last = flat.rank - 1;
   const before = othersBefore(flat);
   const after = count === 0 ? before : reverseAlong(othersBefore(reverseAlong(flat, last)), last);
-  // With one element the product of the others is the constant 1; connected to x, so that the next order is zeros
+  // With one element, or none, the product of the others is the constant 1; connected to x, so that the next order is zeros
   // instead of null.
   const product = mul(before, after);
-  const others = reshapeTo(count === 1 ? connect(product, flat) : product, moved.shape);
+  const others = reshapeTo(count <= 1 ? connect(product, flat) : product, moved.shape);
   const inverse = perm.map((_, d) => perm.indexOf(d));
   return mul(transposeBy(others, inverse), reshapeTo(ct, keptShape(e)));
 }

@@ -141,7 +141,8 @@ const logSumExpOp = new Op<Directed>('cumulativeLogsumexp', {
   vjps: [
     fromXOut((ct, x, out, { attributes }) => {
       const behind = back(attributes);
-      const ratio = exp(difference(out, shifted(out, behind, 0)));
+      // Nothing stands behind the last element: of an infinite one the difference is 0, so that no exponential overflows.
+      const ratio = exp(difference(out, shifted(out, behind, Number.POSITIVE_INFINITY)));
       return mul(exp(difference(x, out)), recurrence(ct, ratio, behind));
     }),
   ],

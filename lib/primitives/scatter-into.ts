@@ -12,11 +12,14 @@ import { iota } from './iota.js';
 import { broadcast, castTo, reshapeTo } from './movement.js';
 import { select } from './select.js';
 
-/** What becomes of a row and an update for it: the update, their sum or difference, or the larger or smaller of both. */
-export type Combination = 'update' | 'add' | 'sub' | 'max' | 'min';
+/**
+ * What becomes of a row and an update for it: the update, their sum or difference, the larger or smaller of both, or
+ * their product.
+ */
+export type Combination = 'update' | 'add' | 'sub' | 'max' | 'min' | 'mul';
 
 /** `number`: the way, as the kernel knows it. `vjps`: of the tensor and of the updates. */
-function combining(number: number, vjps: readonly [Vjp<Rows>, Vjp<Rows>]): Op<Rows> {
+function combining(number: number, vjps: readonly (Vjp<Rows> | null)[]): Op<Rows> {
   return new Op<Rows>('scatterInto', {
     kernel: 'scatterInto',
     words: ({ sizes }) => [...sizes, number],
@@ -99,6 +102,7 @@ const ops: Readonly<Record<Combination, Op<Rows>>> = {
   sub: difference,
   max: combining(3, extreme),
   min: combining(4, extreme),
+  mul: combining(5, [null, null]), // of assignments only, through which no gradient flows
 };
 
 /**

@@ -23,7 +23,7 @@ const char* check_scatter(const Value& v, Operands x) { return check(v, x, false
 
 // What scatterInto makes of a row there and one of the updates, by its attribute: 0 takes the latter, 1 and so on
 // compute one of both.
-constexpr unsigned kWays[] = {k_add, k_sub, k_maximum, k_minimum};
+constexpr unsigned kWays[] = {k_add, k_sub, k_maximum, k_minimum, k_mul};
 
 const char* check_into(const Value& v, Operands x) {
   if (x[2].dtype != kInt32) return "indices are not int32";

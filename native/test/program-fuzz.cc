@@ -410,7 +410,7 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       const int32_t length = is_free ? any_dim(in) : x.dims[axis];
       const int32_t each = v.opcode == k_gather ? int32_t(at.size() / std::max(batches, 1)) : x.dims[axis];
       v.attributes = {batches, outer, length, each, inner};
-      if (v.opcode == k_scatterInto) v.attributes.push_back(in.below(5));
+      if (v.opcode == k_scatterInto) v.attributes.push_back(in.below(6));
       if (v.opcode == k_segmentReduce) v.attributes.push_back(in.below(kReductions));
       v.dims = x.dims;
       v.dims[axis] = v.opcode == k_gather ? each : length;

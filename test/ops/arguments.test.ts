@@ -127,7 +127,8 @@ describe('options', () => {
 describe('errors name the function that was called', () => {
   const cases: [string, unknown[], string, string][] = [
     ['clipByValue', [x, 0, ints], 'ERR_DTYPE', "cast(x, 'int32') or cast(high, 'float32')"],
-    ['clipByValue', [x, tf.zeros([2]), 1], 'ERR_SHAPE', 'do not broadcast'],
+    ['clipByValue', [x, tf.zeros([2]), 1], 'ERR_SHAPE', 'low [2] does not broadcast to x [2, 3]'],
+    ['clipByValue', [x, 0, tf.zeros([1, 2, 3])], 'ERR_SHAPE', 'high [1, 2, 3] does not broadcast to x [2, 3]'],
     ['norm', [ints], 'ERR_DTYPE', "got int32; write cast(x, 'float32')"],
     ['reduceStd', [ints], 'ERR_DTYPE', 'got int32'],
     ['reduceVariance', [ints, { keepdims: true }], 'ERR_DTYPE', 'got int32'],

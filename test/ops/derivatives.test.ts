@@ -535,3 +535,23 @@ describe('2R losses', () => {
     expect(arrayOf(first[1])).toEqual([8, 8, 8]);
   });
 });
+
+describe('special operands', () => {
+  it('what an op hands back is its operand: a source that is the target has the derivative 1', () => {
+    const x = tf.constant([1, 2]);
+    for (const f of [(): tf.Tensor => tf.addN([x]), (): tf.Tensor => tf.nn.dropout(x, 0)]) {
+      expect(f()).toBe(x);
+      const tape = new tf.GradientTape();
+      expect(arrayOf(tape.gradient(tape.record(f), x))).toEqual([1, 1]);
+    }
+  });
+
+  it.each([[[0]], [[2, 0]], [[0, 3]]])(
+    'the second derivative of the product of no elements %j is empty, not null',
+    (shape) => {
+      const x = tf.zeros(shape);
+      const [outer, g] = tapeOf(x, () => gradientsOf((a) => tf.reduceProd(a), [x])[0] as tf.Tensor);
+      expect(outer.gradient(g, x)?.shape).toEqual(shape);
+    },
+  );
+});

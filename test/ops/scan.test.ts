@@ -1,6 +1,8 @@
 // Scans: values against sums and products made one by one, in every dtype, along every axis; recurrences.
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
+import { expectClose } from '../support/close.js';
+import { arrayOf, gradientsOf, tapeOf } from '../support/tape.js';
 
 interface Running {
   readonly first: number;
@@ -151,6 +153,23 @@ describe('cumulativeLogsumexp', () => {
       return tf.cumulativeLogsumexp(x);
     });
     expect(tape.gradient(y, x)?.arraySync()).toEqual([1, 1.5, 0.5]);
+  });
+
+  it.each([false, true])('has a finite second derivative of numbers far apart (reverse: %s)', (reverse) => {
+    const numbers = [2.5, -20, 0, 0, 100, -100, 100];
+    const second = (dtype: 'float32' | 'float64'): unknown => {
+      const x = tf.cast(numbers, dtype);
+      const [outer, g] = tapeOf(
+        x,
+        () =>
+          gradientsOf(
+            (a) => tf.cumulativeLogsumexp(a, { reverse }).mul([1, -2, 3, 1, 2, -1, 0.5]),
+            [x],
+          )[0] as tf.Tensor,
+      );
+      return arrayOf(outer.gradient(g, x, { outputGradients: tf.cast([1, 2, -1, 3, 1, -2, 1], dtype) }));
+    };
+    expectClose(second('float32'), second('float64'));
   });
 });
 

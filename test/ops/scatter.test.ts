@@ -239,6 +239,98 @@ describe('assignments of parts', () => {
     ]); // prettier-ignore
   });
 
+  it('multiply and divide by slices, one after another', () => {
+    const slices = (values: number[][], indices: number[]) => new tf.IndexedSlices(values, indices, [2, 3]);
+    const v = new tf.Variable(x);
+    v.scatterMul(
+      slices(
+        [
+          [2, 3, 4],
+          [5, 1, 1],
+        ],
+        [0, 0],
+      ),
+    ); // prettier-ignore
+    expect(v.arraySync()).toEqual([
+      [10, 6, 12],
+      [4, 5, 6],
+    ]); // prettier-ignore
+    v.scatterDiv(
+      slices(
+        [
+          [2, 4, 5],
+          [2, 5, 1],
+        ],
+        [1, 1],
+      ),
+    ); // prettier-ignore
+    expect(v.arraySync()).toEqual([
+      [10, 6, 12],
+      [1, 0.25, Math.fround(1.2)],
+    ]); // prettier-ignore
+    const i = new tf.Variable(ints([-7, 8, 9]));
+    expect(i.scatterDiv(new tf.IndexedSlices(ints([2, 4]), [0, 2], [3])).arraySync()).toEqual([-3, 8, 2]);
+    expect(i.scatterMul(new tf.IndexedSlices(ints([2, 4]), [0, 0], [3])).arraySync()).toEqual([-24, 8, 2]);
+    i.scatterDiv(new tf.IndexedSlices(ints([0]), [2], [3]));
+    expect(codeOf(() => i.dataSync())).toBe('ERR_DIVISION_BY_ZERO');
+    expect(codeOf(() => new tf.Variable([true]).scatterMul(new tf.IndexedSlices([true], [0], [1])))).toBe('ERR_DTYPE');
+  });
+
+  it('replace elements of a further axis, each batch by its own indices', () => {
+    const v = new tf.Variable(x);
+    v.batchScatterUpdate({ values: [[9], [8]], indices: [[2], [0]] });
+    expect(v.arraySync()).toEqual([
+      [1, 2, 9],
+      [8, 5, 6],
+    ]); // prettier-ignore
+    v.batchScatterUpdate(new tf.IndexedSlices([[7, 7, 7]], [1], [2, 3]));
+    expect(v.arraySync()).toEqual([
+      [1, 2, 9],
+      [7, 7, 7],
+    ]); // prettier-ignore
+    const w = new tf.Variable([
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      [
+        [5, 6],
+        [7, 8],
+      ],
+    ]); // prettier-ignore
+    w.batchScatterUpdate({ values: [[[9, 9]], [[0, 0]]], indices: [[1], [0]] });
+    expect(w.arraySync()).toEqual([
+      [
+        [1, 2],
+        [9, 9],
+      ],
+      [
+        [0, 0],
+        [7, 8],
+      ],
+    ]); // prettier-ignore
+    for (const [values, indices] of [
+      [[[9]], [[2]]],
+      [
+        [
+          [9, 1],
+          [8, 1],
+        ],
+        [[2], [0]],
+      ],
+      [1, 0],
+    ] as const) {
+      // prettier-ignore
+      expect(codeOf(() => v.batchScatterUpdate({ values, indices }))).toBe('ERR_SHAPE');
+    }
+    v.batchScatterUpdate({ values: [[9], [8]], indices: [[2], [3]] });
+    expect(codeOf(() => v.dataSync())).toBe('ERR_INDEX');
+    expect(v.arraySync()).toEqual([
+      [1, 2, 9],
+      [7, 7, 7],
+    ]); // prettier-ignore
+  });
+
   it('refuse what does not fit, and change nothing', () => {
     const v = new tf.Variable(x, { name: 'w' });
     const call = (f: unknown) => f as (this: unknown, ...rest: unknown[]) => unknown;
@@ -247,7 +339,7 @@ describe('assignments of parts', () => {
     expect(codeOf(() => v.scatterAdd(new tf.IndexedSlices([1], [0], [2])))).toBe('ERR_SHAPE');
     expect(codeOf(() => v.scatterAdd(x as tf.IndexedSlices))).toBe('ERR_NOT_A_TENSOR');
     expect(codeOf(() => v.scatterNdAdd([[9]], [[1, 2, 3]]))).toBe('ERR_INDEX');
-    for (const name of ['assignAt', 'scatterAdd', 'scatterNdMin'] as const) {
+    for (const name of ['assignAt', 'scatterAdd', 'scatterNdMin', 'batchScatterUpdate'] as const) {
       expect(codeOf(() => call(v[name]).call(x, [[0]], 0))).toBe('ERR_RECEIVER');
       expect(codeOf(() => call(v[name]).call(v, [[0]], 0, 1))).toBe('ERR_OPTION');
     }

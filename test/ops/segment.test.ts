@@ -101,7 +101,7 @@ describe('segments', () => {
     });
     expect(codeOf(() => tf.unsortedSegmentSum([1, 2], [0], 1))).toBe('ERR_SHAPE');
     expect(codeOf(() => tf.unsortedSegmentSum([1], [0], -1))).toBe('ERR_SHAPE');
-    expect(codeOf(() => tf.unsortedSegmentMean(tf.constant(Int32Array.of(1)), [0], 1))).toBe('ERR_DTYPE');
+    expect(codeOf(() => tf.unsortedSegmentSqrtN(tf.constant(Int32Array.of(1)), [0], 1))).toBe('ERR_DTYPE');
   });
 });
 

@@ -2,36 +2,37 @@
  * Activations: the checks around primitives/composed-activation.ts; and those that need no gradient rule of their own.
  */
 import { boolean, finite, positional, refuseExtra } from '../../base/arguments.js';
+import { isFloating } from '../../base/dtype.js';
 import { ShapeError, show, ValueError } from '../../base/errors.js';
 import { broadcastShapes, showShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { oneAxis } from '../../op/axes.js';
-import { asTensor, asTensors, floating } from '../../op/operands.js';
+import { asTensor, asTensors, floating, ofKind } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
 import { relu } from '../../primitives/activation.js';
 import { add, div, minimum, mul, neg, sub } from '../../primitives/arithmetic.js';
 import { splitAlong } from '../../primitives/box.js';
 import { celuOf, eluOf, leakyReluOf, seluOf, siluOf } from '../../primitives/composed-activation.js';
 import { erfc, sigmoid, tanh } from '../../primitives/math.js';
+import { castTo } from '../../primitives/movement.js';
 
 const leakySpec = { alpha: finite } as const;
 
 /**
- * x where x > 0, else alpha x; its derivative at 0 is alpha. alpha is 0.2 by default and may come by position. float32
- * and float64.
+ * x where x > 0, else alpha x; its derivative at 0 is alpha. alpha is 0.2 by default and may come by position. Integers
+ * are taken as float32.
  */
 export function leakyRelu(x: TensorLike, alpha?: number | { alpha?: number }, opts?: { alpha?: number }): Tensor {
   const slope = positional('leakyRelu', leakySpec, ['alpha'], [alpha, opts]).alpha ?? 0.2;
-  const a = floating('leakyRelu', asTensor('leakyRelu', x));
-  return leakyReluOf(a, slope);
+  const given = ofKind('leakyRelu', asTensor('leakyRelu', x), 'floating', 'integer');
+  return leakyReluOf(isFloating(given.dtype) ? given : castTo(given, 'float32'), slope);
 }
 
-/** min(max(x, 0), 6); int32 too. Its derivative at 0 and at 6 is 0. */
+/** min(max(x, 0), 6); int32 and uint8 too. Its derivative at 0 and at 6 is 0. */
 export function relu6(x: TensorLike): Tensor {
   if (arguments.length > 1) refuseExtra('relu6', arguments[1], arguments[2]);
   // 6 comes first: of equal operands, minimum gives the gradient to the first.
-  const a = asTensor('relu6', x);
-  return minimum(6, relu(a.dtype === 'int32' ? a : floating('relu6', a)));
+  return minimum(6, relu(ofKind('relu6', asTensor('relu6', x), 'floating', 'integer')));
 }
 
 /** x where x > 0, else exp(x) - 1; its derivative at 0 is 1. float32 and float64. */

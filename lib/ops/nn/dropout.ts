@@ -46,7 +46,7 @@ export function dropout(x: TensorLike, rate: number, opts?: DropoutOptions): Ten
   }
   const a = floating('dropout', asTensor('dropout', x));
   const noise = noiseShapeOf(noiseShape, a.shape);
-  if (fraction === 0) return mul(a, 1);
+  if (fraction === 0) return a;
   const fate = draw('dropout', uniformOp, a.dtype, noise, streamFor(seed));
   return select(less(fate, fraction), 0, mul(a, 1 / (1 - fraction)));
 }

@@ -142,4 +142,8 @@ case("lbeta", "one", tf.math.lbeta, [uniform([2, 1], 0.2, 4)])
 case("lbeta", "empty", tf.math.lbeta, [np.zeros([0, 2])])
 case("lbeta", "of none", tf.math.lbeta, [np.zeros([2, 0])])
 
+for op, fn in [("nn.relu", tf.nn.relu), ("nn.relu6", tf.nn.relu6), ("nn.leakyRelu", tf.nn.leaky_relu)]:
+    case(op, "bytes", fn, [[0, 3, 6, 7, 200]], dtypes=["uint8"])
+case("nn.leakyRelu", "ints", tf.nn.leaky_relu, [[-20, -5, 0, 7]], dtypes=["int32"])
+
 write_family(__file__)

@@ -59,8 +59,10 @@ for name in ["Sum", "Mean", "Max", "Min", "Prod"]:
     case(op, "ties", lambda x, i: un(x, i, 3), [few([8], 2) + 0.25 * (name == "Prod"), fixed([0, 2, 0, 1, 2, 1, 1, 2])], ["$0", "$1", 3])
     case(op, "empty", lambda x, i: un(x, i, 2), [np.zeros([0, 2]), fixed(np.zeros([0]))], ["$0", "$1", 2])
     case(op, "scalar", lambda x, i: un(x, i, 2), [np.array(1.5), fixed(1)], ["$0", "$1", 2])
-    if name != "Mean":
-        case(op, "ints", lambda x, i: un(x, i, 4), [whole([6]), fixed([0, 3, 1, 0, -1, 3])], ["$0", "$1", 4], INTEGERS)
+    case(op, "ints", lambda x, i: un(x, i, 4), [whole([6]), fixed([0, 3, 1, 0, -1, 3])], ["$0", "$1", 4], INTEGERS)
+    for kind, largest in [("int32", 2147483647), ("uint8", 255)]:
+        case(f"segment{name}", f"wrapping {kind}", fn, [[largest, 3, 2, largest], fixed([0, 0, 0, 1])], dtypes=[kind])
+        case(op, f"wrapping {kind}", lambda x, i: un(x, i, 2), [[largest, 3, 2, largest], fixed([1, 1, 1, 0])], ["$0", "$1", 2], [kind])
 for op in ["segmentProd", "unsortedSegmentProd"]:
     fn = tf.math.segment_prod if op == "segmentProd" else lambda x, i: tf.math.unsorted_segment_prod(x, i, 3)
     case(op, "zeros", fn, [[0, 2, 3, 2, 0, 0, 4, 5], fixed([0, 0, 0, 1, 1, 1, 2, 2])], ["$0", "$1", *([3] if op != "segmentProd" else [])])
@@ -75,6 +77,8 @@ case("reduceEuclideanNorm", "keepdims", lambda x: norm(x, 1, True), [uniform([2,
 case("reduceEuclideanNorm", "empty", lambda x: norm(x, 1), [np.zeros([2, 0])], ["$0", 1])
 case("reduceEuclideanNorm", "zeros in rows", lambda x: norm(x, 1), [[[0, 0], [1, 0]]], ["$0", 1])
 case("reduceEuclideanNorm", "ints", norm, [[3, 4, 7]], dtypes=INTEGERS)
+case("reduceEuclideanNorm", "wrapping", lambda x: norm(x, 1), [[[200, 100, 7], [20, 2, 1]]], ["$0", 1], ["uint8"])
+case("reduceEuclideanNorm", "wrapping int32", norm, [[60000, 40000]], dtypes=["int32"])
 
 # ---- counting ----
 
