@@ -46,8 +46,7 @@ function layerNormalization(tf, { shape }) {
 /** q k^T of every batch and head, written as einsum or as matmul: these two are each other's opponents. */
 function weights(tf, { shape, form }) {
   const [q, k] = tensors(tf, shape, 2);
-  const f =
-    form === 'einsum' ? () => tf.einsum('bhqd,bhkd->bhqk', q, k) : () => tf.matmul(q, k, { transposeB: true });
+  const f = form === 'einsum' ? () => tf.einsum('bhqd,bhkd->bhqk', q, k) : () => tf.matmul(q, k, { transposeB: true });
   const step = () => {
     const y = f();
     tf.evaluate(y);

@@ -17,7 +17,7 @@ import { matmulOf } from './matmul.js';
 import { broadcast, repeatedOperands, reshapeTo, sumOver, sumTo } from './movement.js';
 import { draw, uniformOp } from './random.js';
 import { select } from './select.js';
-import { softmaxAlong } from './softmax.js';
+import { causalSoftmax, softmaxAlong } from './softmax.js';
 
 export interface Attention {
   readonly scale: number;
@@ -60,8 +60,8 @@ interface Span extends Range {
 function blocksOf(batch: number, queries: number, keys: number, isCausal: boolean): Blocks {
   const size = Math.max(kBlock, (batch * queries * keys) / kMostBlocks);
   const fit = Math.min(queries, Math.max(kQueries, Math.floor(size / Math.max(keys, 1))));
-  const group = fit < queries ? 1 : Math.floor(size / Math.max(queries * keys, 1));
   const span = isCausal ? Math.min(fit, Math.max(kCausalQueries, Math.ceil(queries / kCausalSpans))) : fit;
+  const group = Math.floor(size / Math.max(span * keys, 1));
   return {
     groups: ranges(batch, Math.max(1, Math.min(batch, group))),
     spans: ranges(queries, Math.max(1, span)).map(({ from, count }) => {
@@ -153,13 +153,11 @@ const kFarBelow = -1e38;
 function weightsOf({ q, k, mask, span }: Block, isCausal: boolean): Tensor {
   const logits = matmulOf(q, k, false, true);
   const biased = mask && mask.dtype !== 'bool' ? add(logits, mask) : logits;
+  if (mask?.dtype !== 'bool') return isCausal ? causalSoftmax(biased, span.from) : softmaxAlong(biased, 2);
   const [count, keys] = logits.shape.slice(1) as [number, number];
   const earlier = isCausal
     ? greaterEqual(reshapeTo(add(iota(count), span.from), shapeOf([count, 1])), iota(keys))
     : null;
-  if (mask?.dtype !== 'bool') {
-    return softmaxAlong(earlier ? select(earlier, biased, Number.NEGATIVE_INFINITY) : biased, 2);
-  }
   const seen = earlier ? logicalAnd(mask, earlier) : mask;
   return select(seen, softmaxAlong(select(seen, biased, kFarBelow), 2), 0);
 }

@@ -39,6 +39,19 @@ export function softmaxAlong(x: Tensor, axis: number): Tensor {
   return applyComposed(softmaxOp, [x], axis, () => alongAxis(softmaxRows, x, axis));
 }
 
+/** Attributes: `before`. */
+const causalSoftmaxOp = new Op<number>('softmax', {
+  kernel: 'causalSoftmax',
+  words: (before) => [before],
+  vjps: [fromOut((ct, out) => mul(sub(ct, sumOver(mul(ct, out), [out.rank - 1], true)), out))],
+  batch: ({ operands, attributes }) => causalSoftmax(operands[0] as Tensor, attributes),
+});
+
+/** softmax along the last axis where row i of each matrix sees its elements 0 .. `before` + i; the others become 0. */
+export function causalSoftmax(x: Tensor, before: number): Tensor {
+  return apply1(causalSoftmaxOp, x, x.dtype, x.shape, before);
+}
+
 const logSoftmaxOp = new Op<number>('logSoftmax', {
   vjps: [fromOut((ct, out, e) => sub(ct, mul(exp(out), sumOver(ct, [e.attributes], true))))],
   batch: ({ operands, attributes }) => logSoftmaxAlong(operands[0] as Tensor, attributes + 1),

@@ -1,5 +1,5 @@
-// One ISA unit: compiled once per ISA with -DGRADTAPE_ISA=<isa> and that ISA's flags. Exports one constant table and,
-// from AVX2, the sorts that AVX-512's table names too: no weak symbol leaves the ISA's namespace, and nothing runs
+// One ISA unit: compiled once per ISA with -DGRADTAPE_ISA=<isa> and that ISA's flags. Exports one constant table and
+// nothing else: no weak symbol leaves the ISA's namespace, and nothing runs
 // before dispatch.
 #include "kernels.h"
 
@@ -109,9 +109,9 @@ constexpr Kernels make_kernels() {
 #include "dtype.def"
 #undef DTYPE
   k.gemm[kInt32] = {&IntGemm::run, &IntGemm::workspace};
-#if defined(__AVX2__)
-  k.sort[2] = &avx2::sort32;
-  k.sort[3] = &avx2::sort64;
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  k.sort[2] = &Sort<int32_t>::run;
+  k.sort[3] = &Sort<int64_t>::run;
 #endif
   k.transpose[0] = &Transpose<uint8_t>::run;
   k.transpose[2] = &Transpose<uint32_t>::run;
@@ -120,11 +120,6 @@ constexpr Kernels make_kernels() {
 }
 
 }  // namespace
-
-#if defined(__AVX2__) && !defined(__AVX512F__)
-void sort32(void* x, void* room, size_t n) { Sort<int32_t>::run(x, room, n); }
-void sort64(void* x, void* room, size_t n) { Sort<int64_t>::run(x, room, n); }
-#endif
 
 constexpr Kernels kernels = make_kernels();
 

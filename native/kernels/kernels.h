@@ -199,7 +199,7 @@ struct Kernels {
   FactorFns cholesky[kDTypes];            // floating; others null
   FactorFns lu[kDTypes];
   TriangularFns triangular_solve[kDTypes];
-  SortFn sort[4];  // by log2 of the element size: [2], [3]; others null, and all without such instructions
+  SortFn sort[4];  // by log2 of the element size: [2], [3]; others null, and all but for AVX2 (see dispatch.h)
 
   // The variants of a kernel for a dtype.
   const ElementwiseFn* elementwise(unsigned kernel, unsigned dtype) const {

@@ -1,5 +1,5 @@
 // Sorting of signed integers where lanes can be permuted by a vector: quicksort from one array into another and back,
-// and networks for what is left. AVX-512 units use the one of AVX2.
+// and networks for what is left. Where there is AVX-512, AVX2's is used.
 #pragma once
 
 #include "kernels.h"
@@ -97,14 +97,49 @@ struct Sort {
     return __builtin_shufflevector(v, v, (L - 1 - I)...);
   }
 
-  // Sorts kLeaf elements: each lane of the rows, by Batcher's network for 8; then columns, as runs of sorted vectors,
-  // two and two.
-  static GRADTAPE_INLINE void sort_rows(V (&row)[kRows]) {
+  // Merges sorted runs of so many vectors, two and two: what is left to sort of two runs, one of them reversed, are
+  // exchanges at halving distances.
+  static __attribute__((noinline)) void merge(T* items, size_t length, size_t vectors) {
+    for (T* run = items; run < items + vectors * L; run += 2 * length * L) {
+      T *low = run, *high = run + 2 * length * L;
+#pragma GCC unroll 1
+      for (size_t i = length; i > 0; --i, low += L) {
+        high -= L;
+        V a = load(low), b = reversed(load(high), std::make_index_sequence<L>());
+        exchange(a, b);
+        store(low, a);
+        store(high, b);
+      }
+#pragma GCC unroll 1
+      for (size_t apart = length / 2; apart > 0; apart /= 2) {
+#pragma GCC unroll 1
+        for (size_t i = 0; i < 2 * length; i += 2 * apart) {
+#pragma GCC unroll 1
+          for (size_t j = i; j < i + apart; ++j) {
+            V a = load(run + j * L), b = load(run + (j + apart) * L);
+            exchange(a, b);
+            store(run + j * L, a);
+            store(run + (j + apart) * L, b);
+          }
+        }
+      }
+    }
+#pragma GCC unroll 4
+    for (size_t i = 0; i < vectors; ++i) store(items + i * L, sort_bitonic<L / 2>(load(items + i * L)));
+  }
+
+  // Sorts the first n elements of x, whose others count as the greatest: each lane of the rows, by Batcher's network
+  // for 8; then the columns are runs of sorted vectors.
+  static __attribute__((noinline)) void sort_rows(const T* x, size_t n, T* to) {
+    constexpr T kLast = sizeof(T) == 4 ? T(INT32_MAX) : T(INT64_MAX);
     constexpr uint8_t kNetwork[19][2] = {{0, 1}, {2, 3}, {4, 5}, {6, 7}, {0, 2}, {1, 3}, {4, 6}, {5, 7}, {1, 2}, {5, 6},
                                          {0, 4}, {1, 5}, {2, 6}, {3, 7}, {2, 4}, {3, 5}, {1, 2}, {3, 4}, {5, 6}};
+    V row[kRows];
+    V rest = splat<V>(T(n)) - iota<V>();  // so many are left, from each lane on
+#pragma GCC unroll 8
+    for (size_t i = 0; i < kRows; ++i, rest -= T(L)) row[i] = select(rest > 0, load(x + i * L), splat<V>(kLast));
 #pragma GCC unroll 19
     for (size_t i = 0; i < 19; ++i) exchange(row[kNetwork[i][0]], row[kNetwork[i][1]]);
-    V run[kRows];
 #pragma GCC unroll 2
     for (size_t half = 0; half < kRows / L; ++half) {
       V block[L];
@@ -112,73 +147,9 @@ struct Sort {
       for (size_t i = 0; i < L; ++i) block[i] = row[half * L + i];
       transpose<T>(block);
 #pragma GCC unroll 8
-      for (size_t i = 0; i < L; ++i) run[i * (kRows / L) + half] = block[i];
+      for (size_t i = 0; i < L; ++i) store(to + (i * (kRows / L) + half) * L, block[i]);
     }
-#pragma GCC unroll 3
-    for (size_t length = kRows / L; length < kRows; length *= 2) {
-#pragma GCC unroll 4
-      for (size_t r = 0; r < kRows; r += 2 * length) {
-#pragma GCC unroll 4
-        for (size_t i = 0; i < length; ++i) {
-          V& last = run[r + 2 * length - 1 - i];
-          V turned = reversed(last, std::make_index_sequence<L>());
-          exchange(run[r + i], turned);
-          last = turned;
-        }
-        // Both halves are bitonic now, the second with its vectors the other way round, which does not matter.
-#pragma GCC unroll 2
-        for (size_t apart = length / 2; apart > 0; apart /= 2) {
-#pragma GCC unroll 8
-          for (size_t i = 0; i < 2 * length; ++i) {
-            if ((i & apart) == 0) exchange(run[r + i], run[r + i + apart]);
-          }
-        }
-      }
-#pragma GCC unroll 8
-      for (size_t i = 0; i < kRows; ++i) run[i] = sort_bitonic<L / 2>(run[i]);
-    }
-#pragma GCC unroll 8
-    for (size_t i = 0; i < kRows; ++i) row[i] = run[i];
-  }
-
-  // Sorts the first n elements of x, whose others count as the greatest.
-  static __attribute__((noinline)) void sort_rows(const T* x, size_t n, T* to) {
-    constexpr T kLast = sizeof(T) == 4 ? T(INT32_MAX) : T(INT64_MAX);
-    V row[kRows];
-    V rest = splat<V>(T(n)) - iota<V>();  // so many are left, from each lane on
-#pragma GCC unroll 8
-    for (size_t i = 0; i < kRows; ++i, rest -= T(L)) row[i] = select(rest > 0, load(x + i * L), splat<V>(kLast));
-    sort_rows(row);
-#pragma GCC unroll 8
-    for (size_t i = 0; i < kRows; ++i) store(to + i * L, row[i]);
-  }
-
-  // Sorts two runs of kRows vectors.
-  static void merge(T* items) {
-    T* const others = items + kRows * L;
-#pragma GCC unroll 1
-    for (size_t i = 0; i < kRows; ++i) {
-      V low = load(items + i * L);
-      V high = reversed(load(others + (kRows - 1 - i) * L), std::make_index_sequence<L>());
-      exchange(low, high);
-      store(items + i * L, low);
-      store(others + (kRows - 1 - i) * L, high);
-    }
-#pragma GCC unroll 1
-    for (T* half = items; half <= others; half += kRows * L) {
-      V row[kRows];
-#pragma GCC unroll 8
-      for (size_t i = 0; i < kRows; ++i) row[i] = load(half + i * L);
-#pragma GCC unroll 3
-      for (size_t apart = kRows / 2; apart > 0; apart /= 2) {
-#pragma GCC unroll 8
-        for (size_t i = 0; i < kRows; ++i) {
-          if ((i & apart) == 0) exchange(row[i], row[i + apart]);
-        }
-      }
-#pragma GCC unroll 8
-      for (size_t i = 0; i < kRows; ++i) store(half + i * L, sort_bitonic<L / 2>(row[i]));
-    }
+    for (size_t length = kRows / L; length < kRows; length *= 2) merge(to, length, kRows);
   }
 
   static void sort_leaf(const T* x, T* to, size_t n) {
@@ -187,7 +158,7 @@ struct Sort {
     sort_rows(x, n, items);
     if (n > kHalf) {
       sort_rows(x + kHalf, n - kHalf, items + kHalf);
-      merge(items);
+      merge(items, kRows, 2 * kRows);
     }
     if (n < L) {
       for (size_t i = 0; i < n; ++i) to[i] = items[i];
@@ -246,12 +217,4 @@ struct Sort {
 
 }  // namespace
 }  // namespace GRADTAPE_ISA
-
-#if defined(__AVX2__)
-namespace avx2 {  // defined by that unit
-void sort32(void* x, void* room, size_t n);
-void sort64(void* x, void* room, size_t n);
-}  // namespace avx2
-#endif
-
 }  // namespace gradtape

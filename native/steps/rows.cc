@@ -1,4 +1,7 @@
 // Kernels that work on each row (argmax: or column) by itself: argmax, softmax and their like.
+#include <algorithm>
+#include <cstring>
+
 #include "step.h"
 
 namespace gradtape {
@@ -56,6 +59,11 @@ const char* check_softmax(const Value& v, Operands x) {
   return v.rank > 0 && same_shape(v, x[0]) ? nullptr : "wrong shape";
 }
 
+const char* check_causal_softmax(const Value& v, Operands x) {
+  if (v.rank < 2) return "operand rank is below 2";
+  return v.attributes[0] < 0 ? "negative attribute" : check_softmax(v, x);
+}
+
 const char* check_log_sum_exp(const Value& v, Operands x) {
   if (!is_floating(v.dtype) || x[0].dtype != v.dtype) return "wrong dtype";
   return without_axis(v, x[0], x[0].rank - 1);
@@ -76,6 +84,19 @@ Failure run_rows(const StepRun& s, int64_t from, int64_t to, const char*, char*)
   return {};
 }
 
+// Row i of each matrix sees its first elements, i and those before and so many as the attribute says; others are 0.
+Failure run_causal_softmax(const StepRun& s, int64_t from, int64_t to, const char*, char*) {
+  const Value& v = s.v;
+  const int64_t size = int64_t(kDTypeSize[v.dtype]), length = v.dims[v.rank - 1], rows = v.dims[v.rank - 2];
+  for (int64_t row = from; row < to; ++row) {
+    const int64_t seen = std::min(length, v.attributes[0] + row % rows + 1);
+    char* const out = s.out[0] + row * length * size;
+    s.kernels.softmax[v.dtype](s.in[0] + row * length * size, out, 1, size_t(seen));
+    std::memset(out + seen * size, 0, size_t((length - seen) * size));
+  }
+  return {};
+}
+
 template <RowsFn (Kernels::*table)[kDTypes]>
 constexpr StepKind rows_kind(const char* (*check)(const Value&, Operands)) {
   StepKind k;
@@ -86,11 +107,19 @@ constexpr StepKind rows_kind(const char* (*check)(const Value&, Operands)) {
   return k;
 }
 
+constexpr StepKind causal_softmax() {
+  StepKind k = rows_kind<&Kernels::softmax>(check_causal_softmax);
+  k.attributes = 1;  // how many elements the first row sees beside its own
+  k.run = run_causal_softmax;
+  return k;
+}
+
 }  // namespace
 
 const StepKind argmax_step = arg_kind<&Kernels::argmax>();
 const StepKind argmin_step = arg_kind<&Kernels::argmin>();
 const StepKind softmax_step = rows_kind<&Kernels::softmax>(check_softmax);
+const StepKind causalSoftmax_step = causal_softmax();
 const StepKind logSoftmax_step = rows_kind<&Kernels::log_softmax>(check_softmax);
 const StepKind logSumExp_step = rows_kind<&Kernels::log_sum_exp>(check_log_sum_exp);
 

@@ -3,6 +3,7 @@
 #include <cstring>
 #include <type_traits>
 
+#include "kernels/dispatch.h"
 #include "step.h"
 
 namespace gradtape {
@@ -269,11 +270,6 @@ void sort_part(const Sort& a, const Part& part, const Elements<K>& elements, Sor
   }
 }
 
-template <class E>
-SortFn sort_of(const Kernels& kernels) {
-  return sizeof(E) == 4 ? kernels.sort[2] : sizeof(E) == 8 ? kernels.sort[3] : nullptr;
-}
-
 template <class K>
 void sort_lines(const StepRun& s, const Elements<K>& elements, int64_t from, int64_t to, const char* prepared,
                 char* own) {
@@ -297,10 +293,10 @@ void sort_lines(const StepRun& s, const Elements<K>& elements, int64_t from, int
     char* const others = own + room_of(s.v);
     if (places) {
       using E = std::conditional_t<sizeof(K) == 8, Wide, uint64_t>;
-      sort_part(a, part, elements, sort_of<E>(s.kernels), size, x, out, places + result, reinterpret_cast<E*>(own),
-                reinterpret_cast<E*>(others));
+      sort_part(a, part, elements, sort_for(s.kernels, sizeof(E)), size, x, out, places + result,
+                reinterpret_cast<E*>(own), reinterpret_cast<E*>(others));
     } else {
-      sort_part(a, part, elements, sort_of<K>(s.kernels), size, x, out, nullptr, reinterpret_cast<K*>(own),
+      sort_part(a, part, elements, sort_for(s.kernels, sizeof(K)), size, x, out, nullptr, reinterpret_cast<K*>(own),
                 reinterpret_cast<K*>(others));
     }
   }

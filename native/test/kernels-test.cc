@@ -1117,7 +1117,7 @@ void test_scan(const Kernels& k, DType d) {
 template <class T>
 void test_sort(const Kernels& k) {
   using U = std::make_unsigned_t<T>;
-  const SortFn sort = k.sort[sizeof(T) == 4 ? 2 : 3];
+  const SortFn sort = sort_for(k, sizeof(T));
   if (!sort) return;
   constexpr T kLeast = std::numeric_limits<T>::min(), kMost = std::numeric_limits<T>::max();
   const std::function<T(size_t, size_t)> fills[] = {

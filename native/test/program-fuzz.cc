@@ -416,6 +416,10 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       v.dims[axis] = v.opcode == k_gather ? each : length;
       break;
     }
+    case k_causalSoftmax:
+      v.attributes = {in.below(4)};
+      v.dims = x.dims;
+      break;
     case k_softmax:
     case k_logSoftmax:
       v.dims = x.dims;

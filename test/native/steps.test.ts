@@ -68,6 +68,14 @@ test('cumsum: exclusive, reverse, along an axis that is not the last', () => {
   expect(run([1, 2, 3, 1, 1])).toEqual([4, 5, 6, 0, 0, 0]);
 });
 
+test('causalSoftmax: each row over the elements that it sees, in every matrix', () => {
+  const [out] = runStep('causalSoftmax', 'float64', [2, 2, 3], new Array(12).fill(5), [0]).results;
+  expect(out).toEqual([1, 0, 0, 0.5, 0.5, 0, 1, 0, 0, 0.5, 0.5, 0]);
+  const [later] = runStep('causalSoftmax', 'float64', [3, 2], [1, 1, 2, 2, 3, 3], [1]).results;
+  expect(later).toEqual([0.5, 0.5, 0.5, 0.5, 0.5, 0.5]);
+  expect(() => runStep('causalSoftmax', 'float64', [2, 2], [1, 1, 2, 2], [-1])).toThrow(/negative attribute/);
+});
+
 describe('cholesky', () => {
   test('reads the lower triangle, of each matrix of a batch', () => {
     const numbers = [4, 99, 2, 5, 9, 99, 3, 2];
