@@ -1,12 +1,12 @@
 /** matmul: the product of matrices over the last two axes; leading axes broadcast. */
 
 import { ShapeError } from '../base/errors.js';
-import { broadcastShapes, guardShape, showShape } from '../base/shape.js';
+import { broadcastShapes, guardShape, shapeOf, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { apply2 } from '../op/apply.js';
-import { Op } from '../op/op.js';
+import { type BatchedCall, Op } from '../op/op.js';
 import { fromX, fromY } from '../op/rules.js';
-import { raisedOperands } from './movement.js';
+import { raisedOperands, reshapeTo } from './movement.js';
 
 /** Which operands are transposed in their last two axes. */
 interface Transposed {
@@ -33,7 +33,7 @@ const matmulOp = new Op<Transposed>('matmul', {
     fromX((ct, x, { attributes: { a, b } }) => (b ? matmulOf(ct, x, true, a) : matmulOf(x, ct, !a, false))),
   ],
   forward: 'multilinear',
-  batch: (call) => matmulOf(...(raisedOperands(call) as [Tensor, Tensor]), call.attributes.a, call.attributes.b),
+  batch: (call) => batchedProduct(call),
 });
 
 /**
@@ -58,4 +58,14 @@ export function matmulOf(x: Tensor, y: Tensor, ta: boolean, tb: boolean): Tensor
     p === 2 && q === 2 ? [m, n] : [...broadcastShapes('matmul', x.shape.slice(0, -2), y.shape.slice(0, -2)), m, n];
   const shape = guardShape('matmul', product);
   return apply2(matmulOp, x, y, x.dtype, shape, transposed[(ta ? 2 : 0) + (tb ? 1 : 0)] as Transposed);
+}
+
+/** The batch rule. By one matrix that is the same for all, the rows of all are multiplied as those of one matrix. */
+function batchedProduct(call: BatchedCall<Transposed>): Tensor {
+  const { batched, count, shape, attributes } = call;
+  const { a, b } = attributes;
+  const [x, y] = raisedOperands(call) as [Tensor, Tensor];
+  if (batched[1] || a || y.rank > 2 || x.size === 0) return matmulOf(x, y, a, b);
+  const k = x.shape[x.rank - 1] as number;
+  return reshapeTo(matmulOf(reshapeTo(x, shapeOf([x.size / k, k])), y, false, b), shapeOf([count, ...shape]));
 }
