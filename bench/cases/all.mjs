@@ -3,6 +3,7 @@
 // what to do (peers/ has an entry a kind), `make` is our side; with `of` and `figure` it is about memory (memory.mjs).
 import * as convolution from './convolution.mjs';
 import * as elementwise from './elementwise.mjs';
+import * as jacobian from './jacobian.mjs';
 import * as matmul from './matmul.mjs';
 import * as memory from './memory.mjs';
 import * as reduction from './reduction.mjs';
@@ -11,7 +12,18 @@ import * as tape from './tape.mjs';
 import * as training from './training.mjs';
 import * as transformer from './transformer.mjs';
 
-export const groups = [tape, elementwise, reduction, sorting, matmul, convolution, transformer, training, memory];
+export const groups = [
+  tape,
+  elementwise,
+  reduction,
+  sorting,
+  matmul,
+  convolution,
+  transformer,
+  training,
+  jacobian,
+  memory,
+];
 
 const all = groups.flatMap(({ cases }) => cases);
 

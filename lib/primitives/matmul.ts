@@ -1,12 +1,13 @@
 /** matmul: the product of matrices over the last two axes; leading axes broadcast. */
 
 import { ShapeError } from '../base/errors.js';
-import { broadcastShapes, guardShape, showShape } from '../base/shape.js';
+import { broadcastShapes, guardShape, shapeOf, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { apply2 } from '../op/apply.js';
-import { Op } from '../op/op.js';
+import { type BatchedCall, Op } from '../op/op.js';
 import { fromX, fromY } from '../op/rules.js';
-import { raisedOperands } from './movement.js';
+import { mul } from './arithmetic.js';
+import { raisedOperands, reshapeTo, sumOver, transposeBy } from './movement.js';
 
 /** Which operands are transposed in their last two axes. */
 interface Transposed {
@@ -33,7 +34,7 @@ const matmulOp = new Op<Transposed>('matmul', {
     fromX((ct, x, { attributes: { a, b } }) => (b ? matmulOf(ct, x, true, a) : matmulOf(x, ct, !a, false))),
   ],
   forward: 'multilinear',
-  batch: (call) => matmulOf(...(raisedOperands(call) as [Tensor, Tensor]), call.attributes.a, call.attributes.b),
+  batch: (call) => batchedProduct(call),
 });
 
 /**
@@ -58,4 +59,36 @@ export function matmulOf(x: Tensor, y: Tensor, ta: boolean, tb: boolean): Tensor
     p === 2 && q === 2 ? [m, n] : [...broadcastShapes('matmul', x.shape.slice(0, -2), y.shape.slice(0, -2)), m, n];
   const shape = guardShape('matmul', product);
   return apply2(matmulOp, x, y, x.dtype, shape, transposed[(ta ? 2 : 0) + (tb ? 1 : 0)] as Transposed);
+}
+
+// Below so many multiplications a product takes longer to call than to compute, so one large product is made of many.
+const kSmall = 2 ** 14;
+
+/** The batch rule. Where one operand is the same for all, all products are one, or no product of matrices at all. */
+function batchedProduct(call: BatchedCall<Transposed>): Tensor {
+  const { batched, count, shape, attributes } = call;
+  const { a, b } = attributes;
+  const [x, y] = raisedOperands(call) as [Tensor, Tensor];
+  const k = x.shape[x.rank - (a ? 2 : 1)] as number;
+  const [m, n] = shape.slice(-2) as [number, number];
+  const whole = shapeOf([count, ...shape]);
+  if (x.size * y.size === 0) return matmulOf(x, y, a, b);
+  if (k === 1) {
+    const columns = reshapeTo(x, shapeOf([...x.shape.slice(0, -2), m, 1]));
+    return mul(columns, reshapeTo(y, shapeOf([...y.shape.slice(0, -2), 1, n])));
+  }
+  if (!batched[1] && y.rank === 2 && !a) {
+    // The rows of all are those of one matrix.
+    return reshapeTo(matmulOf(reshapeTo(x, shapeOf([x.size / k, k])), y, false, b), whole);
+  }
+  if (!batched[1] && y.rank === 2 && n === 1 && x.rank === 3) {
+    return reshapeTo(sumOver(mul(x, reshapeTo(y, shapeOf([k, 1]))), [1], false), whole);
+  }
+  if (batched[0] || x.rank > 2 || y.rank > 3) return matmulOf(x, y, a, b);
+  if (n === 1) return reshapeTo(matmulOf(reshapeTo(y, shapeOf([count, k])), x, false, !a), whole);
+  if (m * n * k > kSmall) return matmulOf(x, y, a, b);
+  const beside = b
+    ? reshapeTo(y, shapeOf([count * n, k]))
+    : reshapeTo(transposeBy(y, [1, 0, 2]), shapeOf([k, count * n]));
+  return transposeBy(reshapeTo(matmulOf(x, beside, a, b), shapeOf([m, count, n])), [1, 0, 2]);
 }

@@ -82,7 +82,7 @@ function byDiagonal(e: Entry, tangents: readonly Tangent[]): Tangent {
 }
 
 /**
- * The rules give cotangents of operands as linear functions of those of the results, which here are placeholders. The
+ * To transpose a rule: it gives cotangents of operands as linear functions of those of the results, which here are placeholders. The
  * gradient of these functions, at the tangents, are the tangents of the results.
  */
 function transposedTwice(e: Entry, tangents: readonly Tangent[]): readonly Tangent[] {

@@ -43,7 +43,7 @@ describe('settings', () => {
       ['thread', 'did you mean threads?'],
       ['Threads', 'did you mean threads?'],
       ['check_numerics', 'did you mean checkNumerics?'],
-      ['xyz', 'there are threads, asyncThreads, isa, eager, checkNumerics, trackOrigin, deterministic'],
+      ['xyz', 'there are threads, asyncThreads, isa, eager, checkNumerics, trackOrigin, jacobianBytes, deterministic'],
     ];
     for (const [name, hint] of cases) {
       const error = expectError(() => (config[name] = 1), tf.ValueError, 'ERR_OPTION');
@@ -63,6 +63,7 @@ describe('settings', () => {
       'eager',
       'checkNumerics',
       'trackOrigin',
+      'jacobianBytes',
       'deterministic',
     ]);
   });

@@ -46,6 +46,26 @@ describe('an op for a batch gives what it gives for each element alone', () => {
     for (let k = 0; k < operands && operands > 1; k++) check(op, name, (j) => j === k);
   });
 
+  it('products of matrices of every shape', () => {
+    const lengths = [
+      [3, 1, 4],
+      [3, 4, 1],
+      [1, 4, 3],
+      [3, 4, 5],
+      [60, 70, 80],
+    ] as const;
+    for (const [m, k, n] of lengths) {
+      for (let bits = 0; bits < 24; bits++) {
+        const [transposeA, transposeB, lead] = [(bits & 1) > 0, (bits & 2) > 0, bits & 4 ? [2] : []];
+        const [ofX, ofY] = [bits >> 3 !== 1, bits >> 3 !== 0];
+        const shapes = [[...lead, ...(transposeA ? [k, m] : [m, k])], transposeB ? [n, k] : [k, n]];
+        const call = (...xs: tf.Tensor[]): tf.Tensor =>
+          tf.matmul(xs[0] as tf.Tensor, xs[1] as tf.Tensor, { transposeA, transposeB });
+        check({ cases: [{ shapes, call }] }, `matmul ${m} ${k} ${n}, ${bits}`, (i) => (i === 0 ? ofX : ofY));
+      }
+    }
+  });
+
   it('an op with a gradient rule and without a batch rule is refused', () => {
     expect(() => new Op('unbatched', { vjps: [linear((ct) => ct)] })).toThrow('no batch rule');
   });

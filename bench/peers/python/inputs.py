@@ -34,6 +34,16 @@ def network(size="large"):
     return weights, x, labels
 
 
+# tanh(tanh(x w1 + b1) w2 + b2), as in bench/cases/jacobian.mjs.
+MLP_SHAPES = [[32, 64], [64, 32], [32], [32, 64], [64]]
+# x, y and the parameters of a regression.
+LOSS_SHAPES = [[64, 4], [64, 1], [40]]
+
+
+def seeded(shapes):
+    return [uniform(shape, 1 + k) for k, shape in enumerate(shapes)]
+
+
 def directions():
     """Directions for the Hessian-vector product, of the weights' shapes."""
     return [uniform(w.shape, 50 + k) for k, w in enumerate(network()[0])]

@@ -193,6 +193,36 @@ def kinds(library, threads):
             lambda: [v for t in f(parameters) for v in np.asarray(t).reshape(-1)[:5]],
         )
 
+    def mlp(x, w1, b1, w2, b2):
+        return jnp.tanh(jnp.tanh(x @ w1 + b1) @ w2 + b2)
+
+    def jacobian_mlp():
+        return tensors(jax.jacrev(mlp), *map(jnp.asarray, seeded(MLP_SHAPES)))
+
+    def mlp_jvp(pushed):
+        x, *rest = map(jnp.asarray, seeded(MLP_SHAPES))
+        f = lambda t: mlp(t, *rest)
+        return tensors((lambda t: jax.jvp(f, (t,), (t,))) if pushed else f, x)
+
+    def hessian_loss():
+        x, y, p = map(jnp.asarray, seeded(LOSS_SHAPES))
+
+        def loss(t):
+            w1, w2 = t[:28].reshape(4, 7), t[33:].reshape(7, 1)
+            return jnp.mean((jnp.tanh(x @ w1) @ w2 - y) ** 2) + jnp.sum(t[28:33] ** 2)
+
+        return tensors(jax.hessian(loss), p)
+
+    def hessian_rosenbrock(n):
+        def rosenbrock(x):
+            a, b = x[:-1], x[1:]
+            return jnp.sum(100 * (b - a * a) ** 2 + (1 - a) ** 2)
+
+        return tensors(jax.hessian(rosenbrock), jnp.asarray(uniform([n], 1)))
+
+    def jacobian_diagonal(n):
+        return tensors(jax.jacrev(lambda t: jnp.exp(jnp.sin(jnp.tanh(t * 2)))), jnp.asarray(uniform([n], 1)))
+
     found = {
         "seed-gradient": lambda: scalar(jax.grad(polynomial), single(2)),
         "seed-second": lambda: scalar(jax.grad(jax.grad(polynomial)), single(2)),
@@ -213,6 +243,11 @@ def kinds(library, threads):
         "layer-normalization": layer_normalization,
         "train": train,
         "hvp": hvp,
+        "jacobian-mlp": jacobian_mlp,
+        "mlp-jvp": mlp_jvp,
+        "hessian-loss": hessian_loss,
+        "hessian-rosenbrock": hessian_rosenbrock,
+        "jacobian-diagonal": jacobian_diagonal,
     }
     # Compiled as one, a thousand ops tell nothing about an op.
     if compiled:

@@ -213,6 +213,63 @@ def kinds(library, threads):
         g = function(f)
         return g, lambda: [v for t in g() for v in t.numpy().reshape(-1)[:5]]
 
+    def mlp(x, w1, b1, w2, b2):
+        return tf.tanh(tf.tanh(x @ w1 + b1) @ w2 + b2)
+
+    def jacobian_of(f, x):
+        def g():
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = f(x)
+            return [tape.jacobian(y, x)]
+
+        return tensors(g)
+
+    def hessian_of(f, x):
+        def gradient(x):
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                y = f(x)
+            return tape.gradient(y, x)
+
+        return jacobian_of(gradient, x)
+
+    def jacobian_mlp():
+        x, *rest = map(tf.constant, seeded(MLP_SHAPES))
+        return jacobian_of(lambda t: mlp(t, *rest), x)
+
+    def mlp_jvp(pushed):
+        x, *rest = map(tf.constant, seeded(MLP_SHAPES))
+
+        def f():
+            if not pushed:
+                return [mlp(x, *rest)]
+            with tf.autodiff.ForwardAccumulator(x, x) as accumulator:
+                y = mlp(x, *rest)
+            return [y, accumulator.jvp(y)]
+
+        return tensors(f)
+
+    def hessian_loss():
+        x, y, p = map(tf.constant, seeded(LOSS_SHAPES))
+
+        def loss(t):
+            w1, w2 = tf.reshape(t[:28], [4, 7]), tf.reshape(t[33:], [7, 1])
+            error = tf.tanh(x @ w1) @ w2 - y
+            return tf.reduce_mean(error**2) + tf.reduce_sum(t[28:33] ** 2)
+
+        return hessian_of(loss, p)
+
+    def hessian_rosenbrock(n):
+        def rosenbrock(x):
+            a, b = x[:-1], x[1:]
+            return tf.reduce_sum(100 * (b - a * a) ** 2 + (1 - a) ** 2)
+
+        return hessian_of(rosenbrock, tf.constant(uniform([n], 1)))
+
+    def jacobian_diagonal(n):
+        return jacobian_of(lambda t: tf.exp(tf.sin(tf.tanh(t * 2))), tf.constant(uniform([n], 1)))
+
     found = {
         "seed-gradient": seed_gradient,
         "seed-second": seed_second,
@@ -229,6 +286,11 @@ def kinds(library, threads):
         "conv": conv,
         "train": train,
         "hvp": hvp,
+        "jacobian-mlp": jacobian_mlp,
+        "mlp-jvp": mlp_jvp,
+        "hessian-loss": hessian_loss,
+        "hessian-rosenbrock": hessian_rosenbrock,
+        "jacobian-diagonal": jacobian_diagonal,
     }
     # Compiled as one, a thousand ops tell nothing about an op.
     if compiled:

@@ -206,6 +206,40 @@ def kinds(library, threads):
 
         return f, lambda: [v for t in f() for v in t.reshape(-1)[:5].tolist()]
 
+    def mlp(x, w1, b1, w2, b2):
+        return torch.tanh(torch.addmm(b2, torch.tanh(torch.addmm(b1, x, w1)), w2))
+
+    def all_of(f, x):
+        return tensors(lambda: [f(x)])
+
+    def jacobian_mlp():
+        x, *rest = map(tensor, seeded(MLP_SHAPES))
+        return all_of(torch.func.jacrev(lambda t: mlp(t, *rest)), x)
+
+    def mlp_jvp(pushed):
+        x, *rest = map(tensor, seeded(MLP_SHAPES))
+        f = lambda t: mlp(t, *rest)
+        return tensors(lambda: torch.func.jvp(f, (x,), (x,))) if pushed else all_of(f, x)
+
+    def hessian_loss():
+        x, y, p = map(tensor, seeded(LOSS_SHAPES))
+
+        def loss(t):
+            w1, w2 = t[:28].reshape(4, 7), t[33:].reshape(7, 1)
+            return ((torch.tanh(x @ w1) @ w2 - y) ** 2).mean() + (t[28:33] ** 2).sum()
+
+        return all_of(torch.func.hessian(loss), p)
+
+    def hessian_rosenbrock(n):
+        def rosenbrock(x):
+            a, b = x[:-1], x[1:]
+            return (100 * (b - a * a) ** 2 + (1 - a) ** 2).sum()
+
+        return all_of(torch.func.hessian(rosenbrock), tensor(uniform([n], 1)))
+
+    def jacobian_diagonal(n):
+        return all_of(torch.func.jacrev(lambda t: torch.exp(torch.sin(torch.tanh(t * 2)))), tensor(uniform([n], 1)))
+
     found = {"fused": fused, "train": train}
     if not compiled:
         found |= {
@@ -226,5 +260,10 @@ def kinds(library, threads):
             "attention": attention,
             "weights": weights,
             "layer-normalization": layer_normalization,
+            "jacobian-mlp": jacobian_mlp,
+            "mlp-jvp": mlp_jvp,
+            "hessian-loss": hessian_loss,
+            "hessian-rosenbrock": hessian_rosenbrock,
+            "jacobian-diagonal": jacobian_diagonal,
         }
     return found
