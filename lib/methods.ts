@@ -124,10 +124,12 @@ Object.setPrototypeOf(methods, Object.prototype);
 for (const { prototype } of [Tensor, Variable]) Object.setPrototypeOf(prototype, methods);
 
 /** Replaces a variable's value by one computed from it, outside of all recorders: no gradients flow, and it is no reading. */
-function assignComputed(name: string, v: Variable, compute: (value: Tensor) => Tensor): Variable {
+function assignComputed(name: string, v: Variable, from: Tensor, compute: (value: Tensor) => Tensor): Variable {
   return v.replace(
     name,
     unheard(() => compute(v.peek())),
+    false,
+    [from],
   );
 }
 
@@ -136,7 +138,7 @@ function assignBy(name: string, combine: typeof add): (this: Variable, x: Tensor
     if (!isVariable(this)) throw notAVariable(name, this);
     if (arguments.length > 1) refuseExtra(name, arguments[1], undefined);
     const change = this.checked(name, x);
-    return assignComputed(name, this, (value) => combine(value, change));
+    return assignComputed(name, this, change, (value) => combine(value, change));
   });
 }
 
@@ -144,7 +146,7 @@ function assignAt(this: Variable, index: UpdateIndex, values: TensorLike): Varia
   if (!isVariable(this)) throw notAVariable('assignAt', this);
   if (arguments.length > 2) refuseExtra('assignAt', arguments[2], undefined);
   const part = this.checked('assignAt', values);
-  return assignComputed('assignAt', this, (value) => updatedAt('assignAt', value, index, part));
+  return assignComputed('assignAt', this, part, (value) => updatedAt('assignAt', value, index, part));
 }
 
 function scatterNdBy(name: string, way: Combination): (this: Variable, i: TensorLike, u: TensorLike) => Variable {
@@ -152,7 +154,7 @@ function scatterNdBy(name: string, way: Combination): (this: Variable, i: Tensor
     if (!isVariable(this)) throw notAVariable(name, this);
     if (arguments.length > 2) refuseExtra(name, arguments[2], undefined);
     const rows = this.checked(name, updates);
-    return assignComputed(name, this, (value) => tensorScatter(name, way, value, indices, rows, undefined));
+    return assignComputed(name, this, rows, (value) => tensorScatter(name, way, value, indices, rows, undefined));
   });
 }
 
@@ -170,7 +172,7 @@ function scatterBy(name: string, way: Combination): (this: Variable, slices: Ind
     }
     const rows = this.checked(name, slices.values);
     const { size } = slices.indices;
-    return assignComputed(name, this, (value) => {
+    return assignComputed(name, this, rows, (value) => {
       const vectors = reshapeTo(slices.indices, shapeOf([size, 1]));
       return tensorScatter(name, way, value, vectors, rows, undefined);
     });

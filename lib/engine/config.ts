@@ -43,6 +43,7 @@ interface Flags {
   eager: boolean;
   checkNumerics: boolean;
   trackOrigin: boolean;
+  explain: boolean;
   /** How many values more `apply` tells growth.ts of. */
   noting: number;
   /**
@@ -56,13 +57,24 @@ export const flags: Flags = {
   eager: flag('GRADTAPE_EAGER'),
   checkNumerics: flag('GRADTAPE_CHECK_NUMERICS'),
   trackOrigin: flag('GRADTAPE_TRACK_ORIGIN'),
+  explain: flag('GRADTAPE_EXPLAIN'),
   noting: 0,
   depth: kMaxDepth,
 };
 
-function setFlag(name: 'eager' | 'checkNumerics' | 'trackOrigin', value: unknown): void {
+/** Called when a flag was set; record/trace.ts, which listens, loads later. */
+const followers: (() => void)[] = [];
+
+/** Calls `follow` now, and whenever a flag was set. */
+export function onFlags(follow: () => void): void {
+  followers.push(follow);
+  follow();
+}
+
+function setFlag(name: 'eager' | 'checkNumerics' | 'trackOrigin' | 'explain', value: unknown): void {
   flags[name] = checkFlag(name, value);
   setDepth();
+  for (const follow of followers) follow();
 }
 
 function setDepth(): void {
@@ -92,9 +104,16 @@ if (!flag('GRADTAPE_DETERMINISTIC', true)) {
 
 // A misspelt variable would be ignored in silence, so it is told. Names with this prefix that are near to none may be
 // of other programs.
-const variables = ['THREADS', 'ASYNC_THREADS', 'ISA', 'EAGER', 'CHECK_NUMERICS', 'TRACK_ORIGIN', 'DETERMINISTIC'].map(
-  (name) => `GRADTAPE_${name}`,
-);
+const variables = [
+  'THREADS',
+  'ASYNC_THREADS',
+  'ISA',
+  'EAGER',
+  'CHECK_NUMERICS',
+  'TRACK_ORIGIN',
+  'EXPLAIN',
+  'DETERMINISTIC',
+].map((name) => `GRADTAPE_${name}`);
 for (const name of Object.keys(env)) {
   if (!name.startsWith('GRADTAPE_') || variables.includes(name)) continue;
   const meant = nearest(name, variables);
@@ -120,11 +139,17 @@ export interface Config {
   /** Whether each op is computed when it is called. Default false. */
   eager: boolean;
   /**
-   * Whether an op that gives a NaN or an infinity throws; each op is computed when it is called, then. Default false.
+   * Whether an op, or a gradient rule, that makes NaN or an infinity of finite operands throws ERR_NUMERICS; each op is
+   * computed when it is called, then. Default false.
    */
   checkNumerics: boolean;
   /** Whether ops remember the line that called them, for errors that show when they are computed. Default false. */
   trackOrigin: boolean;
+  /**
+   * Whether names and links of everything computed are kept, though no values: then `tape.explain` has an exact answer,
+   * also of a tape that was consumed. Default false.
+   */
+  explain: boolean;
   /** Always true: the same program gives the same bits. */
   deterministic: boolean;
 }
@@ -167,6 +192,12 @@ const settings: Config = {
   },
   set trackOrigin(value: boolean) {
     setFlag('trackOrigin', value);
+  },
+  get explain(): boolean {
+    return flags.explain;
+  },
+  set explain(value: boolean) {
+    setFlag('explain', value);
   },
   get deterministic(): boolean {
     return true;

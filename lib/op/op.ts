@@ -39,6 +39,8 @@ export interface OpParts<A> {
   readonly pullAll?: PullAll<A>;
   /** What `pullAll` reads of the entry: bits of `keep`. Default: nothing. */
   readonly needs?: number;
+  /** Whether a user gave its gradient. */
+  readonly custom?: boolean;
   readonly batch?: BatchRule<A>;
   /** The op on JavaScript's numbers, if it has the kernel's bits there. */
   readonly fold?: Fold | undefined;
@@ -49,18 +51,20 @@ export class Op<A = null> extends Computation<A> implements RecordedOp<A> {
   readonly vjps: readonly (Vjp<A> | null)[];
   readonly pullAll: PullAll<A> | null;
   readonly needs: number;
+  readonly custom: boolean;
   readonly batch: BatchRule<A> | null;
   private readonly parts: OpParts<A>;
   private others: Map<string, Op<A>> | null = null; // most ops have one name; customGradient makes an op a call
 
   /** @param name as errors say it: of the function that users call */
   constructor(name: string, parts: OpParts<A>) {
-    const { kernel, words = null, pullAll = null, needs = 0, batch = null, fold = null } = parts;
+    const { kernel, words = null, pullAll = null, needs = 0, custom = false, batch = null, fold = null } = parts;
     const { vjps = pullAll ? [] : [null] } = parts;
     super(name, kernel === undefined ? -1 : opcodeOf(kernel), words, fold);
     this.vjps = vjps;
     this.pullAll = pullAll;
     this.needs = needs;
+    this.custom = custom;
     this.batch = batch;
     this.parts = parts;
   }

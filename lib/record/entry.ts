@@ -40,6 +40,8 @@ export interface RecordedOp<A = unknown> {
   readonly pullAll: PullAll<A> | null;
   /** What `pullAll` reads of the entry: bits of `keep`. */
   readonly needs: number;
+  /** Whether a user gave its gradient. */
+  readonly custom?: boolean;
 }
 
 /**
@@ -62,6 +64,8 @@ export class Entry<A = unknown> {
   shapeY: Shape = scalarShape;
   /** With more than two operands: entries and shapes of all of them. */
   more: Further | null = null;
+  /** Ids of operands that are on the tape but get no gradient: the op has no rule for them, or their dtype none. */
+  blocked: readonly number[] | null = null;
   /** In the entry of the first of several results: the entries of all results, in order. */
   resultEntries: readonly Entry[] | null = null;
   /** In the entry of a further result: the entry of the first. */

@@ -207,6 +207,7 @@ export function customGradient<A extends unknown[], V extends Nested<Tensor | Va
     }
     const all = [...operands, ...variables.map(readVariable)];
     const op = new Op(f.name || 'customGradient', {
+      custom: true,
       pullAll: (cts) => {
         const given = variables.length > 0 ? [...cts, { variables }] : cts;
         const grads: unknown = gradFn(...(given as GradFnArgument[]));
@@ -259,6 +260,7 @@ export function recomputeGrad<A extends unknown[], V extends Nested<Tensor | Var
     const { value, outs } = resultsOf('recomputeGrad', result);
     const wereRead = new Map([...readings, ...leaves.map((leaf, i) => [leaf, operands[i]] as const).filter(isReading)]);
     const op = new Op(f.name || 'recomputeGrad', {
+      custom: true,
       pullAll: (cts) => {
         // New tensors for the arguments, so that one passed twice gets two gradients. Outer tapes record that they were
         // made from the originals.
@@ -311,6 +313,7 @@ export function gradPassThrough<A extends unknown[], V extends Nested<Tensor | V
     const { variables, result } = bodyOf('gradPassThrough', args, () => f(...args));
     const { value, outs, under } = resultsOf('gradPassThrough', result);
     const op = new Op('gradPassThrough', {
+      custom: true,
       pullAll: (cts) => {
         if (cts.length !== operands.length) {
           throw fail(
