@@ -136,10 +136,12 @@ Object.setPrototypeOf(methods, Object.prototype);
 for (const { prototype } of [Tensor, Variable]) Object.setPrototypeOf(prototype, methods);
 
 /** Replaces a variable's value by one computed from it, outside of all recorders: no gradients flow, and it is no reading. */
-function assignComputed(name: string, v: Variable, compute: (value: Tensor) => Tensor): Variable {
+function assignComputed(name: string, v: Variable, from: Tensor, compute: (value: Tensor) => Tensor): Variable {
   return v.replace(
     name,
     unheard(() => compute(v.peek())),
+    false,
+    [from],
   );
 }
 
@@ -148,7 +150,7 @@ function assignBy(name: string, combine: typeof add): (this: Variable, x: Tensor
     if (!isVariable(this)) throw notAVariable(name, this);
     if (arguments.length > 1) refuseExtra(name, arguments[1], undefined);
     const change = this.checked(name, x);
-    return assignComputed(name, this, (value) => combine(value, change));
+    return assignComputed(name, this, change, (value) => combine(value, change));
   });
 }
 
@@ -156,7 +158,7 @@ function assignAt(this: Variable, index: UpdateIndex, values: TensorLike): Varia
   if (!isVariable(this)) throw notAVariable('assignAt', this);
   if (arguments.length > 2) refuseExtra('assignAt', arguments[2], undefined);
   const part = this.checked('assignAt', values);
-  return assignComputed('assignAt', this, (value) => updatedAt('assignAt', value, index, part));
+  return assignComputed('assignAt', this, part, (value) => updatedAt('assignAt', value, index, part));
 }
 
 function scatterNdBy(name: string, way: Combination): (this: Variable, i: TensorLike, u: TensorLike) => Variable {
@@ -164,7 +166,7 @@ function scatterNdBy(name: string, way: Combination): (this: Variable, i: Tensor
     if (!isVariable(this)) throw notAVariable(name, this);
     if (arguments.length > 2) refuseExtra(name, arguments[2], undefined);
     const rows = this.checked(name, updates);
-    return assignComputed(name, this, (value) => tensorScatter(name, way, value, indices, rows, undefined));
+    return assignComputed(name, this, rows, (value) => tensorScatter(name, way, value, indices, rows, undefined));
   });
 }
 
@@ -185,7 +187,7 @@ function scatterBy(name: string, scatter: Scatter): (this: Variable, slices: Ind
     }
     const rows = this.checked(name, slices.values);
     const { size } = slices.indices;
-    return assignComputed(name, this, (value) => {
+    return assignComputed(name, this, rows, (value) => {
       return scatter(value, reshapeTo(slices.indices, shapeOf([size, 1])), rows);
     });
   });
@@ -243,7 +245,7 @@ function batchScatterUpdate(
     vectors.shape[k] as number,
     sizeOf(this.shape.slice(k + 1)),
   ] as const;
-  return assignComputed(name, this, (value) =>
+  return assignComputed(name, this, rows, (value) =>
     scatterInto(name, 'update', value, rows, vectors, { sizes, sparse: false }),
   );
 }

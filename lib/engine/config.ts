@@ -43,6 +43,7 @@ interface Flags {
   eager: boolean;
   checkNumerics: boolean;
   trackOrigin: boolean;
+  explain: boolean;
   /** How many values more `apply` tells growth.ts of. */
   noting: number;
   /**
@@ -56,13 +57,24 @@ export const flags: Flags = {
   eager: flag('GRADTAPE_EAGER'),
   checkNumerics: flag('GRADTAPE_CHECK_NUMERICS'),
   trackOrigin: flag('GRADTAPE_TRACK_ORIGIN'),
+  explain: flag('GRADTAPE_EXPLAIN'),
   noting: 0,
   depth: kMaxDepth,
 };
 
-function setFlag(name: 'eager' | 'checkNumerics' | 'trackOrigin', value: unknown): void {
+/** Called when a flag was set; record/trace.ts, which listens, loads later. */
+const followers: (() => void)[] = [];
+
+/** Calls `follow` now, and whenever a flag was set. */
+export function onFlags(follow: () => void): void {
+  followers.push(follow);
+  follow();
+}
+
+function setFlag(name: 'eager' | 'checkNumerics' | 'trackOrigin' | 'explain', value: unknown): void {
   flags[name] = checkFlag(name, value);
   setDepth();
+  for (const follow of followers) follow();
 }
 
 /** Whether no value is computed before somebody looks at it, whatever the settings say. */
@@ -125,6 +137,7 @@ const variables = [
   'CHECK_NUMERICS',
   'TRACK_ORIGIN',
   'JACOBIAN_BYTES',
+  'EXPLAIN',
   'DETERMINISTIC',
 ].map((name) => `GRADTAPE_${name}`);
 for (const name of Object.keys(env)) {
@@ -170,7 +183,8 @@ export interface Config {
   /** Whether each op is computed when it is called. Default false. */
   eager: boolean;
   /**
-   * Whether an op that gives a NaN or an infinity throws; each op is computed when it is called, then. Default false.
+   * Whether an op, or a gradient rule, that makes NaN or an infinity of finite operands throws ERR_NUMERICS; each op is
+   * computed when it is called, then. Default false.
    */
   checkNumerics: boolean;
   /** Whether ops remember the line that called them, for errors that show when they are computed. Default false. */
@@ -180,6 +194,11 @@ export interface Config {
    * once need more, rows are computed in chunks. Default 256 MB; results do not depend on it.
    */
   jacobianBytes: number;
+  /**
+   * Whether names and links of everything computed are kept, though no values: then `tape.explain` has an exact answer,
+   * also of a tape that was consumed. Default false.
+   */
+  explain: boolean;
   /** Always true: the same program gives the same bits. */
   deterministic: boolean;
 }
@@ -228,6 +247,12 @@ const settings: Config = {
   },
   set jacobianBytes(value: number) {
     forJacobians = checkJacobianBytes(value, 'config.jacobianBytes');
+  },
+  get explain(): boolean {
+    return flags.explain;
+  },
+  set explain(value: boolean) {
+    setFlag('explain', value);
   },
   get deterministic(): boolean {
     return true;

@@ -4,6 +4,7 @@ import { arrayClassName, newArray, numberAs } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError } from '../base/errors.js';
 import type { Lengths, Shape } from '../base/shape.js';
 import { guardShape, sameShape, scalarShape, showShape, sizeOf } from '../base/shape.js';
+import { constantOf } from './looks.js';
 import { allocate } from './memory.js';
 import { bufferTensor, isTensor, type Tensor, uniformTensor } from './tensor.js';
 
@@ -72,10 +73,10 @@ export function fromValue(
   }
   if (typeof value === 'number' || typeof value === 'boolean') {
     const type = dtype ?? like ?? (typeof value === 'boolean' ? 'bool' : 'float32');
-    return uniformTensor(numberAs(op, type, value), type, shape ?? scalarShape);
+    return constantOf(value, uniformTensor(numberAs(op, type, value), type, shape ?? scalarShape));
   }
-  if (ArrayBuffer.isView(value)) return fromTypedArray(op, value, dtype, shape);
-  if (isArray(value)) return fromNested(op, value, dtype, shape, like);
+  if (ArrayBuffer.isView(value)) return constantOf(value, fromTypedArray(op, value, dtype, shape));
+  if (isArray(value)) return constantOf(value, fromNested(op, value, dtype, shape, like));
   throw notATensor(op, value, name);
 }
 

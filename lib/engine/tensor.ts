@@ -161,13 +161,16 @@ export function bufferTensor(buffer: TensorBuffer, dtype: DType, shape: Shape): 
   return t;
 }
 
+/** @internal The attributes of a known tensor that an op computed; a constant has null. */
+export const computedByOp: unique symbol = Symbol('computed by an op');
+
 /** @internal Makes a tensor that has just got its elements forget op and operands, so that it keeps nothing alive. */
 export function settle(t: Tensor): void {
   t.op = null;
   t.x = null;
   t.y = null;
   t.more = null;
-  t.attributes = null;
+  t.attributes = computedByOp;
   t.depth = 0;
 }
 

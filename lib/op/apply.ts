@@ -4,8 +4,7 @@
  * settings eager, checkNumerics and trackOrigin act here.
  */
 import type { DType } from '../base/dtype.js';
-import { isFloating } from '../base/dtype.js';
-import { GradtapeError, thisCopy } from '../base/errors.js';
+import { callSite } from '../base/origin.js';
 import type { Shape } from '../base/shape.js';
 import { sizeOf } from '../base/shape.js';
 import { flags, kMaxDepth } from '../engine/config.js';
@@ -15,6 +14,7 @@ import { linkResults, noTensors } from '../engine/job.js';
 import { Computation, isKnown, made, pendingDepth, Tensor } from '../engine/tensor.js';
 import type { RecordedOp } from '../record/entry.js';
 import { isRecording, record1, record2, recordMany, unheard } from '../record/stack.js';
+import { checkResult, isChecking, unchecked } from './numerics.js';
 import { Op } from './op.js';
 
 function pending<A>(op: Op<A>, dtype: DType, shape: Shape, x: Tensor | null, y: Tensor | null, attributes: A): Tensor {
@@ -88,12 +88,14 @@ export function applyMany<A>(
  */
 export function applied1<A>(op: Op<A>, t: Tensor, x: Tensor, attributes: A): Tensor {
   if (isRecording()) record1(op, t, x, attributes);
-  return settledIfAsked(t, op);
+  if (t.depth > flags.depth) evaluateNow(t, op, [x]);
+  return t;
 }
 /** As `applied1`, of an op of two operands. */
 export function applied2<A>(op: Op<A>, t: Tensor, x: Tensor, y: Tensor, attributes: A): Tensor {
   if (isRecording()) record2(op, t, x, y, attributes);
-  return settledIfAsked(t, op);
+  if (t.depth > flags.depth) evaluateNow(t, op, [x, y]);
+  return t;
 }
 
 /**
@@ -101,9 +103,19 @@ export function applied2<A>(op: Op<A>, t: Tensor, x: Tensor, y: Tensor, attribut
  * those.
  */
 export function applyComposed<A>(op: Op<A>, operands: readonly Tensor[], attributes: A, forward: () => Tensor): Tensor {
-  if (!isRecording()) return forward();
-  const t = unheard(forward);
-  recordComposed(op, t, operands, attributes);
+  const t = flags.checkNumerics ? uncheckedWithin(op, operands, forward) : composed(forward);
+  if (isRecording()) recordComposed(op, t, operands, attributes);
+  return t;
+}
+
+function composed(forward: () => Tensor): Tensor {
+  return isRecording() ? unheard(forward) : forward();
+}
+
+/** The result of `forward`, which alone is checked, not the steps to it. */
+function uncheckedWithin(op: Computation, operands: readonly Tensor[], forward: () => Tensor): Tensor {
+  const t = unchecked(() => composed(forward));
+  if (isChecking()) checkResult(op.name, op.opcode, t, operands);
   return t;
 }
 
@@ -169,23 +181,21 @@ function settledIfAsked(t: Tensor, op: Computation): Tensor {
 }
 
 /** What the settings ask for, noting values while memory grows, and computing a chain that is too long. */
-function evaluateNow(t: Tensor, op: Computation): void {
-  let { name } = op;
+function evaluateNow(t: Tensor, op: Computation, operands = operandsOf(t)): void {
   if (flags.trackOrigin && t.op && !isKnown(t)) {
-    const line = new Error().stack?.split('\n').find((l) => /^\s+at /.test(l) && !l.includes(thisCopy.folder));
-    if (line) name += ` (${line.trim()})`;
-    t.op = new Computation(name, t.op.opcode, t.op.words);
+    const at = callSite();
+    if (at !== null) t.op = new Computation(`${op.name} (at ${at})`, t.op.opcode, t.op.words);
   }
   if (flags.noting > 0) noteMade(t);
-  if (!flags.eager && !flags.checkNumerics) {
+  const checks = isChecking();
+  if (!flags.eager && !checks) {
     if (t.depth > kMaxDepth) t.depth = pendingDepth(t);
     if (t.depth <= kMaxDepth) return;
   }
   evaluateTensors([t]);
-  if (!flags.checkNumerics || !isFloating(t.dtype)) return;
-  for (const value of t.dataSync()) {
-    if (!Number.isFinite(value)) {
-      throw new GradtapeError('ERR_NUMERICS', `${name}: the result contains ${value} (config.checkNumerics is on)`);
-    }
-  }
+  if (checks) checkResult(op.name, op.opcode, t, operands);
+}
+
+function operandsOf(t: Tensor): readonly Tensor[] {
+  return t.more ?? [t.x, t.y].filter((x) => x !== null);
 }

@@ -43,6 +43,8 @@ export interface OpParts<A> {
   readonly pullAll?: PullAll<A>;
   /** What `pullAll` reads of the entry: bits of `keep`. Default: nothing. */
   readonly needs?: number;
+  /** Whether a user gave its gradient. */
+  readonly custom?: boolean;
   /** Every op with a gradient has one. */
   readonly batch?: BatchRule<A>;
   /** How it gives tangents. Default: by its rules, transposed twice. */
@@ -56,6 +58,7 @@ export class Op<A = null> extends Computation<A> implements RecordedOp<A> {
   readonly vjps: readonly (Vjp<A> | null)[];
   readonly pullAll: PullAll<A> | null;
   readonly needs: number;
+  readonly custom: boolean;
   readonly batch: BatchRule<A> | null;
   readonly forward: Forward<A> | null;
   private readonly parts: OpParts<A>;
@@ -63,7 +66,8 @@ export class Op<A = null> extends Computation<A> implements RecordedOp<A> {
 
   /** @param name as errors say it: of the function that users call */
   constructor(name: string, parts: OpParts<A>) {
-    const { kernel, words = null, pullAll = null, needs = 0, batch = null, forward = null, fold = null } = parts;
+    const { kernel, words = null, pullAll = null, needs = 0, custom = false } = parts;
+    const { batch = null, forward = null, fold = null } = parts;
     const { vjps = pullAll ? [] : [null] } = parts;
     if ((pullAll || vjps.some((rule) => rule)) && !batch) {
       throw new GradtapeError('ERR_INTERNAL', `gradtape: op ${name} has a gradient rule and no batch rule`);
@@ -72,6 +76,7 @@ export class Op<A = null> extends Computation<A> implements RecordedOp<A> {
     this.vjps = vjps;
     this.pullAll = pullAll;
     this.needs = needs;
+    this.custom = custom;
     this.batch = batch;
     this.forward = forward;
     this.parts = parts;

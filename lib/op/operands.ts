@@ -5,6 +5,7 @@ import { accumulatorOf, dtypesOf, isFloating, kindOf } from '../base/dtype.js';
 import { DTypeError } from '../base/errors.js';
 import { scalarShape } from '../base/shape.js';
 import { boolIndices, fromValue, indicesFrom, naturalDType, wholeNumber, wholeNumbers } from '../engine/constant.js';
+import { constantOf, wasRead } from '../engine/looks.js';
 import { allocate } from '../engine/memory.js';
 import { bufferTensor, isTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { apply1 } from './apply.js';
@@ -32,8 +33,10 @@ export function likeOf(x: unknown): DType | undefined {
  */
 export function asTensor(op: string, x: TensorLike, like?: DType, name = 'x'): Tensor {
   if (typeof x === 'number') {
-    if (like === undefined || like === 'float32') return uniformTensor(Math.fround(x), 'float32', scalarShape);
-    if (like === 'float64') return uniformTensor(x, 'float64', scalarShape);
+    if (like === undefined || like === 'float32') {
+      return constantOf(x, uniformTensor(Math.fround(x), 'float32', scalarShape));
+    }
+    if (like === 'float64') return constantOf(x, uniformTensor(x, 'float64', scalarShape));
   }
   if (isTensor(x)) return x;
   if (isVariable(x)) return readVariable(x);
@@ -50,7 +53,7 @@ const literals = {
 
 /** The second operand of an op, of which a number takes the dtype of the first (`like`). */
 export function operandBeside(op: string, x: TensorLike, like: DType, name = 'y'): Tensor {
-  if (typeof x === 'number' && x >= 1 && x <= kLiterals && Math.trunc(x) === x) {
+  if (typeof x === 'number' && x >= 1 && x <= kLiterals && Math.trunc(x) === x && !wasRead(x)) {
     if (like === 'float32') return literals.float32[x] as Tensor;
     if (like === 'float64') return literals.float64[x] as Tensor;
   }

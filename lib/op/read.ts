@@ -11,8 +11,11 @@ import { showShape } from '../base/shape.js';
 import { type AsyncOptions, signalIn } from '../base/signal.js';
 import { evaluateTensors, evaluateTensorsAsync } from '../engine/evaluate.js';
 import { kTaught, noteRead } from '../engine/job.js';
+import { noteLook } from '../engine/looks.js';
 import { unzeroed } from '../engine/memory.js';
 import { isKnown, isTensor, Tensor } from '../engine/tensor.js';
+import { isRecording } from '../record/stack.js';
+import { traceOf } from '../record/trace.js';
 import { isVariable, Variable } from './variable.js';
 
 /** Elements in nested arrays, one level an axis; a bare number or boolean for a scalar. */
@@ -64,6 +67,12 @@ function receiver(method: string, x: unknown, kept = false): Tensor {
   if (isTensor(x)) return x;
   if (isVariable(x)) return kept ? x.peek() : x.borrow();
   throw new GradtapeError('ERR_RECEIVER', `${method}: called on ${show(x)}, which is no Tensor and no Variable`);
+}
+
+/** Notes for `explain` that a value leaves the library while a tape records; returns the value. */
+function leaving<T>(t: Tensor, value: T): T {
+  if (isRecording()) noteLook(value, { of: t.id, trace: traceOf(t) });
+  return value;
 }
 
 /** The tensor, computed. */
@@ -146,27 +155,29 @@ const operators =
 
 const methods = {
   dataSync(this: unknown): TypedArray {
-    return copyOf(computed(receiver('dataSync', this)));
+    const t = receiver('dataSync', this);
+    return leaving(t, copyOf(computed(t)));
   },
   data(this: unknown, options?: unknown, extra?: unknown): Promise<TypedArray> {
     return readAsync('data', this, options, extra, readCopy);
   },
   arraySync(this: unknown): NestedArray {
-    return nested(computed(receiver('arraySync', this)));
+    const t = receiver('arraySync', this);
+    return leaving(t, nested(computed(t)));
   },
   array(this: unknown, options?: unknown, extra?: unknown): Promise<NestedArray> {
     return readAsync('array', this, options, extra, readNested);
   },
   item(this: unknown): number {
     const t = receiver('item', this);
-    if (t.uniform !== undefined && t.size === 1) return t.uniform;
+    if (t.uniform !== undefined && t.size === 1) return leaving(t, t.uniform);
     if (t.size !== 1) {
       throw new ShapeError(
         `item: expected exactly one element, got shape ${showShape(t.shape)} with ${t.size} elements`,
       );
     }
     const elements = elementsOf(computed(t));
-    return typeof elements === 'number' ? elements : (elements[0] as number);
+    return leaving(t, typeof elements === 'number' ? elements : (elements[0] as number));
   },
   toString(this: unknown): string {
     return text('toString', this);

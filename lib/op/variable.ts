@@ -11,7 +11,7 @@ import { fromValue } from '../engine/constant.js';
 import { evaluateCell, evaluateTensors } from '../engine/evaluate.js';
 import { Cell, isCrowded } from '../engine/pending.js';
 import { aliasOf, isKnown, type Tensor } from '../engine/tensor.js';
-import { isRecording, recordReading, type VariableInfo } from '../record/stack.js';
+import { isRecording, recordAssigned, recordReading, type VariableInfo } from '../record/stack.js';
 import { applied1 } from './apply.js';
 import { Op } from './op.js';
 import { linear } from './rules.js';
@@ -110,8 +110,11 @@ export class Variable {
     return t;
   }
 
-  /** @internal Makes a tensor of this shape and dtype the value. `replaceable`: nobody else keeps the tensor. */
-  replace(op: string, t: Tensor, replaceable = false): this {
+  /**
+   * @internal Makes a tensor of this shape and dtype the value. `replaceable`: nobody else keeps the tensor; `from`: what
+   *   it was computed from, if recorders have not heard of that.
+   */
+  replace(op: string, t: Tensor, replaceable = false, from?: readonly Tensor[]): this {
     if (!sameShape(t.shape, this.shape)) {
       throw new ShapeError(
         `${op}: variable ${this.name} has shape ${showShape(this.shape)}, the value has ${showShape(t.shape)}`,
@@ -122,6 +125,7 @@ export class Variable {
     // A value that still waits is computed first, so that a loop that never looks keeps one iteration pending, not all.
     if (cell.state !== 'settled' && !isKnown(cell.current)) evaluateCell(cell);
     cell.assign(t, replaceable);
+    if (isRecording()) recordAssigned(this, cell.current, from ?? [t]);
     if (isCrowded()) evaluateTensors([]);
     return this;
   }

@@ -11,7 +11,7 @@ import { GradtapeError, named } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
 import { broadcastShapes, scalarShape, shapeOf } from '../base/shape.js';
 import { elementwiseKernels, specialFunctions } from '../engine/addon.js';
-import { type Fold, Tensor, uniformTensor } from '../engine/tensor.js';
+import { computedByOp, type Fold, Tensor, uniformTensor } from '../engine/tensor.js';
 import { applied1, applied2, apply1, apply2, applyComposed, applyMany } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
 import { asTensor, asTensors, likeOf, mixedDTypes, ofKind, operandBeside, unsupportedDType } from '../op/operands.js';
@@ -69,7 +69,9 @@ function kernelOf(name: string, arity: number): { dtypes: readonly DType[]; toBo
 /** The result of `fold` on uniform operands: the same bits as the kernel would give. */
 function folded(fold: Fold, x: Tensor, y: number, shape: Shape): Tensor {
   const number = fold(x.uniform as number, y);
-  return uniformTensor(x.dtype === 'float32' ? Math.fround(number) : number, x.dtype, shape);
+  const t = uniformTensor(x.dtype === 'float32' ? Math.fround(number) : number, x.dtype, shape);
+  t.attributes = computedByOp;
+  return t;
 }
 
 /**

@@ -52,6 +52,8 @@ export interface RecordedOp<A = unknown> {
   readonly needs: number;
   /** How it gives tangents; null: by its rules, transposed twice (transform/forward.ts). */
   readonly forward: Forward<A> | null;
+  /** Whether a user gave its gradient. */
+  readonly custom?: boolean;
 }
 
 /**
@@ -74,6 +76,8 @@ export class Entry<A = unknown> {
   shapeY: Shape = scalarShape;
   /** With more than two operands: entries and shapes of all of them. */
   more: Further | null = null;
+  /** Ids of operands that are on the tape but get no gradient: the op has no rule for them, or their dtype none. */
+  blocked: readonly number[] | null = null;
   /** In the entry of the first of several results: the entries of all results, in order. */
   resultEntries: readonly Entry[] | null = null;
   /** In the entry of a further result: the entry of the first. */

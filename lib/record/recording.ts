@@ -4,6 +4,8 @@ import type { Cohort, Tensor } from '../engine/tensor.js';
 import { peekId, startCohort } from '../engine/tensor.js';
 import { Entry, keep, type RecordedOp, ruleOf } from './entry.js';
 import { Recorder, type VariableInfo } from './stack.js';
+import { Strangers } from './strangers.js';
+import { isTracing, type Trace, traceEntry } from './trace.js';
 
 const leafOp: RecordedOp = { name: 'leaf', vjps: [], pullAll: null, needs: 0, forward: null };
 const variableOp: RecordedOp = { name: 'variable', vjps: [], pullAll: null, needs: 0, forward: null };
@@ -49,6 +51,18 @@ export class Recording extends Recorder {
   private leafIds: number[] = [];
   private leaves: Entry[] = [];
   private leafMap: Map<number, number> | null = null;
+  /** For each leaf, the id that the next tensor had when it became one: ops with smaller ids were not told of it. */
+  readonly leafSince: number[] = [];
+  /** Ids of the next tensors when it began to record, ended, began again ... */
+  spans: number[] = [];
+  /** The last ops on tensors that the tape does not know. */
+  strangers: Strangers | null = null;
+  /** By variables: tensors on the tape that the value assigned last was computed from. */
+  assigned: Map<number, readonly number[]> | null = null;
+  /** The traces of what it recorded, while traces are made. They outlive the entries. */
+  traced: Trace[] | null = null;
+  /** `id:k` of results of which the rule gave operand k no gradient, in a pass. */
+  gaveNull: Set<string> | null = null;
   /** The variables that are watched. */
   variables: VariableInfo[] = [];
   constructor(watchesVariables: boolean) {
@@ -71,6 +85,7 @@ export class Recording extends Recorder {
     this.leafMap?.set(id, this.leaves.length);
     this.leafIds.push(id);
     this.leaves.push(leaf);
+    this.leafSince.push(peekId());
     if (this.leafIds.length === 9) this.leafMap = new Map(this.leafIds.map((k, i) => [k, i]));
   }
 
@@ -140,7 +155,11 @@ export class Recording extends Recorder {
 
   override note1(op: RecordedOp, out: Tensor, x: Tensor, attributes: unknown): void {
     const ofX = this.find(x);
-    if (!ofX || !this.takes()) return;
+    if (!ofX) {
+      this.noteStranger(op, out, x, null);
+      return;
+    }
+    if (!this.takes()) return;
     const rule = op.vjps[0];
     const e = new Entry(op, out.id, out.shape, out.dtype, attributes);
     if (rule && isFloating(x.dtype)) {
@@ -148,6 +167,8 @@ export class Recording extends Recorder {
       e.ofX = ofX;
       e.shapeX = x.shape;
       if (rule.needs) e.save(rule.needs, x, null, out);
+    } else {
+      e.blocked = [x.id];
     }
     this.append(e, out);
   }
@@ -155,7 +176,11 @@ export class Recording extends Recorder {
   override note2(op: RecordedOp, out: Tensor, x: Tensor, y: Tensor, attributes: unknown): void {
     const knownX = this.find(x);
     const knownY = this.find(y);
-    if (!(knownX || knownY) || !this.takes()) return;
+    if (!(knownX || knownY)) {
+      this.noteStranger(op, out, x, y);
+      return;
+    }
+    if (!this.takes()) return;
     const ruleX = op.vjps[0];
     const ruleY = op.vjps[1];
     const e = new Entry(op, out.id, out.shape, out.dtype, attributes);
@@ -170,12 +195,32 @@ export class Recording extends Recorder {
       const needs = (ofX && ruleX ? ruleX.needs : 0) | (ofY && ruleY ? ruleY.needs : 0);
       if (needs) e.save(needs, x, y, out);
     }
+    if (ofX !== knownX || ofY !== knownY) e.blocked = blockedOf([x, y], [knownX, knownY], [ofX, ofY]);
     this.append(e, out);
   }
 
   override noteMany(op: RecordedOp, outs: readonly Tensor[], operands: readonly Tensor[], attributes: unknown): void {
-    if (this.noteDifferentiable(op, outs, operands, attributes) || !this.knowsAny(operands) || !this.takes()) return;
-    for (const out of outs) this.append(newEntry(op, out, attributes), out);
+    if (this.noteDifferentiable(op, outs, operands, attributes)) return;
+    if (!this.knowsAny(operands)) {
+      if (operands.length > 0) this.noteStranger(op, outs[0] as Tensor, operands[0] as Tensor, operands[1] ?? null);
+      return;
+    }
+    if (!this.takes()) return;
+    for (const out of outs) {
+      const e = newEntry(op, out, attributes);
+      e.blocked = this.knownIds(operands);
+      this.append(e, out);
+    }
+  }
+
+  override noteAssigned(v: VariableInfo, _value: Tensor, from: readonly Tensor[]): void {
+    const known = this.knownIds(from);
+    if (known.length === 0) {
+      this.assigned?.delete(v.id);
+      return;
+    }
+    this.assigned ??= new Map();
+    this.assigned.set(v.id, known);
   }
 
   override noteInstead(
@@ -195,9 +240,20 @@ export class Recording extends Recorder {
         e.count = 1;
         e.ofX = known;
         e.shapeX = out.shape;
+      } else {
+        e.blocked = this.knownIds(operands);
       }
       this.append(e, out);
     });
+  }
+
+  private noteStranger(op: RecordedOp, out: Tensor, x: Tensor, y: Tensor | null): void {
+    this.strangers ??= new Strangers();
+    this.strangers.note(op, out, x, y);
+  }
+
+  private knownIds(tensors: readonly Tensor[]): number[] {
+    return tensors.filter((t) => this.find(t)).map((t) => t.id);
   }
 
   private knowsAny(tensors: readonly Tensor[]): boolean {
@@ -238,6 +294,10 @@ export class Recording extends Recorder {
       e.save(needs, x, y ?? null, out);
       e.saveFurther(needs, operands);
     }
+    if (entries.includes(null)) {
+      const known = operands.map((t) => this.find(t));
+      e.blocked = blockedOf(operands, known, entries);
+    }
     if (outs.length > 1) e.resultEntries = outs.map((t, k) => (k === 0 ? e : furtherResult(e, t)));
     this.append(e, out);
     for (let k = 1; k < outs.length; k++) this.append(e.resultEntries?.[k] as Entry, outs[k] as Tensor);
@@ -246,6 +306,10 @@ export class Recording extends Recorder {
 
   private append(e: Entry, out: Tensor): void {
     this.remember(out, this.entries.length);
+    if (isTracing()) {
+      this.traced ??= [];
+      this.traced.push(traceEntry(e, out));
+    }
     this.entries.push(e);
     this.results.push(out);
     if (this.async && this.results.length === 1) queueMicrotask(() => this.sweep());
@@ -286,8 +350,38 @@ export class Recording extends Recorder {
     }
   }
 
+  /** Says that it begins to record. */
+  begins(): void {
+    if (this.spans.length % 2 === 0) this.spans.push(peekId());
+  }
+
+  /** Says that it ends, until it begins again. */
+  ends(): void {
+    if (this.spans.length % 2 === 1) this.spans.push(peekId());
+  }
+
+  /** What notes rules that gave no gradient, in a pass. */
+  nullNoter(): (entry: Entry, k: number) => void {
+    return (entry, k) => {
+      this.gaveNull ??= new Set();
+      this.gaveNull.add(`${entry.outId}:${k}`);
+    };
+  }
+
+  /** The entry of the result or leaf of this id; null if there is none, or if a sweep has moved it. */
+  byId(id: number): Entry | null {
+    return this.leaf(id) ?? findEntry(this.entries, id);
+  }
+
+  /** When the tensor or variable of this id became a leaf; null if it is none. */
+  since(id: number): number | null {
+    const at = this.leafAt(id);
+    return at < 0 ? null : (this.leafSince[at] as number);
+  }
+
   /** Pins all entries: stops tracking whether their results are reachable, so they stay until the tape is consumed. */
   override left(): void {
+    this.ends();
     this.results = [];
     this.pinned = this.entries.length;
     this.weight = 0;
@@ -300,7 +394,13 @@ export class Recording extends Recorder {
     this.firstId = peekId();
     this.leafIds = [];
     this.leaves = [];
+    this.leafSince.length = 0;
     this.leafMap = null;
+    this.strangers = null;
+    this.assigned = null;
+    this.traced = null;
+    this.spans = [];
+    this.begins();
     this.variables = [];
   }
 
@@ -347,6 +447,22 @@ function findEntry(entries: readonly Entry[], id: number): Entry | null {
 
 function releaseEntries(entries: readonly Entry[]): void {
   for (let i = 0; i < entries.length; i++) (entries[i] as Entry).release();
+}
+
+/** Ids of the operands that the tape knows though the entry leaves them out; null if there are none. */
+function blockedOf(
+  operands: readonly Tensor[],
+  known: readonly (Entry | null)[],
+  taken: readonly (Entry | null)[],
+): readonly number[] | null {
+  let ids: number[] | null = null;
+  for (let k = 0; k < operands.length; k++) {
+    if (known[k] && !taken[k]) {
+      ids ??= [];
+      ids.push((operands[k] as Tensor).id);
+    }
+  }
+  return ids;
 }
 
 /** The op of an entry that passes the cotangent on to the entry of another tensor with the same value. */

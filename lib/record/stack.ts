@@ -11,6 +11,7 @@ import { atTurnEnd, Opening } from './turn.js';
 /** What recorders are told of a variable that is read. */
 export interface VariableInfo {
   readonly id: number;
+  readonly name: string;
   readonly shape: Tensor['shape'];
   readonly dtype: Tensor['dtype'];
   readonly trainable: boolean;
@@ -55,6 +56,8 @@ export abstract class Recorder {
   ): void;
   /** A variable was read, as the tensor t. */
   abstract noteReading(t: Tensor, v: VariableInfo): void;
+  /** A variable got a value, which was computed from these tensors. By default not noted. */
+  noteAssigned(_v: VariableInfo, _value: Tensor, _from: readonly Tensor[]): void {}
   /** It has left the stack, for good or until it is pushed again. */
   abstract left(): void;
 
@@ -254,6 +257,16 @@ export function below<T>(recorder: Recorder | null, fn: () => T): T {
   }
 }
 
+/** Puts a recorder below all others, or takes it away. It is told of everything, in every async context. */
+export function observe(r: Recorder, on: boolean): void {
+  if (on) {
+    active.unshift(r);
+    for (const [i, other] of active.entries()) if (other !== gone) other.stackIndex = i;
+  } else {
+    takeOffStack(r);
+  }
+}
+
 // Telling the recorders. Each decides by itself what it notes.
 
 /** Tells of an op of one operand. */
@@ -301,4 +314,9 @@ export function recordReading(t: Tensor, v: VariableInfo): void {
     const r = all[i] as Recorder;
     if (r.takes()) r.noteReading(t, v);
   }
+}
+
+/** Tells that a variable got a value, which was computed from these tensors. */
+export function recordAssigned(v: VariableInfo, value: Tensor, from: readonly Tensor[]): void {
+  for (const r of listening()) if (r.takes()) r.noteAssigned(v, value, from);
 }

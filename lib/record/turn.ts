@@ -3,6 +3,7 @@
  * opened. Knows no tape.
  */
 import { AsyncResource, executionAsyncId, executionAsyncResource } from 'node:async_hooks';
+import { limitIsFree } from '../base/origin.js';
 
 /** The opening of an `enter` block, which must be left before its turn ends. */
 export class Opening {
@@ -32,9 +33,6 @@ export class Opening {
     return !this.crossed && (executionAsyncId() === this.asyncId || !isQueued(executionAsyncResource()));
   }
 }
-
-// With node --frozen-intrinsics the limit cannot be set; then the trace is as long as it is.
-const limitIsFree = Object.getOwnPropertyDescriptor(Error, 'stackTraceLimit')?.writable === true;
 
 /**
  * Whether this is the async resource of a callback of process.nextTick or queueMicrotask. Such callbacks follow one

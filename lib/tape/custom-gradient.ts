@@ -146,7 +146,7 @@ const resultOp = new Op('customGradient', { kernel: 'reshape' });
 
 /** What recorders know of one call. (No Op: it is never applied, and what is batched is the body.) */
 function calledOp(name: string, pullAll: PullAll<unknown>): RecordedOp {
-  return { name, vjps: [], pullAll, needs: 0, forward: null };
+  return { name, vjps: [], pullAll, needs: 0, custom: true, forward: null };
 }
 
 interface Results<V> {

@@ -10,12 +10,14 @@ import { showShape } from '../base/shape.js';
 import { type Signal, signalKind } from '../base/signal.js';
 import { noteLoss } from '../engine/pending.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
+import { type Explanation, explain, explainConsumed, type Inquiry } from '../inspect/explain.js';
 import type { TensorLike } from '../op/variable.js';
 import { Variable, variablesOf } from '../op/variable.js';
 import { add } from '../primitives/arithmetic.js';
 import type { Cotangent, Entry } from '../record/entry.js';
 import { Recording } from '../record/recording.js';
 import { bound, crossedBlock, openBlock, pause, pop, push, resume } from '../record/stack.js';
+import { isTracing } from '../record/trace.js';
 import type { TargetEntry } from '../transform/backward.js';
 import { backpropagate } from '../transform/backward.js';
 import { checkFunction, crossedError, refuseAsync } from './blocks.js';
@@ -119,6 +121,8 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
   private recording = false;
   private pausing: Pause | null = null;
   private consumed: 'gradient' | 'dispose' | null = null;
+  /** What is left of the recording after the tape was consumed, while traces are made: names and links. */
+  private past: Recording | null = null;
   /** The variables that the tape watched before it was consumed. */
   private watchedBefore: Recording['variables'] = [];
 
@@ -189,6 +193,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     if (arguments.length > 1) refuseExtra('recordAsync', arguments[1], undefined);
     checkFunction('recordAsync', fn);
     const tape = this.open('recordAsync');
+    tape.begins();
     this.recording = true;
     try {
       return await bound(tape, async () => fn(this));
@@ -203,6 +208,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
   private start(op: string): Recording {
     const tape = this.open(op);
     push(tape);
+    tape.begins();
     this.recording = true;
     return tape;
   }
@@ -221,6 +227,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     if (this.tape?.opening?.crossed) this.consume('dispose');
     if (!this.tape) {
       this.tape = new Recording(this.watches);
+      this.past = null;
       this.consumed = null;
     }
     return this.tape;
@@ -311,6 +318,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     this.pausing = pausing;
     this.recording = false;
     const opening = pause(tape);
+    tape.ends();
     let result: T;
     try {
       result = fn();
@@ -320,6 +328,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
       this.pausing = outer;
       if (this.tape === tape && !this.recording && !pausing.left) {
         resume(tape, opening);
+        tape.begins();
         this.recording = true;
       }
     }
@@ -373,7 +382,14 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
   gradient(target: unknown, sources: unknown, opts?: GradientOptions): unknown {
     checkReceiver(this, 'gradient');
     const tape = this.recorded();
-    if (arguments.length === 2 && !this.recording && isLeaf(sources) && isLeaf(target) && target instanceof Tensor) {
+    if (
+      arguments.length === 2 &&
+      !this.recording &&
+      this.unconnected !== 'throw' &&
+      isLeaf(sources) &&
+      isLeaf(target) &&
+      target instanceof Tensor
+    ) {
       const entry = isFloating(target.dtype) ? tape.find(target) : null;
       if (entry)
         return this.gradientOfOne({ entry, ct: uniformTensor(1, target.dtype, target.shape) }, target, sources);
@@ -411,16 +427,26 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
       }
     });
     if (from.some((s) => s instanceof Variable)) for (const t of targets) if (t instanceof Tensor) noteLoss(t);
-    const pulled = this.pull(tape, targetEntries, entries, given.signal);
-    if (isLeaf(sources)) return direct[0] ?? pulled[0] ?? unconnectedValue(sources, unconnected, '');
-    if (list) return list.map((source, i) => direct[i] ?? pulled[i] ?? unconnectedValue(source, unconnected, `[${i}]`));
-    let i = 0;
-    return mapNested('gradient', sources, (_, path) => {
-      const source = from[i] as Leaf;
-      const g = direct[i] ?? pulled[i] ?? null;
-      i++;
-      return g ?? unconnectedValue(source, unconnected, path);
-    });
+    const explains = unconnected === 'throw';
+    const pulled = this.pull(tape, targetEntries, entries, given.signal, explains);
+    const without = (source: Leaf, path: string): Tensor | null => {
+      if (explains)
+        throw unconnectedError('gradient', source, path, explain(this.inquiry(tape, false), targets, source));
+      return unconnected === 'zero' ? uniformTensor(0, source.dtype, source.shape) : null;
+    };
+    try {
+      if (isLeaf(sources)) return direct[0] ?? pulled[0] ?? without(sources, '');
+      if (list) return list.map((source, i) => direct[i] ?? pulled[i] ?? without(source, `[${i}]`));
+      let i = 0;
+      return mapNested('gradient', sources, (_, path) => {
+        const source = from[i] as Leaf;
+        const g = direct[i] ?? pulled[i] ?? null;
+        i++;
+        return g ?? without(source, path);
+      });
+    } finally {
+      if (explains && !this.persistent) tape.release();
+    }
   }
 
   /**
@@ -456,15 +482,22 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     if (arguments.length > 3) refuseExtra('jacobian', arguments[3], undefined);
     const call = readJacobian('jacobian', target, opts);
     const leaves = flatten('jacobian', 'source', sources);
-    const found = this.matrices(tape, call, leaves);
     const unconnected = call.unconnectedGradients ?? this.unconnected;
+    const explains = unconnected === 'throw';
+    const found = this.matrices(tape, call, leaves, explains);
     let i = 0;
-    return mapNested('jacobian', sources, (_, path) => {
-      const source = leaves[i] as Leaf;
-      const matrix = found[i++];
-      if (matrix || unconnected === 'none') return matrix ?? null;
-      return unconnected === 'zero' ? zeroMatrix(call, source) : unconnectedValue(source, unconnected, path);
-    });
+    try {
+      return mapNested('jacobian', sources, (_, path) => {
+        const source = leaves[i] as Leaf;
+        const matrix = found[i++];
+        if (matrix) return matrix;
+        if (explains)
+          throw unconnectedError('jacobian', source, path, explain(this.inquiry(tape, false), [call.target], source));
+        return unconnected === 'zero' ? zeroMatrix(call, source) : null;
+      });
+    } finally {
+      if (explains && !this.persistent) tape.release();
+    }
   }
 
   /**
@@ -481,14 +514,19 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     return this.matrices(tape, call, [source])[0] ?? zeroMatrix(call, source, call.target.dtype);
   }
 
-  /** The Jacobians of a target with respect to sources. */
-  private matrices(tape: Recording, call: JacobianCall, sources: readonly Leaf[]): readonly (Tensor | null)[] {
+  /** The Jacobians of a target with respect to sources. `keeps`: as of `pull`. */
+  private matrices(
+    tape: Recording,
+    call: JacobianCall,
+    sources: readonly Leaf[],
+    keeps = false,
+  ): readonly (Tensor | null)[] {
     this.stopFor(tape);
     const entry = entryOf(tape, call.target);
     const entries = sources.map((source) => entryOf(tape, source));
     if (sources.some((s) => s instanceof Variable) && call.target instanceof Tensor) noteLoss(call.target);
     tape.beginPass();
-    if (!this.persistent) this.consume('gradient');
+    if (!this.persistent) this.consume('gradient', keeps);
     try {
       return matricesOf(call, entry, sources, entries);
     } finally {
@@ -515,26 +553,60 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     if (source instanceof Variable) noteLoss(target);
     const tape = this.tape as Recording;
     const pulled = this.pull(tape, [targetEntry], [entryOf(tape, source)]);
-    return (pulled[0] as Tensor | null) ?? unconnectedValue(source, this.unconnected, '');
+    if (pulled[0]) return pulled[0];
+    return this.unconnected === 'zero' ? uniformTensor(0, source.dtype, source.shape) : null;
   }
 
   /**
    * One pass of backpropagation. A tape that is not persistent is consumed before it, so that a rule that asks the same
-   * tape gets an error.
+   * tape gets an error. `keeps`: its entries stay, to explain what has no gradient; the caller releases them.
    */
   private pull(
     tape: Recording,
     targets: readonly TargetEntry[],
     sources: readonly (Entry | null)[],
     signal?: Signal,
+    keeps = false,
   ): (Cotangent | null)[] {
     tape.beginPass();
-    if (!this.persistent) this.consume('gradient');
+    if (!this.persistent) this.consume('gradient', keeps);
     try {
-      return backpropagate(targets, sources, !this.persistent, signal);
+      return backpropagate(
+        targets,
+        sources,
+        !this.persistent,
+        signal,
+        keeps || isTracing() ? tape.nullNoter() : undefined,
+      );
     } finally {
       tape.endPass();
     }
+  }
+
+  /**
+   * Why the gradient of the target (of the sum of all targets, in a nest) with respect to the source is null, or that it is not.
+   * The tape is not consumed, and may have been: then there is an answer if config.explain or config.trackOrigin was on.
+   * @throws TapeError ERR_TAPE_EMPTY; GradtapeError ERR_NOT_A_TENSOR
+   */
+  explain(target: Nested<Leaf>, source: Leaf): Explanation;
+  explain<const T>(target: T & NoInfer<Sources<T>>, source: Leaf): Explanation;
+  explain(target: unknown, source: Leaf): Explanation {
+    checkReceiver(this, 'explain');
+    if (arguments.length > 2) refuseExtra('explain', arguments[2], undefined);
+    const targets = flatten('explain', 'target', target);
+    if (!isLeaf(source)) {
+      throw new GradtapeError(
+        'ERR_NOT_A_TENSOR',
+        `explain: the source must be one Tensor or Variable, got ${show(source)}`,
+      );
+    }
+    if (this.consumed !== null && !this.tape && !this.past) return explainConsumed(this.consumed);
+    const tape = this.past ?? this.recorded('explain');
+    return explain(this.inquiry(tape, this.past === null), targets, source);
+  }
+
+  private inquiry(tape: Recording, measurable: boolean): Inquiry {
+    return { tape, live: this.past === null || !measurable, measurable, watchesVariables: this.watches };
   }
 
   /**
@@ -557,13 +629,14 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     );
   }
 
-  private consume(by: 'gradient' | 'dispose'): void {
+  private consume(by: 'gradient' | 'dispose', keeps = false): void {
     const { tape } = this;
     if (!tape) return;
     this.watchedBefore = tape.variables;
     this.recording = false;
     pop(tape);
-    tape.release();
+    if (!keeps) tape.release();
+    this.past = isTracing() ? tape : null;
     this.tape = null;
     this.consumed = by;
   }
@@ -572,6 +645,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
   [Symbol.dispose](): void {
     checkReceiver(this, 'dispose');
     this.consume('dispose');
+    this.past = null;
     this.watchedBefore = [];
   }
 }
@@ -591,14 +665,11 @@ function refuseCrossed(op: string, tape: Recording): void {
   if (crossed) throw crossedError(op, crossed);
 }
 
-function unconnectedValue(source: Leaf, how: UnconnectedGradients, path: string): Tensor | null {
-  if (how === 'none') return null;
-  if (how === 'zero') return uniformTensor(0, source.dtype, source.shape);
+function unconnectedError(op: string, source: Leaf, path: string, { message }: Explanation): GradtapeError {
   const name =
     source instanceof Variable ? `variable ${source.name}` : `the source of shape ${showShape(source.shape)}`;
-  throw new GradtapeError(
+  return new GradtapeError(
     'ERR_UNCONNECTED',
-    `gradient: ${name}${path ? ` (sources${path})` : ''} has no differentiable path to the target. ` +
-      'Was it watched before the target was computed, and is every op in between differentiable?',
+    `${op}: ${name}${path ? ` (sources${path})` : ''} has no differentiable path to the target. ${message}`,
   );
 }

@@ -4,8 +4,10 @@
  */
 
 import type { Shape } from '../base/shape.js';
+import { flags } from '../engine/config.js';
 import type { Tensor } from '../engine/tensor.js';
 import { uniformTensor } from '../engine/tensor.js';
+import { checkPulled, unchecked } from '../op/numerics.js';
 import { add } from '../primitives/arithmetic.js';
 import { concatAlong } from '../primitives/box.js';
 import { densify, IndexedSlices } from '../primitives/gather.js';
@@ -87,6 +89,9 @@ const kStates = 3;
 
 const nothing: (Cotangent | null | undefined)[] = [];
 
+/** Told of a rule that gave operand k of an entry no gradient. */
+export type NullListener = (entry: Entry, k: number) => void;
+
 /** The mark of the latest pass; those of passes are kStates apart. */
 let marks = 0;
 /** The pass that is running, if any. A rule may start another within it. */
@@ -114,8 +119,10 @@ class Pass {
   private readonly outermost: number;
   /** Whether a pass within one of its rules has overwritten marks of its entries. */
   private disturbed = false;
+  private readonly gaveNull: NullListener | undefined;
 
-  constructor(outer: Pass | null, sources: readonly (Entry | null)[]) {
+  constructor(outer: Pass | null, sources: readonly (Entry | null)[], gaveNull: NullListener | undefined) {
+    this.gaveNull = gaveNull;
     marks += kStates;
     this.mark = marks;
     this.outer = outer;
@@ -250,8 +257,9 @@ class Pass {
   }
 
   private pullOne(e: Entry, ct: Tensor, k: number, operand: Entry, shape: Shape): void {
-    const pulled = ruleOf(e.op, k)?.pull(ct, e, k);
+    const pulled = flags.checkNumerics ? pulledChecked(e, ct, k) : ruleOf(e.op, k)?.pull(ct, e, k);
     if (pulled) this.addCotangent(operand, sumTo(pulled, shape));
+    else this.gaveNull?.(e, k);
   }
 
   private pullTogether(e: Entry): void {
@@ -266,27 +274,47 @@ class Pass {
       cts.push(ct ? densify(ct) : uniformTensor(0, part.outDType, part.outShape));
     }
     if (!any) return;
-    const pulled = e.op.pullAll(cts, e);
+    const pulled = flags.checkNumerics ? allPulledChecked(e, cts) : e.op.pullAll(cts, e);
     for (let k = 0; k < e.count; k++) {
       const operand = e.operand(k);
       const ct = pulled[k];
-      if (ct && this.isWanted(operand)) this.addCotangent(operand, sumTo(ct, e.shape(k)));
+      if (!this.isWanted(operand)) continue;
+      if (ct) this.addCotangent(operand, sumTo(ct, e.shape(k)));
+      else this.gaveNull?.(e, k);
     }
   }
 }
 
+/** What a rule gives, checked as a whole, by what it was computed from. */
+function pulledChecked(e: Entry, ct: Tensor, k: number): Cotangent | null | undefined {
+  const pulled = unchecked(() => ruleOf(e.op, k)?.pull(ct, e, k));
+  if (pulled) checkPulled(e, k, ct, pulled);
+  return pulled;
+}
+
+/** The same of a rule for all operands. The ops of a user's rule are checked one by one. */
+function allPulledChecked(e: Entry, cts: readonly Tensor[]): readonly (Cotangent | null)[] {
+  const pull = (): readonly (Cotangent | null)[] => e.op.pullAll?.(cts, e) ?? [];
+  if (e.op.custom) return pull();
+  const pulled = unchecked(pull);
+  for (const [k, ct] of pulled.entries()) if (ct) checkPulled(e, k, cts[0] as Tensor, ct);
+  return pulled;
+}
+
 /**
  * The cotangents of the sources, in their order; null where no path leads to a target. With `consume`, each entry is
- * released as soon as it is done with. An aborted `signal` makes it throw the signal's reason.
+ * released as soon as it is done with. An aborted `signal` makes it throw the signal's reason. `gaveNull` is told of rules
+ * that gave no gradient.
  */
 export function backpropagate(
   targets: readonly TargetEntry[],
   sources: readonly (Entry | null)[],
   consume: boolean,
   signal?: Aborting,
+  gaveNull?: NullListener,
 ): (Cotangent | null)[] {
   const outer = current;
-  const pass = new Pass(outer, sources);
+  const pass = new Pass(outer, sources, gaveNull);
   current = pass;
   try {
     return pass.run(targets, consume, signal);

@@ -27,7 +27,7 @@ describe('settings', () => {
     const isa = tf.config.isa;
     expect(expectError(() => (tf.config.isa = 'mmx'), tf.GradtapeError, 'ERR_ISA').message).toContain(isa);
     expect(tf.config.isa).toBe(isa);
-    for (const name of ['eager', 'checkNumerics', 'trackOrigin'] as const) {
+    for (const name of ['eager', 'checkNumerics', 'trackOrigin', 'explain'] as const) {
       tf.config[name] = true;
       expect(tf.config[name]).toBe(true);
       expectError(() => (tf.config[name] = 1 as never), tf.ValueError, 'ERR_OPTION');
@@ -43,7 +43,10 @@ describe('settings', () => {
       ['thread', 'did you mean threads?'],
       ['Threads', 'did you mean threads?'],
       ['check_numerics', 'did you mean checkNumerics?'],
-      ['xyz', 'there are threads, asyncThreads, isa, eager, checkNumerics, trackOrigin, jacobianBytes, deterministic'],
+      [
+        'xyz',
+        'there are threads, asyncThreads, isa, eager, checkNumerics, trackOrigin, explain, jacobianBytes, deterministic',
+      ],
     ];
     for (const [name, hint] of cases) {
       const error = expectError(() => (config[name] = 1), tf.ValueError, 'ERR_OPTION');
@@ -63,6 +66,7 @@ describe('settings', () => {
       'eager',
       'checkNumerics',
       'trackOrigin',
+      'explain',
       'jacobianBytes',
       'deterministic',
     ]);

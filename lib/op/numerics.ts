@@ -1,0 +1,204 @@
+/**
+ * Checking numbers (config.checkNumerics): finds the op, forward or backward, that makes NaN or an infinity of finite
+ * operands. What was not finite before is not reported.
+ */
+import { isFloating, newArray } from '../base/dtype.js';
+import { GradtapeError } from '../base/errors.js';
+import { callSite } from '../base/origin.js';
+import type { Shape } from '../base/shape.js';
+import { isElementwise } from '../engine/addon.js';
+import { flags } from '../engine/config.js';
+import { evaluateTensors } from '../engine/evaluate.js';
+import { isKnown, type Tensor } from '../engine/tensor.js';
+import type { Entry } from '../record/entry.js';
+import { traceOfEntry } from '../record/trace.js';
+
+/** How many functions run by `unchecked` now. */
+let uncheckedRuns = 0;
+
+/** Whether the results of ops are checked now. */
+export function isChecking(): boolean {
+  return flags.checkNumerics && uncheckedRuns === 0;
+}
+
+/** Runs fn without checking its ops: the library's own steps may pass through infinities that a later step leaves out. */
+export function unchecked<T>(fn: () => T): T {
+  uncheckedRuns++;
+  try {
+    return fn();
+  } finally {
+    uncheckedRuns--;
+  }
+}
+
+/** An operand as the report names it. */
+interface Operand {
+  readonly name: string;
+  readonly t: Tensor;
+}
+
+/** Where an op made a NaN or an infinity. */
+interface Finding {
+  readonly value: number;
+  readonly index: readonly number[];
+  /** The operands' elements at that index; none where the op does not go element by element. */
+  readonly beside: readonly { readonly name: string; readonly value: number }[];
+}
+
+const names = ['x', 'y', 'z'];
+
+/**
+ * Checks the result of an op.
+ * @throws GradtapeError ERR_NUMERICS
+ */
+export function checkResult(name: string, opcode: number, out: Tensor, operands: readonly Tensor[]): void {
+  const byElement = opcode >= 0 && isElementwise[opcode] === 1;
+  const found = findIn(
+    out,
+    operands.map((t, k) => ({ t, name: operands.length > 1 ? (names[k] ?? `operand ${k}`) : 'x' })),
+    byElement,
+  );
+  if (!found) return;
+  throw new GradtapeError(
+    'ERR_NUMERICS',
+    `${name}: made ${found.value} ${where(found)}${called(callSite())}.${hintOf(name, found)} (config.checkNumerics is on)`,
+  );
+}
+
+/**
+ * Checks what the gradient rule of an entry's op gave for operand k. `kept`: what the rule read.
+ * @throws GradtapeError ERR_NUMERICS
+ */
+export function checkPulled(e: Entry, k: number, ct: Tensor, pulled: Tensor): void {
+  const operands: Operand[] = [{ name: 'the cotangent', t: ct }];
+  if (e.x) operands.push({ name: 'x', t: e.x });
+  if (e.y) operands.push({ name: 'y', t: e.y });
+  if (e.out) operands.push({ name: 'the result', t: e.out });
+  for (const [i, t] of e.keptFurther ?? []) operands.push({ name: names[i] ?? `operand ${i}`, t });
+  const found = findIn(pulled, operands, true);
+  if (!found) return;
+  const forward = traceOfEntry(e)?.at ?? null;
+  const about = e.count > 1 ? ` with respect to ${names[k] ?? `operand ${k}`}` : '';
+  throw new GradtapeError(
+    'ERR_NUMERICS',
+    `${e.op.name}: the gradient${about} is ${found.value} ${where(found)}${called(forward)}` +
+      `${placed(', differentiated at', callSite())}.${backwardHintOf(e.op.name, found)} (config.checkNumerics is on)`,
+  );
+}
+
+function where({ index, beside }: Finding): string {
+  const values = beside.map(({ name, value }) => `${name} is ${value}`).join(' and ');
+  return `at [${index.join(', ')}]${values ? `, where ${values}` : ', of finite operands'}`;
+}
+
+function called(at: string | null): string {
+  return placed(', called at', at);
+}
+
+function placed(words: string, at: string | null): string {
+  return at === null ? '' : `${words} ${at}`;
+}
+
+/** The elements that are checked: of a sparse tensor its values, without making it dense. */
+function checkedPart(t: Tensor): Tensor {
+  return 'denseShape' in t && 'values' in t ? (t.values as Tensor) : t;
+}
+
+function elementsOf(t: Tensor): ArrayLike<number> {
+  if (!isKnown(t)) evaluateTensors([t]);
+  return t.buffer ? t.buffer.elements : newArray(t.dtype, t.size).fill(t.uniform as number);
+}
+
+function findIn(result: Tensor, operands: readonly Operand[], byElement: boolean): Finding | null {
+  const out = checkedPart(result);
+  if (!isFloating(out.dtype)) return null;
+  const elements = elementsOf(out);
+  let at = nextNotFinite(elements, 0);
+  if (at < 0) return null;
+  const floating = operands
+    .filter(({ t }) => isFloating(t.dtype))
+    .map(({ name, t }) => ({ name, shape: checkedPart(t).shape, elements: elementsOf(checkedPart(t)) }));
+  const aligned = byElement && floating.every(({ shape }) => broadcasts(shape, out.shape));
+  if (!aligned) {
+    if (floating.some((o) => nextNotFinite(o.elements, 0) >= 0)) return null;
+    const beside = floating
+      .filter(({ shape }) => broadcasts(shape, out.shape))
+      .map((o) => ({ name: o.name, value: elementAt(o, out.shape, at) }));
+    return { value: elements[at] as number, index: indexOf(at, out.shape), beside };
+  }
+  for (; at >= 0; at = nextNotFinite(elements, at + 1)) {
+    const value = elements[at] as number;
+    const beside = floating.map((o) => ({ name: o.name, value: elementAt(o, out.shape, at) }));
+    const finite = beside.every((operand) => Number.isFinite(operand.value));
+    const newNaN = Number.isNaN(value) && !beside.some((operand) => Number.isNaN(operand.value));
+    if (finite || newNaN) return { value, index: indexOf(at, out.shape), beside };
+  }
+  return null;
+}
+
+function nextNotFinite(elements: ArrayLike<number>, from: number): number {
+  for (let i = from; i < elements.length; i++) if (!Number.isFinite(elements[i])) return i;
+  return -1;
+}
+
+function broadcasts(shape: Shape, to: Shape): boolean {
+  const missing = to.length - shape.length;
+  return missing >= 0 && shape.every((length, d) => length === 1 || length === to[missing + d]);
+}
+
+function indexOf(flat: number, shape: Shape): number[] {
+  const index: number[] = [];
+  let rest = flat;
+  for (let d = shape.length - 1; d >= 0; d--) {
+    const length = shape[d] as number;
+    index.unshift(rest % length);
+    rest = Math.floor(rest / length);
+  }
+  return index;
+}
+
+/** The element of an operand that broadcasts to `shape`, at a flat index there. */
+function elementAt(operand: { shape: Shape; elements: ArrayLike<number> }, shape: Shape, flat: number): number {
+  const index = indexOf(flat, shape).slice(shape.length - operand.shape.length);
+  const at = operand.shape.reduce((sum, length, d) => sum * length + (length === 1 ? 0 : (index[d] as number)), 0);
+  return operand.elements[at] as number;
+}
+
+/** What to do about the known traps. */
+function hintOf(name: string, { beside }: Finding): string {
+  const [x, y] = beside.map(({ value }) => value);
+  if (/^(log|log2|log10|log1p|xlogy|logSigmoid)$/.test(name)) {
+    return ' The logarithm of 0 is -inf and that of a negative number NaN: add a small number, or clip with maximum(x, 1e-7).';
+  }
+  if (/^(exp|exp2|expm1|sinh|cosh|pow)$/.test(name) && x !== undefined && Math.abs(x) >= 1 && y !== 0) {
+    return ' It overflows the dtype: subtract the maximum first (softmax and reduceLogsumexp do), or use a function of the logarithm (logSoftmax, softplus).';
+  }
+  if (
+    /^(div|realdiv|truediv|reciprocal|rsqrt|floormod|divide)$/.test(name) &&
+    (y === 0 || (y === undefined && x === 0))
+  ) {
+    return ' It is a division by 0: divideNoNan gives 0 there, or add a small number to the denominator.';
+  }
+  if (/^(sqrt)$/.test(name) && x !== undefined && x < 0) return ' The square root of a negative number is NaN.';
+  if (beside.some(({ value }) => value === 0) && beside.some(({ value }) => Math.abs(value) === Infinity)) {
+    return ' 0 * inf is NaN: put the infinity in by where(mask, x, -inf), or multiply by multiplyNoNan.';
+  }
+  return '';
+}
+
+function backwardHintOf(name: string, found: Finding): string {
+  const value = (operand: string): number | undefined => found.beside.find((o) => o.name === operand)?.value;
+  const x = value('x');
+  const root = value('the result');
+  const sqrt = name === 'sqrt' && (x === 0 || root === 0);
+  if (value('the cotangent') === 0) {
+    return (
+      ' The cotangent is 0 there, as of the branch that a where did not take; 0 * inf is NaN all the same. ' +
+      `Make the operand safe in that branch: where(c, ${name}(where(c, x, 1)), 0).`
+    );
+  }
+  if (sqrt) {
+    return ' The gradient of sqrt at 0 is infinite, also that of a norm written with it: norm and reduceEuclideanNorm have 0 there.';
+  }
+  return hintOf(name, { ...found, beside: found.beside.filter((o) => o.name === 'x' || o.name === 'y') });
+}

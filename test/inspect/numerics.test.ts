@@ -1,0 +1,154 @@
+// config.checkNumerics: the first op, forward or backward, that makes NaN or an infinity; and what is not one.
+import * as tf from 'gradtape';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { errorOf, expectError } from '../support/errors.js';
+import { restoreSettings } from '../support/settings.js';
+import { gradientsOf } from '../support/tape.js';
+
+restoreSettings();
+beforeEach(() => {
+  tf.config.checkNumerics = true;
+});
+
+const numericsOf = (fn: () => unknown): string => expectError(fn, tf.GradtapeError, 'ERR_NUMERICS').message;
+const here = /numerics\.test\.ts:\d+:\d+/;
+
+describe('forward', () => {
+  it.each<[string, RegExp, () => unknown]>([
+    [
+      'log',
+      /^log: made -Infinity at \[1, 0\], where x is 0, .*log.*clip/,
+      () =>
+        tf.log([
+          [1, 2],
+          [0, 3],
+        ]),
+    ],
+    ['log of a negative', /^log: made NaN at \[1\], where x is -2/, () => tf.log([1, -2])],
+    ['sqrt', /^sqrt: made NaN at \[0\], where x is -1.*negative/, () => tf.sqrt([-1, 4])],
+    ['exp', /^exp: made Infinity at \[1\], where x is 1000.*overflows/, () => tf.exp([1, 1000])],
+    [
+      'div',
+      /^div: made Infinity at \[1\], where x is 2 and y is 0.*division by 0.*divideNoNan/,
+      () => tf.div([1, 2], [1, 0]),
+    ],
+    ['div of scalars', /^div: made NaN at \[\], where x is 0 and y is 0/, () => tf.div(0, 0)],
+    [
+      'broadcasting',
+      /at \[1, 0\], where x is 3 and y is 0/,
+      () =>
+        tf.div(
+          [
+            [1, 2, 3],
+            [3, 4, 5],
+          ],
+          [[1], [0]],
+        ),
+    ],
+    [
+      '0 * inf',
+      /^mul: made NaN at \[1\], where x is 0 and y is Infinity.*0 \* inf/,
+      () => tf.mul([1, 0], [1, Infinity]),
+    ],
+    ['a sum that overflows', /^reduceSum: made Infinity at \[\], of finite operands/, () => tf.reduceSum([3e38, 3e38])],
+    ['matmul', /^matmul: made Infinity at \[0, 0\]/, () => tf.matmul([[3e38]], [[10]])],
+  ])('%s', (_, says, fn) => {
+    expect(numericsOf(fn)).toMatch(says);
+    expect(numericsOf(fn)).toMatch(here);
+  });
+
+  it("infinities that were fed in on purpose are nobody's fault", () => {
+    const scores = tf.constant([
+      [1, 2, 3],
+      [4, 5, 6],
+    ]);
+    const mask = tf.constant([
+      [0, -Infinity, 0],
+      [0, 0, -Infinity],
+    ]);
+    expect(tf.nn.softmax(scores.add(mask)).arraySync()).toEqual([
+      [expect.closeTo(0.1192, 4), 0, expect.closeTo(0.8808, 4)],
+      [expect.closeTo(0.2689, 4), expect.closeTo(0.7311, 4), 0],
+    ]);
+    expect(tf.reduceMax(mask).item()).toBe(0);
+    expect(tf.reduceMin(mask).item()).toBe(-Infinity);
+    expect(tf.reduceLogsumexp(mask, 1).arraySync()).toEqual([expect.closeTo(Math.LN2), expect.closeTo(Math.LN2)]);
+    expect(mask.neg().exp().shape).toEqual([2, 3]);
+    const [g] = gradientsOf((x) => tf.nn.softmax(x.add(mask)).square().reduceSum(), [scores]);
+    expect((g as tf.Tensor).dataSync().every(Number.isFinite)).toBe(true);
+  });
+
+  it('steps of the library on the way to a finite result are not reported', () => {
+    expect(tf.divideNoNan([1, 0], 0).arraySync()).toEqual([0, 0]);
+    expect(tf.nn.logSoftmax([1000, 0]).arraySync()).toEqual([0, -1000]);
+    expect(tf.nn.elu([1000, -1]).arraySync()).toEqual([1000, expect.closeTo(-0.632)]);
+    const [g] = gradientsOf((x) => tf.norm(x), [[0, 0]]);
+    expect((g as tf.Tensor).arraySync()).toEqual([0, 0]);
+    expect(
+      gradientsOf(
+        (x, y) => tf.xlogy(x, y),
+        [
+          [0, 1],
+          [0, 2],
+        ],
+      ).map((t) => t?.arraySync()),
+    ).toEqual([
+      [0, expect.closeTo(Math.LN2)],
+      [0, 0.5],
+    ]);
+  });
+});
+
+describe('backward', () => {
+  it('names the op, the operand values and the forward line', () => {
+    const message = numericsOf(() => gradientsOf((x) => x.mul(2).sqrt().reduceSum(), [[4, 0]]));
+    expect(message).toMatch(
+      /^sqrt: the gradient is Infinity at \[1\], where the cotangent is 1 and the result is 0, called at /,
+    );
+    expect(message).toMatch(/called at \S+numerics\.test\.ts:\d+:\d+, differentiated at \S+tape\.ts:\d+:\d+/);
+    expect(message).toContain('norm and reduceEuclideanNorm');
+  });
+
+  it('a branch that where did not take', () => {
+    const message = numericsOf(() => gradientsOf((x) => tf.where(x.greater(0), tf.sqrt(x), tf.zerosLike(x)), [[4, 0]]));
+    expect(message).toMatch(/^sqrt: the gradient is NaN at \[1\].*where\(c, sqrt\(where\(c, x, 1\)\), 0\)/);
+    const [safe] = gradientsOf(
+      (x) => {
+        const c = x.greater(0);
+        return tf.where(c, tf.sqrt(tf.where(c, x, 1)), 0);
+      },
+      [[4, 0]],
+    );
+    expect((safe as tf.Tensor).arraySync()).toEqual([0.25, 0]);
+  });
+
+  it('a division', () => {
+    const message = numericsOf(() => gradientsOf((x) => tf.div(1, x.mul(1e-30)), [[1e-8]]));
+    expect(message).toMatch(/^div/);
+  });
+
+  it('rows of sparse gradients, without making them dense', () => {
+    const message = numericsOf(() => gradientsOf((table) => tf.gather(table, [1]).sqrt().reduceSum(), [[[1], [0]]]));
+    expect(message).toMatch(/^sqrt: the gradient is Infinity at \[0, 0\]/);
+    const fine = gradientsOf((table) => tf.gather(table, [1]).reduceSum(), [[[1], [0]]])[0];
+    expect(fine).toBeInstanceOf(tf.IndexedSlices);
+  });
+
+  it('the ops of a custom gradient are checked one by one', () => {
+    const f = tf.customGradient((x: tf.Tensor) => ({ value: x.square(), gradFn: (dy: tf.Tensor) => dy.div(x) }));
+    expect(numericsOf(() => gradientsOf((x) => f(x), [[0]]))).toMatch(
+      /^div: made Infinity at \[0\], where x is 1 and y is 0/,
+    );
+  });
+
+  it('cotangents that are added up', () => {
+    const message = numericsOf(() => gradientsOf((x) => x.mul(3e38).add(x.mul(3e38)), [[0]]));
+    expect(message).toMatch(/^add: made Infinity/);
+  });
+});
+
+it('off again, nothing is checked or named', () => {
+  tf.config.checkNumerics = false;
+  expect(tf.log([0]).item()).toBe(-Infinity);
+  expect(errorOf(() => tf.reshape([1], [2])).message).not.toMatch(here);
+});
