@@ -107,6 +107,29 @@ function check(op: OpCases, name: string, batched: (k: number) => boolean): Set<
   return without;
 }
 
+const searched = [[5], [4]];
+const halves = (t: tf.Tensor): tf.Tensor => tf.round(t.mul(2)); // so that some are equal
+/** Ops that have a batch rule, but no gradient, so that op-cases.ts has no cases of them. */
+const withoutGradient: Readonly<Record<string, OpCases>> = {
+  argsort: {
+    cases: [[[5]], [[2, 4]], [[2, 3, 4]]].flatMap((shapes) => [
+      { shapes, call: (x) => tf.argsort(halves(x as tf.Tensor), 0) },
+      { shapes, call: (x) => tf.argsort(x as tf.Tensor, -1, { direction: 'DESCENDING' }) },
+    ]),
+  },
+  searchsorted: {
+    cases: (['left', 'right'] as const).map((side) => ({
+      shapes: searched,
+      call: (s, v) => tf.searchsorted(tf.sort(halves(s as tf.Tensor)), halves(v as tf.Tensor), { side }),
+    })),
+  },
+  argmax: { cases: [{ shapes: [[3, 4]], call: (x) => tf.argmax(x as tf.Tensor, 1) }] },
+  argmin: { cases: [{ shapes: [[3, 4]], call: (x) => tf.argmin(x as tf.Tensor, 0) }] },
+  reduceAny: { cases: [{ shapes: [[3, 4]], call: (x) => tf.reduceAny(tf.greater(x as tf.Tensor, 1), 1) }] },
+  reduceAll: { cases: [{ shapes: [[3, 4]], call: (x) => tf.reduceAll(tf.less(x as tf.Tensor, 1), 0) }] },
+  truncatediv: { cases: [{ shapes: [[3, 4], [4]], call: (x, y) => tf.truncatediv(x as tf.Tensor, y as tf.Tensor) }] },
+};
+
 const every = [...opCases, ...hiddenCases].flatMap(([name, op]) => (op ? [[name, op] as const] : []));
 
 describe('an op for a batch gives what it gives for each element alone', () => {
@@ -118,6 +141,12 @@ describe('an op for a batch gives what it gives for each element alone', () => {
     for (let k = 0; k < operands && operands > 1; k++)
       for (const missing of check(op, name, (j) => j === k)) without.add(missing);
     unruled.set(name, without);
+  });
+
+  it.each(Object.entries(withoutGradient))('%s, which has no gradient', (name, op) => {
+    const operands = (op.cases[0] as OpCases['cases'][number]).shapes.length;
+    for (const batched of [() => true, ...Array.from({ length: operands }, (_, k) => (j: number) => j === k)])
+      expect(check(op, name, batched)).toEqual(new Set());
   });
 
   it('the worked examples have rules: elementwise ops, products, reductions, movement', () => {
