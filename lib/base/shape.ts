@@ -1,6 +1,6 @@
 /** Shapes: lists of lengths, one for each axis; checking and broadcasting them, and checking axes. */
 import { isOptions, listOf, showDeep } from './arguments.js';
-import { type ErrorCode, ShapeError, show, ValueError } from './errors.js';
+import { type ErrorCode, GradtapeError, ShapeError, show, ValueError } from './errors.js';
 
 export type Shape = readonly number[];
 
@@ -38,8 +38,30 @@ export function showShape(shape: Shape): string {
   return `[${shape.join(', ')}]`;
 }
 
-/** A shape, or another list of whole numbers, as users write it: an array or a typed array. */
-export type Lengths = ArrayLike<number>;
+/** A vector (or scalar) of whole numbers that is a tensor, as `tf.shape` gives it; or a variable. */
+export interface WholeVector {
+  readonly dtype: string;
+  readonly rank: number;
+  dataSync(): ArrayLike<number>;
+}
+
+/**
+ * A shape, or another list of whole numbers, as users write it: an array, a typed array, or a vector of int32 or uint8,
+ * which is computed at once.
+ */
+export type Lengths = ArrayLike<number> | WholeVector;
+
+/** The elements of a vector (or scalar) of whole numbers; null for any other value. */
+export function elementsOf(value: unknown): number[] | null {
+  try {
+    const { dtype, rank } = value as WholeVector;
+    const isWhole = (dtype === 'int32' || dtype === 'uint8') && rank <= 1;
+    return isWhole ? Array.from((value as WholeVector).dataSync()) : null;
+  } catch (error) {
+    if (error instanceof GradtapeError) throw error; // it cannot be computed
+    return null; // null, a revoked proxy
+  }
+}
 
 /**
  * A copy of a list of whole numbers that a user passed; a bare number is a list of one.
@@ -52,7 +74,7 @@ export function checkIntegers(
   value: unknown,
   code: ErrorCode = 'ERR_SHAPE',
 ): number[] {
-  const list = typeof value === 'number' ? [value] : listOf(value);
+  const list = typeof value === 'number' ? [value] : (listOf(value) ?? elementsOf(value));
   if (!list) throw new ShapeError(`${op}: ${name} must be ${what}, got ${show(value)}`, code);
   for (const n of list) {
     if (!Number.isInteger(n)) {

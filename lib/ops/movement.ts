@@ -10,6 +10,7 @@ import {
   checkAxis,
   checkIntegers,
   checkShape,
+  elementsOf,
   guardShape,
   sameShape,
   showShape,
@@ -119,7 +120,7 @@ export function transpose(x: TensorLike, perm?: Lengths): Tensor {
       a,
       Array.from({ length: a.rank }, (_, i) => a.rank - 1 - i),
     );
-  const list = listOf(perm);
+  const list = listOf(perm) ?? elementsOf(perm);
   if (!list)
     throw new ShapeError(`transpose: perm must be a list of the ${a.rank} axes, got ${show(perm)}`, 'ERR_AXIS');
   const order = list.map((axis) => checkAxis('transpose', axis, a.rank));

@@ -37,6 +37,29 @@ function check(op: OpCases, name: string, batched: (k: number) => boolean): void
   }
 }
 
+const searched = [[5], [4]];
+const halves = (t: tf.Tensor): tf.Tensor => tf.round(t.mul(2)); // so that some are equal
+/** Ops that have a batch rule, but no gradient, so that op-cases.ts has no cases of them. */
+const withoutGradient: Readonly<Record<string, OpCases>> = {
+  argsort: {
+    cases: [[[5]], [[2, 4]], [[2, 3, 4]]].flatMap((shapes) => [
+      { shapes, call: (x) => tf.argsort(halves(x as tf.Tensor), 0) },
+      { shapes, call: (x) => tf.argsort(x as tf.Tensor, -1, { direction: 'DESCENDING' }) },
+    ]),
+  },
+  searchsorted: {
+    cases: (['left', 'right'] as const).map((side) => ({
+      shapes: searched,
+      call: (s, v) => tf.searchsorted(tf.sort(halves(s as tf.Tensor)), halves(v as tf.Tensor), { side }),
+    })),
+  },
+  argmax: { cases: [{ shapes: [[3, 4]], call: (x) => tf.argmax(x as tf.Tensor, 1) }] },
+  argmin: { cases: [{ shapes: [[3, 4]], call: (x) => tf.argmin(x as tf.Tensor, 0) }] },
+  reduceAny: { cases: [{ shapes: [[3, 4]], call: (x) => tf.reduceAny(tf.greater(x as tf.Tensor, 1), 1) }] },
+  reduceAll: { cases: [{ shapes: [[3, 4]], call: (x) => tf.reduceAll(tf.less(x as tf.Tensor, 1), 0) }] },
+  truncatediv: { cases: [{ shapes: [[3, 4], [4]], call: (x, y) => tf.truncatediv(x as tf.Tensor, y as tf.Tensor) }] },
+};
+
 const every = [...opCases, ...hiddenCases].flatMap(([name, op]) => (op ? [[name, op] as const] : []));
 
 describe('an op for a batch gives what it gives for each element alone', () => {
@@ -44,6 +67,12 @@ describe('an op for a batch gives what it gives for each element alone', () => {
     const operands = Math.max(...op.cases.map(({ shapes }) => shapes.length));
     check(op, name, () => true);
     for (let k = 0; k < operands && operands > 1; k++) check(op, name, (j) => j === k);
+  });
+
+  it.each(Object.entries(withoutGradient))('%s, which has no gradient', (name, op) => {
+    const operands = (op.cases[0] as OpCases['cases'][number]).shapes.length;
+    for (const batched of [() => true, ...Array.from({ length: operands }, (_, k) => (j: number) => j === k)])
+      check(op, name, batched);
   });
 
   it('products of matrices of every shape', () => {

@@ -539,10 +539,18 @@ describe('2R losses', () => {
 describe('special operands', () => {
   it('what an op hands back is its operand: a source that is the target has the derivative 1', () => {
     const x = tf.constant([1, 2]);
-    for (const f of [(): tf.Tensor => tf.addN([x]), (): tf.Tensor => tf.nn.dropout(x, 0)]) {
-      expect(f()).toBe(x);
+    for (const f of [(a: tf.Tensor): tf.Tensor => tf.addN([a]), (a: tf.Tensor): tf.Tensor => tf.nn.dropout(a, 0)]) {
+      expect(f(x)).toBe(x);
       const tape = new tf.GradientTape();
-      expect(arrayOf(tape.gradient(tape.record(f), x))).toEqual([1, 1]);
+      expect(
+        arrayOf(
+          tape.gradient(
+            tape.record(() => f(x)),
+            x,
+          ),
+        ),
+      ).toEqual([1, 1]);
+      expect(arrayOf(gradientsOf((a) => f(f(a.mul(3)).mul(2)), [x])[0])).toEqual([6, 6]);
     }
   });
 

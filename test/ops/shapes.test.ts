@@ -1,7 +1,7 @@
 // Making tensors and moving their elements: creation, slices, fill, pad, where, tile, and lists of lengths and axes.
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
-import { errorOf, expectError } from '../support/errors.js';
+import { codeOf, errorOf, expectError } from '../support/errors.js';
 import { pending } from '../support/tensors.js';
 
 const inf = Number.POSITIVE_INFINITY;
@@ -271,5 +271,43 @@ describe('tile', () => {
     expect(tf.tile(tf.ones([3, 0, 2]), [2, 3, 1]).shape).toEqual([6, 0, 2]);
     expect(tf.tile(tf.ones([3, 2]), [0, 1]).shape).toEqual([0, 2]);
     expect(tf.tile(5, []).item()).toBe(5);
+  });
+});
+
+describe('a list of whole numbers may be a tensor', () => {
+  const like = tf.ones([3, 2]);
+  const whole = (...numbers: number[]): tf.Tensor => tf.constant(Int32Array.from(numbers));
+
+  it('known or pending, int32 or uint8, a vector or a variable of one', () => {
+    const x = tf.constant([0, 1, 2, 3, 4, 5]);
+    const m = x.reshape([2, 3]);
+    expect(x.reshape(tf.shape(like)).shape).toEqual([3, 2]);
+    expect(x.reshape(tf.add(whole(1, 2), 1)).shape).toEqual([2, 3]);
+    expect(x.reshape(tf.cast([2, 3], 'uint8')).shape).toEqual([2, 3]);
+    expect(x.reshape(new tf.Variable(whole(6, 1))).shape).toEqual([6, 1]);
+    expect(x.reshape(tf.size(x)).shape).toEqual([6]);
+    expect(tf.zeros(tf.shape(like)).shape).toEqual([3, 2]);
+    expect(tf.fill(tf.shape(like), 7).arraySync()).toEqual([
+      [7, 7],
+      [7, 7],
+      [7, 7],
+    ]); // prettier-ignore
+    expect(tf.broadcastTo([1, 2], tf.shape(like)).shape).toEqual([3, 2]);
+    expect(tf.scatterNd([[1]], [5], whole(3)).arraySync()).toEqual([0, 5, 0]);
+    expect(m.transpose(whole(1, 0)).shape).toEqual([3, 2]);
+    expect(m.tile(whole(1, 2)).shape).toEqual([2, 6]);
+    expect(m.slice(whole(0, 1), whole(2, -1)).arraySync()).toEqual([
+      [1, 2],
+      [4, 5],
+    ]); // prettier-ignore
+    expect(tf.random.uniform(tf.shape(like)).shape).toEqual([3, 2]);
+  });
+
+  it('but no matrix, no floats and no bools', () => {
+    for (const shape of [tf.ones([2]), tf.constant([true]), tf.zeros([1, 1], { dtype: 'int32' })]) {
+      expect(codeOf(() => tf.reshape([1], shape))).toBe('ERR_SHAPE');
+    }
+    const beyond = tf.gather(whole(1, 2), tf.add(whole(2), 1));
+    expect(codeOf(() => tf.reshape([1], beyond))).toBe('ERR_INDEX');
   });
 });

@@ -7,7 +7,7 @@ import type { DType } from '../../base/dtype.js';
 import { isFloating } from '../../base/dtype.js';
 import { DTypeError, ShapeError } from '../../base/errors.js';
 import { streamFor } from '../../base/random-stream.js';
-import { checkShape, shapeOf, showShape, sizeOf } from '../../base/shape.js';
+import { checkShape, type Lengths, shapeOf, showShape, sizeOf } from '../../base/shape.js';
 import { type Tensor, uniformTensor } from '../../engine/tensor.js';
 import { asTensor } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
@@ -56,7 +56,7 @@ const uniformOptions = { minval: anything, maxval: anything, dtype: uniformDType
  *   result
  */
 export function uniform(
-  shape: readonly number[],
+  shape: number | Lengths,
   minval?: TensorLike | UniformOptions,
   maxval?: TensorLike | UniformOptions,
   opts?: UniformOptions,
@@ -80,7 +80,7 @@ const normalOptions = { mean: anything, stddev: anything, dtype: floatingKind, s
  * @throws ValueError ERR_OPTION for a stddev below 0; ShapeError, DTypeError for parameters that do not fit the result
  */
 export function normal(
-  shape: readonly number[],
+  shape: number | Lengths,
   mean?: TensorLike | NormalOptions,
   stddev?: TensorLike | NormalOptions,
   opts?: NormalOptions,
@@ -92,7 +92,7 @@ export function normal(
 
 /** As `normal`, but numbers beyond two standard deviations are drawn again. */
 export function truncatedNormal(
-  shape: readonly number[],
+  shape: number | Lengths,
   mean?: TensorLike | NormalOptions,
   stddev?: TensorLike | NormalOptions,
   opts?: NormalOptions,
