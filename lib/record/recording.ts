@@ -5,6 +5,13 @@ import { peekId, startCohort } from '../engine/tensor.js';
 import { Entry, keep, type RecordedOp, ruleOf } from './entry.js';
 import { Recorder, type VariableInfo } from './stack.js';
 
+// Lists that are still empty, as most of a small tape stay. Nothing is ever put into these: an array that grows from 0 to
+// 1 element gets room for 17.
+const noIds: number[] = [];
+const noEntries: Entry[] = [];
+const noResults: Tensor[] = [];
+const noVariables: VariableInfo[] = [];
+
 const leafOp: RecordedOp = { name: 'leaf', vjps: [], pullAll: null, needs: 0 };
 const variableOp: RecordedOp = { name: 'variable', vjps: [], pullAll: null, needs: 0 };
 
@@ -37,7 +44,7 @@ export class Recording extends Recorder {
   private toRelease: readonly Entry[] | null = null;
   /** In the order of their results' ids. Those before `pinned` are never swept. */
   private entries: Entry[] = [];
-  private results: Tensor[] = [];
+  private results: Tensor[] = noResults;
   private pinned = 0;
   private weight = 0;
   private swept: WeakMap<Tensor, Entry> | null = null;
@@ -46,11 +53,11 @@ export class Recording extends Recorder {
    * Ids of leaves (tensors, variables, and readings of these), and the entries of them; with more than 8, a map from
    * ids to indices.
    */
-  private leafIds: number[] = [];
-  private leaves: Entry[] = [];
+  private leafIds: number[] = noIds;
+  private leaves: Entry[] = noEntries;
   private leafMap: Map<number, number> | null = null;
   /** The variables that are watched. */
-  variables: VariableInfo[] = [];
+  variables: VariableInfo[] = noVariables;
   constructor(watchesVariables: boolean) {
     super();
     this.watchesVariables = watchesVariables;
@@ -69,6 +76,11 @@ export class Recording extends Recorder {
 
   private addLeaf(id: number, leaf: Entry): void {
     this.leafMap?.set(id, this.leaves.length);
+    if (this.leafIds === noIds) {
+      this.leafIds = [id];
+      this.leaves = [leaf];
+      return;
+    }
     this.leafIds.push(id);
     this.leaves.push(leaf);
     if (this.leafIds.length === 9) this.leafMap = new Map(this.leafIds.map((k, i) => [k, i]));
@@ -91,7 +103,8 @@ export class Recording extends Recorder {
   watchVariable(v: VariableInfo): void {
     const known = this.leaf(v.id);
     if (known?.op === variableOp) return;
-    this.variables.push(v);
+    if (this.variables === noVariables) this.variables = [v];
+    else this.variables.push(v);
     if (!known) this.addLeaf(v.id, new Entry(variableOp, v.id, v.shape, v.dtype, null));
   }
 
@@ -228,24 +241,22 @@ export class Recording extends Recorder {
     if (!differentiable) return false;
     if (!this.takes()) return true;
     const e = newEntry(op, out, attributes);
-    e.count = operands.length;
-    e.ofX = entries[0] ?? null;
-    e.ofY = entries[1] ?? null;
-    if (x) e.shapeX = x.shape;
-    if (y) e.shapeY = y.shape;
-    if (operands.length > 2) e.more = { entries, shapes: operands.map((t) => t.shape) };
+    e.setOperands(entries, operands);
     if (needs && x) {
       e.save(needs, x, y ?? null, out);
       e.saveFurther(needs, operands);
     }
-    if (outs.length > 1) e.resultEntries = outs.map((t, k) => (k === 0 ? e : furtherResult(e, t)));
     this.append(e, out);
-    for (let k = 1; k < outs.length; k++) this.append(e.resultEntries?.[k] as Entry, outs[k] as Tensor);
+    if (outs.length === 1) return true;
+    const results = outs.map((t, k) => (k === 0 ? e : newEntry(op, t, null)));
+    e.setResults(results);
+    for (let k = 1; k < outs.length; k++) this.append(results[k] as Entry, outs[k] as Tensor);
     return true;
   }
 
   private append(e: Entry, out: Tensor): void {
     this.remember(out, this.entries.length);
+    if (this.results === noResults) this.results = [];
     this.entries.push(e);
     this.results.push(out);
     if (this.async && this.results.length === 1) queueMicrotask(() => this.sweep());
@@ -263,7 +274,7 @@ export class Recording extends Recorder {
     } else {
       this.sweepCohorts();
     }
-    this.results = [];
+    this.results = noResults;
     this.entries = entries.slice(0, pinned);
     this.weight = 0;
     this.serial = nextSerial++;
@@ -288,7 +299,7 @@ export class Recording extends Recorder {
 
   /** Pins all entries: stops tracking whether their results are reachable, so they stay until the tape is consumed. */
   override left(): void {
-    this.results = [];
+    this.results = noResults;
     this.pinned = this.entries.length;
     this.weight = 0;
   }
@@ -298,10 +309,10 @@ export class Recording extends Recorder {
     this.release();
     this.serial = nextSerial++;
     this.firstId = peekId();
-    this.leafIds = [];
-    this.leaves = [];
+    this.leafIds = noIds;
+    this.leaves = noEntries;
     this.leafMap = null;
-    this.variables = [];
+    this.variables = noVariables;
   }
 
   /**
@@ -359,10 +370,4 @@ const sameOp: RecordedOp = {
 
 function newEntry(op: RecordedOp, out: Tensor, attributes: unknown): Entry {
   return new Entry(op, out.id, out.shape, out.dtype, attributes);
-}
-
-function furtherResult(first: Entry, out: Tensor): Entry {
-  const e = newEntry(first.op, out, null);
-  e.firstResult = first;
-  return e;
 }
