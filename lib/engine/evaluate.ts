@@ -70,7 +70,7 @@ function compute(
 ): Failure | null {
   try {
     if (roots.length === 1 && wishes.length === 0 && computeSmall(roots[0] as Tensor)) return null;
-    const job = prepare(roots, wishes, losses, inPlace && flying === 0);
+    const job = prepare(roots, wishes, losses, true, inPlace && flying === 0);
     const failure = job && runNow(job);
     if (!failure) settleWishes(wishes);
     return failure;
@@ -87,7 +87,7 @@ async function computeElsewhere(
   flight: Flight | null,
 ): Promise<Failure | null | typeof withdrawn> {
   try {
-    const job = prepare(roots, wishes, losses, false);
+    const job = prepare(roots, wishes, losses, false, false);
     const failure = job && (await runElsewhere(job, flight));
     if (!failure) settleWishes(wishes);
     return failure;

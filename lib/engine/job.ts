@@ -1,8 +1,10 @@
 /** Jobs: writing the program that computes some pending tensors, and giving them its results. Runs nothing. */
+
+import { dtypeBytes } from '../base/dtype.js';
 import { isCheap, isElementwise, opcodeOf, takesNumbers } from './addon.js';
 import { areOpsTaught, learn, lessonOf, noteUse, programIs } from './lessons.js';
 import type { TensorBuffer } from './memory.js';
-import { allocate } from './memory.js';
+import { allocate, clearStage, HeapBuffer, kHeapBytes, staged, stagedAt } from './memory.js';
 import type { Wish } from './pending.js';
 import * as native from './program.js';
 import { type Computation, isKnown, settle, type Tensor } from './tensor.js';
@@ -16,8 +18,13 @@ let programSerial = 0;
 export const noTensors: Tensor[] = [];
 let inputs = noTensors;
 let computed = noTensors;
+let computedCount = 0;
+let latestCount = 0; // of the program before: most have as many, and a list that grows is copied again and again
+const kMostExpected = 128;
 let readCounts = new Int32Array(1024);
-const stack: Tensor[] = [];
+// The array keeps its length: V8 would shrink and grow it in each program.
+const stack: (Tensor | null)[] = [];
+let stackSize = 0;
 // The operands of the value that is written now, if these are one or two.
 const one = [0];
 const two = [0, 0];
@@ -72,7 +79,7 @@ function visit(t: Tensor): void {
     return;
   }
   // It may be on the stack already, further down; then it is written now, and the lower place finds it done.
-  stack.push(t);
+  stack[stackSize++] = t;
 }
 
 /** Writes a tensor whose operands are written. */
@@ -118,7 +125,7 @@ function emit(t: Tensor): void {
   }
   if (anyAgain && !readerIsNew) isAgain[t.index] = 1;
   readCounts[t.index] = 0;
-  computed.push(t);
+  computed[computedCount++] = t;
 }
 
 /** The opcode of the kernel that computes a pending tensor; -1 if the tensor is known. */
@@ -141,20 +148,17 @@ function operandIndex(t: Tensor): number {
  */
 function visitAll(root: Tensor): void {
   visit(root);
-  while (stack.length > 0) {
-    const t = stack[stack.length - 1] as Tensor;
-    if (t.index >= 0) {
-      stack.pop();
-      continue;
-    }
-    const depth = stack.length;
-    if (t.x) visit(t.x);
-    if (t.y) visit(t.y);
-    if (t.more) for (const m of t.more) visit(m);
-    if (stack.length === depth) {
-      stack.pop();
+  while (stackSize > 0) {
+    const t = stack[stackSize - 1] as Tensor;
+    if (t.index < 0) {
+      const before = stackSize;
+      if (t.x) visit(t.x);
+      if (t.y) visit(t.y);
+      if (t.more) for (const m of t.more) visit(m);
+      if (stackSize > before) continue;
       emit(t);
     }
+    stack[--stackSize] = null;
   }
 }
 
@@ -198,12 +202,14 @@ function replacements(wishes: readonly Wish[]): Map<Tensor, readonly Tensor[]> |
 
 /**
  * Writes the program that computes roots, wishes and losses; null if all are known.
- * `inPlace`: the value of a wish may be written over the one that it replaces.
+ * `here`: it runs in this thread, before the next one is written. `inPlace`: the value of a wish may be written over the
+ * one that it replaces.
  */
 export function prepare(
   roots: readonly Tensor[],
   wishes: readonly Wish[],
   losses: readonly Tensor[],
+  here: boolean,
   inPlace: boolean,
 ): Job | null {
   const wanted: Tensor[] = [];
@@ -219,10 +225,11 @@ export function prepare(
   if (losses.length > 0) for (const t of losses) want(t);
   if (wanted.length === 0) return null;
   programSerial++;
-  if (stack.length > 0) stack.length = 0; // left by a program whose writing threw
+  while (stackSize > 0) stack[--stackSize] = null; // left by a program whose writing threw
   if (anyAgain) forgetWhatCameAgain();
   inputs = [];
-  computed = [];
+  computed = new Array<Tensor>(Math.min(latestCount, kMostExpected));
+  computedCount = 0;
   native.begin();
   if (severalResults.length > 0) severalResults = [];
   for (const t of wanted) visitAll(t);
@@ -234,6 +241,8 @@ export function prepare(
       wanted.push(result);
     }
   }
+  latestCount = computedCount;
+  if (computed.length !== computedCount) computed.length = computedCount;
   for (const t of wanted) {
     readCounts[t.index] = kAskedFor;
     if (anyAgain) isRead[t.index] = 1;
@@ -241,6 +250,7 @@ export function prepare(
   if (anyAgain) keepWhatCameAgain();
   const taught = applyLessons();
   if (anyAgain) forgetWhatCameAgain();
+  clearStage();
   let large = false;
   for (const t of computed) large ||= t.size > 1;
   const outputs: Tensor[] = [];
@@ -260,9 +270,11 @@ export function prepare(
         native.writeReplacement(t.index, (before[0] as Tensor).index);
         replaced = replaced.concat(before);
       } else {
-        const buffer = allocate(t.dtype, t.size);
+        // What no op reads yet is most likely looked at and no more.
+        const small = here && t.readers === 0 && t.size * dtypeBytes[t.dtype] <= kHeapBytes;
+        const buffer = (small && staged(t.dtype, t.size)) || allocate(t.dtype, t.size);
         buffers.push(buffer);
-        native.writeOutput(t.index, buffer.address);
+        native.writeOutput(t.index, buffer instanceof HeapBuffer ? stagedAt() : buffer.address);
       }
     }
     outputs.push(t);
@@ -359,6 +371,7 @@ export function settleOutputs(job: Job, result: (i: number) => number): void {
   for (let k = 0; k < job.outputs.length; k++) {
     const t = job.outputs[k] as Tensor;
     const buffer = job.buffers?.[k];
+    if (buffer instanceof HeapBuffer) buffer.take();
     const number = buffer ? undefined : result(results++);
     // Where t is a view of a pending tensor, that gets the same elements.
     for (let s: Tensor | null = t; s && !isKnown(s); ) {

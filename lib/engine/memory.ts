@@ -20,13 +20,30 @@ export interface TensorBuffer {
 }
 
 /** Elements in V8's heap, where they have no address: they are copied into memory when a program reads them. */
-class HeapBuffer implements TensorBuffer {
+export class HeapBuffer implements TensorBuffer {
   elements: TypedArray;
   private placed = 0;
   private readonly dtype: DType;
-  constructor(dtype: DType, elements: TypedArray) {
+  /** Its place on the stage, in elements, until they are taken from there. */
+  private staged: number;
+  constructor(dtype: DType, elements: TypedArray, staged = -1) {
     this.dtype = dtype;
     this.elements = elements;
+    this.staged = staged;
+  }
+  /** Takes the elements that the program has left on the stage. */
+  take(): void {
+    const { staged, elements, dtype } = this;
+    if (staged < 0) return;
+    this.staged = -1;
+    const from = onStage(dtype);
+    let same = true;
+    for (let i = 0; i < elements.length; i++) {
+      const number = from[staged + i] as number;
+      elements[i] = number;
+      same &&= !Number.isNaN(number); // which JavaScript may give another sign
+    }
+    if (!same) elements.set(from.subarray(staged, staged + elements.length));
   }
   get address(): number {
     if (this.placed === 0) {
@@ -47,6 +64,42 @@ export const kHeapBytes = 64;
 /** A buffer of elements that JavaScript computed, at most kHeapBytes. */
 export function heapBuffer(dtype: DType, elements: TypedArray): TensorBuffer {
   return new HeapBuffer(dtype, elements);
+}
+
+// The stage: memory where the program that runs in this thread leaves results that are then taken into V8's heap. So no
+// weak reference is made for them, and no typed array over memory.
+const kStageBytes = 2 ** 12;
+let stage: Slab | null = null;
+const stageViews = new Map<DType, TypedArray>();
+let stageUsed = 0;
+
+function onStage(dtype: DType): TypedArray {
+  let view = stageViews.get(dtype);
+  if (!view) {
+    const { memory, offset, bytes } = stage as Slab;
+    view = viewOf(dtype, memory, offset, bytes / dtypeBytes[dtype]);
+    stageViews.set(dtype, view);
+  }
+  return view;
+}
+
+/** Clears the stage, for the next program. */
+export function clearStage(): void {
+  stageUsed = 0;
+}
+
+/** A place on the stage for a result of at most kHeapBytes, whose address is `stagedAt`; null if it is full. */
+export function staged(dtype: DType, size: number): HeapBuffer | null {
+  stage ??= alignedMemory(dtype, size, kStageBytes, kAlignment);
+  if (stageUsed + kHeapBytes > kStageBytes) return null;
+  const at = stageUsed;
+  stageUsed += kHeapBytes;
+  return new HeapBuffer(dtype, newArray(dtype, size), at / dtypeBytes[dtype]);
+}
+
+/** The address of the place given out last. */
+export function stagedAt(): number {
+  return (stage as Slab).address + stageUsed - kHeapBytes;
 }
 
 /** A slab: memory that tensors have one after another. */

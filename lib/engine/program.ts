@@ -23,7 +23,9 @@ const control = new Int32Array(4); // number of words, status, failed value, whe
 let at = 2;
 let dataAt = 0;
 let values = 0;
-let outputList: number[] = []; // pairs: the index of a value, and that of the input that it replaces or -1
+// Pairs: the index of a value, and that of the input that it replaces or -1.
+let outputList = new Int32Array(1 << 7);
+let outputsAt = 0;
 addon.setMailbox(words, data, results, control);
 
 /** A longer array with the same contents. */
@@ -57,7 +59,7 @@ export function begin(): void {
   at = 2;
   dataAt = 0;
   values = 0;
-  outputList = [];
+  outputsAt = 0;
 }
 
 /** A number that programs of one structure have in common, and others hardly: it samples the words of the values. */
@@ -67,15 +69,19 @@ export function signature(): number {
   return (((sample ^ (dataAt << 24)) >>> 0) * 0x1000 + (values & 0xfff)) * 0x100 + (at & 0xff);
 }
 
-function head(opcode: number, dtype: DType, shape: Shape, arity: number, wordCount: number): void {
+/** Begins a value; returns where the indices of its operands stand, which its words follow. */
+function head(opcode: number, dtype: DType, shape: Shape, arity: number, wordCount: number): number {
   const rank = shape.length;
-  if (at + 4 + rank + arity + wordCount > words.length) growWords(at + 4 + rank + arity + wordCount);
-  words[at] = opcode;
-  words[at + 1] = (dtype === 'float32' ? kFloat32 : dtypeCode[dtype]) | (rank << 8);
-  words[at + 2] = arity;
-  words[at + 3] = wordCount;
-  at += 4;
-  for (let i = 0; i < rank; i++) words[at++] = shape[i] as number;
+  let place = at;
+  at = place + 4 + rank + arity + wordCount;
+  if (at > words.length) growWords(at);
+  words[place] = opcode;
+  words[place + 1] = (dtype === 'float32' ? kFloat32 : dtypeCode[dtype]) | (rank << 8);
+  words[place + 2] = arity;
+  words[place + 3] = wordCount;
+  place += 4;
+  for (let i = 0; i < rank; i++) words[place++] = shape[i] as number;
+  return place;
 }
 
 // Each of these appends one value to the program and returns its index.
@@ -96,17 +102,16 @@ export function writeInput(address: number, dtype: DType, shape: Shape): number 
 
 /** An op of one operand, without words. Operands are indices of values. */
 export function write1(opcode: number, dtype: DType, shape: Shape, x: number): number {
-  head(opcode, dtype, shape, 1, 0);
-  words[at++] = x;
+  const place = head(opcode, dtype, shape, 1, 0); // may put another array into `words`
+  words[place] = x;
   return values++;
 }
 
 /** An op of two operands, without words. */
 export function write2(opcode: number, dtype: DType, shape: Shape, x: number, y: number): number {
-  head(opcode, dtype, shape, 2, 0);
-  words[at] = x;
-  words[at + 1] = y;
-  at += 2;
+  const place = head(opcode, dtype, shape, 2, 0);
+  words[place] = x;
+  words[place + 1] = y;
   return values++;
 }
 
@@ -119,13 +124,13 @@ export function write(
   opWords: readonly number[],
 ): number {
   const start = at;
-  head(opcode, dtype, shape, operands.length, opWords.length);
-  for (let i = 0; i < operands.length; i++) words[at++] = operands[i] as number;
+  let place = head(opcode, dtype, shape, operands.length, opWords.length);
+  for (let i = 0; i < operands.length; i++) words[place++] = operands[i] as number;
   let wide = false;
   for (let i = 0; i < opWords.length; i++) {
     const word = opWords[i] as number;
     wide ||= word !== (word | 0);
-    words[at++] = word;
+    words[place++] = word;
   }
   if (wide) widen(start, opcode, opWords);
   return values++;
@@ -155,9 +160,16 @@ export function writeWithData(opcode: number, dtype: DType, shape: Shape, number
   return values++;
 }
 
+function pushOutput(index: number, input: number): void {
+  if (outputsAt >= outputList.length) outputList = grown(outputList, outputsAt + 2, (length) => new Int32Array(length));
+  outputList[outputsAt] = index;
+  outputList[outputsAt + 1] = input;
+  outputsAt += 2;
+}
+
 /** Asks for a value of several elements, to be written to `address`. Outputs follow after all values. */
 export function writeOutput(index: number, address: number): void {
-  outputList.push(index, -1);
+  pushOutput(index, -1);
   pushData(address);
 }
 
@@ -166,12 +178,12 @@ export function writeOutput(index: number, address: number): void {
  * that any more.
  */
 export function writeReplacement(index: number, input: number): void {
-  outputList.push(index, input);
+  pushOutput(index, input);
 }
 
 /** Asks for a value of one element, to be returned as a number by `result`. */
 export function writeResult(index: number): void {
-  outputList.push(index, -1);
+  pushOutput(index, -1);
 }
 
 /** Why a program stopped while it ran: because of its data, or of memory. */
@@ -186,7 +198,7 @@ export interface RunFailure {
 }
 
 function finish(): void {
-  const { length } = outputList;
+  const length = outputsAt;
   if (at + length > words.length) growWords(at + length);
   if (length > results.length) {
     results = new Float64Array(length);

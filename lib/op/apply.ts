@@ -119,6 +119,20 @@ function uncheckedWithin(op: Computation, operands: readonly Tensor[], forward: 
   return t;
 }
 
+/** As `applyComposed`, of one operand: `forward` gets it and `given`. (No closure and no list are made.) */
+export function applyComposed1<A, B>(
+  op: Op<A>,
+  x: Tensor,
+  attributes: A,
+  forward: (x: Tensor, given: B) => Tensor,
+  given: B,
+): Tensor {
+  if (!isRecording()) return forward(x, given);
+  const t = unheard(forward, x, given);
+  record1(op, t, x, attributes);
+  return t;
+}
+
 /** Tells recorders of an op with this result. */
 function recordComposed<A>(op: RecordedOp<A>, t: Tensor, operands: readonly Tensor[], attributes: A): void {
   const [x, y] = operands;

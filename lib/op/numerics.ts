@@ -74,7 +74,7 @@ export function checkPulled(e: Entry, k: number, ct: Tensor, pulled: Tensor): vo
   if (e.x) operands.push({ name: 'x', t: e.x });
   if (e.y) operands.push({ name: 'y', t: e.y });
   if (e.out) operands.push({ name: 'the result', t: e.out });
-  for (const [i, t] of e.keptFurther ?? []) operands.push({ name: names[i] ?? `operand ${i}`, t });
+  for (const [i, t] of e.keptBeyondTwo) operands.push({ name: names[i] ?? `operand ${i}`, t });
   const found = findIn(pulled, operands, true);
   if (!found) return;
   const forward = traceOfEntry(e)?.at ?? null;

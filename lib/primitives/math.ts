@@ -6,7 +6,7 @@
 import { refuseExtra } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import type { Tensor } from '../engine/tensor.js';
-import { applyComposed } from '../op/apply.js';
+import { applyComposed1 } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { asTensor } from '../op/operands.js';
 import { fromOut, fromX, fromXOut, fromXY, fromY, linear } from '../op/rules.js';
@@ -216,7 +216,7 @@ export function pow(x: TensorLike, y: TensorLike): Tensor {
   const base = asTensor('pow', x);
   if (!isFloating(base.dtype)) return power(base, y);
   const exponent = base.dtype === 'float32' ? Math.fround(y) : y;
-  return applyComposed(powNumberOp, [base], exponent, () => powerOf(base, y));
+  return applyComposed1(powNumberOp, base, exponent, powerOf, y);
 }
 
 function powerOf(base: Tensor, n: number): Tensor {

@@ -74,23 +74,18 @@ export class Entry<A = unknown> {
   ofY: Entry | null = null;
   shapeX: Shape = scalarShape;
   shapeY: Shape = scalarShape;
-  /** With more than two operands: entries and shapes of all of them. */
-  more: Further | null = null;
+  /** What only an op of more than two operands, or of several results, has. */
+  private further: Further | null = null;
   /** Ids of operands that are on the tape but get no gradient: the op has no rule for them, or their dtype none. */
   blocked: readonly number[] | null = null;
-  /** In the entry of the first of several results: the entries of all results, in order. */
-  resultEntries: readonly Entry[] | null = null;
-  /** In the entry of a further result: the entry of the first. */
-  firstResult: Entry | null = null;
   /**
    * The pass of backpropagation that met it last and what it was to that pass (see backward.ts), and its index there.
    */
   mark = 0;
   passIndex = 0;
-  // What its rules need: the first two operands, operands from the third on by number, and the result.
+  // What its rules need: the first two operands and the result.
   x: Tensor | null = null;
   y: Tensor | null = null;
-  keptFurther: Map<number, Tensor> | null = null;
   out: Tensor | null = null;
   constructor(op: RecordedOp<A>, id: number, shape: Shape, dtype: DType, attributes: A) {
     this.op = op;
@@ -103,19 +98,24 @@ export class Entry<A = unknown> {
   /** The entry that made operand k; null if it is not on the tape. */
   operand(k: number): Entry | null {
     if (k === 0) return this.ofX;
-    return k === 1 ? this.ofY : (this.more?.entries[k] ?? null);
+    return k === 1 ? this.ofY : (this.further?.entries[k] ?? null);
   }
 
   /** The shape of operand k. */
   shape(k: number): Shape {
     if (k === 0) return this.shapeX;
-    return k === 1 ? this.shapeY : (this.more?.shapes[k] as Shape);
+    return k === 1 ? this.shapeY : (this.further?.shapes[k] as Shape);
   }
 
   /** Operand k, which a rule needs. */
   kept(k: number): Tensor {
     if (k === 0) return this.x as Tensor;
-    return (k === 1 ? this.y : this.keptFurther?.get(k)) as Tensor;
+    return (k === 1 ? this.y : this.further?.kept?.get(k)) as Tensor;
+  }
+
+  /** The operands that it keeps, from the third on, by number. */
+  get keptBeyondTwo(): Iterable<[number, Tensor]> {
+    return this.further?.kept ?? [];
   }
 
   /** Keeps the result and the first two operands, as far as `needs` has their bits. */
@@ -139,10 +139,20 @@ export class Entry<A = unknown> {
     for (let k = 2; k < operands.length && needs & ~keep.out & -(2 ** k); k++) {
       if (!(needs & (2 ** k))) continue;
       const t = operands[k] as Tensor;
-      this.keptFurther ??= new Map();
-      this.keptFurther.set(k, t);
+      const more = this.withFurther();
+      more.kept ??= new Map();
+      more.kept.set(k, t);
       t.saved++;
     }
+  }
+
+  /** Has all operands and the result, without counting them as kept: for an entry that is on no tape. */
+  borrow(operands: readonly Tensor[], out: Tensor): void {
+    const [x, y] = operands;
+    this.x = x ?? null;
+    this.y = y ?? null;
+    this.out = out;
+    if (operands.length > 2) this.withFurther().kept = new Map(operands.entries());
   }
 
   /** Lets go of the tensors that it keeps. */
@@ -153,17 +163,56 @@ export class Entry<A = unknown> {
     this.x = null;
     this.y = null;
     this.out = null;
-    if (this.keptFurther) {
-      for (const t of this.keptFurther.values()) t.saved--;
-      this.keptFurther = null;
-    }
+    const more = this.further;
+    if (!more?.kept) return;
+    for (const t of more.kept.values()) t.saved--;
+    more.kept = null;
+  }
+
+  private withFurther(): Further {
+    this.further ??= { entries: [], shapes: [], kept: null, results: null, first: null };
+    return this.further;
+  }
+
+  /** Notes the entries and shapes of all operands, if these are more than two. */
+  setOperands(entries: readonly (Entry | null)[], operands: readonly Tensor[]): void {
+    const [x, y] = operands;
+    this.count = operands.length;
+    this.ofX = entries[0] ?? null;
+    this.ofY = entries[1] ?? null;
+    if (x) this.shapeX = x.shape;
+    if (y) this.shapeY = y.shape;
+    if (operands.length <= 2) return;
+    const more = this.withFurther();
+    more.entries = entries;
+    more.shapes = operands.map((t) => t.shape);
+  }
+
+  /** In the entry of the first of several results: the entries of all results, in order. */
+  get resultEntries(): readonly Entry[] | null {
+    return this.further === null ? null : this.further.results;
+  }
+
+  /** In the entry of a further result: the entry of the first. */
+  get firstResult(): Entry | null {
+    return this.further === null ? null : this.further.first;
+  }
+
+  /** Makes this the entry of the first of several results. */
+  setResults(entries: readonly Entry[]): void {
+    this.withFurther().results = entries;
+    for (const e of entries) if (e !== this) e.withFurther().first = this;
   }
 }
 
-/** Entries and shapes of all operands. */
+/** Entries, shapes and kept ones of all operands; and the other results. */
 interface Further {
-  readonly entries: readonly (Entry | null)[];
-  readonly shapes: readonly Shape[];
+  entries: readonly (Entry | null)[];
+  shapes: readonly Shape[];
+  /** Operands that the rules need, from the third on, by number. */
+  kept: Map<number, Tensor> | null;
+  results: readonly Entry[] | null;
+  first: Entry | null;
 }
 
 /** The rule of operand k; the last one serves all further operands. */

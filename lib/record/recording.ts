@@ -7,6 +7,13 @@ import { Recorder, type VariableInfo } from './stack.js';
 import { Strangers } from './strangers.js';
 import { isTracing, type Trace, traceEntry } from './trace.js';
 
+// Lists that are still empty, as most of a small tape stay. Nothing is ever put into these: an array that grows from 0 to
+// 1 element gets room for 17.
+const noIds: number[] = [];
+const noEntries: Entry[] = [];
+const noResults: Tensor[] = [];
+const noVariables: VariableInfo[] = [];
+
 const leafOp: RecordedOp = { name: 'leaf', vjps: [], pullAll: null, needs: 0, forward: null };
 const variableOp: RecordedOp = { name: 'variable', vjps: [], pullAll: null, needs: 0, forward: null };
 
@@ -39,7 +46,7 @@ export class Recording extends Recorder {
   private toRelease: readonly Entry[] | null = null;
   /** In the order of their results' ids. Those before `pinned` are never swept. */
   private entries: Entry[] = [];
-  private results: Tensor[] = [];
+  private results: Tensor[] = noResults;
   private pinned = 0;
   private weight = 0;
   private swept: WeakMap<Tensor, Entry> | null = null;
@@ -48,8 +55,8 @@ export class Recording extends Recorder {
    * Ids of leaves (tensors, variables, and readings of these), and the entries of them; with more than 8, a map from
    * ids to indices.
    */
-  private leafIds: number[] = [];
-  private leaves: Entry[] = [];
+  private leafIds: number[] = noIds;
+  private leaves: Entry[] = noEntries;
   private leafMap: Map<number, number> | null = null;
   /** For each leaf, the id that the next tensor had when it became one: ops with smaller ids were not told of it. */
   readonly leafSince: number[] = [];
@@ -64,7 +71,7 @@ export class Recording extends Recorder {
   /** `id:k` of results of which the rule gave operand k no gradient, in a pass. */
   gaveNull: Set<string> | null = null;
   /** The variables that are watched. */
-  variables: VariableInfo[] = [];
+  variables: VariableInfo[] = noVariables;
   constructor(watchesVariables: boolean) {
     super();
     this.watchesVariables = watchesVariables;
@@ -83,9 +90,14 @@ export class Recording extends Recorder {
 
   private addLeaf(id: number, leaf: Entry): void {
     this.leafMap?.set(id, this.leaves.length);
+    this.leafSince.push(peekId());
+    if (this.leafIds === noIds) {
+      this.leafIds = [id];
+      this.leaves = [leaf];
+      return;
+    }
     this.leafIds.push(id);
     this.leaves.push(leaf);
-    this.leafSince.push(peekId());
     if (this.leafIds.length === 9) this.leafMap = new Map(this.leafIds.map((k, i) => [k, i]));
   }
 
@@ -106,7 +118,8 @@ export class Recording extends Recorder {
   watchVariable(v: VariableInfo): void {
     const known = this.leaf(v.id);
     if (known?.op === variableOp) return;
-    this.variables.push(v);
+    if (this.variables === noVariables) this.variables = [v];
+    else this.variables.push(v);
     if (!known) this.addLeaf(v.id, new Entry(variableOp, v.id, v.shape, v.dtype, null));
   }
 
@@ -284,12 +297,7 @@ export class Recording extends Recorder {
     if (!differentiable) return false;
     if (!this.takes()) return true;
     const e = newEntry(op, out, attributes);
-    e.count = operands.length;
-    e.ofX = entries[0] ?? null;
-    e.ofY = entries[1] ?? null;
-    if (x) e.shapeX = x.shape;
-    if (y) e.shapeY = y.shape;
-    if (operands.length > 2) e.more = { entries, shapes: operands.map((t) => t.shape) };
+    e.setOperands(entries, operands);
     if (needs && x) {
       e.save(needs, x, y ?? null, out);
       e.saveFurther(needs, operands);
@@ -298,9 +306,11 @@ export class Recording extends Recorder {
       const known = operands.map((t) => this.find(t));
       e.blocked = blockedOf(operands, known, entries);
     }
-    if (outs.length > 1) e.resultEntries = outs.map((t, k) => (k === 0 ? e : furtherResult(e, t)));
     this.append(e, out);
-    for (let k = 1; k < outs.length; k++) this.append(e.resultEntries?.[k] as Entry, outs[k] as Tensor);
+    if (outs.length === 1) return true;
+    const results = outs.map((t, k) => (k === 0 ? e : newEntry(op, t, null)));
+    e.setResults(results);
+    for (let k = 1; k < outs.length; k++) this.append(results[k] as Entry, outs[k] as Tensor);
     return true;
   }
 
@@ -310,6 +320,7 @@ export class Recording extends Recorder {
       this.traced ??= [];
       this.traced.push(traceEntry(e, out));
     }
+    if (this.results === noResults) this.results = [];
     this.entries.push(e);
     this.results.push(out);
     if (this.async && this.results.length === 1) queueMicrotask(() => this.sweep());
@@ -327,7 +338,7 @@ export class Recording extends Recorder {
     } else {
       this.sweepCohorts();
     }
-    this.results = [];
+    this.results = noResults;
     this.entries = entries.slice(0, pinned);
     this.weight = 0;
     this.serial = nextSerial++;
@@ -382,7 +393,7 @@ export class Recording extends Recorder {
   /** Pins all entries: stops tracking whether their results are reachable, so they stay until the tape is consumed. */
   override left(): void {
     this.ends();
-    this.results = [];
+    this.results = noResults;
     this.pinned = this.entries.length;
     this.weight = 0;
   }
@@ -392,8 +403,8 @@ export class Recording extends Recorder {
     this.release();
     this.serial = nextSerial++;
     this.firstId = peekId();
-    this.leafIds = [];
-    this.leaves = [];
+    this.leafIds = noIds;
+    this.leaves = noEntries;
     this.leafSince.length = 0;
     this.leafMap = null;
     this.strangers = null;
@@ -401,7 +412,7 @@ export class Recording extends Recorder {
     this.traced = null;
     this.spans = [];
     this.begins();
-    this.variables = [];
+    this.variables = noVariables;
   }
 
   /**
@@ -476,10 +487,4 @@ const sameOp: RecordedOp = {
 
 function newEntry(op: RecordedOp, out: Tensor, attributes: unknown): Entry {
   return new Entry(op, out.id, out.shape, out.dtype, attributes);
-}
-
-function furtherResult(first: Entry, out: Tensor): Entry {
-  const e = newEntry(first.op, out, null);
-  e.firstResult = first;
-  return e;
 }

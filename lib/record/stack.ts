@@ -111,13 +111,13 @@ export function isRecording(): boolean {
 }
 
 /**
- * Runs fn unheard: no recorder is told of its ops. As `below(null, fn)`, but cheaper (it only counts), and for
+ * Runs fn(a, b) unheard: no recorder is told of its ops. As `below(null, fn)`, but cheaper (it only counts), and for
  * functions that enter no recorder.
  */
-export function unheard<T>(fn: () => T): T {
+export function unheard<T, A, B>(fn: (a: A, b: B) => T, a?: A, b?: B): T {
   unheardRuns++;
   try {
-    return fn();
+    return fn(a as A, b as B);
   } finally {
     unheardRuns--;
   }

@@ -104,21 +104,10 @@ function entryFor(
   const [out] = outs as [Tensor];
   const e = new Entry(op, out.id, out.shape, out.dtype, attributes);
   const entries = operands.map((t, k) => (tangents[k] ? new Entry(primalOp, t.id, t.shape, t.dtype, null) : null));
-  const [x, y] = operands;
-  e.count = operands.length;
-  e.ofX = entries[0] ?? null;
-  e.ofY = entries[1] ?? null;
-  if (x) e.shapeX = x.shape;
-  if (y) e.shapeY = y.shape;
-  e.x = x ?? null;
-  e.y = y ?? null;
-  e.out = out;
-  if (operands.length > 2) {
-    e.more = { entries, shapes: operands.map((t) => t.shape) };
-    e.keptFurther = new Map(operands.entries());
-  }
+  e.setOperands(entries, operands);
+  e.borrow(operands, out);
   if (outs.length > 1) {
-    e.resultEntries = outs.map((t, k) => (k === 0 ? e : new Entry(op, t.id, t.shape, t.dtype, null)));
+    e.setResults(outs.map((t, k) => (k === 0 ? e : new Entry(op, t.id, t.shape, t.dtype, null))));
   }
   return e;
 }

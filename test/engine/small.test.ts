@@ -112,3 +112,49 @@ it('a tape sees them like others', () => {
   });
   expect(tape.gradient(y, x)?.arraySync()).toEqual([3, 12, 27]);
 });
+
+const anyBits = fc.array(fc.integer(), { minLength: 2, maxLength: 16 });
+
+it('of a program are its bits, also of a NaN, and stay when others follow', () => {
+  fc.assert(
+    fc.property(anyBits, (bits) => {
+      const words = Int32Array.from(bits);
+      const kept = [new Float32Array(words.buffer), words, new Uint8Array(words.buffer)].map((elements) => {
+        const reversed = tf.reverse(tf.constant(elements), [0]);
+        tf.evaluate(reversed);
+        return reversed;
+      });
+      const expected = Buffer.from(words.slice().reverse().buffer);
+      const [floats, integers, bytes] = kept.map(bytesOf);
+      expect([floats, integers]).toEqual([expected, expected]);
+      expect(bytes).toEqual(Buffer.from(words.buffer).reverse());
+    }),
+    { numRuns: repeated(100, 1000) },
+  );
+});
+
+it('of a program take no memory of the addon until a program reads them', () => {
+  const x = tf.constant([0.5, 0.25]);
+  tf.evaluate(tf.tanh(x)); // reads x
+  tf.clearMemory(); // so that nothing of other tests goes meanwhile
+  const { tensors } = tf.memory();
+  const kept = Array.from({ length: 100 }, (_, k) => {
+    const t = tf.tanh(x).add(k);
+    tf.evaluate(t);
+    return t;
+  });
+  expect(tf.memory().tensors).toBeLessThanOrEqual(tensors);
+  const sums = kept.map((t) => tf.reduceSum(tf.tanh(t.sub(x))));
+  tf.evaluate(sums);
+  expect(tf.memory().tensors).toBeGreaterThan(tensors + 90);
+  expect(kept[99]?.sub(99).arraySync()).toEqual(kept[0]?.add(99).sub(99).arraySync());
+});
+
+it('of a program: more than the stage has room for', () => {
+  const x = tf.constant([1, 2, 3]);
+  const many = Array.from({ length: 200 }, (_, k) => tf.cumsum(x.add(k)));
+  tf.evaluate(many);
+  many.forEach((t, k) => {
+    expect(t.arraySync()).toEqual([1 + k, 3 + 2 * k, 6 + 3 * k]);
+  });
+});
