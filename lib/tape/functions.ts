@@ -1,5 +1,5 @@
 /** Transformations of whole functions, built on tapes and accumulators: grad, valueAndGrad, vjp, jvp, jacobian, hessian, hvp. */
-import { argument, callback, thrownBy } from '../base/arguments.js';
+import { argument, callback, isArray, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, GradtapeError, show, ValueError } from '../base/errors.js';
 import { mapNested, type Nested } from '../base/nested.js';
@@ -58,13 +58,21 @@ function callOf<A extends readonly unknown[], V>(fn: string, f: Fn<A, V>, args: 
       `${fn}: Cannot differentiate a function that returns ${String(value)}; did you forget to return a value from f?`,
     );
   }
-  if (typeof (value as { then?: unknown }).then === 'function') {
+  if (isPromise(value)) {
     throw new ValueError(
       `${fn}: f returned a promise; the functions to differentiate are synchronous`,
       'ERR_TAPE_ASYNC',
     );
   }
   return value;
+}
+
+function isPromise(value: unknown): boolean {
+  try {
+    return typeof (value as { then?: unknown }).then === 'function';
+  } catch {
+    return false; // a revoked proxy, or a getter that throws: no tensor either
+  }
 }
 
 /**
@@ -83,11 +91,12 @@ function primalOf(fn: string, value: unknown, name: string, met: Set<unknown>): 
     met.add(own);
     return own;
   };
+  mapNested(fn, value, () => null); // throws for what contains itself, or cannot be read
   return isHostArray(value) ? leaf(value, '') : mapNested(fn, value, leaf);
 }
 
 function primalsOf(fn: string, values: unknown): unknown[] {
-  if (!Array.isArray(values)) {
+  if (!isArray(values)) {
     throw new ValueError(
       `${fn}: primals must be an array, one entry for each argument of f, got ${show(values)}`,
       'ERR_STRUCTURE',
@@ -211,7 +220,7 @@ function pushing<T>(
   given: unknown,
   run: () => T,
 ): [T, (values: unknown) => unknown] {
-  if (!Array.isArray(given) || given.length !== xs.length) {
+  if (!isArray(given) || given.length !== xs.length) {
     throw new ValueError(
       `${fn}: tangents must be an array of ${xs.length}, one entry for each primal, got ${show(given)}`,
       'ERR_STRUCTURE',

@@ -30,7 +30,7 @@ export function isLeaf(value: unknown): value is Leaf {
 
 /** A nested array of numbers or booleans: one operand, not a list of them. */
 export function isHostArray(value: unknown): value is NumberArray {
-  return Array.isArray(value) && value.every((v) => typeof v === 'number' || typeof v === 'boolean' || isHostArray(v));
+  return isArray(value) && value.every((v) => typeof v === 'number' || typeof v === 'boolean' || isHostArray(v));
 }
 
 /** The hint for an object that is no nest among the sources. */

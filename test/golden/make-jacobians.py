@@ -35,7 +35,7 @@ functions = {
     "cholesky": ([2, 4], lambda x: tf.reshape(tf.linalg.cholesky(square(x)), [2, -1])),
     "normalized": ([3, 4], lambda x: normalized(x)),
     "outer": ([2, 3], lambda x: tf.einsum("bi,bj->bij", x, tf.sin(x))),
-    "moved": ([2, 4], lambda x: tf.concat([tf.reverse(x, [1]), tf.transpose(tf.reshape(x, [4, 2]))], 1)),
+    "moved": ([2, 4], lambda x: tf.concat([tf.reverse(x, [1]), swapped(x)], 1)),
 }
 
 
@@ -45,8 +45,14 @@ def square(x):
 
 
 def normalized(x):
-    mean, variance = tf.nn.moments(x, [0], keepdims=True)
+    # Not tf.nn.moments, whose second derivatives lack a part (docs/differences.md).
+    mean = tf.reduce_mean(x, 0, keepdims=True)
+    variance = tf.reduce_mean(tf.square(x - mean), 0, keepdims=True)
     return (x - mean) / tf.sqrt(variance + 0.01)
+
+
+def swapped(x):
+    return tf.reshape(tf.transpose(tf.reshape(x, [2, 2, 2]), [0, 2, 1]), [2, 4])
 
 
 def listed(t):

@@ -156,6 +156,8 @@ const samples: Record<string, () => unknown[][]> = {
   concat: () => [[[matrix(), matrix()], 1]],
   constant: () => [[[1, 2], { dtype: 'float64', shape: [2, 1] }]],
   expandDims: () => [[matrix(), 1]],
+  hvp: () => [[f, [matrix()], [matrix()]]],
+  jvp: () => [[f, [matrix()], [matrix()]]],
   eye: () => [[3], [3, 2, { dtype: 'int32' }], [3, { dtype: 'int32' }]],
   fill: () => [
     [[2, 3], 1, { dtype: 'float64' }],
@@ -371,6 +373,10 @@ function subjects(): Map<string, { call: Fn; args: (() => unknown[])[] }> {
   };
   walk(tf, '');
   add('gradcheck', gradcheck as Fn);
+  for (const [name, make] of Object.entries({ grad: tf.grad, jacobian: tf.jacobian, hessian: tf.hessian })) {
+    add(`${name}(f)`, (...args) => (make(f) as Fn)(...args), [() => [matrix(), 1], () => [{ a: [matrix()] }]]);
+  }
+  add('vjp(f)', (ct) => tf.vjp(f, matrix()).vjp(ct as tf.Tensor), [() => [1]]);
   const { config } = tf;
   for (const name of Object.keys(config)) {
     add(`config.${name} =`, (value) => Reflect.set(config, name, value), [() => [1]]);
@@ -397,6 +403,11 @@ function subjects(): Map<string, { call: Fn; args: (() => unknown[])[] }> {
     (m) => (/record/i.test(m) ? [() => [(): tf.Tensor => matrix()]] : [one, () => [matrix(), matrix()]]),
   );
   methods(
+    'ForwardAccumulator',
+    () => new tf.ForwardAccumulator(matrix(), matrix()),
+    (m) => (/record/i.test(m) ? [() => [(): tf.Tensor => matrix()]] : [one]),
+  );
+  methods(
     'Adam',
     () => new tf.optimizers.Adam(),
     () => [() => [[[matrix(), new tf.Variable(matrix())]]], () => [(): tf.Tensor => matrix(), [new tf.Variable(1)]]],
@@ -407,6 +418,7 @@ function subjects(): Map<string, { call: Fn; args: (() => unknown[])[] }> {
 const constructors: Record<string, () => (() => unknown[])[]> = {
   IndexedSlices: () => [() => [[[1, 2, 3]], [1], [2, 3]]],
   Variable: () => [() => [[1, 2], { dtype: 'float64', trainable: false, name: 'v' }]],
+  ForwardAccumulator: () => [() => [matrix(), matrix()], () => [{ a: [matrix()] }, { a: [1] }]],
   GradientTape: () => [() => [{ persistent: true, watchAccessedVariables: false }]],
 };
 

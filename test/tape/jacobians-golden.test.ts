@@ -23,7 +23,8 @@ function square(x: tf.Tensor): tf.Tensor {
 }
 
 function normalized(x: tf.Tensor): tf.Tensor {
-  const { mean, variance } = tf.nn.moments(x, [0], { keepdims: true });
+  const mean = tf.reduceMean(x, 0, { keepdims: true });
+  const variance = tf.reduceMean(tf.square(x.sub(mean)), 0, { keepdims: true });
   return x.sub(mean).div(tf.sqrt(variance.add(0.01)));
 }
 
@@ -42,7 +43,7 @@ const functions: Readonly<Record<string, (x: tf.Tensor) => tf.Tensor>> = {
   cholesky: (x) => tf.reshape(tf.linalg.cholesky(square(x)), [2, -1]),
   normalized,
   outer: (x) => tf.einsum('bi,bj->bij', x, tf.sin(x)),
-  moved: (x) => tf.concat([tf.reverse(x, [1]), tf.transpose(tf.reshape(x, [4, 2]))], 1),
+  moved: (x) => tf.concat([tf.reverse(x, [1]), tf.reshape(tf.transpose(tf.reshape(x, [2, 2, 2]), [0, 2, 1]), [2, 4])], 1),
 };
 
 function expectNumbers(what: string, got: tf.Tensor | null, want: readonly number[]): void {
