@@ -4,16 +4,18 @@
  */
 import { boolean, isA, isArray, type Kind, oneOf, options, refuseExtra, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
-import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from '../base/errors.js';
-import { mapNested, type Nested, zipNested } from '../base/nested.js';
-import { sameShape, showShape } from '../base/shape.js';
+import { GradtapeError, show, TapeError, ValueError, warnOnce } from '../base/errors.js';
+import { mapNested, type Nested } from '../base/nested.js';
 import { type Signal, signalKind } from '../base/signal.js';
 import { noteLoss } from '../engine/pending.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
 import { type Explanation, explain, explainConsumed, type Inquiry } from '../inspect/explain.js';
-import { asTensor } from '../op/operands.js';
+import { type Graph, graphOf } from '../inspect/graph.js';
+import { pageOf } from '../inspect/page.js';
+import { dotOf, svgOf } from '../inspect/picture.js';
+import { type Profile, profileOfTape } from '../inspect/profile.js';
 import type { TensorLike } from '../op/variable.js';
-import { isVariable, Variable, variablesOf } from '../op/variable.js';
+import { Variable, variablesOf } from '../op/variable.js';
 import { add } from '../primitives/arithmetic.js';
 import type { Cotangent, Entry } from '../record/entry.js';
 import { Recording } from '../record/recording.js';
@@ -22,6 +24,7 @@ import { isTracing } from '../record/trace.js';
 import type { Opening } from '../record/turn.js';
 import type { TargetEntry } from '../transform/backward.js';
 import { backpropagate } from '../transform/backward.js';
+import { targetCotangents, unconnectedError } from './cotangents.js';
 import type { Leaf, Mapped, Sources } from './sources.js';
 
 export interface GradientTapeOptions {
@@ -514,6 +517,40 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     return explain(this.inquiry(tape, this.past === null), targets, source);
   }
 
+  /** The recording as a graph in the DOT language of Graphviz. A consumed tape has one if config.explain was on. */
+  toDot(): string {
+    return dotOf(this.graph('toDot', arguments));
+  }
+
+  /**
+   * The same graph as SVG, drawn by the package @viz-js/viz, which has to be installed.
+   * @throws GradtapeError ERR_PACKAGE if it is not
+   */
+  async toSVG(): Promise<string> {
+    return svgOf(this.graph('toSVG', arguments));
+  }
+
+  /** One self-contained HTML page of the recording: search, zoom, paths of gradients and why there is none. */
+  toHTML(): string {
+    return pageOf(this.graph('toHTML', arguments));
+  }
+
+  /**
+   * Where the time of the recording goes: computes what is pending of it, and one backward pass on the side, piece by piece.
+   * What was computed before has no forward time; `profile(fn)` measures all that fn does.
+   */
+  profile(): Profile<undefined> {
+    checkReceiver(this, 'profile');
+    if (arguments.length > 0) refuseExtra('profile', arguments[0], undefined);
+    return profileOfTape(this.recorded('profile'));
+  }
+
+  private graph(method: string, given: IArguments): Graph {
+    checkReceiver(this, method);
+    if (given.length > 0) refuseExtra(method, given[0], undefined);
+    return graphOf(this.past ?? this.recorded(method), this.past === null);
+  }
+
   private inquiry(tape: Recording, measurable: boolean): Inquiry {
     return { tape, live: this.past === null || !measurable, measurable, watchesVariables: this.watches };
   }
@@ -642,49 +679,4 @@ function flatten(what: 'target' | 'source', value: unknown, method = 'gradient')
 /** The entry of a tensor, or of the variable itself (not of a reading). */
 function entryOf(tape: Recording, leaf: Leaf): Entry | null {
   return leaf instanceof Variable ? tape.leaf(leaf.id) : tape.find(leaf);
-}
-
-/** The cotangents of `outputGradients`, checked against the targets; null means ones. */
-function targetCotangents(targets: readonly Leaf[], target: unknown, given: unknown): (Tensor | null)[] {
-  if (given === undefined || given === null) return targets.map(() => null);
-  const cotangents: (Tensor | null)[] = [];
-  zipNested(
-    'gradient: outputGradients',
-    target,
-    given,
-    (t, g, path) =>
-      cotangents.push(g === null || g === undefined ? null : targetCotangent(t as Leaf, g as TensorLike, path)),
-    (path, expected, got) =>
-      new ValueError(
-        `gradient: outputGradients must have the structure of the target; at ${path || 'the top'} expected ` +
-          `${typeof expected === 'number' ? `an array of ${expected}` : `keys ${expected.join(', ')}`}, got ${show(got)}`,
-        'ERR_STRUCTURE',
-      ),
-    (g) => g === null,
-  );
-  return cotangents;
-}
-
-function targetCotangent(t: Leaf, value: TensorLike, path: string): Tensor {
-  const g = isVariable(value) ? value.value() : asTensor('gradient: outputGradients', value, t.dtype);
-  if (g.dtype !== t.dtype) {
-    throw new DTypeError(
-      `gradient: outputGradients${path} has dtype ${g.dtype}, its target ${t.dtype}; write cast(g, '${t.dtype}')`,
-    );
-  }
-  if (!sameShape(g.shape, t.shape)) {
-    throw new ShapeError(
-      `gradient: outputGradients${path} has shape ${showShape(g.shape)}, its target ${showShape(t.shape)}`,
-    );
-  }
-  return g;
-}
-
-function unconnectedError(source: Leaf, path: string, { message }: Explanation): GradtapeError {
-  const name =
-    source instanceof Variable ? `variable ${source.name}` : `the source of shape ${showShape(source.shape)}`;
-  return new GradtapeError(
-    'ERR_UNCONNECTED',
-    `gradient: ${name}${path ? ` (sources${path})` : ''} has no differentiable path to the target. ${message}`,
-  );
 }
