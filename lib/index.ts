@@ -11,6 +11,7 @@ export type { ConstantOptions } from './engine/constant.js';
 export { clearMemory, type MemoryInfo, memory } from './engine/usage.js';
 export { expr } from './expr/expr.js';
 export type { Explanation, ExplanationCode } from './inspect/explain.js';
+export { type Profile, type ProfileRow, profile } from './inspect/profile.js';
 export type { TensorMethods } from './methods.js';
 export * from './op/evaluate.js';
 export type { NestedArray } from './op/read.js';
@@ -52,6 +53,7 @@ export {
 export type { JacobianOptions } from './tape/jacobian.js';
 export type { UnconnectedGradients } from './tape/leaves.js';
 export type { Leaf, Mapped, MustBeATensorOrVariable, Sources } from './tape/sources.js';
+export { summary } from './tape/summary.js';
 export { trainableVariables } from './tape/trainable-variables.js';
 export * as initializers from './train/initializers.js';
 export * as losses from './train/losses/index.js';

@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'ERR_OPERATOR'
   | 'ERR_OPTION'
   | 'ERR_OUT_OF_MEMORY'
+  | 'ERR_PACKAGE'
   | 'ERR_RECEIVER'
   | 'ERR_SHAPE'
   | 'ERR_SINGULAR'

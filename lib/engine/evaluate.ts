@@ -101,7 +101,29 @@ async function computeElsewhere(
  * @throws what the failed op of one of the tensors throws
  */
 export function evaluateTensors(roots: readonly Tensor[]): void {
-  evaluateAll(roots, drainWaiting());
+  const wishes = drainWaiting();
+  if (piecewise) piecewise([...roots, ...wishes.map(({ value }) => value)]);
+  evaluateAll(roots, wishes);
+}
+
+/** Computes what values need piece by piece, before they are asked for; null while no profile is taken. */
+let piecewise: ((values: readonly Tensor[]) => void) | null = null;
+
+/** Begins or ends (null) computing by pieces. Returns what was so before. */
+export function computeBy(pieces: typeof piecewise): typeof piecewise {
+  const before = piecewise;
+  piecewise = pieces;
+  return before;
+}
+
+/** Whether values are computed by pieces. */
+export function isPiecewise(): boolean {
+  return piecewise !== null;
+}
+
+/** Computes tensors by a program of their own; a failure is left to whoever looks at them. */
+export function evaluatePiece(tensors: readonly Tensor[]): void {
+  compute(tensors, noWishes, noTensors, false);
 }
 
 /**

@@ -379,6 +379,11 @@ export class Recording extends Recorder {
     };
   }
 
+  /** Its leaves and its entries, in the order in which they were made; those that a sweep has moved are left out. */
+  all(): readonly Entry[] {
+    return [...new Set(this.leaves), ...this.entries];
+  }
+
   /** The entry of the result or leaf of this id; null if there is none, or if a sweep has moved it. */
   byId(id: number): Entry | null {
     return this.leaf(id) ?? findEntry(this.entries, id);

@@ -6,11 +6,14 @@ import { boolean, isA, type Kind, options, refuseExtra, thrownBy } from '../base
 import { isFloating } from '../base/dtype.js';
 import { GradtapeError, show, TapeError, ValueError, warnOnce } from '../base/errors.js';
 import { mapNested, type Nested } from '../base/nested.js';
-import { showShape } from '../base/shape.js';
 import { type Signal, signalKind } from '../base/signal.js';
 import { noteLoss } from '../engine/pending.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
 import { type Explanation, explain, explainConsumed, type Inquiry } from '../inspect/explain.js';
+import { type Graph, graphOf } from '../inspect/graph.js';
+import { pageOf } from '../inspect/page.js';
+import { dotOf, svgOf } from '../inspect/picture.js';
+import { type Profile, profileOfTape } from '../inspect/profile.js';
 import type { TensorLike } from '../op/variable.js';
 import { Variable, variablesOf } from '../op/variable.js';
 import { add } from '../primitives/arithmetic.js';
@@ -37,6 +40,7 @@ import {
   leafList,
   targetCotangents,
   type UnconnectedGradients,
+  unconnectedError,
   unconnectedKind,
 } from './leaves.js';
 import type { Leaf, Mapped, Sources } from './sources.js';
@@ -605,6 +609,40 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     return explain(this.inquiry(tape, this.past === null), targets, source);
   }
 
+  /** The recording as a graph in the DOT language of Graphviz. A consumed tape has one if config.explain was on. */
+  toDot(): string {
+    return dotOf(this.graph('toDot', arguments));
+  }
+
+  /**
+   * The same graph as SVG, drawn by the package @viz-js/viz, which has to be installed.
+   * @throws GradtapeError ERR_PACKAGE if it is not
+   */
+  async toSVG(): Promise<string> {
+    return svgOf(this.graph('toSVG', arguments));
+  }
+
+  /** One self-contained HTML page of the recording: search, zoom, paths of gradients and why there is none. */
+  toHTML(): string {
+    return pageOf(this.graph('toHTML', arguments));
+  }
+
+  /**
+   * Where the time of the recording goes: computes what is pending of it, and one backward pass on the side, piece by piece.
+   * What was computed before has no forward time; `profile(fn)` measures all that fn does.
+   */
+  profile(): Profile<undefined> {
+    checkReceiver(this, 'profile');
+    if (arguments.length > 0) refuseExtra('profile', arguments[0], undefined);
+    return profileOfTape(this.recorded('profile'));
+  }
+
+  private graph(method: string, given: IArguments): Graph {
+    checkReceiver(this, method);
+    if (given.length > 0) refuseExtra(method, given[0], undefined);
+    return graphOf(this.past ?? this.recorded(method), this.past === null);
+  }
+
   private inquiry(tape: Recording, measurable: boolean): Inquiry {
     return { tape, live: this.past === null || !measurable, measurable, watchesVariables: this.watches };
   }
@@ -663,13 +701,4 @@ function checkReceiver(tape: unknown, method: string): void {
 function refuseCrossed(op: string, tape: Recording): void {
   const crossed = crossedBlock(tape);
   if (crossed) throw crossedError(op, crossed);
-}
-
-function unconnectedError(op: string, source: Leaf, path: string, { message }: Explanation): GradtapeError {
-  const name =
-    source instanceof Variable ? `variable ${source.name}` : `the source of shape ${showShape(source.shape)}`;
-  return new GradtapeError(
-    'ERR_UNCONNECTED',
-    `${op}: ${name}${path ? ` (sources${path})` : ''} has no differentiable path to the target. ${message}`,
-  );
 }

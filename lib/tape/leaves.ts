@@ -5,6 +5,7 @@ import { mapNested, zipNested } from '../base/nested.js';
 import { sameShape, showShape } from '../base/shape.js';
 import type { NumberArray } from '../engine/constant.js';
 import { Tensor } from '../engine/tensor.js';
+import type { Explanation } from '../inspect/explain.js';
 import { asTensor } from '../op/operands.js';
 import { isVariable, type TensorLike, Variable } from '../op/variable.js';
 import type { Entry } from '../record/entry.js';
@@ -116,4 +117,14 @@ function targetCotangent(what: string, t: Leaf, value: TensorLike, path: string)
     throw new ShapeError(`${what}${path} has shape ${showShape(g.shape)}, its target ${showShape(t.shape)}`);
   }
   return g;
+}
+
+/** The error of a source without a path to the target, with the explanation. */
+export function unconnectedError(op: string, source: Leaf, path: string, { message }: Explanation): GradtapeError {
+  const name =
+    source instanceof Variable ? `variable ${source.name}` : `the source of shape ${showShape(source.shape)}`;
+  return new GradtapeError(
+    'ERR_UNCONNECTED',
+    `${op}: ${name}${path ? ` (sources${path})` : ''} has no differentiable path to the target. ${message}`,
+  );
 }

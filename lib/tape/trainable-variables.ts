@@ -12,6 +12,11 @@ import { GradientTape } from './gradient-tape.js';
  * @throws GradtapeError ERR_NOT_A_TENSOR for variables and tensors of another copy of the library
  */
 export function trainableVariables(x: unknown): Variable[] {
+  return variablesWithin(x).filter(({ trainable }) => trainable);
+}
+
+/** The same of all variables. */
+export function variablesWithin(x: unknown): Variable[] {
   const found: Variable[] = [];
   const met = new Set<unknown>();
   // Values still to be visited, the next one last. A list instead of recursion, because a model may be a chain of any
@@ -23,7 +28,7 @@ export function trainableVariables(x: unknown): Variable[] {
     met.add(value);
     const parts = partsOf(value);
     if (parts === 'variable') {
-      if ((value as Variable).trainable) found.push(value as Variable);
+      found.push(value as Variable);
     } else {
       for (let i = parts.length - 1; i >= 0; i--) toVisit.push(parts[i]);
     }

@@ -5,8 +5,9 @@
 
 import type { Shape } from '../base/shape.js';
 import { flags } from '../engine/config.js';
+import { isPiecewise } from '../engine/evaluate.js';
 import type { Tensor } from '../engine/tensor.js';
-import { uniformTensor } from '../engine/tensor.js';
+import { peekId, uniformTensor } from '../engine/tensor.js';
 import { checkPulled, unchecked } from '../op/numerics.js';
 import { add } from '../primitives/arithmetic.js';
 import { concatAlong } from '../primitives/box.js';
@@ -91,6 +92,9 @@ const nothing: (Cotangent | null | undefined)[] = [];
 
 /** Told of a rule that gave operand k of an entry no gradient. */
 export type NullListener = (entry: Entry, k: number) => void;
+
+/** Of passes while a profile is taken: the ids of the tensors that their rules made, [from, to). */
+export const backwardSpans: (readonly [from: number, to: number])[] = [];
 
 /** The mark of the latest pass; those of passes are kStates apart. */
 let marks = 0;
@@ -316,9 +320,11 @@ export function backpropagate(
   const outer = current;
   const pass = new Pass(outer, sources, gaveNull);
   current = pass;
+  const from = peekId();
   try {
     return pass.run(targets, consume, signal);
   } finally {
+    if (isPiecewise()) backwardSpans.push([from, peekId()]);
     current = outer;
     outer?.resume();
   }

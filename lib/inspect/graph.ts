@@ -1,0 +1,121 @@
+/** The graph of a recording: its leaves and ops, and which of them gradients flow between. Pictures draw it. */
+import { dtypeBytes, isFloating } from '../base/dtype.js';
+import { showShape } from '../base/shape.js';
+import type { Tensor } from '../engine/tensor.js';
+import type { Entry } from '../record/entry.js';
+import type { Recording } from '../record/recording.js';
+import { type Trace, traceOfEntry } from '../record/trace.js';
+import { isLeafEntry } from './links.js';
+
+/** A leaf or the result of an op. */
+export interface GraphNode {
+  readonly id: number;
+  /** The op; of a leaf its name. */
+  readonly label: string;
+  readonly leaf: boolean;
+  /** As '[2, 3]'. */
+  readonly shape: string;
+  readonly dtype: string;
+  /** Bytes of tensors that the tape keeps for the op's gradient. */
+  readonly bytes: number;
+  readonly at: string | null;
+}
+
+/** From an operand to a result. `why`: why no gradient flows along it; null if one does. */
+export interface GraphEdge {
+  readonly from: number;
+  readonly to: number;
+  readonly why: string | null;
+}
+
+export interface Graph {
+  readonly nodes: readonly GraphNode[];
+  readonly edges: readonly GraphEdge[];
+}
+
+/** The graph of the recording; if it was consumed, that of its traces. */
+export function graphOf(tape: Recording, live: boolean): Graph {
+  return live ? graphOfEntries(tape) : graphOfTraces(tape);
+}
+
+function bytesOf(t: Tensor | null): number {
+  return t ? t.size * dtypeBytes[t.dtype] : 0;
+}
+
+function keptBytes(e: Entry): number {
+  let bytes = bytesOf(e.x) + bytesOf(e.y) + bytesOf(e.out);
+  for (const [, t] of e.keptBeyondTwo) bytes += bytesOf(t);
+  return bytes;
+}
+
+function graphOfEntries(tape: Recording): Graph {
+  const names = new Map(tape.variables.map(({ id, name }) => [id, name]));
+  const entries = tape.all();
+  const made = new Set(entries.map(({ outId }) => outId));
+  const nodes = entries.map((e) => ({
+    id: e.outId,
+    label: isLeafEntry(e) ? (names.get(e.outId) ?? 'tensor') : e.op.name,
+    leaf: isLeafEntry(e),
+    shape: showShape(e.outShape),
+    dtype: e.outDType,
+    bytes: keptBytes(e),
+    at: traceOfEntry(e)?.at ?? null,
+  }));
+  const edges: GraphEdge[] = [];
+  for (const e of entries) {
+    const rule = e.firstResult ?? e;
+    for (let k = 0; k < rule.count; k++) {
+      const operand = rule.operand(k);
+      if (operand && made.has(operand.outId)) edges.push({ from: operand.outId, to: e.outId, why: null });
+    }
+    for (const id of rule.blocked ?? []) {
+      const operand = tape.byId(id);
+      if (!operand) continue;
+      const dtype = [operand.outDType, e.outDType].find((each) => !isFloating(each)) ?? null;
+      edges.push({ from: operand.outId, to: e.outId, why: whyNot(e.op.name, dtype, traceOfEntry(e)?.at ?? null) });
+    }
+  }
+  return { nodes, edges };
+}
+
+/** Why no gradient flows through an op. */
+function whyNot(op: string, dtype: string | null, at: string | null): string {
+  const place = at === null ? '' : ` (${at})`;
+  if (op === 'stopGradient') return `STOPPED: stopGradient${place} stops the gradient.`;
+  if (dtype !== null) return `INTEGER_DTYPE: the way leads through ${dtype} at ${op}${place}.`;
+  return `BROKE_AT: ${op}${place} has no gradient.`;
+}
+
+function graphOfTraces(tape: Recording): Graph {
+  const traced = tape.traced ?? [];
+  const names = new Map(tape.variables.map(({ id, name }) => [id, name]));
+  const nodes = new Map<number, GraphNode>();
+  const idOf = (trace: Trace): number => (trace.op === null && trace.variable ? trace.variable.id : trace.id);
+  const add = (trace: Trace): void => {
+    const id = idOf(trace);
+    if (nodes.has(id)) return;
+    nodes.set(id, {
+      id,
+      label: trace.op ?? names.get(id) ?? 'tensor',
+      leaf: trace.op === null,
+      shape: showShape(trace.shape),
+      dtype: trace.dtype,
+      bytes: 0,
+      at: trace.at,
+    });
+  };
+  const edges: GraphEdge[] = [];
+  const ids = new Set(traced.map(({ id }) => id));
+  for (const trace of traced) {
+    for (const [k, operand] of trace.operands.entries()) {
+      const from = idOf(operand);
+      if (!ids.has(operand.id) && tape.since(from) === null) continue;
+      add(operand);
+      const dtype = [operand.dtype, trace.dtype].find((each) => !isFloating(each)) ?? null;
+      const why = trace.passes[k] ? null : whyNot(trace.op ?? '', dtype, trace.at);
+      edges.push({ from, to: trace.id, why });
+    }
+    add(trace);
+  }
+  return { nodes: [...nodes.values()], edges };
+}
