@@ -52,6 +52,7 @@ const libraries = {
   'torch-compile': inPython('torch'),
   jax: inPython('jax'),
   'jax-jit': inPython('jax'),
+  numpy: inPython('numpy'),
   openblas: native('openblas'),
   onednn: native('onednn'),
 };

@@ -42,6 +42,7 @@ const steps = {
   tensorflow: () => pip('tensorflow'),
   torch: () => pip('torch'),
   jax: () => pip('jax'),
+  numpy: () => pip('numpy'),
   onnxruntime: () => {
     const folder = join(peers, 'models/build');
     return pip('onnx') && run('models of onnxruntime', python, [join(peers, 'models/make.py'), folder]);

@@ -3,13 +3,14 @@
 // what to do (peers/ has an entry a kind), `make` is our side; with `of` and `figure` it is about memory (memory.mjs).
 import * as convolution from './convolution.mjs';
 import * as elementwise from './elementwise.mjs';
+import * as linalg from './linalg.mjs';
 import * as matmul from './matmul.mjs';
 import * as memory from './memory.mjs';
 import * as reduction from './reduction.mjs';
 import * as tape from './tape.mjs';
 import * as training from './training.mjs';
 
-export const groups = [tape, elementwise, reduction, matmul, convolution, training, memory];
+export const groups = [tape, elementwise, reduction, matmul, linalg, convolution, training, memory];
 
 const all = groups.flatMap(({ cases }) => cases);
 
