@@ -12,8 +12,7 @@ import { select } from './select.js';
 
 /**
  * Neighbouring diagonals of a matrix. Diagonal k has the elements [row, row + k]. `leftAbove`, `leftBelow`: whether
- * those above and below the main one start at the left end of their rows, when several are kept as rows of one length,
- * the longest first element last; diagonal 0 does if either is true.
+ * those above and below the main one, where several are kept as rows of one length, start at the left end of these.
  */
 export interface Band {
   readonly lower: number;
@@ -70,7 +69,7 @@ function places(band: Band, rows: number, columns: number): Int32Array {
   for (let d = 0; d < count; d++) {
     const k = band.upper - d;
     const length = lengthOf(k, rows, columns);
-    const left = (k >= 0 && band.leftAbove) || (k <= 0 && band.leftBelow);
+    const left = k > 0 ? band.leftAbove : band.leftBelow; // the main one, where it is, is as long as the longest
     const start = d * most + (left ? 0 : most - length);
     const first = k >= 0 ? k : -k * columns;
     for (let i = 0; i < length; i++) list[start + i] = first + i * (columns + 1);

@@ -32,7 +32,7 @@ describe('several diagonals', () => {
     }
   });
 
-  it('diagonal 0 starts at the left if either side does', () => {
+  it('the highest comes first, and shorter ones stand where align says', () => {
     const x = [
       [1, 2, 3],
       [4, 5, 6],

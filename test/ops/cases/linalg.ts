@@ -98,6 +98,7 @@ casesOf(
   [
     { shapes: square, call: (x) => lu(invertible(x)).lu },
     { shapes: [[2, 2, 2]], call: (x) => lu(tf.reverse(invertible(x), [1])).lu },
+    { shapes: square, call: (x) => lu(tf.roll(invertible(x), 1, 0)).lu },
   ],
   { throws: true },
 );
