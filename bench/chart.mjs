@@ -15,6 +15,7 @@ const panels = [
       'onnxruntime',
       'openblas',
       'onednn',
+      'numpy',
     ],
   },
 ];

@@ -19,6 +19,8 @@
       "native/steps/random.cc",
       "native/steps/scan.cc",
       "native/steps/linalg.cc",
+      "native/steps/banded.cc",
+      "native/steps/matrix-functions.cc",
       "native/steps/segment.cc",
       "native/steps/sort.cc",
       "native/steps/special.cc",

@@ -4,6 +4,7 @@
 import * as convolution from './convolution.mjs';
 import * as elementwise from './elementwise.mjs';
 import * as jacobian from './jacobian.mjs';
+import * as linalg from './linalg.mjs';
 import * as matmul from './matmul.mjs';
 import * as memory from './memory.mjs';
 import * as reduction from './reduction.mjs';
@@ -18,6 +19,7 @@ export const groups = [
   reduction,
   sorting,
   matmul,
+  linalg,
   convolution,
   transformer,
   training,

@@ -94,19 +94,28 @@ function generate(op: string, shape: readonly number[], dtype: DType, at: (i: nu
   return bufferTensor(buffer, dtype, shapeOf([...shape]));
 }
 
+export interface EyeOptions extends DTypeOption {
+  /** Leading axes: so many of the matrix. Default: none, one matrix. */
+  batchShape?: number | Lengths;
+}
+
+const eyeOptions = { ...dtypeOption, batchShape: anything } as const;
+
 /**
- * The matrix [n, m] with ones on its diagonal and zeros elsewhere; m is n by default. The options may stand in m's
- * place.
+ * The matrix [n, m] with ones on its diagonal and zeros elsewhere, or with a `batchShape` the matrices
+ * [...batchShape, n, m]; m is n by default. The options may stand in m's place.
  */
-export function eye(n: number, m?: number | DTypeOption, opts?: DTypeOption): Tensor {
+export function eye(n: number, m?: number | EyeOptions, opts?: EyeOptions): Tensor {
   const shifted = opts === undefined && isOptions(m);
-  const { dtype = 'float32' } = options('eye', dtypeOption, shifted ? m : opts);
+  const { dtype = 'float32', batchShape = [] } = options('eye', eyeOptions, shifted ? m : opts);
   if (arguments.length > 3) refuseBehind('eye', arguments[3]);
   const rows = checkLength('eye', 'n', n);
   const columns = shifted || m === undefined ? rows : checkLength('eye', 'm', m);
-  return generate('eye', guardShape('eye', [rows, columns]), dtype, (i) =>
+  const shape = guardShape('eye', [...checkShape('eye', batchShape, 'batchShape'), rows, columns]);
+  const one = generate('eye', shapeOf([rows, columns]), dtype, (i) =>
     Math.floor(i / columns) === i % columns ? 1 : 0,
   );
+  return shape.length === 2 ? one : broadcast(one, shape);
 }
 
 /**

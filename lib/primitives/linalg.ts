@@ -8,14 +8,13 @@ import { apply1, apply2 } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
 import { fromOut, fromXOut } from '../op/rules.js';
 import { add, mul, neg } from './arithmetic.js';
-import { greaterEqual, lessEqual } from './compare.js';
-import { iota } from './iota.js';
+import { bandOf, inBand } from './diagonal.js';
 import { matmulOf } from './matmul.js';
-import { broadcast, connect, identityOf, raiseRank, reshapeTo, transposeBy } from './movement.js';
+import { broadcast, connect, identityOf, raiseRank, transposeBy } from './movement.js';
 import { select } from './select.js';
 
 /** The transpose of the matrices. */
-function matrixTranspose(x: Tensor): Tensor {
+export function matrixTranspose(x: Tensor): Tensor {
   const last = x.rank - 1;
   return transposeBy(
     x,
@@ -23,23 +22,16 @@ function matrixTranspose(x: Tensor): Tensor {
   );
 }
 
-/** Whether element [row, column] of an n x n matrix lies in a triangle, its diagonal included. */
-function inTriangle(n: number, lower: boolean): Tensor {
-  const rows = reshapeTo(iota(n), shapeOf([n, 1]));
-  return lower ? greaterEqual(rows, iota(n)) : lessEqual(rows, iota(n));
-}
-
-/** The triangle of the matrices, zeros elsewhere, also in place of NaN. */
-function triangle(x: Tensor, lower: boolean): Tensor {
-  return select(inTriangle(x.shape[x.rank - 1] as number, lower), x, 0);
+/** The triangle of the matrices with its diagonal, zeros elsewhere, also in place of NaN. */
+export function triangle(x: Tensor, lower: boolean): Tensor {
+  return lower ? bandOf(x, Number.NEGATIVE_INFINITY, 0) : bandOf(x, 0, Number.POSITIVE_INFINITY);
 }
 
 /** The lower triangle with half the diagonal. */
 function halved(x: Tensor): Tensor {
   const n = x.shape[x.rank - 1] as number;
   const lower = triangle(x, true);
-  // The upper triangle of a lower one has the diagonal and zeros.
-  return select(inTriangle(n, false), mul(lower, 0.5), lower);
+  return select(inBand(n, n, 0, 0), mul(lower, 0.5), lower);
 }
 
 // With ct the cotangent of l: s = l^-T P(l^T ct) l^-1, P the lower triangle with half the diagonal (Murray 2016,
@@ -57,9 +49,9 @@ const choleskyOp = new Op('linalg.cholesky', {
   batch: ({ operands }) => choleskyOf(operands[0] as Tensor),
 });
 
-/** cholesky: the lower triangular l with l l^T = x. Only the lower triangle of x is read. */
-export function choleskyOf(x: Tensor): Tensor {
-  return x.size === 0 ? identityOf(x) : apply1(choleskyOp, x, x.dtype, x.shape, null);
+/** cholesky: the lower triangular l with l l^T = x. Only the lower triangle of x is read. `name`: the op in errors. */
+export function choleskyOf(x: Tensor, name = 'linalg.cholesky'): Tensor {
+  return x.size === 0 ? identityOf(x) : apply1(choleskyOp.as(name), x, x.dtype, x.shape, null);
 }
 
 /** Which triangle of the matrix is meant, and whether its transpose is. */
@@ -90,8 +82,8 @@ const solveOp = new Op<Triangle>('linalg.triangularSolve', {
 
 /**
  * triangularSolve: x with t x = b, t the triangle of a or its transpose; a [.., n, n] and b [.., n, m] have the same
- * leading axes.
+ * leading axes. `name`: the op in errors.
  */
-export function triangularSolveOf(a: Tensor, b: Tensor, triangle: Triangle): Tensor {
-  return b.size === 0 ? connect(identityOf(b), a) : apply2(solveOp, a, b, b.dtype, b.shape, triangle);
+export function triangularSolveOf(a: Tensor, b: Tensor, triangle: Triangle, name = 'linalg.triangularSolve'): Tensor {
+  return b.size === 0 ? connect(identityOf(b), a) : apply2(solveOp.as(name), a, b, b.dtype, b.shape, triangle);
 }

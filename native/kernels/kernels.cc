@@ -10,7 +10,6 @@
 #include "elementwise.h"
 #include "gemm.h"
 #include "int-gemm.h"
-#include "linalg.h"
 #include "random.h"
 #include "reduce.h"
 #include "scan.h"
@@ -61,9 +60,6 @@ constexpr void fill_floating(Kernels& k) {
   k.window[kMaxPoolImage][d] = window_fns<MaxPoolImage<T>>();
   k.gemm[d] = {&Gemm<T>::run, &Gemm<T>::workspace};
   k.random_normal[d] = &random_fill<Normal<T>, T>;
-  k.cholesky[d] = {&Cholesky<T>::run, &Cholesky<T>::workspace};
-  k.lu[d] = {&Lu<T>::run, &Lu<T>::workspace};
-  k.triangular_solve[d] = {&TriangularSolve<T>::run, &TriangularSolve<T>::workspace};
 }
 
 template <DType d>

@@ -158,22 +158,6 @@ struct ScanFns {
   void (*columns)(const void* x, void* out, size_t stride, size_t rows, size_t n, bool exclusive, bool reverse);
 };
 
-// Factors a matrix of n x n. Returns n, or how many leading rows could be factored. `rows`, if not null, receives which
-// row of `a` each row of the result is of, where rows are exchanged. `workspace`: so many bytes, 64-byte aligned.
-struct FactorFns {
-  size_t (*run)(const void* a, void* out, int32_t* rows, size_t n, void* workspace);
-  size_t (*workspace)(size_t n);
-};
-
-// Solves op(a) y = x, y over x: of one triangle of a (n x n), or of its transpose; x has n rows of `columns` elements,
-// `stride` apart. Returns n; or the first i where a[i][i] is zero, and x is as it was. `workspace`: so many bytes,
-// 64-byte aligned.
-struct TriangularFns {
-  size_t (*run)(const void* a, bool lower, bool transposed, void* x, size_t stride, size_t n, size_t columns,
-                void* workspace);
-  size_t (*workspace)(size_t n, size_t columns);
-};
-
 // Sorts n signed integers, which stand at x and have as much room again. From both so many bytes more may be read.
 using SortFn = void (*)(void* x, void* room, size_t n);
 constexpr size_t kSortSlack = 512;
@@ -196,9 +180,6 @@ struct Kernels {
   RandomFn random_uniform[kDTypes];       // those with sums; others null
   RandomFn random_normal[kDTypes];        // floating; others null
   ScanFns cumsum[kDTypes];                // those with sums; others null
-  FactorFns cholesky[kDTypes];            // floating; others null
-  FactorFns lu[kDTypes];
-  TriangularFns triangular_solve[kDTypes];
   SortFn sort[4];  // by log2 of the element size: [2], [3]; others null, and all but for AVX2 (see dispatch.h)
 
   // The variants of a kernel for a dtype.

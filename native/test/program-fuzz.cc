@@ -457,6 +457,18 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       if (!v.dims.empty() && before[v.operands[0]].opcode != k_sort) v.dims.pop_back();
       v.attributes = {1 + in.below(16) / 15};
       break;
+    case k_luSolve: {
+      any_like(in, before, v);
+      if (v.opcode != k_luSolve) break;
+      const Made& a = before[v.operands[0]];
+      const std::vector<int32_t> each(a.dims.begin(), a.dims.end() - 1);
+      int rows = pick();
+      const auto fits = [&] { return before[rows].dtype == kInt32 && before[rows].dims == each; };
+      for (int tries = 0; tries < count && !fits(); ++tries) rows = (rows + 1) % count;
+      if (!fits()) return {kInput, kInt32, each, {}, {}};  // the one that is lacking
+      v.operands[1] = rows;
+      break;
+    }
     default:
       if (is_reduction(v.opcode) || is_window(v.opcode)) return any_window(in, before);
       any_like(in, before, v);

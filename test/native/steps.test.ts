@@ -146,17 +146,22 @@ describe('triangularSolve', () => {
 describe('results beyond the first', () => {
   const numbers = [0, 2, 4, 8];
 
-  test('have their own dtype and shape: lu and the rows that it exchanged', () => {
-    const { failure, results } = runStep('lu', 'float32', [2, 2], numbers, [], [['int32', [2]]]);
+  test('have their own dtype and shape: lu, the rows that it exchanged, and the sign of that', () => {
+    const more = [
+      ['int32', [2, 2]],
+      ['float32', [2]],
+    ] as const;
+    const { failure, results } = runStep('lu', 'float32', [2, 2, 2], [...numbers, 4, 8, 0, 2], [0], more);
     expect(failure).toBeNull();
     expect(results).toEqual([
-      [4, 8, 0, 2],
-      [1, 0],
+      [4, 8, 0, 2, 4, 8, 0, 2],
+      [1, 0, 0, 1],
+      [-1, 1],
     ]);
   });
 
   test('need not be asked for', () => {
-    expect(runStep('lu', 'float32', [2, 2], numbers, []).results).toEqual([[4, 8, 0, 2]]);
+    expect(runStep('lu', 'float32', [2, 2], numbers, [0]).results).toEqual([[4, 8, 0, 2]]);
   });
 
   test.each([
@@ -166,12 +171,13 @@ describe('results beyond the first', () => {
       'more than there are',
       [
         ['int32', [2]],
+        ['float32', []],
         ['int32', [2]],
       ],
       /no such result/,
     ],
   ] as const)('%s is a malformed program', (_, more, message) => {
-    expect(() => runStep('lu', 'float32', [2, 2], numbers, [], more)).toThrow(message);
+    expect(() => runStep('lu', 'float32', [2, 2], numbers, [0], more)).toThrow(message);
   });
 
   test('of a step that has one: a malformed program', () => {

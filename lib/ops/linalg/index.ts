@@ -1,4 +1,8 @@
 /** What `tf.linalg` has. */
+export * from './banded.js';
+export * from './determinant.js';
+export * from './diagonal.js';
 export * from './factor.js';
+export * from './functions.js';
 export * from './product.js';
 export * from './solve.js';
