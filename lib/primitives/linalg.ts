@@ -15,7 +15,7 @@ import { broadcast, connect, identityOf, raiseRank, reshapeTo, transposeBy } fro
 import { select } from './select.js';
 
 /** The transpose of the matrices. */
-function matrixTranspose(x: Tensor): Tensor {
+export function matrixTranspose(x: Tensor): Tensor {
   const last = x.rank - 1;
   return transposeBy(
     x,
@@ -30,12 +30,12 @@ function inTriangle(n: number, lower: boolean): Tensor {
 }
 
 /** The triangle of the matrices, zeros elsewhere, also in place of NaN. */
-function triangle(x: Tensor, lower: boolean): Tensor {
+export function triangle(x: Tensor, lower: boolean): Tensor {
   return select(inTriangle(x.shape[x.rank - 1] as number, lower), x, 0);
 }
 
 /** The lower triangle with half the diagonal. */
-function halved(x: Tensor): Tensor {
+export function halved(x: Tensor): Tensor {
   const n = x.shape[x.rank - 1] as number;
   const lower = triangle(x, true);
   // The upper triangle of a lower one has the diagonal and zeros.
@@ -57,9 +57,9 @@ const choleskyOp = new Op('linalg.cholesky', {
   batch: ({ operands }) => choleskyOf(operands[0] as Tensor),
 });
 
-/** cholesky: the lower triangular l with l l^T = x. Only the lower triangle of x is read. */
-export function choleskyOf(x: Tensor): Tensor {
-  return x.size === 0 ? identityOf(x) : apply1(choleskyOp, x, x.dtype, x.shape, null);
+/** cholesky: the lower triangular l with l l^T = x. Only the lower triangle of x is read. `name`: the op in errors. */
+export function choleskyOf(x: Tensor, name = 'linalg.cholesky'): Tensor {
+  return x.size === 0 ? identityOf(x) : apply1(choleskyOp.as(name), x, x.dtype, x.shape, null);
 }
 
 /** Which triangle of the matrix is meant, and whether its transpose is. */

@@ -12,6 +12,7 @@
 #include "linalg.h"
 #include "random.h"
 #include "reduce.h"
+#include "rotate.h"
 #include "scan.h"
 #include "softmax.h"
 #include "transpose.h"
@@ -107,6 +108,7 @@ constexpr Kernels make_kernels() {
 #include "dtype.def"
 #undef DTYPE
   k.gemm[kInt32] = {&IntGemm::run, &IntGemm::workspace};
+  k.rotate = &rotate;
   k.transpose[0] = &Transpose<uint8_t>::run;
   k.transpose[2] = &Transpose<uint32_t>::run;
   k.transpose[3] = &Transpose<uint64_t>::run;

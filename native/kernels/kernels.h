@@ -174,6 +174,11 @@ struct TriangularFns {
   size_t (*workspace)(size_t n, size_t columns);
 };
 
+// Rotates neighbouring rows of kRotated columns: `count` times, row and the row `step` elements behind it become
+// c row + s next and c next - s row, and next is the row of the following rotation. turns: c and s of each.
+constexpr size_t kRotated = 16;
+using RotateFn = void (*)(double* row, ptrdiff_t step, const double* turns, size_t count);
+
 struct Kernels {
   const char* isa;
   ElementwiseFn unary[kUnaryKernels][kDTypes][kUnaryVariants];  // null: not defined for that dtype
@@ -195,6 +200,7 @@ struct Kernels {
   FactorFns cholesky[kDTypes];            // floating; others null
   FactorFns lu[kDTypes];
   TriangularFns triangular_solve[kDTypes];
+  RotateFn rotate;
 
   // The variants of a kernel for a dtype.
   const ElementwiseFn* elementwise(unsigned kernel, unsigned dtype) const {

@@ -1,9 +1,7 @@
 /** Factors of square matrices: the checks around primitives/linalg.ts. */
 import { refuseExtra } from '../../base/arguments.js';
-import { ShapeError } from '../../base/errors.js';
-import { showShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
-import { asTensor, floating } from '../../op/operands.js';
+import { squareMatrices } from '../../op/matrices.js';
 import type { TensorLike } from '../../op/variable.js';
 import { choleskyOf } from '../../primitives/linalg.js';
 
@@ -15,9 +13,5 @@ import { choleskyOf } from '../../primitives/linalg.js';
  */
 export function cholesky(x: TensorLike): Tensor {
   if (arguments.length > 1) refuseExtra('linalg.cholesky', arguments[1], arguments[2]);
-  const a = floating('linalg.cholesky', asTensor('linalg.cholesky', x));
-  if (a.rank < 2 || a.shape[a.rank - 1] !== a.shape[a.rank - 2]) {
-    throw new ShapeError(`linalg.cholesky: expected square matrices [..., n, n], got shape ${showShape(a.shape)}`);
-  }
-  return choleskyOf(a);
+  return choleskyOf(squareMatrices('linalg.cholesky', x));
 }
