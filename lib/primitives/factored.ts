@@ -17,11 +17,11 @@ import { square } from './math.js';
 import { broadcast, castTo, connect, identityOf, reshapeTo } from './movement.js';
 import { select } from './select.js';
 
-/** The parts of a factorization, in the order of the kernel's results. */
-export type Parts = readonly Tensor[];
+/** The factors of a matrix, in the order of the kernel's results. */
+export type Factors = readonly Tensor[];
 
 /** The gradient rule of a part: from its cotangent to that of the matrix x. The parts are functions of x in it. */
-type PartRule<A> = (ct: Tensor, parts: Parts, x: Tensor, attributes: A) => Tensor;
+type PartRule<A> = (ct: Tensor, parts: Factors, x: Tensor, attributes: A) => Tensor;
 
 /** What a factorization is made of. */
 export interface FactorizationParts<A> {
@@ -69,7 +69,7 @@ export class Factorization<A = null> {
   }
 
   /** The parts of x. The kernel computes those that are looked at. */
-  of(x: Tensor, attributes: A): Parts {
+  of(x: Tensor, attributes: A): Factors {
     const shapes = this.shapes(x.shape, attributes);
     if (x.size === 0) return shapes.map((shape) => connect(emptyPart(shape, x.dtype), x));
     const specs = shapes.map((shape) => ({ dtype: x.dtype, shape }));
@@ -78,7 +78,7 @@ export class Factorization<A = null> {
   }
 
   /** These values as functions of x. */
-  private heard(x: Tensor, parts: Parts, attributes: A): Parts {
+  private heard(x: Tensor, parts: Factors, attributes: A): Factors {
     if (!isRecording()) return parts;
     const operands = [x, ...parts];
     return this.ops.map((op, k) => applyComposed(op, operands, attributes, () => identityOf(parts[k] as Tensor)));

@@ -6,7 +6,7 @@ import { add, mul, sub } from './arithmetic.js';
 import {
   columnsOf,
   Factorization,
-  type Parts,
+  type Factors,
   reciprocalGaps,
   safeReciprocal,
   scaledColumns,
@@ -58,7 +58,7 @@ function ofLong(ct: Tensor, s: Tensor, a: Tensor, all: Tensor): Tensor {
 }
 
 /** The rule of the vectors of the rows' side, or of the columns'. */
-function ofVectors(ct: Tensor, [s, u, v]: Parts, x: Tensor, { full }: Full, ofRows: boolean): Tensor {
+function ofVectors(ct: Tensor, [s, u, v]: Factors, x: Tensor, { full }: Full, ofRows: boolean): Tensor {
   const [rows, columns, count] = lengthsOf(x.shape);
   const wide = rows <= columns;
   const [short, long] = (wide ? [u, v] : [v, u]) as [Tensor, Tensor];

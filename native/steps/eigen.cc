@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "orthogonal.h"
-#include "special.h"
 
 namespace gradtape {
 namespace {
@@ -17,7 +16,7 @@ struct Room {
   Products products;
   Reflector reflector;
   Rotations rotations;
-  Room(size_t n_, const Kernels& kernels, char* memory)
+  GRADTAPE_SMALL Room(size_t n_, const Kernels& kernels, char* memory)
       : cuts(memory),
         n(n_),
         row(padded(n)),
@@ -37,7 +36,7 @@ struct Room {
 
   // Dongarra, Sorensen and Hammarling 1989, Block reduction of matrices to condensed form. The pairs of a panel are
   // v and w, of which a - v w^T - w v^T is the rest of the matrix.
-  void make_tridiagonal() const {
+  GRADTAPE_SMALL void make_tridiagonal() const {
     for (size_t panel = 0; panel < n; panel += kPanel) {
       const size_t width = n - panel < kPanel ? n - panel : kPanel, end = panel + width;
       for (size_t i = 0; i < width; ++i) {
@@ -69,7 +68,7 @@ struct Room {
   }
 
   // Implicit QL (Dubrulle, Martin and Wilkinson 1968) from the end of a block whose elements are large, as LAPACK.
-  bool iterate() {
+  GRADTAPE_SMALL bool iterate() {
     double *d = diagonal, *e = beside;
     size_t last = n - 1, block_from = n, block_to = 0;
     bool backwards = false;
@@ -98,7 +97,7 @@ struct Room {
   }
 
   // One QL sweep over d[0..count], from the last to the first; `start`: which row has the vector of the last.
-  void sweep(size_t count, Line d, Line e, size_t start, bool down) {
+  GRADTAPE_SMALL void sweep(size_t count, Line d, Line e, size_t start, bool down) {
     double g = (d[1] - d[0]) / (2 * e[0]);
     const double root = hypotenuse(g, 1);
     g = d[count] - d[0] + e[0] / (g + with_sign(root, g));
@@ -129,7 +128,7 @@ struct Room {
 size_t order_of(const Value& x) { return size_t(x.dims[x.rank - 1]); }
 
 // Result 0: eigenvalues, ascending.
-const char* check(const Value& v, Operands x) {
+GRADTAPE_SMALL const char* check(const Value& v, Operands x) {
   if (!is_floating(v.dtype) || x[0].dtype != v.dtype) return "wrong dtype";
   const int rank = x[0].rank;
   if (rank < 2 || x[0].dims[rank - 1] != x[0].dims[rank - 2] || order_of(x[0]) == 0) return "not a square matrix";
@@ -137,19 +136,21 @@ const char* check(const Value& v, Operands x) {
 }
 
 // Result 1: eigenvectors, as columns.
-const char* check_vectors(const Value& v, Operands x, int, const Value& vectors) {
+GRADTAPE_SMALL const char* check_vectors(const Value& v, Operands x, int, const Value& vectors) {
   return vectors.dtype == v.dtype && same_shape(vectors, x[0]) ? nullptr : "wrong shape";
 }
 
-double work(const Value&, Operands x) { return double(x[0].size) * double(order_of(x[0])) * 5 / kMultiplications; }
+GRADTAPE_SMALL double work(const Value&, Operands x) {
+  return double(x[0].size) * double(order_of(x[0])) * 5 / kMultiplications;
+}
 
-int64_t units(const Value& v, Operands x, const Kernels&) { return v.size / int64_t(order_of(x[0])); }
+GRADTAPE_SMALL int64_t units(const Value& v, Operands x, const Kernels&) { return v.size / int64_t(order_of(x[0])); }
 
-size_t own_bytes(const Value&, Operands x, const Kernels& kernels) {
+GRADTAPE_SMALL size_t own_bytes(const Value&, Operands x, const Kernels& kernels) {
   return Room(order_of(x[0]), kernels, nullptr).cuts.bytes();
 }
 
-void decompose(Room& room, const char* x, DType dtype, char* values, char* vectors) {
+GRADTAPE_SMALL void decompose(Room& room, const char* x, DType dtype, char* values, char* vectors) {
   const size_t n = room.n, row = room.row;
   load_matrix(x, dtype, n, 1, room.a, row, n, n);
   for (size_t i = 0; i < n; ++i) {
@@ -181,7 +182,7 @@ void decompose(Room& room, const char* x, DType dtype, char* values, char* vecto
   store_as_columns(room.vectors, row, room.order, vectors, dtype, n, n);
 }
 
-Failure run(const StepRun& s, int64_t from, int64_t to, const char*, char* own) {
+GRADTAPE_SMALL Failure run(const StepRun& s, int64_t from, int64_t to, const char*, char* own) {
   const size_t n = order_of(s.x[0]), size = kDTypeSize[s.v.dtype];
   Room room(n, s.kernels, own);
   for (int64_t unit = from; unit < to; ++unit) {

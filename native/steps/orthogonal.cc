@@ -2,9 +2,13 @@
 
 #include <cstring>
 
-#include "special.h"
-
 namespace gradtape {
+
+double* Cuts::take(size_t numbers) {
+  double* at = memory_ ? reinterpret_cast<double*>(memory_ + bytes_) : nullptr;
+  bytes_ += padded(numbers) * sizeof(double);
+  return at;
+}
 
 double hypotenuse(double x, double y) {
   const double sum = x * x + y * y;
@@ -16,7 +20,7 @@ double hypotenuse(double x, double y) {
 
 namespace {
 
-double norm(const double* x, size_t n) {
+GRADTAPE_SMALL double norm(const double* x, size_t n) {
   double sum = 0, most = 0;
   for (size_t i = 0; i < n; ++i) sum += x[i] * x[i];
   if (sum > 0x1p-900 && sum < 0x1p1000) return __builtin_sqrt(sum);
@@ -45,8 +49,8 @@ GRADTAPE_SMALL void copy(const From* from, size_t from_row, size_t from_column, 
 
 }  // namespace
 
-void load_matrix(const char* from, DType dtype, size_t from_row, size_t from_column, double* to, size_t to_row,
-                 size_t rows, size_t columns) {
+GRADTAPE_SMALL void load_matrix(const char* from, DType dtype, size_t from_row, size_t from_column, double* to,
+                                size_t to_row, size_t rows, size_t columns) {
   if (dtype == kFloat64) {
     copy(reinterpret_cast<const double*>(from), from_row, from_column, to, to_row, 1, rows, columns);
   } else {
@@ -54,8 +58,8 @@ void load_matrix(const char* from, DType dtype, size_t from_row, size_t from_col
   }
 }
 
-void store_matrix(const double* from, size_t from_row, size_t from_column, char* to, DType dtype, size_t to_row,
-                  size_t rows, size_t columns) {
+GRADTAPE_SMALL void store_matrix(const double* from, size_t from_row, size_t from_column, char* to, DType dtype,
+                                 size_t to_row, size_t rows, size_t columns) {
   if (dtype == kFloat64) {
     copy(from, from_row, from_column, reinterpret_cast<double*>(to), to_row, 1, rows, columns);
   } else {
@@ -63,20 +67,20 @@ void store_matrix(const double* from, size_t from_row, size_t from_column, char*
   }
 }
 
-void store_as_columns(const double* from, size_t from_row, const double* order, char* to, DType dtype, size_t count,
-                      size_t length) {
+GRADTAPE_SMALL void store_as_columns(const double* from, size_t from_row, const double* order, char* to, DType dtype,
+                                     size_t count, size_t length) {
   if (!order) return store_matrix(from, 1, from_row, to, dtype, count, length, count);
   for (size_t k = 0; k < count; ++k) {
     store_matrix(from + size_t(order[k]) * from_row, 1, 0, to + k * kDTypeSize[dtype], dtype, count, length, 1);
   }
 }
 
-void store_nan(char* to, DType dtype, size_t count) {
+GRADTAPE_SMALL void store_nan(char* to, DType dtype, size_t count) {
   const double nan = not_a_number();
   store_matrix(&nan, 0, 0, to, dtype, 0, 1, count);
 }
 
-double scale_for(const double* a, size_t row, size_t rows, size_t columns) {
+GRADTAPE_SMALL double scale_for(const double* a, size_t row, size_t rows, size_t columns) {
   double most = 0, odd = 0;
   for (size_t i = 0; i < rows; ++i) {
     for (size_t j = 0; j < columns; ++j) {
@@ -89,13 +93,14 @@ double scale_for(const double* a, size_t row, size_t rows, size_t columns) {
   return most > 0x1p300 ? 0x1p-600 : most < 0x1p-300 ? 0x1p600 : 1;
 }
 
-void multiply_by(double* a, size_t row, size_t rows, size_t columns, double factor) {
+GRADTAPE_SMALL void multiply_by(double* a, size_t row, size_t rows, size_t columns, double factor) {
   for (size_t i = 0; i < rows; ++i) {
     for (size_t j = 0; j < columns; ++j) a[i * row + j] *= factor;
   }
 }
 
-Products::Products(const Kernels& kernels, Cuts& cuts, size_t longest) : fns_(kernels.gemm[kFloat64]), bytes_(0) {
+GRADTAPE_SMALL Products::Products(const Kernels& kernels, Cuts& cuts, size_t longest)
+    : fns_(kernels.gemm[kFloat64]), bytes_(0) {
   const size_t shapes[][3] = {{longest, longest, 2 * kPanel}, {1, longest, longest}, {longest, 1, longest}};
   for (const size_t(&s)[3] : shapes) {
     const size_t bytes = fns_.workspace(s[0], s[1], s[2]);
@@ -104,8 +109,9 @@ Products::Products(const Kernels& kernels, Cuts& cuts, size_t longest) : fns_(ke
   room_ = cuts.take((bytes_ + sizeof(double) - 1) / sizeof(double));
 }
 
-void Products::run(size_t m, size_t n, size_t k, const double* a, size_t rsa, size_t csa, const double* b, size_t rsb,
-                   size_t csb, double* c, size_t rsc, bool accumulate) const {
+GRADTAPE_SMALL void Products::run(size_t m, size_t n, size_t k, const double* a, size_t rsa, size_t csa,
+                                  const double* b, size_t rsb, size_t csb, double* c, size_t rsc,
+                                  bool accumulate) const {
   if (m == 0 || n == 0) return;
   if (fns_.workspace(m, n, k) > bytes_ && m + n > 2) {  // in halves, which does not change the bits
     const size_t rows = m > n ? m / 2 : m, columns = m > n ? n : n / 2;
@@ -122,7 +128,7 @@ void Products::run(size_t m, size_t n, size_t k, const double* a, size_t rsa, si
 }
 
 // LAPACK's choice of the sign, which avoids cancellation; of a multiple of the first unit vector: the identity.
-double reflect(double* x, size_t n, double* tau) {
+GRADTAPE_SMALL double reflect(double* x, size_t n, double* tau) {
   const double first = x[0], rest = norm(x + 1, n - 1);
   x[0] = 1;
   *tau = 0;
@@ -138,7 +144,14 @@ double reflect(double* x, size_t n, double* tau) {
   return multiple;
 }
 
-void Reflector::factor(double* b, size_t row, size_t rows, const Reflections& h) const {
+GRADTAPE_SMALL Reflector::Reflector(const Products& products, Cuts& cuts, size_t rows)
+    : products_(products),
+      t_(cuts.take(kPanel * kPanel)),
+      gram_(cuts.take(kPanel * kPanel)),
+      part_(cuts.take(rows * kPanel)),
+      turned_(cuts.take(rows * kPanel)) {}
+
+GRADTAPE_SMALL void Reflector::factor(double* b, size_t row, size_t rows, const Reflections& h) const {
   for (size_t first = 0; first < h.count; first += kPanel) {
     const size_t end = first + kPanel < h.count ? first + kPanel : h.count;
     for (size_t j = first; j < end; ++j) {
@@ -157,7 +170,7 @@ void Reflector::factor(double* b, size_t row, size_t rows, const Reflections& h)
   }
 }
 
-void Reflector::multiply(double* b, size_t row, size_t rows, const Reflections& h, bool identity) const {
+GRADTAPE_SMALL void Reflector::multiply(double* b, size_t row, size_t rows, const Reflections& h, bool identity) const {
   for (size_t first = (h.count + kPanel - 1) / kPanel * kPanel; first > 0;) {
     first -= kPanel;
     const size_t count = h.count - first < kPanel ? h.count - first : kPanel, from = identity ? first : 0;
@@ -166,8 +179,8 @@ void Reflector::multiply(double* b, size_t row, size_t rows, const Reflections& 
 }
 
 // A block is I - Y^T T Y (Schreiber and Van Loan 1989, A storage-efficient WY representation). t_ is -T.
-void Reflector::apply(double* b, size_t row, size_t rows, const Reflections& h, size_t first, size_t count,
-                      bool transposed) const {
+GRADTAPE_SMALL void Reflector::apply(double* b, size_t row, size_t rows, const Reflections& h, size_t first,
+                                     size_t count, bool transposed) const {
   if (rows == 0) return;
   const double* y = h.at(first) + first;
   const size_t length = h.length - first;
@@ -189,7 +202,15 @@ void Reflector::apply(double* b, size_t row, size_t rows, const Reflections& h, 
   products_.add(rows, length, count, turned_, kPanel, 1, y, h.row, 1, x, row);
 }
 
-void Rotations::sweep(size_t first, bool down, size_t most) {
+GRADTAPE_SMALL Rotations::Rotations(const Kernels& kernels, Cuts& cuts, double* rows, size_t row, size_t n)
+    : rotate_(kernels.rotate),
+      rows_(rows),
+      row_(row),
+      capacity_(kSweeps * n),
+      turns_(cuts.take(2 * capacity_)),
+      sweeps_(cuts.take(3 * kNoted)) {}
+
+GRADTAPE_SMALL void Rotations::sweep(size_t first, bool down, size_t most) {
   if (!wanted_) return;
   if (noted_ == kNoted || used_ + most > capacity_) finish();
   double* s = sweeps_ + 3 * noted_++;
@@ -198,7 +219,7 @@ void Rotations::sweep(size_t first, bool down, size_t most) {
   s[2] = 0;
 }
 
-void Rotations::finish() {
+GRADTAPE_SMALL void Rotations::finish() {
   for (size_t column = 0; column < row_; column += kRotated) {
     const double* turns = turns_;
     for (size_t k = 0; k < noted_; ++k) {
@@ -211,7 +232,7 @@ void Rotations::finish() {
   noted_ = used_ = 0;
 }
 
-void sort_into(const double* numbers, size_t n, bool descending, double* order) {
+GRADTAPE_SMALL void sort_into(const double* numbers, size_t n, bool descending, double* order) {
   for (size_t i = 0; i < n; ++i) {
     size_t at = i;
     for (; at > 0; --at) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 
+#include "special.h"
 #include "step.h"
 
 namespace gradtape {
@@ -16,11 +17,7 @@ inline size_t padded(size_t n) { return (n + kRotated - 1) / kRotated * kRotated
 class Cuts {
  public:
   explicit Cuts(char* memory) : memory_(memory) {}
-  double* take(size_t numbers) {
-    double* at = memory_ ? reinterpret_cast<double*>(memory_ + bytes_) : nullptr;
-    bytes_ += padded(numbers) * sizeof(double);
-    return at;
-  }
+  double* take(size_t numbers);
   size_t bytes() const { return bytes_; }
 
  private:
@@ -86,12 +83,7 @@ double reflect(double* x, size_t n, double* tau);
 // What blocks of reflections need for their products.
 class Reflector {
  public:
-  Reflector(const Products& products, Cuts& cuts, size_t rows)
-      : products_(products),
-        t_(cuts.take(kPanel * kPanel)),
-        gram_(cuts.take(kPanel * kPanel)),
-        part_(cuts.take(rows * kPanel)),
-        turned_(cuts.take(rows * kPanel)) {}
+  Reflector(const Products& products, Cuts& cuts, size_t rows);
 
   // The columns of a matrix are rows of b. Its factor r is left in them, q is h.
   void factor(double* b, size_t row, size_t rows, const Reflections& h) const;
@@ -109,13 +101,7 @@ class Reflector {
 // Sweeps of rotations over the rows of a matrix: noted first, then done strip by strip, so that a strip stays in cache.
 class Rotations {
  public:
-  Rotations(const Kernels& kernels, Cuts& cuts, double* rows, size_t row, size_t n)
-      : rotate_(kernels.rotate),
-        rows_(rows),
-        row_(row),
-        capacity_(kSweeps * n),
-        turns_(cuts.take(2 * capacity_)),
-        sweeps_(cuts.take(3 * kNoted)) {}
+  Rotations(const Kernels& kernels, Cuts& cuts, double* rows, size_t row, size_t n);
   // Without `wanted` nothing is noted.
   void want(bool wanted) { wanted_ = wanted; }
   // A sweep from a row on, to its neighbours above or below; of at most so many rotations.

@@ -22,7 +22,7 @@ struct Room {
   double* q;
   Products products;
   Reflector reflector;
-  Room(const Shape& s, size_t wanted, const Kernels& kernels, char* memory)
+  GRADTAPE_SMALL Room(const Shape& s, size_t wanted, const Kernels& kernels, char* memory)
       : cuts(memory),
         row(padded(s.rows)),
         b(cuts.take(s.columns * row)),
@@ -33,7 +33,7 @@ struct Room {
 };
 
 // Result 0: q, of as many columns as there are reflections, or square.
-const char* check(const Value& v, Operands x) {
+GRADTAPE_SMALL const char* check(const Value& v, Operands x) {
   if (!is_floating(v.dtype) || x[0].dtype != v.dtype) return "wrong dtype";
   if (v.rank < 2 || x[0].rank != v.rank) return "wrong rank";
   for (int d = 0; d + 1 < v.rank; ++d) {
@@ -46,7 +46,7 @@ const char* check(const Value& v, Operands x) {
 }
 
 // Result 1: r.
-const char* check_r(const Value& v, Operands x, int, const Value& r) {
+GRADTAPE_SMALL const char* check_r(const Value& v, Operands x, int, const Value& r) {
   if (r.dtype != v.dtype || r.rank != v.rank) return "wrong dtype or rank";
   for (int d = 0; d < v.rank; ++d) {
     if (r.dims[d] != (d == v.rank - 2 ? v.dims[d + 1] : x[0].dims[d])) return "wrong shape";
@@ -54,20 +54,20 @@ const char* check_r(const Value& v, Operands x, int, const Value& r) {
   return nullptr;
 }
 
-double work(const Value& v, Operands x) {
+GRADTAPE_SMALL double work(const Value& v, Operands x) {
   const Shape s(x[0]);
   return double(x[0].size + v.size) * double(s.count) * 2 / kMultiplications;
 }
 
-int64_t units(const Value& v, Operands x, const Kernels&) {
+GRADTAPE_SMALL int64_t units(const Value& v, Operands x, const Kernels&) {
   return v.size / (int64_t(Shape(x[0]).rows) * v.dims[v.rank - 1]);
 }
 
-size_t own_bytes(const Value& v, Operands x, const Kernels& kernels) {
+GRADTAPE_SMALL size_t own_bytes(const Value& v, Operands x, const Kernels& kernels) {
   return Room(Shape(x[0]), size_t(v.dims[v.rank - 1]), kernels, nullptr).cuts.bytes();
 }
 
-Failure run(const StepRun& s, int64_t from, int64_t to, const char*, char* own) {
+GRADTAPE_SMALL Failure run(const StepRun& s, int64_t from, int64_t to, const char*, char* own) {
   const Shape shape(s.x[0]);
   const size_t wanted = size_t(s.v.dims[s.v.rank - 1]), size = kDTypeSize[s.v.dtype];
   const Room room(shape, wanted, s.kernels, own);

@@ -3,7 +3,6 @@
 #include <cstring>
 
 #include "orthogonal.h"
-#include "special.h"
 
 namespace gradtape {
 namespace {
@@ -31,7 +30,7 @@ struct Room {
   Products products;
   Reflector reflector;
   Rotations turns_left, turns_right;
-  Room(const Shape& s, const Kernels& kernels, char* memory)
+  GRADTAPE_SMALL Room(const Shape& s, const Kernels& kernels, char* memory)
       : cuts(memory),
         n(s.n),
         row(padded(s.n)),
@@ -59,7 +58,7 @@ struct Room {
 
   // Dongarra, Sorensen and Hammarling 1989, Block reduction of matrices to condensed form. With v a reflection from the
   // left and u one from the right, what is subtracted are v y^T and x u^T.
-  void make_bidiagonal() const {
+  GRADTAPE_SMALL void make_bidiagonal() const {
     for (size_t panel = 0; panel < n; panel += kPanel) {
       const size_t width = n - panel < kPanel ? n - panel : kPanel, end = panel + width;
       for (size_t i = 0; i < width; ++i) {
@@ -97,7 +96,7 @@ struct Room {
   }
 
   // Demmel and Kahan 1990, Accurate singular values of bidiagonal matrices: each to a relative error, as LAPACK.
-  bool iterate() {
+  GRADTAPE_SMALL bool iterate() {
     double *d = diagonal, *e = above;
     const double tolerance = 100 * kEpsilon;
     double most = 0, reach = size_of(d[0]), least = reach;
@@ -152,7 +151,7 @@ struct Room {
 
   // False: an element of e is negligible, and now zero. Else the shift for the next sweep; 0 where one would cost
   // accuracy.
-  bool split(size_t count, Line d, Line e, double tolerance, double largest, double* shift) const {
+  GRADTAPE_SMALL bool split(size_t count, Line d, Line e, double tolerance, double largest, double* shift) const {
     if (size_of(e[count - 1]) <= tolerance * size_of(d[count])) {
       e[count - 1] = 0;
       return false;
@@ -192,7 +191,7 @@ struct Room {
     }
   };
 
-  static void sweep_unshifted(size_t count, Line d, Line e, Rotations& one, Rotations& other) {
+  GRADTAPE_SMALL static void sweep_unshifted(size_t count, Line d, Line e, Rotations& one, Rotations& other) {
     double c = 1, old_c = 1, old_s = 0;
     for (size_t i = 0; i < count; ++i) {
       const Turn first(d[i] * c, e[i]);
@@ -210,7 +209,7 @@ struct Room {
     e[count - 1] = h * old_s;
   }
 
-  static void sweep(size_t count, Line d, Line e, double shift, Rotations& one, Rotations& other) {
+  GRADTAPE_SMALL static void sweep(size_t count, Line d, Line e, double shift, Rotations& one, Rotations& other) {
     double f = (size_of(d[0]) - shift) * (with_sign(1, d[0]) + shift / d[0]), g = e[0];
     for (size_t i = 0; i < count; ++i) {
       const Turn first(f, g);
@@ -235,7 +234,7 @@ struct Room {
 };
 
 // Result 0: singular values, descending.
-const char* check(const Value& v, Operands x) {
+GRADTAPE_SMALL const char* check(const Value& v, Operands x) {
   if (!is_floating(v.dtype) || x[0].dtype != v.dtype) return "wrong dtype";
   if (x[0].rank < 2 || v.rank != x[0].rank - 1) return "wrong rank";
   for (int d = 0; d + 1 < v.rank; ++d) {
@@ -247,7 +246,7 @@ const char* check(const Value& v, Operands x) {
 }
 
 // Results 1 and 2: left and right singular vectors, as columns.
-const char* check_vectors(const Value& v, Operands x, int k, const Value& vectors) {
+GRADTAPE_SMALL const char* check_vectors(const Value& v, Operands x, int k, const Value& vectors) {
   const Shape s(v, x[0]);
   const size_t length = k == 1 ? s.rows : s.columns, rank = vectors.rank;
   if (vectors.dtype != v.dtype || rank != x[0].rank) return "wrong dtype or rank";
@@ -258,23 +257,23 @@ const char* check_vectors(const Value& v, Operands x, int k, const Value& vector
   return size_t(vectors.dims[rank - 1]) == (s.full ? length : s.n) ? nullptr : "wrong shape";
 }
 
-double work(const Value& v, Operands x) {
+GRADTAPE_SMALL double work(const Value& v, Operands x) {
   const Shape s(v, x[0]);
   return double(x[0].size) * double(s.n) * 10 / kMultiplications;
 }
 
-int64_t units(const Value& v, Operands x, const Kernels&) { return v.size / int64_t(Shape(v, x[0]).n); }
+GRADTAPE_SMALL int64_t units(const Value& v, Operands x, const Kernels&) { return v.size / int64_t(Shape(v, x[0]).n); }
 
-size_t own_bytes(const Value& v, Operands x, const Kernels& kernels) {
+GRADTAPE_SMALL size_t own_bytes(const Value& v, Operands x, const Kernels& kernels) {
   return Room(Shape(v, x[0]), kernels, nullptr).cuts.bytes();
 }
 
-void clear_to_identity(double* a, size_t row, size_t rows) {
+GRADTAPE_SMALL void clear_to_identity(double* a, size_t row, size_t rows) {
   std::memset(a, 0, rows * row * sizeof(double));
   for (size_t i = 0; i < rows; ++i) a[i * row + i] = 1;
 }
 
-void decompose(const Shape& s, Room& room, const char* x, DType dtype, char* values, char* u, char* v) {
+GRADTAPE_SMALL void decompose(const Shape& s, Room& room, const char* x, DType dtype, char* values, char* u, char* v) {
   const size_t n = room.n, row = room.row, long_row = room.long_row;
   const bool is_long = s.length > n, turned = s.rows < s.columns;
   double* loaded = is_long ? room.columns : room.a;
@@ -335,7 +334,7 @@ void decompose(const Shape& s, Room& room, const char* x, DType dtype, char* val
   store_as_columns(room.vectors, long_row, nullptr, long_side, dtype, count, s.length);
 }
 
-Failure run(const StepRun& s, int64_t from, int64_t to, const char*, char* own) {
+GRADTAPE_SMALL Failure run(const StepRun& s, int64_t from, int64_t to, const char*, char* own) {
   const Shape shape(s.v, s.x[0]);
   Room room(shape, s.kernels, own);
   const size_t size = kDTypeSize[s.v.dtype], of_u = shape.rows * (shape.full ? shape.rows : shape.n) * size,
