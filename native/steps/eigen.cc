@@ -157,7 +157,7 @@ GRADTAPE_SMALL void decompose(Room& room, const char* x, DType dtype, char* valu
     for (size_t j = i + 1; j < n; ++j) room.a[i * row + j] = room.a[j * row + i];
   }
   const double scale = scale_for(room.a, row, n, n);
-  room.rotations.want(vectors != nullptr);
+  room.rotations.start(vectors != nullptr);
   bool good = scale == scale;
   if (good) {
     if (scale != 1) multiply_by(room.a, row, n, n, scale);

@@ -102,8 +102,11 @@ class Reflector {
 class Rotations {
  public:
   Rotations(const Kernels& kernels, Cuts& cuts, double* rows, size_t row, size_t n);
-  // Without `wanted` nothing is noted.
-  void want(bool wanted) { wanted_ = wanted; }
+  // Starts anew; without `wanted` nothing will be noted.
+  void start(bool wanted) {
+    wanted_ = wanted;
+    used_ = noted_ = 0;
+  }
   // A sweep from a row on, to its neighbours above or below; of at most so many rotations.
   void sweep(size_t first, bool down, size_t most);
   // row := c row + s next; next := c next - s row.

@@ -281,8 +281,8 @@ GRADTAPE_SMALL void decompose(const Shape& s, Room& room, const char* x, DType d
   load_matrix(x, dtype, is_long && !turned ? 1 : s.columns, is_long && !turned ? s.columns : 1, loaded, loaded_row, n,
               s.length);
   const bool wanted = u || v;
-  room.turns_left.want(wanted);
-  room.turns_right.want(wanted);
+  room.turns_left.start(wanted);
+  room.turns_right.start(wanted);
   const double scale = scale_for(loaded, loaded_row, n, s.length);
   bool good = scale == scale;
   if (good) {

@@ -328,8 +328,15 @@ describe('norms', () => {
 
   it('of several tensors leave null out, and take the values of IndexedSlices', () => {
     expect(globalNorm([[3], null, [[0, 4]]]).item()).toBe(5);
-    const slices = new tf.IndexedSlices(tf.constant([[3, 4]]), tf.constant([1], { dtype: 'int32' }), [4, 2]);
-    expect(globalNorm([slices]).item()).toBe(5);
+    const slices = new tf.IndexedSlices(
+      tf.constant([
+        [3, 4],
+        [0, 12],
+      ]),
+      tf.constant([1, 1], { dtype: 'int32' }),
+      [4, 2],
+    );
+    expect(globalNorm([slices]).item()).toBe(13);
     expect(failure(() => globalNorm([]))[1]).toContain('linalg.globalNorm: expected a list of tensors');
     const { normalized, norm } = normalize([[3, 4]]);
     expect([normalized.arraySync(), norm.arraySync()]).toEqual([[[Math.fround(0.6), Math.fround(0.8)]], [[5]]]);
