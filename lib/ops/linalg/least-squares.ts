@@ -102,7 +102,7 @@ export interface LstsqOptions {
 
 const lstsqOptions = { l2Regularizer: number('a number >= 0', 0), fast: boolean } as const;
 
-// Attributes: the matrix is an operand only to be refused.
+// Recorded, so that who differentiates it is told why there is no gradient.
 const minimumNormOp = new Op('linalg.lstsq', {
   pullAll: () => {
     throw new GradtapeError(

@@ -57,7 +57,7 @@ casesOf(
   ],
   sampling,
 );
-withoutGradient(matrixRank, matrixRank);
+withoutGradient(matrixRank, (x) => matrixRank(x));
 casesOf(
   lstsq,
   [
