@@ -23,6 +23,8 @@ interface Row {
   /** The largest and the smallest element: what reduceMin and reduceMax give of no elements. */
   readonly highest: number;
   readonly lowest: number;
+  /** The distance from 1 to the next larger element; of whole numbers 1. */
+  readonly epsilon: number;
 }
 
 const rows: Readonly<Record<DType, Row>> = {
@@ -35,6 +37,7 @@ const rows: Readonly<Record<DType, Row>> = {
     accumulator: 'float32',
     highest: Number.POSITIVE_INFINITY,
     lowest: Number.NEGATIVE_INFINITY,
+    epsilon: 2 ** -23,
   },
   float64: {
     code: 1,
@@ -45,6 +48,7 @@ const rows: Readonly<Record<DType, Row>> = {
     accumulator: 'float64',
     highest: Number.POSITIVE_INFINITY,
     lowest: Number.NEGATIVE_INFINITY,
+    epsilon: 2 ** -52,
   },
   int32: {
     code: 2,
@@ -55,6 +59,7 @@ const rows: Readonly<Record<DType, Row>> = {
     accumulator: 'int32',
     highest: 2 ** 31 - 1,
     lowest: -(2 ** 31),
+    epsilon: 1,
   },
   uint8: {
     code: 3,
@@ -65,6 +70,7 @@ const rows: Readonly<Record<DType, Row>> = {
     accumulator: 'int32',
     highest: 255,
     lowest: 0,
+    epsilon: 1,
   },
   bool: {
     code: 4,
@@ -75,6 +81,7 @@ const rows: Readonly<Record<DType, Row>> = {
     accumulator: 'int32',
     highest: 1,
     lowest: 0,
+    epsilon: 1,
   },
 };
 
@@ -97,6 +104,8 @@ export const accumulatorOf: Readonly<Record<DType, DType>> = column('accumulator
 /** The largest and the smallest element. */
 export const highestOf: Readonly<Record<DType, number>> = column('highest');
 export const lowestOf: Readonly<Record<DType, number>> = column('lowest');
+/** The distance from 1 to the next larger element. */
+export const epsilonOf: Readonly<Record<DType, number>> = column('epsilon');
 
 /**
  * Whether gradients of this dtype exist. Compares names, not the table, because it is asked of every recorded operand:

@@ -9,6 +9,7 @@ export * from './count.js';
 export * from './gamma.js';
 export * from './indexing.js';
 export * from './movement.js';
+export { type NormOrder, norm } from './norm.js';
 export { dynamicPartition } from './partition.js';
 export * from './product.js';
 export * from './rearrange.js';

@@ -28,7 +28,7 @@ export function triangle(x: Tensor, lower: boolean): Tensor {
 }
 
 /** The lower triangle with half the diagonal. */
-function halved(x: Tensor): Tensor {
+export function halved(x: Tensor): Tensor {
   const n = x.shape[x.rank - 1] as number;
   const lower = triangle(x, true);
   return select(inBand(n, n, 0, 0), mul(lower, 0.5), lower);

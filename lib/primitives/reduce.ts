@@ -52,7 +52,7 @@ const anyOp = new Op<Reduction>('reduceAny', { kernel: 'reduceMax', ...reduction
 const allOp = new Op<Reduction>('reduceAll', { kernel: 'reduceMin', ...reductionParts });
 
 /** A reduction over ascending axes; over none it is the identity. */
-type Reducer = (x: Tensor, axes: readonly number[], keepdims: boolean) => Tensor;
+export type Reducer = (x: Tensor, axes: readonly number[], keepdims: boolean) => Tensor;
 
 /** `empty`: the result of no elements. */
 function reducer(op: Op<Reduction>, empty: (dtype: DType) => number): Reducer {

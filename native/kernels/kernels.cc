@@ -12,6 +12,7 @@
 #include "int-gemm.h"
 #include "random.h"
 #include "reduce.h"
+#include "rotate.h"
 #include "scan.h"
 #include "softmax.h"
 #include "sort.h"
@@ -109,6 +110,7 @@ constexpr Kernels make_kernels() {
   k.sort[2] = &Sort<int32_t>::run;
   k.sort[3] = &Sort<int64_t>::run;
 #endif
+  k.rotate = &rotate;
   k.transpose[0] = &Transpose<uint8_t>::run;
   k.transpose[2] = &Transpose<uint32_t>::run;
   k.transpose[3] = &Transpose<uint64_t>::run;

@@ -162,6 +162,11 @@ struct ScanFns {
 using SortFn = void (*)(void* x, void* room, size_t n);
 constexpr size_t kSortSlack = 512;
 
+// Rotates neighbouring rows of kRotated columns: `count` times, row and the row `step` elements behind it become
+// c row + s next and c next - s row, and next is the row of the following rotation. turns: c and s of each.
+constexpr size_t kRotated = 16;
+using RotateFn = void (*)(double* row, ptrdiff_t step, const double* turns, size_t count);
+
 struct Kernels {
   const char* isa;
   ElementwiseFn unary[kUnaryKernels][kDTypes][kUnaryVariants];  // null: not defined for that dtype
@@ -181,6 +186,10 @@ struct Kernels {
   RandomFn random_normal[kDTypes];        // floating; others null
   ScanFns cumsum[kDTypes];                // those with sums; others null
   SortFn sort[4];  // by log2 of the element size: [2], [3]; others null, and all but for AVX2 (see dispatch.h)
+  FactorFns cholesky[kDTypes];            // floating; others null
+  FactorFns lu[kDTypes];
+  TriangularFns triangular_solve[kDTypes];
+  RotateFn rotate;
 
   // The variants of a kernel for a dtype.
   const ElementwiseFn* elementwise(unsigned kernel, unsigned dtype) const {

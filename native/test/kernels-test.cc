@@ -1154,6 +1154,35 @@ std::unique_ptr<char, void (*)(void*)> room_of(size_t bytes) {
   return {static_cast<char*>(aligned_memory(64, (bytes + 64) / 64 * 64)), free_aligned};
 }
 
+// Each rotation turns two neighbouring rows, and leaves all else as it is.
+void test_rotate(const Kernels& k) {
+  constexpr size_t kRows = 9, kWidth = kRotated + 3;
+  for (const bool down : {true, false}) {
+    Buffer<double> x(kRows * kWidth);
+    std::vector<double> want(kRows * kWidth), turns;
+    for (size_t i = 0; i < want.size(); ++i) x[i] = want[i] = random_in(-1, 1);
+    const size_t first = down ? 1 : kRows - 2, count = kRows - 3;
+    for (size_t i = 0; i < count; ++i) {
+      const double angle = random_in(-3, 3), c = std::cos(angle), s = std::sin(angle);
+      turns.insert(turns.end(), {c, s});
+      const size_t row = down ? first + i : first - i, next = down ? row + 1 : row - 1;
+      for (size_t j = 0; j < kRotated; ++j) {
+        double &p = want[row * kWidth + j], &q = want[next * kWidth + j];
+        const double turned = c * p + s * q;
+        q = c * q - s * p;
+        p = turned;
+      }
+    }
+    k.rotate(x.p + first * kWidth, down ? ptrdiff_t(kWidth) : -ptrdiff_t(kWidth), turns.data(), count);
+    double worst = 0;
+    for (size_t i = 0; i < want.size(); ++i) {
+      const bool within = i % kWidth < kRotated && i / kWidth > 0 && i / kWidth + 1 < kRows;
+      worst = std::fmax(worst, within ? std::fabs(x[i] - want[i]) : same(x[i], want[i]) ? 0 : 1);
+    }
+    check(worst < 4e-15, std::string(k.isa) + " rotate: " + std::to_string(worst));
+  }
+}
+
 // Products of the factors give the matrix, to what rounding leaves; what is told of bad ones.
 template <class T>
 void test_factors(const Kernels& k, DType d) {
@@ -1321,6 +1350,7 @@ void test(const Kernels& k) {
   test_int_gemm(k);
   test_sort<int32_t>(k);
   test_sort<int64_t>(k);
+  test_rotate(k);
 }
 
 // Benchmark

@@ -447,14 +447,17 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       }
       break;
     }
-    case kResult:  // as sort has it, or else as lu has
+    case kResult: {  // as sort has it, as lu has, or else as factors of a square matrix have
       for (v.operands[0] = count - 1; v.operands[0] > 0; --v.operands[0]) {
         const int32_t opcode = before[v.operands[0]].opcode;
         if (is_step(opcode) && step_kind(opcode).results > 1 && in.below(3) < 2) break;
       }
-      v.dtype = kInt32;
-      v.dims = before[v.operands[0]].dims;
-      if (!v.dims.empty() && before[v.operands[0]].opcode != k_sort) v.dims.pop_back();
+      const Made& step = before[v.operands[0]];
+      const bool factors = step.opcode == k_qr || step.opcode == k_eigh || step.opcode == k_svd;
+      v.dtype = factors ? step.dtype : int32_t(kInt32);
+      v.dims = step.dims;
+      if (!v.dims.empty() && !factors && step.opcode != k_sort) v.dims.pop_back();
+      if (!v.dims.empty() && factors && step.opcode != k_qr) v.dims.push_back(v.dims.back());
       v.attributes = {1 + in.below(16) / 15};
       break;
     case k_luSolve: {
@@ -473,6 +476,7 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       if (is_reduction(v.opcode) || is_window(v.opcode)) return any_window(in, before);
       any_like(in, before, v);
       if (v.opcode == k_searchsorted) v.dtype = kInt32;
+      if (v.opcode == k_eigh || v.opcode == k_svd) v.dims.pop_back();
   }
   return v;
 }

@@ -82,6 +82,8 @@ const exact: Tolerance = { ulp: 0 };
 const summed: Tolerance = { ulp: 1, sum: 16 };
 
 const solved: Tolerance = { ulp: 4, sum: 16 };
+/** Of what follows from vectors between which TensorFlow's own errors are divided by gaps of the spectrum. */
+const spectral: Tolerance = { ulp: 4, sum: 64 };
 /** Of functions that TensorFlow computes to a few ULPs of the result or of 1. */
 const sizable: Tolerance = { ulp: 16, one: 16 };
 /** Of functions that TensorFlow computes from logarithms of large numbers. */
@@ -294,6 +296,15 @@ const tolerances: Readonly<Record<string, readonly [Tolerance, Tolerance]>> = {
   'linalg.slogdet': [solved, solved],
   'linalg.logdet': [solved, solved],
   'linalg.lu': [solved, solved],
+  'linalg.qr': [solved, solved],
+  'linalg.eigh': [spectral, spectral],
+  'linalg.eigvalsh': [spectral, spectral],
+  'linalg.svd': [spectral, spectral],
+  'linalg.pinv': [spectral, spectral],
+  'linalg.lstsq': [solved, solved],
+  'linalg.normalize': [spectral, spectral],
+  'norm 2': [spectral, spectral],
+  'linalg.globalNorm': [{ ulp: 4 }, { ulp: 4 }],
   fill: [exact, summed],
   range: [{ ulp: 3 }, exact],
   linspace: [{ ulp: 3 }, exact],
@@ -422,6 +433,20 @@ const compositions: Readonly<Record<string, Call>> = {
     const factor = tf.linalg.cholesky(x as tf.Tensor);
     const half = tf.linalg.triangularSolve(factor, b as tf.Tensor);
     return tf.linalg.triangularSolve(factor, half, { adjoint: true });
+  },
+  // Eigenvectors and singular vectors have no sign of their own.
+  '!eigenvalues': (x) => tf.linalg.eigh(x as tf.Tensor).e,
+  '!eighSquares': (x) => {
+    const { e, v } = tf.linalg.eigh(x as tf.Tensor);
+    return { e, v: tf.square(v) };
+  },
+  '!svdSquares': (x, opts) => {
+    const { s, u, v } = tf.linalg.svd(x as tf.Tensor, opts as { fullMatrices?: boolean });
+    return { s, u: tf.square(u), v: tf.square(v) };
+  },
+  '!polar': (x) => {
+    const { u, v } = tf.linalg.svd(x as tf.Tensor);
+    return tf.matmul(u, v, { transposeB: true });
   },
   '!trained': (x, offset, scale) => {
     const axes = (x as tf.Tensor).shape.map((_, d) => d).slice(0, -1);

@@ -1,6 +1,7 @@
 /** Inverses and determinants of square matrices: the checks around primitives/lu.ts. */
 import { boolean, options, refuseBehind, refuseExtra } from '../../base/arguments.js';
 import type { Tensor } from '../../engine/tensor.js';
+import { squareMatrices } from '../../op/matrices.js';
 import type { TensorLike } from '../../op/variable.js';
 import { mul } from '../../primitives/arithmetic.js';
 import { diagonalAt, diagPartOf } from '../../primitives/diagonal.js';
@@ -8,7 +9,6 @@ import { choleskyOf } from '../../primitives/linalg.js';
 import { detOf, invOf, slogdetOf } from '../../primitives/lu.js';
 import { log } from '../../primitives/math.js';
 import { sumOver } from '../../primitives/movement.js';
-import { squareMatrices } from './square.js';
 
 const invOptions = { adjoint: boolean } as const;
 

@@ -1,10 +1,10 @@
 /** Factors of square matrices: the checks around primitives/linalg.ts and primitives/lu.ts. */
 import { refuseExtra } from '../../base/arguments.js';
 import type { Tensor } from '../../engine/tensor.js';
+import { squareMatrices } from '../../op/matrices.js';
 import type { TensorLike } from '../../op/variable.js';
 import { choleskyOf } from '../../primitives/linalg.js';
 import { luOf } from '../../primitives/lu.js';
-import { squareMatrices } from './square.js';
 
 /**
  * The Cholesky factor of symmetric positive definite matrices [..., n, n] (float32, float64): the lower triangular l

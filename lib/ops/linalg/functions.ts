@@ -1,9 +1,9 @@
 /** Functions of square matrices: the checks around primitives/matrix-functions.ts. */
 import { refuseExtra } from '../../base/arguments.js';
 import type { Tensor } from '../../engine/tensor.js';
+import { squareMatrices } from '../../op/matrices.js';
 import type { TensorLike } from '../../op/variable.js';
 import { expmOf, sqrtmOf } from '../../primitives/matrix-functions.js';
-import { squareMatrices } from './square.js';
 
 /**
  * The exponentials of matrices [..., n, n] of float32 or float64, 1 + x + x^2 / 2 + ..., by scaling, a Pade approximant

@@ -2,11 +2,11 @@
 import { boolean, options, refuseBehind, refuseExtra } from '../../base/arguments.js';
 import { shapeOf } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
+import { type System, systemOf } from '../../op/matrices.js';
 import type { TensorLike } from '../../op/variable.js';
 import { triangularSolveOf } from '../../primitives/linalg.js';
 import { solveOf } from '../../primitives/lu.js';
 import { broadcast } from '../../primitives/movement.js';
-import { type System, systemOf } from './square.js';
 
 /** Both repeated to all leading axes. */
 function alike({ a, b, batch }: System): [Tensor, Tensor] {

@@ -16,6 +16,8 @@ casesOf(
     { shapes: [[2, 3]], call: (x) => norm(x, 3, 0) },
     { shapes: [[2, 3]], call: (x) => norm(x, 1, [0, 1]) },
     { shapes: [[2, 2, 3]], call: (x) => norm(x, Number.POSITIVE_INFINITY, [-1, 0], { keepdims: true }) },
+    { shapes: [[2, 3, 2]], call: (x) => norm(x, 2, [0, 2]) },
+    { shapes: [[2, 3]], call: (x) => norm(x, 'nuclear', [0, 1], { keepdims: true }) },
   ],
   { avoid: [0] },
 );

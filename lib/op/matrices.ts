@@ -1,9 +1,19 @@
-/** Square matrices and right-hand sides, as users pass them. */
-import { ShapeError } from '../../base/errors.js';
-import { broadcastShapes, type Shape, showShape } from '../../base/shape.js';
-import type { Tensor } from '../../engine/tensor.js';
-import { asTensor, asTensors, floating } from '../../op/operands.js';
-import type { TensorLike } from '../../op/variable.js';
+/** Matrices as operands: floating tensors of which the last two axes are rows and columns; and systems of equations. */
+import { ShapeError } from '../base/errors.js';
+import { broadcastShapes, type Shape, showShape } from '../base/shape.js';
+import type { Tensor } from '../engine/tensor.js';
+import { asTensor, asTensors, floating } from './operands.js';
+import type { TensorLike } from './variable.js';
+
+/**
+ * Matrices [..., m, n].
+ * @throws ShapeError, DTypeError
+ */
+export function matrices(op: string, x: TensorLike, name = 'x'): Tensor {
+  const a = floating(op, asTensor(op, x, undefined, name), name);
+  if (a.rank >= 2) return a;
+  throw new ShapeError(`${op}: expected matrices [..., m, n], got shape ${showShape(a.shape)}`);
+}
 
 function checkSquare(op: string, a: Tensor): Tensor {
   if (a.rank < 2 || a.shape[a.rank - 1] !== a.shape[a.rank - 2]) {
@@ -13,10 +23,10 @@ function checkSquare(op: string, a: Tensor): Tensor {
 }
 
 /**
- * The operand, if it is square matrices of float32 or float64.
+ * Matrices [..., n, n].
  * @throws ShapeError, DTypeError
  */
-export function squareMatrices(op: string, x: TensorLike, name: string): Tensor {
+export function squareMatrices(op: string, x: TensorLike, name = 'x'): Tensor {
   return checkSquare(op, floating(op, asTensor(op, x, undefined, name), name));
 }
 
