@@ -186,9 +186,6 @@ struct Kernels {
   RandomFn random_normal[kDTypes];        // floating; others null
   ScanFns cumsum[kDTypes];                // those with sums; others null
   SortFn sort[4];  // by log2 of the element size: [2], [3]; others null, and all but for AVX2 (see dispatch.h)
-  FactorFns cholesky[kDTypes];            // floating; others null
-  FactorFns lu[kDTypes];
-  TriangularFns triangular_solve[kDTypes];
   RotateFn rotate;
 
   // The variants of a kernel for a dtype.

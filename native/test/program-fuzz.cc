@@ -460,6 +460,7 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
       if (!v.dims.empty() && factors && step.opcode != k_qr) v.dims.push_back(v.dims.back());
       v.attributes = {1 + in.below(16) / 15};
       break;
+    }
     case k_luSolve: {
       any_like(in, before, v);
       if (v.opcode != k_luSolve) break;
