@@ -43,7 +43,8 @@ const functions: Readonly<Record<string, (x: tf.Tensor) => tf.Tensor>> = {
   cholesky: (x) => tf.reshape(tf.linalg.cholesky(square(x)), [2, -1]),
   normalized,
   outer: (x) => tf.einsum('bi,bj->bij', x, tf.sin(x)),
-  moved: (x) => tf.concat([tf.reverse(x, [1]), tf.reshape(tf.transpose(tf.reshape(x, [2, 2, 2]), [0, 2, 1]), [2, 4])], 1),
+  moved: (x) =>
+    tf.concat([tf.reverse(x, [1]), tf.reshape(tf.transpose(tf.reshape(x, [2, 2, 2]), [0, 2, 1]), [2, 4])], 1),
 };
 
 function expectNumbers(what: string, got: tf.Tensor | null, want: readonly number[]): void {
