@@ -147,10 +147,13 @@ for (const name of Object.keys(env)) {
 }
 
 const kLeastJacobianBytes = 2 ** 10;
+const kMostJacobianBytes = 2 ** 33;
 function checkJacobianBytes(bytes: unknown, name: string): number {
-  if (typeof bytes === 'number' && Number.isSafeInteger(bytes) && bytes >= kLeastJacobianBytes) return bytes;
+  if (typeof bytes === 'number' && Number.isInteger(bytes)) {
+    if (bytes >= kLeastJacobianBytes && bytes <= kMostJacobianBytes) return bytes;
+  }
   throw new ValueError(
-    `gradtape: ${name} is ${show(bytes)}; expected a whole number of bytes, ${kLeastJacobianBytes} or more`,
+    `gradtape: ${name} is ${show(bytes)}; expected a whole number of bytes from ${kLeastJacobianBytes} to ${kMostJacobianBytes}`,
     'ERR_OPTION',
   );
 }

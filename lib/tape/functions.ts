@@ -123,6 +123,23 @@ interface Recorded {
   readonly tape: GradientTape;
   readonly x: Nested<Leaf>;
   readonly value: unknown;
+  /** The value as tensors, variables as readings. */
+  readonly target: Nested<Tensor>;
+}
+
+/** f of these arguments, recorded by the tape with respect to some of them. */
+function recorded(
+  fn: string,
+  tape: GradientTape,
+  sources: Nested<Leaf>,
+  f: Fn<readonly unknown[], unknown>,
+  args: readonly unknown[],
+): Pick<Recorded, 'value' | 'target'> {
+  return tape.record(() => {
+    tape.watch(sources);
+    const value = callOf(fn, f, args);
+    return { value, target: tensorsOf(fn, value) };
+  });
 }
 
 /** f of these arguments, recorded with respect to the first. */
@@ -136,11 +153,7 @@ function recordFirst(
     throw new ValueError(`${fn}: f is called without an argument to differentiate by`, 'ERR_STRUCTURE');
   const x = primalOf(fn, args[0], 'the first argument', new Set()) as Nested<Leaf>;
   const tape = new GradientTape({ persistent, watchAccessedVariables: false });
-  const value = tape.record(() => {
-    tape.watch(x);
-    return callOf(fn, f, [x, ...args.slice(1)]);
-  });
-  return { tape, x, value };
+  return { tape, x, ...recorded(fn, tape, x, f, [x, ...args.slice(1)]) };
 }
 
 /**
@@ -152,8 +165,8 @@ export function grad<X = Tensor, R extends unknown[] = []>(
 ): (x: X, ...rest: R) => Mapped<X, Tensor> {
   checkFunction('grad', f);
   return (...args) => {
-    const { tape, x, value } = recordFirst('grad', f as never, args);
-    return tape.gradient(tensorsOf('grad', value), x, zero) as Mapped<X, Tensor>;
+    const { tape, x, target } = recordFirst('grad', f as never, args);
+    return tape.gradient(target, x, zero) as Mapped<X, Tensor>;
   };
 }
 
@@ -163,8 +176,8 @@ export function valueAndGrad<X = Tensor, R extends unknown[] = [], V extends Val
 ): (x: X, ...rest: R) => ValueAndGrad<V, Mapped<X, Tensor>> {
   checkFunction('valueAndGrad', f);
   return (...args) => {
-    const { tape, x, value } = recordFirst('valueAndGrad', f as never, args);
-    const gradient = tape.gradient(tensorsOf('valueAndGrad', value), x, zero);
+    const { tape, x, value, target } = recordFirst('valueAndGrad', f as never, args);
+    const gradient = tape.gradient(target, x, zero);
     return { value: value as V, grad: gradient as Mapped<X, Tensor> };
   };
 }
@@ -179,13 +192,9 @@ export function vjp<A extends unknown[], V extends Values>(
   checkFunction('vjp', f);
   const xs = primalsOf('vjp', primals);
   const tape = new GradientTape({ persistent: true, watchAccessedVariables: false });
-  const value = tape.record(() => {
-    tape.watch(xs as Leaf[]);
-    return callOf('vjp', f, xs as unknown as A);
-  });
-  const target = tensorsOf('vjp', value);
+  const { value, target } = recorded('vjp', tape, xs as Leaf[], f as never, xs);
   return {
-    value,
+    value: value as V,
     vjp: (ct) => {
       if (ct === undefined || ct === null) {
         throw new GradtapeError('ERR_NOT_A_TENSOR', `vjp: expected a cotangent of the value, got ${String(ct)}`);
@@ -251,13 +260,12 @@ export function jacobian<X = Tensor, R extends unknown[] = [], V extends Values 
 ): (x: X, ...rest: R) => Mapped<V, Mapped<X, Tensor>> {
   checkFunction('jacobian', f);
   return (...args) => {
-    const { tape, x, value } = recordFirst('jacobian', f as never, args, true);
-    return jacobiansOfEach('jacobian', tape, value, x) as Mapped<V, Mapped<X, Tensor>>;
+    return jacobiansOfEach('jacobian', recordFirst('jacobian', f as never, args, true)) as Mapped<V, Mapped<X, Tensor>>;
   };
 }
 
-function jacobiansOfEach(fn: string, tape: GradientTape, value: unknown, x: Nested<Leaf>): unknown {
-  const matrices = mapNested(fn, tensorsOf(fn, value), (y) => tape.jacobian(y as Tensor, x, zero));
+function jacobiansOfEach(fn: string, { tape, target, x }: Recorded): unknown {
+  const matrices = mapNested(fn, target, (y) => tape.jacobian(y as Tensor, x, zero));
   tape[Symbol.dispose]();
   return matrices;
 }
@@ -272,11 +280,10 @@ export function hessian<X = Tensor, R extends unknown[] = []>(
   checkFunction('hessian', f);
   return (...args) => {
     const inner = (first: unknown, ...rest: readonly unknown[]): unknown => {
-      const { tape, x, value } = recordFirst('hessian', f as never, [first, ...rest]);
-      return tape.gradient(tensorsOf('hessian', value), x, zero);
+      const { tape, x, target } = recordFirst('hessian', f as never, [first, ...rest]);
+      return tape.gradient(target, x, zero);
     };
-    const { tape, x, value } = recordFirst('hessian', inner, args, true);
-    return jacobiansOfEach('hessian', tape, value, x) as Mapped<X, Mapped<X, Tensor>>;
+    return jacobiansOfEach('hessian', recordFirst('hessian', inner, args, true)) as Mapped<X, Mapped<X, Tensor>>;
   };
 }
 
@@ -293,11 +300,8 @@ export function hvp<A extends unknown[], V extends Values>(
   const xs = primalsOf('hvp', primals) as Leaf[];
   const [[value, gradients], tangentsAt] = pushing('hvp', xs, tangents, () => {
     const tape = new GradientTape({ watchAccessedVariables: false });
-    const result = tape.record(() => {
-      tape.watch(xs);
-      return callOf('hvp', f, xs as unknown as A);
-    });
-    return [result, tape.gradient(tensorsOf('hvp', result), xs, zero)] as const;
+    const result = recorded('hvp', tape, xs, f as never, xs);
+    return [result.value as V, tape.gradient(result.target, xs, zero)] as const;
   });
   return {
     value,

@@ -132,6 +132,8 @@ const dotOp = new Op('dot', {
     fromOperands([3], (ct, [d]) => tf.mul(ct, d as tf.Tensor)),
     fromOperands([2], (ct, [c]) => tf.mul(ct, c as tf.Tensor)),
   ],
+  batch: ({ operands: [a, b, c, d] }) =>
+    tf.add(tf.mul(a as tf.Tensor, b as tf.Tensor), tf.mul(c as tf.Tensor, d as tf.Tensor)),
 });
 
 it('a rule may keep any operand, and keeps no other alive', async () => {
@@ -156,8 +158,13 @@ it('a rule may keep any operand, and keeps no other alive', async () => {
   expect(xs.map((x) => x.saved)).toEqual([0, 0, 0, 0]);
 });
 
+/** No test here batches these ops. */
+function neverBatched(): never {
+  throw new Error('batched');
+}
+
 /** The factors of a matrix and the order of its rows: one kernel, two results. */
-const luOp = new Op('lu', { kernel: 'lu', pullAll: (cts) => [cts[0] as tf.Tensor] });
+const luOp = new Op('lu', { kernel: 'lu', pullAll: (cts) => [cts[0] as tf.Tensor], batch: neverBatched });
 
 it('an op may have several results, each a tensor of its own dtype and shape', () => {
   const matrix = tf.constant([
@@ -194,6 +201,7 @@ it('an op keeps its name where errors say it, whatever function called it', () =
     kernel: 'gather',
     words: (sizes) => sizes,
     vjps: [linear((ct) => ct)],
+    batch: neverBatched,
   });
   const late = tf.cast(tf.mul(tf.constant([7]), 1), 'int32');
   const t = applyMany(picked.as('lookup'), [tf.zeros([3]), late], 'float32', [1], [1, 1, 3, 1, 1]);

@@ -373,7 +373,8 @@ function subjects(): Map<string, { call: Fn; args: (() => unknown[])[] }> {
   };
   walk(tf, '');
   add('gradcheck', gradcheck as Fn);
-  for (const [name, make] of Object.entries({ grad: tf.grad, jacobian: tf.jacobian, hessian: tf.hessian })) {
+  const makers = { grad: tf.grad, jacobian: tf.jacobian, hessian: tf.hessian } as unknown as Record<string, Fn>;
+  for (const [name, make] of Object.entries(makers)) {
     add(`${name}(f)`, (...args) => (make(f) as Fn)(...args), [() => [matrix(), 1], () => [{ a: [matrix()] }]]);
   }
   add('vjp(f)', (ct) => tf.vjp(f, matrix()).vjp(ct as tf.Tensor), [() => [1]]);
