@@ -251,7 +251,16 @@ describe('expr evaluates with the ops', () => {
     expect(tf.expr`zeros(${[2]}) + ones(2) * range(2)`.arraySync()).toEqual([0, 1]);
     expect(tf.expr`random.uniform(${[4]})`.shape).toEqual([4]);
     const known = new Set(['customGradient', 'gradPassThrough', 'recomputeGrad', 'expr', 'evaluate', 'evaluateAsync']);
-    const notOps = new Set([...known, 'memory', 'deviceInfo', 'variable', 'clearMemory', 'trainableVariables']);
+    const notOps = new Set([
+      ...known,
+      'memory',
+      'deviceInfo',
+      'variable',
+      'clearMemory',
+      'trainableVariables',
+      'summary',
+      'profile',
+    ]);
     for (const [name, fn] of [
       ...Object.entries(tf),
       ...Object.entries(tf.nn).map(([n, f]) => [`nn.${n}`, f] as const),
