@@ -18,7 +18,7 @@ import { truncatediv } from './primitives/cut.js';
 import { IndexedSlices } from './primitives/gather.js';
 import { reshapeTo } from './primitives/movement.js';
 import { type Combination, scatterInto } from './primitives/scatter-into.js';
-import { unheard } from './record/stack.js';
+import { isRecording, recordAssigned, unheard } from './record/stack.js';
 
 /**
  * A signature without its first argument. (Where a function has fewer overloads than a pattern below, TypeScript infers
@@ -137,12 +137,13 @@ for (const { prototype } of [Tensor, Variable]) Object.setPrototypeOf(prototype,
 
 /** Replaces a variable's value by one computed from it, outside of all recorders: no gradients flow, and it is no reading. */
 function assignComputed(name: string, v: Variable, from: Tensor, compute: (value: Tensor) => Tensor): Variable {
-  return v.replace(
+  v.replace(
     name,
     unheard(() => compute(v.peek())),
-    false,
-    [from],
   );
+  // Recorders have not heard of what was computed, so they are told what from.
+  if (isRecording()) recordAssigned(v, v.borrow(), [from]);
+  return v;
 }
 
 function assignBy(name: string, combine: typeof add): (this: Variable, x: TensorLike) => Variable {

@@ -18,7 +18,8 @@ export function callSite(): string | null {
   const { stack } = new Error();
   if (limitIsFree) Error.stackTraceLimit = limit;
   for (const line of String(stack).split('\n')) {
-    const place = /^\s+at (?:.* \()?(?:async )?(.+:\d+:\d+)\)?$/.exec(line)?.[1];
+    // Of code that eval made, V8 writes (eval at f (file:1:2), <anonymous>:3:4): the last is the place.
+    const place = /^\s+at (?:.* \()?(?:async )?(.+:\d+:\d+)\)?$/.exec(line)?.[1]?.replace(/^.*\), /, '');
     if (place === undefined || place.startsWith('node:') || place.includes(thisCopy.folder)) continue;
     return place.startsWith('file:') ? pathOf(place) : place;
   }

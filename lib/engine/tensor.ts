@@ -147,6 +147,11 @@ export function isKnown(t: Tensor): boolean {
   return t.uniform !== undefined || t.buffer !== null;
 }
 
+/** @internal The operands of a pending tensor. */
+export function operandsOf({ x, y, more }: Tensor): readonly Tensor[] {
+  return more ?? [x, y].filter((operand) => operand !== null);
+}
+
 /** @internal A tensor all of whose elements are `number` (already rounded to the dtype). */
 export function uniformTensor(number: number, dtype: DType, shape: Shape): Tensor {
   const t = new Tensor(made, shape, dtype, sizeOf(shape), null, null, null);

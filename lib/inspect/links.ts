@@ -7,7 +7,7 @@ import { isFloating } from '../base/dtype.js';
 import type { Shape } from '../base/shape.js';
 import { lookBehind } from '../engine/looks.js';
 import { assignedTo } from '../engine/pending.js';
-import { isKnown, type Tensor } from '../engine/tensor.js';
+import { isKnown, operandsOf, type Tensor } from '../engine/tensor.js';
 import { Op } from '../op/op.js';
 import { isVariable, type Variable } from '../op/variable.js';
 import { type Entry, type RecordedOp, ruleOf } from '../record/entry.js';
@@ -177,7 +177,7 @@ export class Links {
   }
 
   private pendingLinks(t: Tensor): Link[] {
-    const operands = t.more ?? [t.x, t.y].filter((x) => x !== null);
+    const operands = operandsOf(t);
     const way: Way = assignedTo(t) === null ? 'op' : 'assigned';
     return operands.map((x, k) =>
       this.link(this.ofTensor(x), way, way === 'op' && isFloating(x.dtype) && hasRule(t.op, k)),

@@ -51,7 +51,7 @@ for(const n of graph.nodes){n.group=make('g',{class:'node'+(n.leaf?' leaf':''),t
  make('text',{x:80,y:33,'text-anchor':'middle',class:'small'},n.group).textContent=n.dtype+' '+n.shape+(n.keeps?', keeps '+n.keeps:'');
  make('text',{x:80,y:46,'text-anchor':'middle',class:'small'},n.group).textContent=n.at?n.at.replace(/^.*[\\\\/]/,''):'';
  n.group.addEventListener('click',()=>pick(n))}
-let target=null,source=null;
+ let target=null,source=null;
 const find=admits=>{const next=new Map(),queue=[target.id];
  for(const to of queue)for(const e of graph.edges)if(e.to===to&&e.from!==target.id&&!next.has(e.from)&&admits(e)){next.set(e.from,e);queue.push(e.from)}
  if(!next.has(source.id))return null;const path=[];
@@ -67,11 +67,11 @@ const pick=n=>{if(!target||source){clear();target=n;source=null;n.group.classLis
  says.textContent=good?'CONNECTED: '+[n.label,...path.map(e=>byId.get(e.to).label)].join(' \\u2192 '):path.find(e=>e.why).why};
 document.getElementById('search').addEventListener('input',({target:{value}})=>{
  const words=value.toLowerCase();for(const n of graph.nodes)n.group.classList.toggle('dim',words!==''&&!(n.label+' '+n.dtype+' '+n.shape+' '+(n.at||'')).toLowerCase().includes(words))});
-let box=[-20,-20,Math.max(400,...graph.nodes.map(n=>n.x+200)),Math.max(300,...graph.nodes.map(n=>n.y+92))];
+ let box=[-20,-20,Math.max(400,...graph.nodes.map(n=>n.x+200)),Math.max(300,...graph.nodes.map(n=>n.y+92))];
 const show=()=>svg.setAttribute('viewBox',box.join(' '));show();
 svg.addEventListener('wheel',e=>{e.preventDefault();const f=Math.exp(e.deltaY/500),r=svg.getBoundingClientRect(),u=(e.clientX-r.left)/r.width,v=(e.clientY-r.top)/r.height;
  box=[box[0]+box[2]*(1-f)*u,box[1]+box[3]*(1-f)*v,box[2]*f,box[3]*f];show()},{passive:false});
-let drag=null;svg.addEventListener('pointerdown',e=>{drag=[e.clientX,e.clientY]});addEventListener('pointerup',()=>{drag=null});
+ let drag=null;svg.addEventListener('pointerdown',e=>{drag=[e.clientX,e.clientY]});addEventListener('pointerup',()=>{drag=null});
 addEventListener('pointermove',e=>{if(!drag)return;const s=Math.max(box[2]/svg.clientWidth,box[3]/svg.clientHeight);
  box[0]-=(e.clientX-drag[0])*s;box[1]-=(e.clientY-drag[1])*s;drag=[e.clientX,e.clientY];show()});`;
 

@@ -10,7 +10,7 @@ import { config } from '../engine/config.js';
 import { computeBy, evaluatePiece, evaluateTensors } from '../engine/evaluate.js';
 import { opcodeIn } from '../engine/job.js';
 import { pendingBelow } from '../engine/recovery.js';
-import { isKnown, isTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
+import { isKnown, isTensor, operandsOf, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { isVariable } from '../op/variable.js';
 import { densify } from '../primitives/gather.js';
 import type { Entry } from '../record/entry.js';
@@ -147,10 +147,6 @@ function rowsOf(pieces: readonly Piece[]): ProfileRow[] {
   });
   const time = (row: ProfileRow): number => (row.forwardMs ?? 0) + row.backwardMs;
   return rows.sort((a, b) => time(b) - time(a));
-}
-
-function operandsOf(t: Tensor): readonly Tensor[] {
-  return t.more ?? [t.x, t.y].filter((x) => x !== null);
 }
 
 /** Whether a loop computes it: an elementwise op or a view. */

@@ -11,7 +11,7 @@ import { flags, kMaxDepth } from '../engine/config.js';
 import { evaluateTensors } from '../engine/evaluate.js';
 import { noteMade } from '../engine/growth.js';
 import { linkResults, noTensors } from '../engine/job.js';
-import { Computation, isKnown, made, pendingDepth, Tensor } from '../engine/tensor.js';
+import { Computation, isKnown, made, operandsOf, pendingDepth, Tensor } from '../engine/tensor.js';
 import type { RecordedOp } from '../record/entry.js';
 import { isRecording, record1, record2, recordMany, unheard } from '../record/stack.js';
 import { checkResult, isChecking, unchecked } from './numerics.js';
@@ -208,8 +208,4 @@ function evaluateNow(t: Tensor, op: Computation, operands = operandsOf(t)): void
   }
   evaluateTensors([t]);
   if (checks) checkResult(op.name, op.opcode, t, operands);
-}
-
-function operandsOf(t: Tensor): readonly Tensor[] {
-  return t.more ?? [t.x, t.y].filter((x) => x !== null);
 }

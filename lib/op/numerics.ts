@@ -61,7 +61,7 @@ export function checkResult(name: string, opcode: number, out: Tensor, operands:
   if (!found) return;
   throw new GradtapeError(
     'ERR_NUMERICS',
-    `${name}: made ${found.value} ${where(found)}${called(callSite())}.${hintOf(name, found)} (config.checkNumerics is on)`,
+    `${name}: the result contains ${found.value} ${where(found)}${called(callSite())}.${hintOf(name, found)} (config.checkNumerics is on)`,
   );
 }
 

@@ -110,11 +110,8 @@ export class Variable {
     return t;
   }
 
-  /**
-   * @internal Makes a tensor of this shape and dtype the value. `replaceable`: nobody else keeps the tensor; `from`: what
-   *   it was computed from, if recorders have not heard of that.
-   */
-  replace(op: string, t: Tensor, replaceable = false, from?: readonly Tensor[]): this {
+  /** @internal Makes a tensor of this shape and dtype the value. `replaceable`: nobody else keeps the tensor. */
+  replace(op: string, t: Tensor, replaceable = false): this {
     if (!sameShape(t.shape, this.shape)) {
       throw new ShapeError(
         `${op}: variable ${this.name} has shape ${showShape(this.shape)}, the value has ${showShape(t.shape)}`,
@@ -125,7 +122,7 @@ export class Variable {
     // A value that still waits is computed first, so that a loop that never looks keeps one iteration pending, not all.
     if (cell.state !== 'settled' && !isKnown(cell.current)) evaluateCell(cell);
     cell.assign(t, replaceable);
-    if (isRecording()) recordAssigned(this, cell.current, from ?? [t]);
+    if (isRecording()) recordAssigned(this, cell.current, [t]);
     if (isCrowded()) evaluateTensors([]);
     return this;
   }

@@ -432,13 +432,13 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     });
     if (from.some((s) => s instanceof Variable)) for (const t of targets) if (t instanceof Tensor) noteLoss(t);
     const explains = unconnected === 'throw';
-    const pulled = this.pull(tape, targetEntries, entries, given.signal, explains);
     const without = (source: Leaf, path: string): Tensor | null => {
       if (explains)
         throw unconnectedError('gradient', source, path, explain(this.inquiry(tape, false), targets, source));
       return unconnected === 'zero' ? uniformTensor(0, source.dtype, source.shape) : null;
     };
     try {
+      const pulled = this.pull(tape, targetEntries, entries, given.signal, explains);
       if (isLeaf(sources)) return direct[0] ?? pulled[0] ?? without(sources, '');
       if (list) return list.map((source, i) => direct[i] ?? pulled[i] ?? without(source, `[${i}]`));
       let i = 0;
@@ -611,6 +611,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
 
   /** The recording as a graph in the DOT language of Graphviz. A consumed tape has one if config.explain was on. */
   toDot(): string {
+    checkReceiver(this, 'toDot');
     return dotOf(this.graph('toDot', arguments));
   }
 
@@ -619,11 +620,13 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
    * @throws GradtapeError ERR_PACKAGE if it is not
    */
   async toSVG(): Promise<string> {
+    checkReceiver(this, 'toSVG');
     return svgOf(this.graph('toSVG', arguments));
   }
 
   /** One self-contained HTML page of the recording: search, zoom, paths of gradients and why there is none. */
   toHTML(): string {
+    checkReceiver(this, 'toHTML');
     return pageOf(this.graph('toHTML', arguments));
   }
 
@@ -638,7 +641,6 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
   }
 
   private graph(method: string, given: IArguments): Graph {
-    checkReceiver(this, method);
     if (given.length > 0) refuseExtra(method, given[0], undefined);
     return graphOf(this.past ?? this.recorded(method), this.past === null);
   }

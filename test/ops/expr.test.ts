@@ -260,6 +260,8 @@ describe('expr evaluates with the ops', () => {
       'variable',
       'clearMemory',
       'trainableVariables',
+      'summary',
+      'profile',
     ]);
     for (const [name, fn] of [
       ...Object.entries(tf),
