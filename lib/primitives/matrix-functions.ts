@@ -20,24 +20,24 @@ import { select } from './select.js';
 function matrixFunction(name: string, kernel: string): (x: Tensor) => Tensor {
   const op: Op = new Op(name, {
     kernel,
-    vjps: [
-      fromX((ct, x) => {
-        const [last, n] = [x.rank - 1, x.shape[x.rank - 1] as number];
-        const rows = last - 1;
-        // Of the size of the cotangent nothing depends but rounding: it is brought to 1.
-        const largest = maxOver(abs(ct), [rows, last], true);
-        const scale = stopGradientOf(select(equal(largest, 0), 1, largest));
-        const a = matrixTranspose(x);
-        const above = concatAlong([a, div(ct, scale)], last);
-        const below = concatAlong([uniformTensor(0, x.dtype, x.shape), a], last);
-        const whole = apply(concatAlong([above, below], rows));
-        const corner = sliceBox(whole, x.shape, boxAt(x.shape.map((_, d) => (d === last ? n : 0))));
-        return mul(corner, scale);
-      }),
-    ],
+    vjps: [fromX((ct, x) => along(matrixTranspose(x), ct))],
+    forward: ([tangent], e) => [along(e.kept(0), tangent as Tensor)],
     batch: ({ operands }) => apply(operands[0] as Tensor),
   });
   const apply = (x: Tensor): Tensor => (x.size === 0 ? identityOf(x) : apply1(op, x, x.dtype, x.shape, null));
+  /** The derivative at x in a direction. */
+  const along = (x: Tensor, direction: Tensor): Tensor => {
+    const [last, n] = [x.rank - 1, x.shape[x.rank - 1] as number];
+    const rows = last - 1;
+    // Of the size of the direction nothing depends but rounding: it is brought to 1.
+    const largest = maxOver(abs(direction), [rows, last], true);
+    const scale = stopGradientOf(select(equal(largest, 0), 1, largest));
+    const above = concatAlong([x, div(direction, scale)], last);
+    const below = concatAlong([uniformTensor(0, x.dtype, x.shape), x], last);
+    const whole = apply(concatAlong([above, below], rows));
+    const corner = sliceBox(whole, x.shape, boxAt(x.shape.map((_, d) => (d === last ? n : 0))));
+    return mul(corner, scale);
+  };
   return apply;
 }
 

@@ -1,5 +1,7 @@
 /** Functions and blocks that record: what tapes and accumulators refuse of them. */
 import { show, TapeError } from '../base/errors.js';
+import type { Recording } from '../record/recording.js';
+import { crossedBlock } from '../record/stack.js';
 import type { Opening } from '../record/turn.js';
 
 /** @throws TapeError ERR_TAPE_RECORD */
@@ -24,4 +26,10 @@ export function refuseAsync(result: unknown, message: string): void {
   if (typeof then !== 'function') return;
   then.call(result, undefined, () => undefined);
   throw new TapeError('ERR_TAPE_ASYNC', message);
+}
+
+/** @throws TapeError ERR_TAPE_CROSSED_AWAIT if the `enter` block of the tape crossed the end of its turn */
+export function refuseCrossed(op: string, tape: Recording): void {
+  const crossed = crossedBlock(tape);
+  if (crossed) throw crossedError(op, crossed);
 }

@@ -23,7 +23,7 @@ import { bound, crossedBlock, openBlock, pause, pop, push, resume } from '../rec
 import { isTracing } from '../record/trace.js';
 import type { TargetEntry } from '../transform/backward.js';
 import { backpropagate } from '../transform/backward.js';
-import { checkFunction, crossedError, refuseAsync } from './blocks.js';
+import { checkFunction, crossedError, refuseAsync, refuseCrossed } from './blocks.js';
 import {
   type JacobianCall,
   type JacobianOptions,
@@ -697,10 +697,4 @@ function checkReceiver(tape: unknown, method: string): void {
     `${method}: must be called on a GradientTape, as tape.${method}(...), got ${show(tape)}`,
     'ERR_RECEIVER',
   );
-}
-
-/** @throws TapeError ERR_TAPE_CROSSED_AWAIT if the `enter` block of the tape crossed the end of its turn */
-function refuseCrossed(op: string, tape: Recording): void {
-  const crossed = crossedBlock(tape);
-  if (crossed) throw crossedError(op, crossed);
 }

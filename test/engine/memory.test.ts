@@ -249,7 +249,8 @@ describe.runIf(plain)('memory of loops and tapes', () => {
           await settle();
           count();
           await (async () => {
-            const kept = Array.from({ length: 50 }, (_, i) => tf.constant([i, i]));
+            // Large enough for buffers of their own.
+            const kept = Array.from({ length: 50 }, (_, i) => tf.constant(new Float32Array(100).map((_, j) => i + j)));
             const computed = kept.map((t) => tf.mul(t, 2));
             tf.evaluate(computed);
             await tf.add(kept[0], computed[1]).data();

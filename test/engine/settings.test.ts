@@ -45,7 +45,7 @@ describe('settings', () => {
       ['check_numerics', 'did you mean checkNumerics?'],
       [
         'xyz',
-        'there are threads, asyncThreads, isa, eager, checkNumerics, trackOrigin, explain, jacobianBytes, deterministic',
+        'there are threads, asyncThreads, isa, eager, checkNumerics, trackOrigin, jacobianBytes, explain, deterministic',
       ],
     ];
     for (const [name, hint] of cases) {
@@ -66,8 +66,8 @@ describe('settings', () => {
       'eager',
       'checkNumerics',
       'trackOrigin',
-      'explain',
       'jacobianBytes',
+      'explain',
       'deterministic',
     ]);
   });

@@ -164,7 +164,12 @@ function neverBatched(): never {
 }
 
 /** The factors of a matrix and the order of its rows: one kernel, two results. */
-const luOp = new Op('lu', { kernel: 'lu', pullAll: (cts) => [cts[0] as tf.Tensor], batch: neverBatched });
+const luOp = new Op('lu', {
+  kernel: 'lu',
+  words: () => [1],
+  pullAll: (cts) => [cts[0] as tf.Tensor],
+  batch: neverBatched,
+});
 
 it('an op may have several results, each a tensor of its own dtype and shape', () => {
   const matrix = tf.constant([

@@ -26,7 +26,16 @@ import {
 } from '../../ops/index.js';
 import { sigmoidCrossEntropyWithLogits, softmaxCrossEntropyWithLogits } from '../../ops/nn/index.js';
 import { sparseCrossEntropyOf } from '../../primitives/softmax.js';
-import { kEpsilon, type LossOptions, lossOf, lossSpec, operandsOf, predictions, reduced, truthBeside } from './loss.js';
+import {
+  kEpsilon,
+  type LossOptions,
+  lossOf,
+  lossOperands,
+  lossSpec,
+  predictions,
+  reduced,
+  truthBeside,
+} from './loss.js';
 
 export interface CrossentropyOptions extends LossOptions {
   /** Whether predictions are logits instead of probabilities. Default false. */
@@ -136,7 +145,7 @@ function binaryEntropy(t: Tensor, p: Tensor): Tensor {
 
 /** The operands of a binary cross entropy, which have one shape. */
 function binaryOperands(op: string, yTrue: TensorLike, yPred: TensorLike): [truth: Tensor, predictions: Tensor] {
-  const [t, p] = operandsOf(op, yTrue, yPred);
+  const [t, p] = lossOperands(op, yTrue, yPred);
   if (sameShape(t.shape, p.shape)) return [t, p];
   throw new ShapeError(`${op}: yTrue ${showShape(t.shape)} and yPred ${showShape(p.shape)} differ in shape`);
 }

@@ -100,7 +100,7 @@ function sameRank(t: Tensor, p: Tensor): [Tensor, Tensor] {
 }
 
 /** Truth and predictions that broadcast to a shape with at least one axis. */
-export function operandsOf(op: string, yTrue: TensorLike, yPred: TensorLike): [truth: Tensor, predictions: Tensor] {
+export function lossOperands(op: string, yTrue: TensorLike, yPred: TensorLike): [truth: Tensor, predictions: Tensor] {
   const given = predictions(op, yTrue, yPred);
   const [t, p] = sameRank(truthBeside(op, yTrue, given), given);
   if (broadcastShapes(op, t.shape, p.shape).length > 0) return [t, p];
@@ -118,6 +118,6 @@ export function lossOf<S extends Spec & typeof lossSpec>(
 ): Tensor {
   const op = `losses.${name}`;
   const read = options(op, spec, opts);
-  const [t, p] = operandsOf(op, yTrue, yPred);
+  const [t, p] = lossOperands(op, yTrue, yPred);
   return reduced(op, of(t, p, read), read);
 }
