@@ -14,9 +14,10 @@ import {
 } from '../base/arguments.js';
 import { type DType, dtypeArgument, isFloating, numberAs } from '../base/dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
-import { checkShape, type Shape, showShape } from '../base/shape.js';
+import { checkShape, type Shape, shapeOf, showShape, sizeOf } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
-import { eye, mul } from '../ops/index.js';
+import { eye, mul, reshape, sign, transpose } from '../ops/index.js';
+import { diagPart, qr } from '../ops/linalg/index.js';
 import { normalOf, truncatedNormalOf, uniformOf } from '../primitives/distributions.js';
 
 export interface InitializerOptions {
@@ -218,5 +219,27 @@ export function identity(opts?: GainOptions): Initializer {
     if (shape.length !== 2) throw new ShapeError(`${op}: expected a shape [rows, columns], got ${showShape(shape)}`);
     const [rows, columns] = shape as [number, number];
     return mul(eye(rows, columns, { dtype }), numberAs(op, dtype, gain));
+  });
+}
+
+export interface OrthogonalOptions extends InitializerOptions {
+  /** A factor of all elements. Default 1. */
+  gain?: number;
+}
+
+/**
+ * A random matrix with orthonormal rows or columns, whichever are fewer, times a factor (Saxe et al. 2014): the
+ * orthogonal factor of a matrix of normal numbers. The axes before the last count as rows. Shapes of rank 2 or more.
+ */
+export function orthogonal(opts?: OrthogonalOptions): Initializer {
+  const { gain = 1, ...made } = read('orthogonal', { ...randomOptions, gain: finite }, opts);
+  return initializer('orthogonal', made, true, (op, shape, drawn) => {
+    if (shape.length < 2) throw new ShapeError(`${op}: expected a shape of rank 2 or more, got ${showShape(shape)}`);
+    const columns = shape[shape.length - 1] as number;
+    const rows = sizeOf(shape.slice(0, -1));
+    const { q, r } = qr(normalOf(op, shapeOf([Math.max(rows, columns), Math.min(rows, columns)]), drawn));
+    // Without the signs of r's diagonal, q would depend on how it is computed.
+    const uniform = mul(q, sign(diagPart(r)));
+    return mul(reshape(rows < columns ? transpose(uniform) : uniform, shape), gain);
   });
 }

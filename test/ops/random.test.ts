@@ -299,6 +299,27 @@ describe('initializers', () => {
     expect(() => tf.initializers.identity()([2])).toThrow(
       'initializers.identity: expected a shape [rows, columns], got [2]',
     );
+    for (const shape of [
+      [4, 7],
+      [7, 4],
+      [5, 5],
+      [3, 2, 8],
+      [2, 3, 4],
+    ]) {
+      const w = tf.initializers.orthogonal({ seed: 3, gain: 2 })(shape, { dtype: 'float64' });
+      expect(w.shape).toEqual(shape);
+      const columns = shape.at(-1) as number;
+      const flat = tf.reshape(w, [-1, columns]);
+      const wide = (flat.shape[0] as number) < columns;
+      const product = tf.matmul(flat, flat, { transposeA: !wide, transposeB: wide });
+      const apart = tf.reduceMax(
+        tf.abs(tf.sub(product, tf.eye(product.shape[0] as number, { dtype: 'float64' }).mul(4))),
+      );
+      expect(apart.item()).toBeLessThan(1e-13);
+    }
+    expect(() => tf.initializers.orthogonal()([4])).toThrow(
+      'initializers.orthogonal: expected a shape of rank 2 or more',
+    );
     expect(() => tf.initializers.varianceScaling({ mode: 'fan_in' as never })).toThrow(
       "initializers.varianceScaling: mode must be 'fanIn', 'fanOut', 'fanAvg'",
     );
@@ -408,7 +429,7 @@ describe('arguments', () => {
 
   it('an initializer of an empty weight makes an empty tensor', () => {
     const all = Object.entries(tf.initializers) as [string, () => tf.initializers.Initializer][];
-    const matricesOnly = ['identity'];
+    const matricesOnly = ['identity', 'orthogonal'];
     for (const [name, make] of all) {
       const matrices = matricesOnly.includes(name);
       for (const shape of matrices
