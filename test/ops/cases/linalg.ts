@@ -134,18 +134,23 @@ const diagonals = [
   [3, 4],
   [4, 2],
 ];
-casesOf(tridiagonalSolve, [
-  { shapes: diagonals, call: (a, b) => tridiagonalSolve(bands(a, 1), b) },
-  { shapes: diagonals, call: (a, b) => tridiagonalSolve(bands(a, 2), tf.at(b, ':', 0)) },
-  { shapes: diagonals, call: (a, b) => tridiagonalSolve(bands(a, 1), b, { partialPivoting: false }) },
-  {
-    shapes: [
-      [2, 3, 3],
-      [2, 1, 3],
-    ],
-    call: (a, b) => tridiagonalSolve(bands(a, 1), b, { transposeRhs: true }),
-  },
-]);
+// Where no pivot keeps clear of zero, the solution is steep.
+casesOf(
+  tridiagonalSolve,
+  [
+    { shapes: diagonals, call: (a, b) => tridiagonalSolve(bands(a, 1), b) },
+    { shapes: diagonals, call: (a, b) => tridiagonalSolve(bands(a, 2), tf.at(b, ':', 0)) },
+    { shapes: diagonals, call: (a, b) => tridiagonalSolve(bands(a, 1), b, { partialPivoting: false }) },
+    {
+      shapes: [
+        [2, 3, 3],
+        [2, 1, 3],
+      ],
+      call: (a, b) => tridiagonalSolve(bands(a, 1), b, { transposeRhs: true }),
+    },
+  ],
+  { kinks: true },
+);
 casesOf(tridiagonalMatmul, [
   { shapes: diagonals, call: (a, b) => tridiagonalMatmul(a, b) },
   {
@@ -158,11 +163,15 @@ casesOf(tridiagonalMatmul, [
 ]);
 
 const { expm, sqrtm } = tf.linalg;
-casesOf(expm, [
-  { shapes: [[3, 3]], call: (x) => expm(x) },
-  { shapes: [[2, 2, 2]], call: (x) => expm(x) },
-  { shapes: [[1, 1]], call: (x) => expm(x) },
-]);
+casesOf(
+  expm,
+  [
+    { shapes: [[3, 3]], call: (x) => expm(x) },
+    { shapes: [[2, 2, 2]], call: (x) => expm(x) },
+    { shapes: [[1, 1]], call: (x) => expm(x) },
+  ],
+  { domain: [-1, 1] },
+);
 // Of matrices without negative eigenvalues.
 casesOf(
   sqrtm,
