@@ -14,7 +14,7 @@ export interface Limits {
 export function clipped(grads: readonly Tensor[], { clipnorm, clipvalue, globalClipnorm }: Limits): readonly Tensor[] {
   if (clipvalue !== undefined) return grads.map((g) => clipByValue(g, -clipvalue, clipvalue));
   if (clipnorm !== undefined) return grads.map((g) => mul(g, factor(reduceSum(square(g)), g, clipnorm)));
-  if (globalClipnorm === undefined) return grads;
+  if (globalClipnorm === undefined || grads.length === 0) return grads;
   const squares = grads.map((g) => reduceSum(square(g)));
   const wide = squares.some((s) => s.dtype === 'float64') ? 'float64' : 'float32';
   const total = squares.map((s) => (s.dtype === wide ? s : cast(s, wide))).reduce((sum, s) => add(sum, s));

@@ -68,6 +68,43 @@ describe('operands', () => {
     expect(tf.losses.meanSquaredError([[1], [2]], [1, 4]).arraySync()).toEqual([0, 4]);
   });
 
+  it('a weight counts once in the divisor, however many losses it is for', () => {
+    const mean = (yPred: tf.TensorLike, sampleWeight: tf.TensorLike): number =>
+      tf.losses.meanSquaredError(0, yPred, { reduction: 'meanWithSampleWeight', sampleWeight }).item();
+    const two = [
+      [1, 2],
+      [3, 4],
+    ];
+    // Keras' numbers
+    expect(mean(two, 2)).toBe(15);
+    expect(mean(two, [2])).toBe(15);
+    expect(mean(two, [1, 3])).toBe(10);
+    const four = tf.reshape(tf.range(8), [2, 2, 2]);
+    expect(mean(four, [[1], [3]])).toBe(49);
+    expect(mean(four, [[1, 3]])).toBe(42);
+    const classes = [
+      [0, 1],
+      [0, 0],
+    ];
+    const probabilities = [
+      [
+        [0.2, 0.8],
+        [0.5, 0.5],
+      ],
+      [
+        [0.1, 0.9],
+        [0.3, 0.7],
+      ],
+    ];
+    for (const [sampleWeight, expected] of [
+      [2, 1.7053319],
+      [[[1], [3]], 1.7327302],
+    ] as const) {
+      const opts = { reduction: 'meanWithSampleWeight', ignoreClass: 1, sampleWeight } as const;
+      expect(tf.losses.sparseCategoricalCrossentropy(classes, probabilities, opts).item()).toBeCloseTo(expected, 6);
+    }
+  });
+
   it('an ignored class has no loss and no gradient, and needs to be no class', () => {
     const logits = tf.constant([
       [1, 2, 3],

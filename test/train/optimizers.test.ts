@@ -198,6 +198,13 @@ describe('every optimizer', () => {
     new tf.optimizers.SGD({ learningRate: 1, globalClipnorm: 1 }).applyGradients(pairs());
     const norm = Math.sqrt(25.25);
     expectClose([...a.value().dataSync(), ...b.value().dataSync()], [-3 / norm, -4 / norm, 0, -0.5 / norm], 1e-6);
+    // Calls that only accumulate have nothing to clip.
+    b.assign([0, 0]);
+    const summing = new tf.optimizers.SGD({ learningRate: 1, globalClipnorm: 1, gradientAccumulationSteps: 2 });
+    summing.applyGradients([[tf.constant([6, 8]), b]]);
+    expectClose([...b.value().dataSync()], [0, 0]);
+    summing.applyGradients([[tf.constant([0, 0]), b]]);
+    expectClose([...b.value().dataSync()], [-0.6, -0.8], 1e-6);
     // A zero gradient is no division by zero.
     new tf.optimizers.SGD({ learningRate: 1, clipnorm: 1 }).applyGradients([[tf.zeros([2]), a]]);
     expect(a.value().dataSync().every(Number.isFinite)).toBe(true);

@@ -7,7 +7,6 @@ import type { Tensor } from '../../engine/tensor.js';
 import { asTensor, dtypeOf } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
 import {
-  broadcastTo,
   cast,
   div,
   divideNoNan,
@@ -26,7 +25,7 @@ export const kEpsilon: number = 1e-7;
 export interface LossOptions {
   /**
    * The result: the loss of each example ('none', default), their sum, their mean, or their sum over the sum of the
-   * weights ('meanWithSampleWeight').
+   * weights ('meanWithSampleWeight'), each counted once, however many losses it is broadcast to (as in Keras).
    */
   reduction?: 'none' | 'sum' | 'mean' | 'meanWithSampleWeight';
   /** Factors of the losses of the examples; broadcast to them. Default: 1 each. */
@@ -54,7 +53,7 @@ export function reduced(op: string, losses: Tensor, { reduction, sampleWeight }:
     return counts ? div(reduceSum(weighed), maximum(reduceSum(counts), 1)) : reduceMean(weighed);
   }
   if (reduction !== 'meanWithSampleWeight') return weighed;
-  return weight ? divideNoNan(reduceSum(weighed), reduceSum(broadcastTo(weight, values.shape))) : reduceMean(weighed);
+  return weight ? divideNoNan(reduceSum(weighed), reduceSum(weight)) : reduceMean(weighed);
 }
 
 /** The losses and weights for them, of one rank. */
