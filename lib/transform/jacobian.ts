@@ -14,7 +14,7 @@ import { boxAt, concatAlong, sliceBox } from '../primitives/box.js';
 import { densify, scatterRows } from '../primitives/gather.js';
 import { broadcast, castTo, reshapeTo, sumTo, transposeBy } from '../primitives/movement.js';
 import { type Entry, ruleOf } from '../record/entry.js';
-import { backpropagate } from './backward.js';
+import { backpropagate, pulledOne } from './backward.js';
 import { Batcher } from './batch.js';
 import { resultsOf, tangentsOf } from './forward.js';
 import { eachOperand, Path } from './path.js';
@@ -136,7 +136,7 @@ class MatrixPass {
     eachOperand(e, (operand, k) => {
       if (!path.has(operand)) return;
       if (sameShape(e.shape(k), e.outShape)) {
-        const pulled = asUsual(() => ruleOf(e.op, k)?.pull(diagonal, e, k));
+        const pulled = asUsual(() => pulledOne(e, diagonal, k));
         const at = this.at(operand);
         if (pulled) at.diagonal = plus(at.diagonal, broadcast(pulled, e.outShape));
       } else {
