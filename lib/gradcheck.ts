@@ -99,7 +99,9 @@ function withElements(x: Tensor, elements: (index: number) => number): Tensor {
   return bufferTensor(buffer, 'float64', x.shape);
 }
 
-const differs = (a: number, b: number, tol: number): boolean => !(Math.abs(a - b) <= tol * Math.max(1, Math.abs(b)));
+// What is infinite or NaN in both does not differ: of it, central differences have to judge.
+const differs = (a: number, b: number, tol: number): boolean =>
+  !Object.is(a, b) && !(Math.abs(a - b) <= tol * Math.max(1, Math.abs(b)));
 
 /**
  * Compares forward mode with the gradients: along a tangent that is random everywhere, and where that differs, element by
@@ -120,7 +122,7 @@ function compareForward(scalar: Fn, inputs: readonly Tensor[], grads: readonly N
       scale += Math.abs(term);
     });
   });
-  if (Math.abs(along - expected) <= tol * scale || (Number.isNaN(along) && Number.isNaN(expected))) return;
+  if (Object.is(along, expected) || Math.abs(along - expected) <= tol * scale) return;
   inputs.forEach((x, input) => {
     for (let index = 0; index < x.size; index++) {
       const one = inputs.map((t, k) => withElements(t, (i) => (k === input && i === index ? 1 : 0)));

@@ -97,6 +97,11 @@ function withLazy<T>(value: boolean, fn: () => T): T {
   }
 }
 
+/** Whether rules are checked: numbers are to be, and there are numbers. */
+export function checksRules(): boolean {
+  return flags.checkNumerics && !lazy;
+}
+
 /** Runs fn, in which `apply` computes nothing, whatever the settings say: for computations with placeholders. */
 export function unlooked<T>(fn: () => T): T {
   return withLazy(true, fn);

@@ -66,11 +66,11 @@ export function checkResult(name: string, opcode: number, out: Tensor, operands:
 }
 
 /**
- * Checks what the gradient rule of an entry's op gave for operand k. `kept`: what the rule read.
+ * Checks what the gradient rule of an entry's op gave for operand k, of a cotangent, or of a tangent.
  * @throws GradtapeError ERR_NUMERICS
  */
-export function checkPulled(e: Entry, k: number, ct: Tensor, pulled: Tensor): void {
-  const operands: Operand[] = [{ name: 'the cotangent', t: ct }];
+export function checkPulled(e: Entry, k: number, given: Tensor, pulled: Tensor, as = 'cotangent'): void {
+  const operands: Operand[] = [{ name: `the ${as}`, t: given }];
   if (e.x) operands.push({ name: 'x', t: e.x });
   if (e.y) operands.push({ name: 'y', t: e.y });
   if (e.out) operands.push({ name: 'the result', t: e.out });

@@ -1,5 +1,5 @@
 /** Transformations of whole functions, built on tapes and accumulators: grad, valueAndGrad, vjp, jvp, jacobian, hessian, hvp. */
-import { argument, callback, isArray, thrownBy } from '../base/arguments.js';
+import { argument, callback, isArray, refuseExtra, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, GradtapeError, show, ValueError } from '../base/errors.js';
 import { mapNested, type Nested } from '../base/nested.js';
@@ -45,6 +45,12 @@ function checkFunction(fn: string, f: unknown): void {
   argument(fn, 'f', callback, f);
 }
 
+/** Throws if the arguments of f were passed to what gives a function of them. */
+function refuseArguments(fn: string, extra: unknown): void {
+  if (extra === undefined) return;
+  throw new ValueError(`${fn}: takes f alone, and gives a function: write ${fn}(f)(x)`, 'ERR_OPTION');
+}
+
 function callOf<A extends readonly unknown[], V>(fn: string, f: Fn<A, V>, args: A): V {
   let value: V;
   try {
@@ -76,8 +82,8 @@ function isPromise(value: unknown): boolean {
 }
 
 /**
- * A primal as f gets it: numbers, typed arrays and nested arrays of numbers become tensors, and a tensor that `met` has
- * already becomes another one, so that each argument has a derivative of its own.
+ * A primal as f gets it: numbers, typed arrays and nested arrays of numbers become tensors, and a tensor or variable that
+ * `met` has already becomes another tensor, so that each argument has a derivative of its own.
  */
 function primalOf(fn: string, value: unknown, name: string, met: Set<unknown>): unknown {
   const leaf = (v: unknown, path: string): Leaf => {
@@ -87,7 +93,7 @@ function primalOf(fn: string, value: unknown, name: string, met: Set<unknown>): 
         `${fn}: ${name}${path} has dtype ${known.dtype}; only float32 and float64 can be differentiated; write cast(x, 'float32')`,
       );
     }
-    const own = met.has(known) && !(known instanceof Variable) ? identityOf(known) : known;
+    const own = met.has(known) ? identityOf(known instanceof Variable ? known.value() : known) : known;
     met.add(own);
     return own;
   };
@@ -164,6 +170,7 @@ export function grad<X = Tensor, R extends unknown[] = []>(
   f: (x: X, ...rest: R) => Values,
 ): (x: X, ...rest: R) => Mapped<X, Tensor> {
   checkFunction('grad', f);
+  if (arguments.length > 1) refuseArguments('grad', arguments[1]);
   return (...args) => {
     const { tape, x, target } = recordFirst('grad', f as never, args);
     return tape.gradient(target, x, zero) as Mapped<X, Tensor>;
@@ -175,6 +182,7 @@ export function valueAndGrad<X = Tensor, R extends unknown[] = [], V extends Val
   f: (x: X, ...rest: R) => V,
 ): (x: X, ...rest: R) => ValueAndGrad<V, Mapped<X, Tensor>> {
   checkFunction('valueAndGrad', f);
+  if (arguments.length > 1) refuseArguments('valueAndGrad', arguments[1]);
   return (...args) => {
     const { tape, x, value, target } = recordFirst('valueAndGrad', f as never, args);
     const gradient = tape.gradient(target, x, zero);
@@ -213,6 +221,7 @@ export function jvp<A extends unknown[], V extends Values>(
   tangents: readonly Nested<TensorLike>[],
 ): Jvp<V, Mapped<V, Tensor>> {
   checkFunction('jvp', f);
+  if (arguments.length > 3) refuseExtra('jvp', arguments[3], undefined);
   const xs = primalsOf('jvp', primals);
   const [value, tangentsAt] = pushing('jvp', xs, tangents, () => {
     const result = callOf('jvp', f, xs as unknown as A);
@@ -259,6 +268,7 @@ export function jacobian<X = Tensor, R extends unknown[] = [], V extends Values 
   f: (x: X, ...rest: R) => V,
 ): (x: X, ...rest: R) => Mapped<V, Mapped<X, Tensor>> {
   checkFunction('jacobian', f);
+  if (arguments.length > 1) refuseArguments('jacobian', arguments[1]);
   return (...args) => {
     return jacobiansOfEach('jacobian', recordFirst('jacobian', f as never, args, true)) as Mapped<V, Mapped<X, Tensor>>;
   };
@@ -278,6 +288,7 @@ export function hessian<X = Tensor, R extends unknown[] = []>(
   f: (x: X, ...rest: R) => Values,
 ): (x: X, ...rest: R) => Mapped<X, Mapped<X, Tensor>> {
   checkFunction('hessian', f);
+  if (arguments.length > 1) refuseArguments('hessian', arguments[1]);
   return (...args) => {
     const inner = (first: unknown, ...rest: readonly unknown[]): unknown => {
       const { tape, x, target } = recordFirst('hessian', f as never, [first, ...rest]);
@@ -297,6 +308,7 @@ export function hvp<A extends unknown[], V extends Values>(
   tangents: readonly Nested<TensorLike>[],
 ): Hvp<V, Mapped<A, Tensor>> {
   checkFunction('hvp', f);
+  if (arguments.length > 3) refuseExtra('hvp', arguments[3], undefined);
   const xs = primalsOf('hvp', primals) as Leaf[];
   const [[value, gradients], tangentsAt] = pushing('hvp', xs, tangents, () => {
     const tape = new GradientTape({ watchAccessedVariables: false });

@@ -4,7 +4,7 @@
  */
 
 import type { Shape } from '../base/shape.js';
-import { flags } from '../engine/config.js';
+import { checksRules } from '../engine/config.js';
 import { isPiecewise } from '../engine/evaluate.js';
 import type { Tensor } from '../engine/tensor.js';
 import { peekId, uniformTensor } from '../engine/tensor.js';
@@ -261,7 +261,7 @@ class Pass {
   }
 
   private pullOne(e: Entry, ct: Tensor, k: number, operand: Entry, shape: Shape): void {
-    const pulled = flags.checkNumerics ? pulledChecked(e, ct, k) : ruleOf(e.op, k)?.pull(ct, e, k);
+    const pulled = pulledOne(e, ct, k);
     if (pulled) this.addCotangent(operand, sumTo(pulled, shape));
     else this.gaveNull?.(e, k);
   }
@@ -278,7 +278,7 @@ class Pass {
       cts.push(ct ? densify(ct) : uniformTensor(0, part.outDType, part.outShape));
     }
     if (!any) return;
-    const pulled = flags.checkNumerics ? allPulledChecked(e, cts) : e.op.pullAll(cts, e);
+    const pulled = checksRules() ? allPulledChecked(e, cts) : e.op.pullAll(cts, e);
     for (let k = 0; k < e.count; k++) {
       const operand = e.operand(k);
       const ct = pulled[k];
@@ -289,10 +289,13 @@ class Pass {
   }
 }
 
-/** What a rule gives, checked as a whole, by what it was computed from. */
-function pulledChecked(e: Entry, ct: Tensor, k: number): Cotangent | null | undefined {
-  const pulled = unchecked(() => ruleOf(e.op, k)?.pull(ct, e, k));
-  if (pulled) checkPulled(e, k, ct, pulled);
+/** What a rule gives for operand k; with `config.checkNumerics` checked as a whole, by what it was computed from. */
+export function pulledOne(e: Entry, given: Tensor, k: number, as?: 'tangent'): Cotangent | null | undefined {
+  const rule = ruleOf(e.op, k);
+  if (!rule) return null;
+  if (!checksRules()) return rule.pull(given, e, k);
+  const pulled = unchecked(() => rule.pull(given, e, k));
+  if (pulled) checkPulled(e, k, given, pulled, as);
   return pulled;
 }
 

@@ -14,7 +14,7 @@ import { broadcast } from '../primitives/movement.js';
 import { type Entry, ruleOf } from '../record/entry.js';
 import { Recording } from '../record/recording.js';
 import { pop, push } from '../record/stack.js';
-import { backpropagate, type TargetEntry } from './backward.js';
+import { backpropagate, pulledOne, type TargetEntry } from './backward.js';
 import { placeholderOf } from './placeholder.js';
 
 /** A tangent; null stands for zeros that are not connected. */
@@ -76,7 +76,7 @@ function zerosOf(e: Entry, shape: Shape): Tensor {
 function byDiagonal(e: Entry, tangents: readonly Tangent[]): Tangent {
   let total: Tangent = null;
   tangents.forEach((t, k) => {
-    if (t) total = sum(total, ruleOf(e.op, k)?.pull(t, e, k) ?? null);
+    if (t) total = sum(total, pulledOne(e, t, k, 'tangent') ?? null);
   });
   return total && broadcast(total, e.outShape);
 }

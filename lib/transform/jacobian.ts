@@ -12,9 +12,9 @@ import { bufferTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { add } from '../primitives/arithmetic.js';
 import { boxAt, concatAlong, sliceBox } from '../primitives/box.js';
 import { densify, scatterRows } from '../primitives/gather.js';
-import { broadcast, reshapeTo, sumTo, transposeBy } from '../primitives/movement.js';
+import { broadcast, castTo, reshapeTo, sumTo, transposeBy } from '../primitives/movement.js';
 import { type Entry, ruleOf } from '../record/entry.js';
-import { backpropagate } from './backward.js';
+import { backpropagate, pulledOne } from './backward.js';
 import { Batcher } from './batch.js';
 import { resultsOf, tangentsOf } from './forward.js';
 import { eachOperand, Path } from './path.js';
@@ -136,7 +136,7 @@ class MatrixPass {
     eachOperand(e, (operand, k) => {
       if (!path.has(operand)) return;
       if (sameShape(e.shape(k), e.outShape)) {
-        const pulled = asUsual(() => ruleOf(e.op, k)?.pull(diagonal, e, k));
+        const pulled = asUsual(() => pulledOne(e, diagonal, k));
         const at = this.at(operand);
         if (pulled) at.diagonal = plus(at.diagonal, broadcast(pulled, e.outShape));
       } else {
@@ -278,7 +278,9 @@ function byColumns(of: Differentiated, source: Entry): Tensor | null {
   if (!t) return null;
   const each = sizeOf(own(entry.outShape, batchAxes));
   const columnsLast = transposeBy(reshapeTo(t, shapeOf([count, batch, each])), [1, 2, 0]);
-  return reshapeTo(columnsLast, shapeOf([...entry.outShape, ...own(source.outShape, batchAxes)]));
+  const matrix = reshapeTo(columnsLast, shapeOf([...entry.outShape, ...own(source.outShape, batchAxes)]));
+  // Tangents have the dtype of the target; a Jacobian has that of its source, whichever way it was computed.
+  return entry.outDType === source.outDType ? matrix : castTo(matrix, source.outDType);
 }
 
 /**

@@ -145,6 +145,32 @@ describe('backward', () => {
     );
   });
 
+  it('names the op, not one of its rule, also along tangents and in a Jacobian', () => {
+    const x = tf.constant([0, 1]);
+    expect(numericsOf(() => tf.jvp(tf.sqrt, [x], [[1, 1]]))).toMatch(
+      /^sqrt: the gradient is Infinity at \[0\], where the tangent is 1 and x is 0 and the result is 0, .*sqrt at 0/,
+    );
+    expect(numericsOf(() => tf.jacobian(tf.sqrt)(x))).toMatch(
+      /^sqrt: the gradient is Infinity at \[0\], where the cotangent is 1 and the result is 0, .*sqrt at 0/,
+    );
+  });
+
+  it('a pass within a rule that is asked for a whole batch', () => {
+    const cube = tf.customGradient((t: tf.Tensor) => ({
+      value: tf.pow(t, 3),
+      gradFn: (dy) => tf.vjp((u: tf.Tensor) => tf.exp(tf.log(u).mul(3)), t).vjp(dy)[0],
+    }));
+    const x = tf.constant([1, 2]);
+    const j = tf.jacobian((t: tf.Tensor) => tf.matmul(tf.ones([2, 2]), cube(t).reshape([2, 1])))(x);
+    expect(j.shape).toEqual([2, 1, 2]);
+    expect(
+      tf
+        .jvp(cube, [x], [[1, 1]])
+        .tangent.at(0)
+        .item(),
+    ).toBeCloseTo(3, 5);
+  });
+
   it('cotangents that are added up', () => {
     const message = numericsOf(() => gradientsOf((x) => x.mul(3e38).add(x.mul(3e38)), [[0]]));
     expect(message).toMatch(/^add: the result contains Infinity/);

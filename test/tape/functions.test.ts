@@ -49,6 +49,34 @@ describe('functions', () => {
     ]);
   });
 
+  it('a variable that is passed twice has a derivative for each argument, as a tensor has', () => {
+    const f = (a: tf.Variable, b: tf.Variable) => a.mul(b).mul(b);
+    const v = new tf.Variable(3);
+    expect(
+      tf
+        .vjp(f, v, v)
+        .vjp(1)
+        .map((g) => g.item()),
+    ).toEqual([9, 18]);
+    expect(tf.jvp(f, [v, v], [1, 10]).tangent.item()).toBe(189);
+    expect(tf.hvp(f, [v, v], [1, 0]).hvp.map((t) => t.item())).toEqual([0, 6]);
+    const hessian = tf.hessian(({ a, b }: { a: tf.Variable; b: tf.Variable }) => f(a, b))({ a: v, b: v });
+    expect([hessian.a.a, hessian.a.b, hessian.b.a, hessian.b.b].map((t) => t.item())).toEqual([0, 6, 6, 6]);
+  });
+
+  it('an argument too many: that of the function which is given', () => {
+    const { grad, valueAndGrad, jacobian, hessian, jvp, hvp } = tf;
+    for (const [name, given] of Object.entries({ grad, valueAndGrad, jacobian, hessian })) {
+      const call = () => (given as (...args: unknown[]) => unknown)(tf.square, tf.constant(1));
+      expect(call).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }));
+      expect(call).toThrow(`${name}(f)(x)`);
+    }
+    for (const given of [jvp, hvp]) {
+      const call = () => (given as (...args: unknown[]) => unknown)(tf.square, [1], [1], [1]);
+      expect(call).toThrow(expect.objectContaining({ code: 'ERR_OPTION' }));
+    }
+  });
+
   it('valueAndGrad', () => {
     const { value, grad } = tf.valueAndGrad(cube)(f64(2));
     expect([value.item(), grad.item()]).toEqual([8, 12]);

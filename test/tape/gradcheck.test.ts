@@ -66,6 +66,14 @@ describe('gradcheck', () => {
     gradcheck((x, y) => tf.add(x as tf.Tensor, tf.floor(y as tf.Tensor)), [[1.5], [2.5]]);
   });
 
+  it('an infinite gradient is wrong, though forward mode agrees with it', () => {
+    const error = gradtapeErrorOf(() => gradcheck(tf.sqrt, [[0, 1]]));
+    expect([error.code, error.message]).toEqual([
+      'ERR_GRADCHECK',
+      expect.stringContaining('input 0, element 0: the gradient is Infinity, central differences give NaN'),
+    ]);
+  });
+
   it('a gradient of NaN is wrong', () => {
     expect(gradtapeErrorOf(() => gradcheck((x) => tf.mul(tf.sqrt(x as tf.Tensor), 0), [[0, 1]])).code).toBe(
       'ERR_GRADCHECK',

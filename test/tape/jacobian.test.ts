@@ -291,6 +291,26 @@ describe('2H batchJacobian', () => {
     }
   });
 
+  it('has the dtype of its source, also of a target of another one that is wider', () => {
+    for (const [from, to] of [
+      ['float64', 'float32'],
+      ['float32', 'float64'],
+    ] as const) {
+      const x = tf.constant([[1, 2]], { dtype: from });
+      const tape = new tf.GradientTape({ persistent: true });
+      const y = tape.record(() => {
+        tape.watch(x);
+        return tf.tile(tf.cast(tf.square(x), to), [1, 3]);
+      });
+      for (const experimentalUsePfor of [true, false]) {
+        const j = tape.jacobian(y, x, { experimentalUsePfor });
+        expect([j?.dtype, j?.shape]).toEqual([from, [1, 6, 1, 2]]);
+        const b = tape.batchJacobian(y, x, { experimentalUsePfor });
+        expect([b.dtype, b.arraySync()]).toEqual([from, [[2, 0, 2, 0, 2, 0].map((_, i) => (i % 2 ? [0, 4] : [2, 0]))]]);
+      }
+    }
+  });
+
   it('107: empty axes', () => {
     expect(batchOf(tf.square, tf.zeros([1, 0])).shape).toEqual([1, 0, 0]);
     expect(batchOf(tf.square, tf.zeros([0, 2])).shape).toEqual([0, 2, 2]);
