@@ -1,5 +1,5 @@
 /** Arguments: the kinds of value there are, and how options are read. Knows no tensor. */
-import { DTypeError, type ErrorCode, GradtapeError, ShapeError, show, ValueError } from './errors.js';
+import { DTypeError, type ErrorCode, GradtapeError, ShapeError, show, TapeError, ValueError } from './errors.js';
 
 /** What `Kind.read` returns for a value that is not of the kind. */
 export const refused: unique symbol = Symbol('refused');
@@ -317,4 +317,12 @@ function editDistance(a: string, b: string): number {
     row = next;
   }
   return row[b.length] as number;
+}
+
+/** @throws TapeError ERR_TAPE_ASYNC for a promise, whose own rejection is ignored then: the caller gets this error */
+export function refuseAsync(result: unknown, message: string): void {
+  const { then } = (result ?? {}) as { then?: unknown };
+  if (typeof then !== 'function') return;
+  then.call(result, undefined, () => undefined);
+  throw new TapeError('ERR_TAPE_ASYNC', message);
 }

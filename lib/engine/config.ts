@@ -270,6 +270,11 @@ const settings: Config = {
   },
 };
 
+// console.log prints the values, not that there are getters.
+Object.defineProperty(settings, Symbol.for('nodejs.util.inspect.custom'), {
+  value: () => ({ ...settings }),
+});
+
 function unknown(name: string | symbol): ValueError {
   const names = Object.keys(settings);
   const near = nearest(String(name), names);

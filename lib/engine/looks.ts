@@ -8,6 +8,8 @@ import type { Tensor } from './tensor.js';
 export interface Look {
   /** The id of the tensor that was read. */
   readonly of: number;
+  /** The tensor itself, of a reading that waits: a tape finds entries from before an await by their tensors alone. */
+  readonly tensor?: WeakRef<Tensor>;
   /** What the one who noted it knows of the tensor besides. */
   readonly trace: unknown;
 }

@@ -94,13 +94,12 @@ function rank({ code }: Explanation): number {
 
 /** The explanation of a tape of which nothing was kept. */
 export function explainConsumed(by: 'gradient' | 'dispose'): Explanation {
-  const why = by === 'gradient' ? 'its gradient was asked for already' : 'it was disposed of';
-  return {
-    code: 'CONSUMED',
-    message:
-      `The tape holds nothing any more: ${why}. Ask before that, or make the tape with { persistent: true }; ` +
-      `${howToKnow}, also of a consumed tape.`,
-  };
+  const message =
+    by === 'dispose'
+      ? 'The tape holds nothing any more: it was disposed of. Ask before that.'
+      : 'The tape holds nothing any more: its gradient was asked for already. Ask before that, or make the tape with ' +
+        `{ persistent: true }; ${howToKnow}, also of a consumed tape.`;
+  return { code: 'CONSUMED', message };
 }
 
 /** One link of a path, and the step that it leads to. */
@@ -139,12 +138,13 @@ class Question {
       return this.say(
         'INTEGER_DTYPE',
         `${capital(name)} is ${leaf.dtype}, which has no derivatives${op === null ? '' : `; ${op}${placed(at)} made it`}. ` +
-          "Only float32 and float64 have: write cast(x, 'float32') before the tape watches it.",
+          `Only float32 and float64 have: ${leaf === source ? "write cast(x, 'float32') before the tape watches it" : 'ask about what it was computed from'}.`,
         op,
         at,
       );
     }
-    if (target === source) return this.say('CONNECTED', 'The target is the source: its gradient is the cotangent.');
+    if (target === source)
+      return this.say('CONNECTED', 'The target is the source: its gradient is 1, or what outputGradients gives.');
     const connected = this.isKnown() ? this.search((hop) => this.isRecorded(hop)) : null;
     return connected ? this.measured(connected) : this.unconnected();
   }
@@ -315,19 +315,15 @@ class Question {
       );
     }
     if (way === 'detached') {
-      return say(
-        'DETACHED',
-        `A value on the way${from.op === null ? '' : `, of ${from.op}${placed(from.at)},`} left the library as numbers (data, array or item) ` +
-          'and came back as a constant, which has no past. Use the tensor itself.',
-      );
+      return this.say('DETACHED', detachedText(from), from.op, from.at, hops);
     }
     if (to.op === null) return null;
     const outside = this.outside(to.id);
     if (outside !== null) {
       const when = {
         before: 'before the tape recorded',
-        after: 'after it had recorded',
-        'while paused': 'while it was paused',
+        after: 'after the tape had recorded',
+        'while paused': 'while the tape was paused',
       };
       return say(
         'USED_OUTSIDE_TAPE',
@@ -346,7 +342,7 @@ class Question {
       return say('STOPPED', `stopGradient${place} stops the gradient on the way to the target.`);
     if (link.gaveNull) {
       return to.custom
-        ? say('CUSTOM_NULL', `The gradient function of ${op}${place} gave null for this argument.`)
+        ? say('CUSTOM_NULL', `The gradient function of ${op}${place} gave null for what comes from ${this.sourceName}.`)
         : say('BROKE_AT', `${op}${place} has no gradient with respect to this operand.`);
     }
     if (link.passes) return null;
@@ -377,7 +373,7 @@ class Question {
       !(inquiry.live && tape.find(target)) &&
       (target.attributes !== null || target.op !== null)
     ) {
-      const when = outside === 'while paused' ? outside : `${outside} the tape recorded`;
+      const when = outside === 'while paused' ? 'while the tape was paused' : `${outside} the tape recorded`;
       return this.say(
         'USED_OUTSIDE_TAPE',
         `The target was computed ${when}, so the tape does not know it. Compute it inside record.`,
@@ -400,16 +396,20 @@ class Question {
     if (foreign || (since === null && isVariable(source) && !(inquiry.live && tape.find(target)))) {
       return this.say(
         'USED_OUTSIDE_TAPE',
-        `The tape did not see ${this.sourceName} lead to the target; ${foreign ? 'the target was computed from a value made before the tape recorded' : 'the variable was not read while it recorded'}. ` +
-          `Compute everything from the source on inside record. (${howToKnow}.)`,
+        `The tape did not see ${this.sourceName} lead to the target; ${foreign ? 'the target was computed from a value made before the tape recorded, or while it was paused' : 'the variable was not read while it recorded'}. ` +
+          `Compute everything from the source on inside record.${this.doubt()}`,
       );
     }
     return this.say('NOT_ON_PATH', this.noPathText());
   }
 
   private noPathText(): string {
-    const exact = isTracing() ? '' : ` (${howToKnow}.)`;
-    return `The target does not depend on ${this.sourceName}: no op that the tape recorded leads from there to it.${exact}`;
+    return `The target does not depend on ${this.sourceName}: no op that the tape recorded leads from there to it.${this.doubt()}`;
+  }
+
+  /** How to know better, where no names and links are kept. */
+  private doubt(): string {
+    return isTracing() ? '' : ` (${howToKnow}.)`;
   }
 
   /** Whether the target was computed from a value, later than the source, that an op made before the tape recorded. */
@@ -431,14 +431,9 @@ class Question {
   private detached(): Explanation | null {
     for (const { constant, look } of latestDetachments()) {
       if (constant > this.target.id || this.outside(constant) !== null) continue;
-      const [read] = this.links.ofId(look.of);
+      const [read] = this.links.behind(look);
       if (!read || !this.dependsOnSource(read)) continue;
-      return this.say(
-        'DETACHED',
-        `A value on the way${read.op === null ? '' : `, of ${read.op},`} left the library as numbers (data, array or item) ` +
-          'and came back as a constant, which has no past. Use the tensor itself.',
-        read.op,
-      );
+      return this.say('DETACHED', detachedText(read), read.op, read.at);
     }
     return null;
   }
@@ -466,6 +461,13 @@ function pathOf(next: ReadonlyMap<number, Hop>, from: number): Hop[] {
 
 function nameOf(leaf: Leaf, what: string): string {
   return isVariable(leaf) ? `variable ${leaf.name}` : `the ${what} of shape ${showShape(leaf.shape)}`;
+}
+
+function detachedText({ op, at }: Step): string {
+  return (
+    `A value on the way${op === null ? '' : `, of ${op}${placed(at)},`} left the library as numbers (data, array or item) ` +
+    'and came back as a constant, which has no past. Use the tensor itself.'
+  );
 }
 
 function capital(text: string): string {

@@ -5,7 +5,7 @@
 import type { DType } from '../base/dtype.js';
 import { isFloating } from '../base/dtype.js';
 import type { Shape } from '../base/shape.js';
-import { lookBehind } from '../engine/looks.js';
+import { type Look, lookBehind } from '../engine/looks.js';
 import { assignedTo } from '../engine/pending.js';
 import { isKnown, operandsOf, type Tensor } from '../engine/tensor.js';
 import { Op } from '../op/op.js';
@@ -70,7 +70,12 @@ export class Links {
     return this.once(leaf.id, () => {
       const trace = traceOf(leaf.borrow())?.variable ?? null;
       const assigned = trace ? () => this.assignments(trace.assigned) : () => this.assignedOnTape(leaf.id);
-      return { ...blank, id: leaf.id, variable: leaf.name, dtype: leaf.dtype, shape: leaf.shape, links: assigned };
+      return {
+        ...blank,
+        ...{ id: leaf.id, variable: leaf.name, dtype: leaf.dtype, shape: leaf.shape },
+        at: trace?.at ?? null,
+        links: assigned,
+      };
     });
   }
 
@@ -96,7 +101,8 @@ export class Links {
     const { id, op, custom, shape, dtype, at, variable, detachedFrom } = trace;
     return this.once(op === null && variable ? variable.id : id, () => ({
       ...blank,
-      ...{ id: op === null && variable ? variable.id : id, op, custom, shape, dtype, at },
+      ...{ id: op === null && variable ? variable.id : id, op, custom, shape, dtype },
+      at: op === null && variable ? variable.at : at,
       variable: op === null ? (variable?.name ?? null) : null,
       links: () => {
         const links = trace.operands.map((operand, k) => {
@@ -188,8 +194,16 @@ export class Links {
     const look = lookBehind(t);
     const [stranger] = this.ofStranger(t.id);
     if (stranger) return stranger;
-    const links = look ? () => this.ofId(look.of).map((from) => this.link(from, 'detached', false)) : noLinks;
+    const links = look ? () => this.behind(look).map((from) => this.link(from, 'detached', false)) : noLinks;
     return { ...blank, id: t.id, shape: t.shape, dtype: t.dtype, computed: t.attributes !== null, links };
+  }
+
+  /** The step of the tensor that was read; none if nothing is known of it. */
+  behind({ of, tensor }: Look): readonly Step[] {
+    const known = this.ofId(of);
+    if (known.length > 0) return known;
+    const t = tensor?.deref();
+    return t ? [this.of(t)] : [];
   }
 
   /** The step of which only the id is known; none if nothing is known of it. */

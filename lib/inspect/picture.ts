@@ -26,7 +26,7 @@ export function dotOf({ nodes, edges }: Graph): string {
   const lines = edges.map(
     ({ from, to, why }) => `  n${from} -> n${to}${why === null ? '' : ` [style=dashed, tooltip=${quoted(why)}]`};`,
   );
-  return `${['digraph tape {', '  rankdir=TB;', '  node [fontname="sans-serif"];', ...nodes.map(nodeLine), ...lines, '}'].join('\n')}\n`;
+  return `${['digraph tape {', '  rankdir=TB;', '  node [fontname="Helvetica,Arial,sans-serif"];', ...nodes.map(nodeLine), ...lines, '}'].join('\n')}\n`;
 }
 
 /** What is used of the package. */

@@ -2,7 +2,7 @@
  * Profiles: where the time of a computation goes, by op and line. While one is taken, values are computed piece by piece,
  * each kernel and each chain of elementwise ops by a program of its own, and every piece is timed.
  */
-import { argument, callback, refuseExtra } from '../base/arguments.js';
+import { argument, callback, refuseAsync, refuseExtra } from '../base/arguments.js';
 import { dtypeBytes } from '../base/dtype.js';
 import { mapNested } from '../base/nested.js';
 import { isCheap, isElementwise } from '../engine/addon.js';
@@ -77,7 +77,7 @@ export class Profile<T = unknown> {
       number(row.forwardMs),
       number(row.backwardMs),
       String(row.bytes),
-      row.gflops === null ? `${number(row.gbps)} GB/s` : `${number(row.gflops)} GFLOP/s`,
+      row.gflops !== null ? `${number(row.gflops)} GFLOP/s` : row.gbps !== null ? `${number(row.gbps)} GB/s` : '-',
       `  ${row.at ?? ''}`,
     ]);
     const names = ['op', 'calls', 'forward ms', 'backward ms', 'bytes', 'rate', '  line'];
@@ -249,13 +249,17 @@ function timed<T>(fn: () => T): { readonly value: T; readonly watch: Stopwatch }
 /**
  * Runs fn and measures what it computes, and what it returns: tensors, variables or nests of these. Each kernel, and each chain
  * of elementwise ops, is computed and timed by itself, so the sum is somewhat longer than the same without a profile.
- * @throws ValueError for what is no function; what fn throws
+ * @throws ValueError for what is no function; TapeError ERR_TAPE_ASYNC if fn returns a promise; what fn throws
  */
 export function profile<T>(fn: () => T): Profile<T> {
   if (arguments.length > 1) refuseExtra('profile', arguments[1], undefined);
   argument('profile', 'fn', callback, fn);
   const { value, watch } = timed(() => {
     const result = fn();
+    refuseAsync(
+      result,
+      'profile: fn returned a promise; what an async function computes after an await is not measured. Return the tensors themselves: profile computes them.',
+    );
     const leaves: Tensor[] = [];
     mapNested('profile', result, (leaf) => {
       if (isTensor(leaf)) leaves.push(densify(leaf));

@@ -2,7 +2,7 @@
  * Checking numbers (config.checkNumerics): finds the op, forward or backward, that makes NaN or an infinity of finite
  * operands. What was not finite before is not reported.
  */
-import { isFloating, newArray } from '../base/dtype.js';
+import { type DType, isFloating, newArray } from '../base/dtype.js';
 import { GradtapeError } from '../base/errors.js';
 import { callSite } from '../base/origin.js';
 import type { Shape } from '../base/shape.js';
@@ -42,7 +42,7 @@ interface Finding {
   readonly value: number;
   readonly index: readonly number[];
   /** The operands' elements at that index; none where the op does not go element by element. */
-  readonly beside: readonly { readonly name: string; readonly value: number }[];
+  readonly beside: readonly { readonly name: string; readonly value: number; readonly dtype: DType }[];
 }
 
 const names = ['x', 'y', 'z'];
@@ -87,8 +87,18 @@ export function checkPulled(e: Entry, k: number, given: Tensor, pulled: Tensor, 
 }
 
 function where({ index, beside }: Finding): string {
-  const values = beside.map(({ name, value }) => `${name} is ${value}`).join(' and ');
+  const values = beside.map(({ name, value, dtype }) => `${name} is ${shown(value, dtype)}`).join(' and ');
   return `at [${index.join(', ')}]${values ? `, where ${values}` : ', of finite operands'}`;
+}
+
+/** The shortest decimal that reads back as the value. */
+function shown(value: number, dtype: DType): string {
+  if (dtype !== 'float32' || !Number.isFinite(value)) return String(value);
+  for (let digits = 1; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === value) return String(short);
+  }
+  return String(Number(value.toPrecision(9)));
 }
 
 function called(at: string | null): string {
@@ -117,18 +127,23 @@ function findIn(result: Tensor, operands: readonly Operand[], byElement: boolean
   if (at < 0) return null;
   const floating = operands
     .filter(({ t }) => isFloating(t.dtype))
-    .map(({ name, t }) => ({ name, shape: checkedPart(t).shape, elements: elementsOf(checkedPart(t)) }));
+    .map(({ name, t }) => ({
+      name,
+      dtype: t.dtype,
+      shape: checkedPart(t).shape,
+      elements: elementsOf(checkedPart(t)),
+    }));
   const aligned = byElement && floating.every(({ shape }) => broadcasts(shape, out.shape));
   if (!aligned) {
     if (floating.some((o) => nextNotFinite(o.elements, 0) >= 0)) return null;
     const beside = floating
       .filter(({ shape }) => broadcasts(shape, out.shape))
-      .map((o) => ({ name: o.name, value: elementAt(o, out.shape, at) }));
+      .map((o) => ({ name: o.name, dtype: o.dtype, value: elementAt(o, out.shape, at) }));
     return { value: elements[at] as number, index: indexOf(at, out.shape), beside };
   }
   for (; at >= 0; at = nextNotFinite(elements, at + 1)) {
     const value = elements[at] as number;
-    const beside = floating.map((o) => ({ name: o.name, value: elementAt(o, out.shape, at) }));
+    const beside = floating.map((o) => ({ name: o.name, dtype: o.dtype, value: elementAt(o, out.shape, at) }));
     const finite = beside.every((operand) => Number.isFinite(operand.value));
     const newNaN = Number.isNaN(value) && !beside.some((operand) => Number.isNaN(operand.value));
     if (finite || newNaN) return { value, index: indexOf(at, out.shape), beside };
@@ -167,10 +182,16 @@ function elementAt(operand: { shape: Shape; elements: ArrayLike<number> }, shape
 /** What to do about the known traps. */
 function hintOf(name: string, { beside }: Finding): string {
   const [x, y] = beside.map(({ value }) => value);
-  if (/^(log|log2|log10|log1p|xlogy|logSigmoid)$/.test(name)) {
+  if (name === 'log1p')
+    return ' log1p is the logarithm of 1 + x: -inf at -1 and NaN below. Clip with maximum(x, -0.999).';
+  if (/^(log|log2|log10|xlogy|logSigmoid)$/.test(name)) {
     return ' The logarithm of 0 is -inf and that of a negative number NaN: add a small number, or clip with maximum(x, 1e-7).';
   }
-  if (/^(exp|exp2|expm1|sinh|cosh|pow)$/.test(name) && x !== undefined && Math.abs(x) >= 1 && y !== 0) {
+  if (name === 'pow' && x !== undefined && y !== undefined) {
+    if (x < 0 && !Number.isInteger(y)) return ' A negative number to a power that is no whole number is NaN.';
+    return x === 0 ? ' 0 to a negative power is infinite: add a small number to x.' : ' It overflows the dtype.';
+  }
+  if (/^(exp|exp2|expm1|sinh|cosh)$/.test(name) && x !== undefined && Math.abs(x) >= 1 && y !== 0) {
     return ' It overflows the dtype: subtract the maximum first (softmax and reduceLogsumexp do), or use a function of the logarithm (logSoftmax, softplus).';
   }
   if (
@@ -179,7 +200,7 @@ function hintOf(name: string, { beside }: Finding): string {
   ) {
     return ' It is a division by 0: divideNoNan gives 0 there, or add a small number to the denominator.';
   }
-  if (/^(sqrt)$/.test(name) && x !== undefined && x < 0) return ' The square root of a negative number is NaN.';
+  if (/^r?sqrt$/.test(name) && x !== undefined && x < 0) return ' The square root of a negative number is NaN.';
   if (beside.some(({ value }) => value === 0) && beside.some(({ value }) => Math.abs(value) === Infinity)) {
     return ' 0 * inf is NaN: put the infinity in by where(mask, x, -inf), or multiply by multiplyNoNan.';
   }
@@ -199,6 +220,9 @@ function backwardHintOf(name: string, found: Finding): string {
   }
   if (sqrt) {
     return ' The gradient of sqrt at 0 is infinite, also that of a norm written with it: norm and reduceEuclideanNorm have 0 there.';
+  }
+  if (name === 'pow' && x === 0) {
+    return ' The gradient of a power below 1 is infinite at 0, as that of sqrt: add a small number to x.';
   }
   return hintOf(name, { ...found, beside: found.beside.filter((o) => o.name === 'x' || o.name === 'y') });
 }

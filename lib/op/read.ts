@@ -75,6 +75,17 @@ function leaving<T>(t: Tensor, value: T): T {
   return value;
 }
 
+/** `read`, which notes what leaves too, if a tape records where it is asked for. */
+function leavingLater<T>(read: (roots: readonly Tensor[]) => T): (roots: readonly Tensor[]) => T {
+  if (!isRecording()) return read;
+  return (roots) => {
+    const t = roots[0] as Tensor;
+    const value = read(roots);
+    noteLook(value, { of: t.id, tensor: new WeakRef(t), trace: traceOf(t) });
+    return value;
+  };
+}
+
 /** The tensor, computed. */
 function computed(t: Tensor): Tensor {
   if (!isKnown(t)) evaluateTensors([t]);
@@ -159,14 +170,14 @@ const methods = {
     return leaving(t, copyOf(computed(t)));
   },
   data(this: unknown, options?: unknown, extra?: unknown): Promise<TypedArray> {
-    return readAsync('data', this, options, extra, readCopy);
+    return readAsync('data', this, options, extra, leavingLater(readCopy));
   },
   arraySync(this: unknown): NestedArray {
     const t = receiver('arraySync', this);
     return leaving(t, nested(computed(t)));
   },
   array(this: unknown, options?: unknown, extra?: unknown): Promise<NestedArray> {
-    return readAsync('array', this, options, extra, readNested);
+    return readAsync('array', this, options, extra, leavingLater(readNested));
   },
   item(this: unknown): number {
     const t = receiver('item', this);

@@ -10,7 +10,7 @@ import type { AnyTypedArray, NumberArray } from '../engine/constant.js';
 import { fromValue } from '../engine/constant.js';
 import { evaluateCell, evaluateTensors } from '../engine/evaluate.js';
 import { Cell, isCrowded } from '../engine/pending.js';
-import { aliasOf, isKnown, type Tensor } from '../engine/tensor.js';
+import { aliasOf, isKnown, isTensor, type Tensor } from '../engine/tensor.js';
 import { isRecording, recordAssigned, recordReading, type VariableInfo } from '../record/stack.js';
 import { applied1 } from './apply.js';
 import { Op } from './op.js';
@@ -67,6 +67,7 @@ export class Variable {
     this.dtype = t.dtype;
     this.trainable = trainable;
     this.name = this.cell.name;
+    if (isRecording() && isTensor(initialValue)) recordAssigned(this, this.cell.current, [initialValue]);
   }
 
   /** Number of axes. */

@@ -20,14 +20,6 @@ export function crossedError(op: string, opening: Opening, whose = 'tape'): Tape
   );
 }
 
-/** @throws TapeError ERR_TAPE_ASYNC for a promise, whose own rejection is ignored then: the caller gets this error */
-export function refuseAsync(result: unknown, message: string): void {
-  const { then } = (result ?? {}) as { then?: unknown };
-  if (typeof then !== 'function') return;
-  then.call(result, undefined, () => undefined);
-  throw new TapeError('ERR_TAPE_ASYNC', message);
-}
-
 /** @throws TapeError ERR_TAPE_CROSSED_AWAIT if the `enter` block of the tape crossed the end of its turn */
 export function refuseCrossed(op: string, tape: Recording): void {
   const crossed = crossedBlock(tape);

@@ -2,7 +2,7 @@
  * ForwardAccumulator: TensorFlow's forward mode. Tangents are given up front and computed along with the ops; what computes
  * them is transform/tangents.ts.
  */
-import { isA, options, refuseExtra, thrownBy } from '../base/arguments.js';
+import { isA, options, refuseAsync, refuseExtra, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, TapeError, ValueError, warnOnce } from '../base/errors.js';
 import { mapNested, type Nested, zipNested } from '../base/nested.js';
@@ -13,7 +13,7 @@ import { isVariable, readVariable, type TensorLike, Variable } from '../op/varia
 import { bound, crossedBlock, openBlock, pop, push } from '../record/stack.js';
 import type { Opening } from '../record/turn.js';
 import { Tangents } from '../transform/tangents.js';
-import { checkFunction, crossedError, refuseAsync } from './blocks.js';
+import { checkFunction, crossedError } from './blocks.js';
 import { isLeaf, type UnconnectedGradients, unconnectedKind } from './leaves.js';
 import type { Leaf, Mapped, Sources } from './sources.js';
 

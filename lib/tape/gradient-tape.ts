@@ -2,7 +2,7 @@
  * GradientTape: TensorFlow's tape, its states and its errors. Recording is record/, differentiating
  * transform/backward.ts.
  */
-import { boolean, isA, type Kind, options, refuseExtra, thrownBy } from '../base/arguments.js';
+import { boolean, isA, type Kind, options, refuseAsync, refuseExtra, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { GradtapeError, show, TapeError, ValueError, warnOnce } from '../base/errors.js';
 import { mapNested, type Nested } from '../base/nested.js';
@@ -23,7 +23,7 @@ import { bound, crossedBlock, openBlock, pause, pop, push, resume } from '../rec
 import { isTracing } from '../record/trace.js';
 import type { TargetEntry } from '../transform/backward.js';
 import { backpropagate } from '../transform/backward.js';
-import { checkFunction, crossedError, refuseAsync, refuseCrossed } from './blocks.js';
+import { checkFunction, crossedError, refuseCrossed } from './blocks.js';
 import {
   type JacobianCall,
   type JacobianOptions,
@@ -506,7 +506,8 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
 
   /**
    * The Jacobian of each example by itself, of a target [batch, ...y] and a source [batch, ...x]: [batch, ...y, ...x]. That an
-   * example's target depends on its own source only is not checked. Zeros of the target's dtype where no path leads to the target.
+   * example's target depends on its own source only is not checked. Zeros of the target's dtype where no path leads to the target,
+   * unless `unconnectedGradients` is 'throw'.
    * Consumes the tape, unless it is persistent; either will do.
    * @throws ShapeError for a rank below 2, and batches that differ; what `jacobian` throws
    */
@@ -515,7 +516,18 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     const tape = this.recorded('batchJacobian');
     if (arguments.length > 3) refuseExtra('batchJacobian', arguments[3], undefined);
     const call = readBatchJacobian(target, source, opts);
-    return this.matrices(tape, call, [source])[0] ?? zeroMatrix(call, source, call.target.dtype);
+    const explains = (call.unconnectedGradients ?? this.unconnected) === 'throw';
+    const [matrix] = this.matrices(tape, call, [source], explains);
+    try {
+      if (matrix) return matrix;
+      if (explains) {
+        const why = explain(this.inquiry(tape, false), [call.target], source);
+        throw unconnectedError('batchJacobian', source, '', why);
+      }
+      return zeroMatrix(call, source, call.target.dtype);
+    } finally {
+      if (explains && !this.persistent) tape.release();
+    }
   }
 
   /** The Jacobians of a target with respect to sources. `keeps`: as of `pull`. */

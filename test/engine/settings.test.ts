@@ -1,4 +1,5 @@
 // Settings: tf.config, the environment at load, and what evaluate() and memory() take and tell.
+import { inspect } from 'node:util';
 import * as tf from 'gradtape';
 import { afterEach, describe, expect, it } from 'vitest';
 import { jsonOf, plain, runChild } from '../support/child.js';
@@ -98,6 +99,10 @@ describe('settings', () => {
       }
     }
     expect({ ...tf.config }).toEqual(was);
+  });
+
+  it('prints its values', () => {
+    expect(inspect(tf.config)).toContain('trackOrigin: false');
   });
 
   it('deviceInfo', () => {

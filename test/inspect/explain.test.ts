@@ -118,7 +118,7 @@ const cases: Case[] = [
   {
     name: 'the target was computed after',
     code: 'USED_OUTSIDE_TAPE',
-    says: /after/,
+    says: /after the tape/,
     ask: (value) => {
       const { tape, target, source } = watched(value, (x) => x.square());
       return { tape, target: (target as tf.Tensor).mul(2), source };
@@ -127,13 +127,13 @@ const cases: Case[] = [
   {
     name: 'the target was computed while the tape was paused',
     code: 'USED_OUTSIDE_TAPE',
-    says: /while (it was )?paused/,
+    says: /while the tape was paused/,
     ask: (value) => watched(value, (x, tape) => tape.stopRecording(() => x.square())),
   },
   {
     name: 'a value on the way was computed while the tape was paused',
     code: 'USED_OUTSIDE_TAPE',
-    says: /while it was paused/,
+    says: /while the tape was paused/,
     needsLinks: true,
     ask: (value) =>
       watched(value, (x, tape) => {
@@ -236,7 +236,7 @@ const cases: Case[] = [
     name: 'an integer target',
     code: 'INTEGER_DTYPE',
     op: 'greater',
-    says: /target.* is bool.*; greater.* made it/,
+    says: /target.* is bool.*; greater.* made it.*ask about what it was computed from/,
     ask: (value) => watched(value, (x) => x.greater(1)),
   },
   {
@@ -332,7 +332,8 @@ describe.each([
     expect(answer.code).toBe(code);
     if (op) expect(answer.op).toBe(op);
     if (path) expect(answer.path).toEqual(path);
-    if (answer.op) expect(answer.at).toMatch(/explain\.test\.ts:\d+:\d+$/);
+    if (answer.op || code === 'ASSIGNED' || code === 'DETACHED')
+      expect(answer.at).toMatch(/explain\.test\.ts:\d+:\d+$/);
   });
 
   it.each(cases.filter(({ needsLinks }) => !needsLinks))('thrown, $code: $name', ({ ask, says }) => {
@@ -396,6 +397,45 @@ describe('where there is a gradient', () => {
     expect(tape.explain(target, source)).toMatchObject({ code: 'CONNECTED', path: ['square', 'reduceSum'] });
     tape[Symbol.dispose]();
     expect(tape.explain(target, source).code).toBe('CONSUMED');
+    const other = watched(2, (x) => x.square());
+    other.tape[Symbol.dispose]();
+    const { code, message } = other.tape.explain(other.target, other.source);
+    expect(code).toBe('CONSUMED');
+    expect(message).not.toMatch(/persistent|config/);
+  });
+
+  it.each(['data', 'array'] as const)('DETACHED by %s, awaited', async (method) => {
+    const readers = { data: (t: tf.Tensor) => t.data(), array: (t: tf.Tensor) => t.array<number[]>() };
+    const x = new tf.Variable([1, 2]);
+    const tape = new tf.GradientTape();
+    const y = await tape.recordAsync(async () => tf.constant(await readers[method](x.mul(2))).mul(3));
+    expect(tape.explain(y, x)).toMatchObject({ code: 'DETACHED', op: 'mul' });
+  });
+
+  it('ASSIGNED of a variable made of a value', () => {
+    for (const links of [false, true]) {
+      tf.config.explain = links;
+      const x = new tf.Variable([1, 2]);
+      const tape = new tf.GradientTape();
+      const y = tape.record(() => new tf.Variable(x.mul(2), { name: 'copy' }).mul(3));
+      expect(tape.explain(y, x)).toMatchObject({ code: 'ASSIGNED', message: expect.stringContaining('variable copy') });
+    }
+  });
+
+  it('is thrown by batchJacobian too', () => {
+    const x = new tf.Variable([[1, 2]]);
+    const tape = new tf.GradientTape();
+    const y = tape.record(() => x.floor());
+    const ask = (): unknown => tape.batchJacobian(y, x, { unconnectedGradients: 'throw' });
+    expect(expectError(ask, tf.GradtapeError, 'ERR_UNCONNECTED').message).toMatch(/^batchJacobian: .*floor/);
+  });
+
+  it('does not tell to switch on what is on', () => {
+    tf.config.explain = true;
+    const v = new tf.Variable(1);
+    const tape = new tf.GradientTape();
+    const y = tape.record(() => tf.ones([2]));
+    expect(tape.explain(y, v).message).not.toMatch(/config/);
   });
 });
 

@@ -68,6 +68,7 @@ describe('profile(fn)', () => {
 
   it('refuses what is no function, and an error of fn leaves the settings alone', () => {
     expectError(() => tf.profile(3 as never), tf.ValueError, 'ERR_VALUE');
+    expectError(() => tf.profile(async () => tf.ones([2])), tf.TapeError, 'ERR_TAPE_ASYNC');
     expect(() =>
       tf.profile(() => {
         throw new Error('mine');
