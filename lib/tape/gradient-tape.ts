@@ -2,11 +2,11 @@
  * GradientTape: TensorFlow's tape, its states and its errors. Recording is record/, differentiating
  * transform/backward.ts.
  */
-import { boolean, isA, type Kind, options, refuseAsync, refuseExtra, thrownBy } from '../base/arguments.js';
+import { isA, options, refuseAsync, refuseExtra, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { GradtapeError, show, TapeError, ValueError, warnOnce } from '../base/errors.js';
 import { mapNested, type Nested } from '../base/nested.js';
-import { type Signal, signalKind } from '../base/signal.js';
+import type { Signal } from '../base/signal.js';
 import { noteLoss } from '../engine/pending.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
 import { type Explanation, explain, explainConsumed, type Inquiry } from '../inspect/explain.js';
@@ -14,7 +14,6 @@ import { type Graph, graphOf } from '../inspect/graph.js';
 import { pageOf } from '../inspect/page.js';
 import { dotOf, svgOf } from '../inspect/picture.js';
 import { type Profile, profileOfTape } from '../inspect/profile.js';
-import type { TensorLike } from '../op/variable.js';
 import { Variable, variablesOf } from '../op/variable.js';
 import { add } from '../primitives/arithmetic.js';
 import type { Cotangent, Entry } from '../record/entry.js';
@@ -41,40 +40,20 @@ import {
   targetCotangents,
   type UnconnectedGradients,
   unconnectedError,
-  unconnectedKind,
 } from './leaves.js';
+import {
+  type Connected,
+  type GradientOptions,
+  type GradientTapeOptions,
+  gradientOptions,
+  tapeOptions,
+  type Unsaid,
+} from './options.js';
 import type { Leaf, Mapped, Sources } from './sources.js';
 
-export interface GradientTapeOptions {
-  /**
-   * Whether `gradient` may be called more than once; the tape then keeps everything until it is disposed of. Default
-   * false.
-   */
-  persistent?: boolean;
-  /** Whether trainable variables are watched when they are read. Default true. */
-  watchAccessedVariables?: boolean;
-  /** What `gradient` gives for sources without a path to a target, where its call does not say. Default 'none'. */
-  unconnectedGradients?: UnconnectedGradients;
-}
-
-export interface GradientOptions {
-  /** Cotangents of the targets, with their structure, shapes and dtypes; null means ones. Default: ones. */
-  outputGradients?: Nested<TensorLike | null>;
-  /**
-   * What a source without a path to a target gets: 'none' null, 'zero' zeros, 'throw' an error. Default: what the tape
-   * was made with.
-   */
-  unconnectedGradients?: UnconnectedGradients;
-  /** An AbortSignal: `gradient` throws its reason, before or between two ops, once it is aborted. */
-  signal?: Signal;
-}
+export type { GradientOptions, GradientTapeOptions } from './options.js';
 
 type Targets = Nested<Leaf>;
-/** Options with which every source gets a gradient. */
-type Connected = GradientOptions & { unconnectedGradients: 'zero' | 'throw' };
-/** Options that leave unconnected gradients to the tape. */
-type Unsaid = GradientOptions & { unconnectedGradients?: undefined };
-
 declare global {
   // As in TypeScript's lib esnext.disposable, which users need not have switched on.
   interface SymbolConstructor {
@@ -89,17 +68,6 @@ const consumedText =
   'A non-persistent GradientTape can only be used to compute one set of gradients (or jacobians). ' +
   'Ask for all gradients in one call (sources may be an array or an object), or create the tape with ' +
   'new GradientTape({ persistent: true }).';
-
-const tapeOptions = {
-  persistent: boolean,
-  watchAccessedVariables: boolean,
-  unconnectedGradients: unconnectedKind,
-} as const;
-const gradientOptions = {
-  unconnectedGradients: unconnectedKind,
-  signal: signalKind,
-  outputGradients: { expected: 'cotangents', read: (value) => value } satisfies Kind<unknown>,
-} as const;
 
 /** The type of a gradient without a path to a target. */
 type Unconnected<U extends UnconnectedGradients> = U extends 'none' ? null : never;
