@@ -82,6 +82,17 @@ function objectsOf({ name, platform, arch, triple, unitTriple }) {
     source: manifest.isa_source,
     unit: true,
   }));
+  // The planner runs once a structure, and these steps spend their time in kernels or on one number: size counts, too.
+  const planner = ['emit', 'place', 'group', 'plan'];
+  const smallSources = new Set([
+    ...planner,
+    'matrix-functions',
+    'banded',
+    'reflect',
+    'gamma',
+    'bessel',
+    'error-functions',
+  ]);
   const includes = [headers, join(root, 'node_modules', 'node-addon-api')].map(pathInRoot);
   const common = manifest.common_sources.map((source) => ({
     name: `${basename(source, '.cc')}.o`,
@@ -90,6 +101,7 @@ function objectsOf({ name, platform, arch, triple, unitTriple }) {
       triple,
       ...base,
       ...manifest.common_flags,
+      ...(smallSources.has(basename(source, '.cc')) ? ['-Os'] : []),
       ...manifest.common_defines.map((define) => `-D${define}`),
       ...isas.map((isa) => `-DGRADTAPE_HAS_${isa.toUpperCase()}`),
       ...includes.flatMap((path) => ['-isystem', path]),
