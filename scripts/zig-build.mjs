@@ -82,10 +82,10 @@ function objectsOf({ name, platform, arch, triple, unitTriple }) {
     source: manifest.isa_source,
     unit: true,
   }));
-  // The planner runs once a structure, and these steps spend their time in kernels or on one number: size counts, too.
-  const planner = ['emit', 'place', 'group', 'plan'];
+  // The planner runs once a structure, the queue once an asynchronous call, and these steps spend their time in kernels or on one number: size counts, too.
+  const seldom = ['emit', 'place', 'group', 'plan', 'queue', 'async-run'];
   const smallSources = new Set([
-    ...planner,
+    ...seldom,
     'matrix-functions',
     'banded',
     'reflect',
