@@ -1,4 +1,4 @@
-// The pages of docs/guide: every block runs, and prints what its comments say.
+// The pages of docs/guide: every block runs as a program, and prints the text below it, or else what its comments say.
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,28 +12,49 @@ const folder = join(root, 'build', 'guide');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /** What the comments behind `console.log` say that it prints. */
-function promised(code: string): string[] {
-  return [...code.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => text as string);
+function commented(code: string): string {
+  return [...code.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => `${text}\n`).join('');
+}
+
+interface Block {
+  readonly number: number;
+  readonly code: string;
+  readonly promised: string;
+}
+
+function blocksOf(page: string): Block[] {
+  return [...page.matchAll(/^```ts\n(.*?)^```\n(?:\n```text\n(.*?)^```$)?/gms)].map(([, code = '', output], k) => ({
+    number: k + 1,
+    code,
+    promised: output ?? commented(code),
+  }));
 }
 
 describe.runIf(plain)('docs/guide', () => {
   const pages = readdirSync(join(root, 'docs/guide')).filter((name) => name.endsWith('.md'));
-  const blocks = pages.flatMap((page) =>
-    [...read(`docs/guide/${page}`).matchAll(/^```ts\n(.*?)^```/gms)].map(([, code], i) => ({
-      name: `${page} ${i + 1}`,
-      code: code as string,
-    })),
-  );
 
-  it.each(blocks)('$name', ({ name, code }) => {
-    const { outputText } = ts.transpileModule(code, {
-      compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
+  describe.each(pages)('%s', (name) => {
+    const page = read(`docs/guide/${name}`);
+    const blocks = blocksOf(page);
+    const fences = (kind: string): number => page.match(new RegExp(`^\`\`\`${kind}$`, 'gm'))?.length ?? 0;
+
+    it('has blocks, and no output without its code', () => {
+      expect(blocks.length).toBeGreaterThan(0);
+      expect(blocks.length).toBe(fences('ts'));
+      const outputs = page.match(/^```\n\n```text$/gm)?.length ?? 0;
+      expect(outputs).toBe(fences('text'));
+      expect(blocks.filter(({ promised }) => promised === '')).toEqual([]);
     });
-    mkdirSync(folder, { recursive: true });
-    const file = join(folder, `${name.replace(/\W+/g, '-')}.mjs`);
-    writeFileSync(file, outputText);
-    const printed = execFileSync(process.execPath, [file], { encoding: 'utf8' }).trimEnd().split('\n');
-    expect(promised(code).length).toBeGreaterThan(0);
-    expect(printed).toEqual(promised(code));
+
+    // The blocks of a page share a working directory: a later one may read what an earlier one wrote.
+    it.each(blocks)('block $number', ({ number, code, promised }) => {
+      const { outputText } = ts.transpileModule(code, {
+        compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
+      });
+      const cwd = join(folder, name.replace(/\.md$/, ''));
+      mkdirSync(cwd, { recursive: true });
+      writeFileSync(join(cwd, `${number}.mjs`), outputText);
+      expect(execFileSync(process.execPath, [`${number}.mjs`], { cwd, encoding: 'utf8' })).toBe(promised);
+    });
   });
 });
