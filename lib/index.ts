@@ -15,6 +15,7 @@ export { type Profile, type ProfileRow, profile } from './inspect/profile.js';
 export type { TensorMethods } from './methods.js';
 export * from './op/evaluate.js';
 export type { NestedArray } from './op/read.js';
+export type { Leaf, Mapped, MustBeATensorOrVariable, Sources } from './op/sources.js';
 export { type TensorLike, Variable, type VariableOptions, variable } from './op/variable.js';
 export * as bitwise from './ops/bitwise/index.js';
 export * as image from './ops/image/index.js';
@@ -52,7 +53,6 @@ export {
 } from './tape/gradient-tape.js';
 export type { JacobianOptions } from './tape/jacobian.js';
 export type { UnconnectedGradients } from './tape/leaves.js';
-export type { Leaf, Mapped, MustBeATensorOrVariable, Sources } from './tape/sources.js';
 export { summary } from './tape/summary.js';
 export { trainableVariables } from './tape/trainable-variables.js';
 export * as initializers from './train/initializers.js';

@@ -48,8 +48,17 @@ type Methods<M> = {
   [K in keyof M as M[K] extends (...args: never[]) => unknown ? K : never]: Tail<M[K]>;
 };
 
+/** Ops that take a nest, too, as methods: of one tensor. (Inferred, their types would be circular.) */
+interface MethodsOfOne {
+  clipByNorm(clipNorm: TensorLike, opts?: ops.ClipByNormOptions): Tensor;
+  clipByValue(low: TensorLike, high: TensorLike): Tensor;
+}
+
 /** Every op whose first argument is a tensor, as a method. */
-export interface TensorMethods extends Methods<typeof ops>, Methods<typeof nn> {}
+export interface TensorMethods
+  extends MethodsOfOne,
+    Methods<Omit<typeof ops, keyof MethodsOfOne>>,
+    Methods<typeof nn> {}
 
 declare module './engine/tensor.js' {
   interface Tensor extends TensorMethods {}

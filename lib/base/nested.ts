@@ -12,10 +12,15 @@ const kMaxNesting = 1000;
 
 /**
  * The same structure with every leaf replaced by `leaf(value, path)`, depth first. Holes of arrays are leaves
- * (undefined).
+ * (undefined), and so is what `stands` accepts.
  * @throws GradtapeError ERR_NESTING for values that contain themselves, ERR_STRUCTURE for values that cannot be read
  */
-export function mapNested<R>(fn: string, value: unknown, leaf: (value: unknown, path: string) => R): unknown {
+export function mapNested<R>(
+  fn: string,
+  value: unknown,
+  leaf: (value: unknown, path: string) => R,
+  stands: (value: unknown, path: string) => boolean = () => false,
+): unknown {
   const map = (v: unknown, path: string, depth: number): unknown => {
     if (depth > kMaxNesting) {
       throw new GradtapeError(
@@ -23,7 +28,7 @@ export function mapNested<R>(fn: string, value: unknown, leaf: (value: unknown, 
         `${fn}: values are nested more than ${kMaxNesting} deep; does one contain itself?`,
       );
     }
-    const keys = keysOf(fn, v, path);
+    const keys = stands(v, path) ? null : keysOf(fn, v, path);
     if (keys === null) return leaf(v, path);
     if (typeof keys === 'number') {
       const list: unknown[] = [];
@@ -35,6 +40,24 @@ export function mapNested<R>(fn: string, value: unknown, leaf: (value: unknown, 
     );
   };
   return map(value, '', 0);
+}
+
+/**
+ * Whether the value is an array of numbers or booleans, nested or empty: one operand, not a nest of them. Only the first
+ * number is looked at.
+ */
+export function isNumbers(value: unknown): boolean {
+  let first = value;
+  try {
+    for (let depth = 0; depth <= kMaxNesting; depth++) {
+      if (!Array.isArray(first)) return depth > 0 && (typeof first === 'number' || typeof first === 'boolean');
+      if (first.length === 0) return true;
+      first = first[0];
+    }
+  } catch {
+    // A revoked proxy: who reads the value says so.
+  }
+  return false;
 }
 
 /**

@@ -1,5 +1,6 @@
 /** The ops of `tf` without a namespace. */
 export * from './add-n.js';
+export { type ClipByGlobalNormOptions, clipByGlobalNorm } from './clip.js';
 export * from './creation.js';
 export * from './einsum.js';
 export * from './join.js';

@@ -5,6 +5,7 @@ export * from '../primitives/cut.js';
 export * from '../primitives/math.js';
 export * from '../primitives/no-nan.js';
 export * from '../primitives/special.js';
+export { type ClipByNormOptions, type Clipped, type ClippedParts, clipByNorm, clipByValue } from './clip.js';
 export * from './count.js';
 export * from './gamma.js';
 export * from './indexing.js';

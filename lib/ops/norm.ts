@@ -6,10 +6,11 @@ import type { Tensor } from '../engine/tensor.js';
 import { type Axis, type ReduceOptions, reduceArguments } from '../op/axes.js';
 import { asTensor, floating } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
+import { add, mul } from '../primitives/arithmetic.js';
 import { equal } from '../primitives/compare.js';
 import { abs, pow } from '../primitives/math.js';
-import { reducedShape, reshapeTo, sumOver, transposeBy } from '../primitives/movement.js';
-import { maxOver, normOver, type Reducer } from '../primitives/reduce.js';
+import { castTo, reducedShape, reshapeTo, sumOver, transposeBy } from '../primitives/movement.js';
+import { maxOver, normOver, type Reducer, safeSqrt } from '../primitives/reduce.js';
 import { select } from '../primitives/select.js';
 import { svdOf } from '../primitives/svd.js';
 
@@ -85,4 +86,14 @@ export function norm(
   const [over, keepdims] = reduceArguments('norm', early ? (ord as ReduceOptions) : axis, opts);
   if (arguments.length > 4) refuseBehind('norm', arguments[4]);
   return normOf('norm', a, early || ord === undefined ? 'euclidean' : ord, over, keepdims);
+}
+
+/** The Euclidean norm of all elements of tensors that are floating; of float64 if one of them is. */
+export function globalNormOf(tensors: readonly Tensor[]): Tensor {
+  const wide = tensors.some(({ dtype }) => dtype === 'float64') ? 'float64' : 'float32';
+  const squares = tensors.map((t) => {
+    const sum = sumOver(mul(t, t), [...t.shape.keys()], false); // mul: as in `normOver`
+    return sum.dtype === wide ? sum : castTo(sum, wide);
+  });
+  return safeSqrt(squares.reduce((total, sum) => add(total, sum)));
 }

@@ -1,11 +1,10 @@
-/** where and clipByValue: choosing and limiting elements. */
+/** where: choosing elements. */
 import { refuseExtra } from '../base/arguments.js';
-import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
-import { broadcastsTo, shapeOf, showShape } from '../base/shape.js';
+import { DTypeError, ValueError } from '../base/errors.js';
+import { shapeOf } from '../base/shape.js';
 import { isTensor, type Tensor } from '../engine/tensor.js';
-import { asTensor, asTensors, ofKind } from '../op/operands.js';
+import { asTensor, asTensors } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
-import { maximum, minimum } from '../primitives/arithmetic.js';
 import { reshapeTo } from '../primitives/movement.js';
 import { select } from '../primitives/select.js';
 
@@ -49,22 +48,4 @@ function indicesOf(c: Tensor): Tensor {
   });
   const count = c.rank === 0 ? Number(c.item() !== 0) : indices.length / c.rank;
   return reshapeTo(asTensor('where', Int32Array.from(indices)), shapeOf([count, c.rank]));
-}
-
-/**
- * x limited to [low, high], by min(max): where low > high it is low, as in TensorFlow. The bounds broadcast to x. The
- * derivative is 1 within the interval and at its bounds, 0 outside.
- * @throws DTypeError, ShapeError
- */
-export function clipByValue(x: TensorLike, low: TensorLike, high: TensorLike): Tensor {
-  if (arguments.length > 3) refuseExtra('clipByValue', arguments[3], undefined);
-  const [a, l, h] = asTensors('clipByValue', [x, low, high], ['x', 'low', 'high']) as [Tensor, Tensor, Tensor];
-  ofKind('clipByValue', a, 'floating', 'integer');
-  for (const [name, bound] of [['low', l] as const, ['high', h] as const]) {
-    if (broadcastsTo(bound.shape, a.shape)) continue;
-    throw new ShapeError(
-      `clipByValue: ${name} ${showShape(bound.shape)} does not broadcast to x ${showShape(a.shape)}`,
-    );
-  }
-  return maximum(minimum(a, h), l);
 }

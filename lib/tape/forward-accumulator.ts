@@ -9,13 +9,13 @@ import { mapNested, type Nested, zipNested } from '../base/nested.js';
 import { sameShape, showShape } from '../base/shape.js';
 import { fromValue } from '../engine/constant.js';
 import { isTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
+import type { Leaf, Mapped, Sources } from '../op/sources.js';
 import { isVariable, readVariable, type TensorLike, Variable } from '../op/variable.js';
 import { bound, crossedBlock, openBlock, pop, push } from '../record/stack.js';
 import type { Opening } from '../record/turn.js';
 import { Tangents } from '../transform/tangents.js';
 import { checkFunction, crossedError } from './blocks.js';
 import { isLeaf, type UnconnectedGradients, unconnectedKind } from './leaves.js';
-import type { Leaf, Mapped, Sources } from './sources.js';
 
 export interface JvpOptions {
   /**

@@ -5,13 +5,13 @@ import { DTypeError, GradtapeError, show, ValueError } from '../base/errors.js';
 import { mapNested, type Nested } from '../base/nested.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { asTensor } from '../op/operands.js';
+import type { Leaf, Mapped } from '../op/sources.js';
 import { type TensorLike, Variable } from '../op/variable.js';
 import { identityOf } from '../primitives/movement.js';
 import { pop, push } from '../record/stack.js';
 import { tangentsGiven } from './forward-accumulator.js';
 import { GradientTape } from './gradient-tape.js';
 import { flatten, isHostArray, isLeaf, targetCotangents } from './leaves.js';
-import type { Leaf, Mapped } from './sources.js';
 
 /** A tensor or variable, or a nest of them. */
 type Values = Nested<Leaf>;

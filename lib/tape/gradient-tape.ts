@@ -14,6 +14,7 @@ import { type Graph, graphOf } from '../inspect/graph.js';
 import { pageOf } from '../inspect/page.js';
 import { dotOf, svgOf } from '../inspect/picture.js';
 import { type Profile, profileOfTape } from '../inspect/profile.js';
+import type { Leaf, Mapped, Sources } from '../op/sources.js';
 import { Variable, variablesOf } from '../op/variable.js';
 import { add } from '../primitives/arithmetic.js';
 import type { Cotangent, Entry } from '../record/entry.js';
@@ -49,7 +50,6 @@ import {
   tapeOptions,
   type Unsaid,
 } from './options.js';
-import type { Leaf, Mapped, Sources } from './sources.js';
 
 export type { GradientOptions, GradientTapeOptions } from './options.js';
 

@@ -4,10 +4,10 @@ import { type DType, isFloating } from '../base/dtype.js';
 import { GradtapeError, ShapeError, show } from '../base/errors.js';
 import { shapeOf, showShape } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
+import type { Leaf } from '../op/sources.js';
 import type { Entry } from '../record/entry.js';
 import { identityMatrix, jacobiansOf, jacobiansRowByRow } from '../transform/jacobian.js';
 import { isLeaf, type UnconnectedGradients, unconnectedKind } from './leaves.js';
-import type { Leaf } from './sources.js';
 
 export interface JacobianOptions {
   /**

@@ -7,10 +7,10 @@ import type { NumberArray } from '../engine/constant.js';
 import { Tensor } from '../engine/tensor.js';
 import type { Explanation } from '../inspect/explain.js';
 import { asTensor } from '../op/operands.js';
+import type { Leaf } from '../op/sources.js';
 import { isVariable, type TensorLike, Variable } from '../op/variable.js';
 import type { Entry } from '../record/entry.js';
 import type { Recording } from '../record/recording.js';
-import type { Leaf } from './sources.js';
 
 /** What a source without a path to a target gets: null, zeros, or GradtapeError ERR_UNCONNECTED. */
 export type UnconnectedGradients = 'none' | 'zero' | 'throw';

@@ -1,7 +1,8 @@
-/** Scaling tensors down to a norm, as optimizers do with gradients. */
+/** Limits of gradients, as an optimizer's options say; lib/ops/clip.ts computes them. */
 import { scalarShape } from '../base/shape.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
-import { add, cast, clipByValue, div, minimum, mul, reduceSum, sqrt, square } from '../ops/index.js';
+import { clippedByGlobalNorm, clippedByNorm, clippedByValue, valuesOf } from '../ops/clip.js';
+import { globalNormOf } from '../ops/norm.js';
 
 /** How gradients are limited; at most one of them. */
 export interface Limits {
@@ -10,22 +11,11 @@ export interface Limits {
   readonly globalClipnorm?: number | undefined;
 }
 
-/** The gradients within the limits. */
+/** The gradients within the limits. Dtypes may differ: then the global norm is one of float64. */
 export function clipped(grads: readonly Tensor[], { clipnorm, clipvalue, globalClipnorm }: Limits): readonly Tensor[] {
-  if (clipvalue !== undefined) return grads.map((g) => clipByValue(g, -clipvalue, clipvalue));
-  if (clipnorm !== undefined) return grads.map((g) => mul(g, factor(reduceSum(square(g)), g, clipnorm)));
+  if (clipvalue !== undefined) return grads.map((g) => clippedByValue(g, clipvalue));
+  if (clipnorm !== undefined) return grads.map((g) => clippedByNorm(g, clipnorm));
   if (globalClipnorm === undefined || grads.length === 0) return grads;
-  const squares = grads.map((g) => reduceSum(square(g)));
-  const wide = squares.some((s) => s.dtype === 'float64') ? 'float64' : 'float32';
-  const total = squares.map((s) => (s.dtype === wide ? s : cast(s, wide))).reduce((sum, s) => add(sum, s));
-  return grads.map((g) => mul(g, factor(total, g, globalClipnorm)));
-}
-
-/**
- * The factor that scales a tensor down to norm `most`. `total`: the sum of squares; `like`: has the dtype of the result.
- */
-function factor(total: Tensor, like: Tensor, most: number): Tensor {
-  // min(most / norm, 1). At norm 0 the quotient is infinite, so the factor is 1.
-  const scale = minimum(div(uniformTensor(most, total.dtype, scalarShape), sqrt(total)), 1);
-  return total.dtype === like.dtype ? scale : cast(scale, like.dtype);
+  const norm = globalNormOf(grads.map(valuesOf));
+  return clippedByGlobalNorm(grads, uniformTensor(globalClipnorm, norm.dtype, scalarShape), norm);
 }

@@ -8,12 +8,12 @@ import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } fro
 import type { Nested } from '../base/nested.js';
 import { sameShape, scalarShape, showShape } from '../base/shape.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
+import type { Sources } from '../op/sources.js';
 import { Variable } from '../op/variable.js';
 import { add, div, mul, sub } from '../ops/index.js';
 import { densify } from '../primitives/gather.js';
 import { below } from '../record/stack.js';
 import { GradientTape } from '../tape/gradient-tape.js';
-import type { Sources } from '../tape/sources.js';
 import { clipped } from './clipping.js';
 import { checkPair, type Gradient, type GradientPair, matched, pairsOf, variablesIn } from './gradient-pairs.js';
 import {

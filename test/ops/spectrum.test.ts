@@ -337,7 +337,7 @@ describe('norms', () => {
       [4, 2],
     );
     expect(globalNorm([slices]).item()).toBe(13);
-    expect(failure(() => globalNorm([]))[1]).toContain('linalg.globalNorm: expected a list of tensors');
+    expect(failure(() => globalNorm([]))[1]).toContain('linalg.globalNorm: expected a list or nest of tensors');
     const { normalized, norm } = normalize([[3, 4]]);
     expect([normalized.arraySync(), norm.arraySync()]).toEqual([[[Math.fround(0.6), Math.fround(0.8)]], [[5]]]);
   });

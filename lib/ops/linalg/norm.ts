@@ -1,15 +1,13 @@
 /** What norms scale: normalize; and the norm of several tensors together. */
-import { listOf, refuseExtra } from '../../base/arguments.js';
-import { show, ValueError } from '../../base/errors.js';
+import { refuseExtra } from '../../base/arguments.js';
 import type { Tensor } from '../../engine/tensor.js';
 import type { Axis } from '../../op/axes.js';
-import { asTensor, asTensors, floating } from '../../op/operands.js';
+import { asTensor } from '../../op/operands.js';
+import type { Sources } from '../../op/sources.js';
 import type { TensorLike } from '../../op/variable.js';
 import { div } from '../../primitives/arithmetic.js';
-import { IndexedSlices } from '../../primitives/gather.js';
-import { normOver } from '../../primitives/reduce.js';
-import { stack } from '../join.js';
-import { type NormOrder, normOf } from '../norm.js';
+import { tensorsIn, valuesOf } from '../clip.js';
+import { globalNormOf, type NormOrder, normOf } from '../norm.js';
 
 /**
  * x divided by its norm along `axis`, and that norm, with axes of length 1. `ord` and `axis`: as of `norm`. Zeros become
@@ -25,19 +23,12 @@ export function normalize(x: TensorLike, ord?: NormOrder, axis?: Axis): { normal
 }
 
 /**
- * The Euclidean norm of all elements of several tensors, as of one vector; `null` among them counts as nothing, and of
- * IndexedSlices the values are taken. float32 and float64; the gradient at 0 is 0.
- * @throws ValueError for what is no list, or without a tensor in it; DTypeError
+ * The Euclidean norm of all elements of the tensors in a list or nest, as of one vector; `null` among them counts as
+ * nothing, and of IndexedSlices the values are taken. float32 and float64; the gradient at 0 is 0.
+ * @throws ValueError for what is no nest, or without a tensor in it; DTypeError
  */
-export function globalNorm(tensors: readonly (TensorLike | null)[]): Tensor {
+export function globalNorm<S>(tensors: S & NoInfer<Sources<S, TensorLike | null>>): Tensor {
   const op = 'linalg.globalNorm';
   if (arguments.length > 1) refuseExtra(op, arguments[1], arguments[2]);
-  const list = listOf(tensors) as (TensorLike | null)[] | null;
-  const given = (list ?? []).filter((t): t is TensorLike => t !== null);
-  if (given.length === 0) throw new ValueError(`${op}: expected a list of tensors, got ${show(tensors)}`);
-  const norms = asTensors(
-    op,
-    given.map((t) => (t instanceof IndexedSlices ? t.values : t)),
-  ).map((t) => normOver(floating(op, t), [...t.shape.keys()], false));
-  return normOver(stack(norms), [0], false);
+  return globalNormOf(tensorsIn(op, tensors).tensors.map(valuesOf));
 }

@@ -1,4 +1,4 @@
-import { clipByValue, constant, type Tensor, where } from 'gradtape';
+import { constant, type Tensor, where } from 'gradtape';
 import { casesOf } from '../op-cases.js';
 
 /** Alternating true and false of x's rows. */
@@ -11,4 +11,3 @@ const pair = [
   [2, 3],
 ];
 casesOf(where, [{ shapes: pair, call: (x, y) => where(mask(x), x, y) }]);
-casesOf(clipByValue, [{ shapes: [[2, 3]], call: (x) => clipByValue(x, -1.1, 0.9) }], { avoid: [-1.1, 0.9] });

@@ -3,7 +3,7 @@
  * time.
  */
 import type { Tensor } from '../engine/tensor.js';
-import type { Variable } from '../op/variable.js';
+import type { Variable } from './variable.js';
 
 /** A leaf of a nest: what gradients are asked with respect to. */
 export type Leaf = Tensor | Variable;
