@@ -1,6 +1,7 @@
 // How a run ended, beside its results: nothing that C++ throws leaves it.
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <new>
 #include <string>
@@ -10,7 +11,13 @@
 namespace gradtape {
 
 // kFailed + code: a Failure. JavaScript learns all of them (reflect.cc).
-enum Status { kOk, kBadProgram, kFailedInside, kFailed = kFailedInside, kFailedMemory = kFailed + Failure::k_memory };
+enum Status : int32_t {
+  kOk,
+  kBadProgram,
+  kFailedInside,
+  kFailed = kFailedInside,
+  kFailedMemory = kFailed + Failure::k_memory
+};
 
 struct Outcome {
   Status status = kOk;

@@ -322,7 +322,7 @@ describe.runIf(plain)('asynchronous evaluations in a process', () => {
   });
 
   it('may be cut off by its exit', async () => {
-    for (let k = 0; k < repeated(4, 30); k++) {
+    for (let k = 0; k < repeated(4, 12); k++) {
       const outcome = await runChild(`${heavy}
         for (let k = 0; k < 5; k++) { long().data(); tf.add([1, 2], k).data(); }
         setTimeout(() => process.exit(7), ${k % 9});`);
@@ -344,7 +344,7 @@ describe.runIf(plain)('asynchronous evaluations in a process', () => {
         const worker = new Worker(code, { eval: true });
         worker.on('message', () => setTimeout(() => worker.terminate().then(resolve, reject), wait)).on('error', reject);
       });
-      for (let k = 0; k < ${repeated(5, 50)}; k++) await Promise.all([one(k % 7), one(k % 5)]);
+      for (let k = 0; k < ${repeated(5, 20)}; k++) await Promise.all([one(k % 7), one(k % 5)]);
       done([...await tf.add([1, 2], 3).data()]);`,
     );
     expect(outcome).toEqual([4, 5]);

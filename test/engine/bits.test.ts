@@ -51,7 +51,7 @@ describe('a value has the same bits however it was grouped', () => {
       tf.config.threads = settings.threads;
     };
     fc.assert(fc.property(programs, fc.array(fc.nat(15), { maxLength: 5 }), check), {
-      numRuns: repeated(120, 1200),
+      numRuns: repeated(120, 480),
     });
   });
 
@@ -66,7 +66,7 @@ describe('a value has the same bits however it was grouped', () => {
       expect(bits(values)).toEqual(want);
       expect(meanwhile).toEqual(want.slice(0, -1));
     };
-    await fc.assert(fc.asyncProperty(programs, check), { numRuns: repeated(60, 600) });
+    await fc.assert(fc.asyncProperty(programs, check), { numRuns: repeated(60, 240) });
   });
 
   it('large values, in parts and at once, on one thread and on all', () => {

@@ -69,7 +69,7 @@ it.each(folding)('$name: the bits of the kernel', ({ arity, fn }) => {
       expect(bytesOf(alone)).toEqual(bytesOf(beside));
     }
   };
-  fc.assert(fc.property(pairs, fc.boolean(), check), { numRuns: repeated(150, 1500) });
+  fc.assert(fc.property(pairs, fc.boolean(), check), { numRuns: repeated(150, 600) });
 });
 
 it('take no program, unless a NaN is among them', () => {
@@ -129,7 +129,7 @@ it('of a program are its bits, also of a NaN, and stay when others follow', () =
       expect([floats, integers]).toEqual([expected, expected]);
       expect(bytes).toEqual(Buffer.from(words.buffer).reverse());
     }),
-    { numRuns: repeated(100, 1000) },
+    { numRuns: repeated(100, 400) },
   );
 });
 

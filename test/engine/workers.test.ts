@@ -110,7 +110,7 @@ describe.runIf(plain)('workers', () => {
         const worker = new Worker(code, { eval: true });
         worker.on('message', () => setTimeout(() => worker.terminate().then(resolve, reject), wait)).on('error', reject);
       });
-      for (let i = 0; i < ${repeated(12, 40)}; i++) await Promise.all([one(i % 4, i % 7), one((i + 1) % 4, i % 5)]);
+      for (let i = 0; i < ${repeated(12, 30)}; i++) await Promise.all([one(i % 4, i % 7), one((i + 1) % 4, i % 5)]);
       done(await tf.add([1, 2], 3).array());`,
     );
     expect(outcome).toEqual([4, 5]);
@@ -139,7 +139,7 @@ describe.runIf(linux)('copies of the library, loaded one after another', () => {
     done([status('Threads') - before[0], rss() - before[1], tf.memory().arenaBytes / MB]);`;
 
   it('leave no thread and no memory behind', async () => {
-    const [threads, grown, arena] = await child<number[]>(reloads(repeated(40, 120), 'loader.children.length = 0;'), {
+    const [threads, grown, arena] = await child<number[]>(reloads(repeated(40, 80), 'loader.children.length = 0;'), {
       GRADTAPE_THREADS: '4',
       GRADTAPE_ASYNC_THREADS: '1', // more start only when a program arrives while one runs
     });

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
+import { plain } from '../support/child.js';
 import { rejectionOf } from '../support/errors.js';
 import { restoreSettings } from '../support/settings.js';
 
@@ -63,7 +64,7 @@ describe('toHTML', () => {
     );
   });
 
-  it.runIf(browser)(
+  it.runIf(plain && browser)(
     'a browser draws it, finds the path of a gradient, and says why there is none',
     () => {
       const folder = mkdtempSync(join(tmpdir(), 'gradtape-page-'));

@@ -90,7 +90,7 @@ describe('gradients of random programs', () => {
       fc.property(steps, (program) => {
         gradcheck((...xs) => run(program, xs), leaves);
       }),
-      { numRuns: repeated(60, 300) }, // gradcheck compares both modes
+      { numRuns: repeated(60, 150) }, // gradcheck compares both modes
     );
   }, 240_000);
 
@@ -102,7 +102,7 @@ describe('gradients of random programs', () => {
           gradcheck((...xs) => run(program, xs), leaves, { order: 2, tol: 1e-4 });
         },
       ),
-      { numRuns: repeated(15, 150) },
+      { numRuns: repeated(15, 60) },
     );
   });
 
@@ -139,7 +139,7 @@ describe('gradients of random programs', () => {
         tf.config.eager = false;
         expect(eager).toEqual(want);
       }),
-      { numRuns: repeated(60, 600) },
+      { numRuns: repeated(60, 240) },
     );
   });
 
@@ -156,7 +156,7 @@ describe('gradients of random programs', () => {
           expect(bits([tape.gradient(y, leaf)])[0]).toEqual(together[i]);
         });
       }),
-      { numRuns: repeated(40, 400) },
+      { numRuns: repeated(40, 160) },
     );
   });
 });
