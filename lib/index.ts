@@ -23,6 +23,7 @@ export * from './ops/index.js';
 export * as linalg from './ops/linalg/index.js';
 export * as nn from './ops/nn/index.js';
 export * as random from './ops/random/index.js';
+export * from './persist/index.js';
 export { IndexedSlices } from './primitives/gather.js';
 export {
   type CustomGradientResult,

@@ -69,7 +69,7 @@ async function bundle(dist, entries) {
   const build = await rolldown({
     input: { library: 'library', load: join(root, 'lib', 'engine', 'load.ts') },
     platform: 'node',
-    external: [/^node:/, 'node-gyp-build'],
+    external: [/^node:/, 'node-gyp-build', 'fflate'],
     treeshake: false,
     preserveEntrySignatures: 'allow-extension',
     transform: { target: 'es2022', define: { __dirname: 'folderOfModule' } },

@@ -10,6 +10,8 @@ export type ErrorCode =
   | 'ERR_DIVISION_BY_ZERO'
   | 'ERR_DTYPE'
   | 'ERR_EXPR'
+  | 'ERR_FILE'
+  | 'ERR_FORMAT'
   | 'ERR_GRADCHECK'
   | 'ERR_INDEX'
   | 'ERR_INTERNAL'
