@@ -47,7 +47,7 @@ interface Addon {
   runAsync(held: unknown): AsyncRun | undefined;
   withdraw(ticket: number): boolean;
   setMailbox(words: Int32Array, data: Float64Array, results: Float64Array, control: Int32Array): void;
-  addressOf(buffer: ArrayBuffer): number;
+  addressOf(buffer: ArrayBuffer, plain: boolean): number;
   track(owner: object, bytes: number, slab: number): void;
   released(): number[] | undefined;
   free(buffer: ArrayBuffer): void;
@@ -152,9 +152,9 @@ export function opcodeOf(name: string): number {
   return opcode;
 }
 
-/** The address of a buffer's data. For a large buffer the system is asked for huge pages. */
-export function addressOf(buffer: ArrayBuffer): number {
-  return addon.addressOf(buffer);
+/** The address of a buffer's data. The system is asked for huge pages, unless `plain`. */
+export function addressOf(buffer: ArrayBuffer, plain = false): number {
+  return addon.addressOf(buffer, plain);
 }
 
 /** Frees a buffer that nobody uses, at once instead of when V8 collects it. */

@@ -129,7 +129,7 @@ const kChunkBytes = 2 ** 20;
 export async function readTensor(fn: string, source: Source, place: Place): Promise<Tensor> {
   const { type, shape, position, bigEndian = false } = place;
   const size = sizeOf(shape);
-  const buffer = allocate(type.dtype, size);
+  const buffer = allocate(type.dtype, size, true);
   const { elements } = buffer;
   if (!type.convert) {
     const bytes = bytesOfElements(elements);

@@ -84,11 +84,11 @@ Napi::Value withdraw(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), info.Env().GetInstanceData<Loaded>()->runs.withdraw(ticket));
 }
 
-// addressOf(buffer: ArrayBuffer): number, the address of its data
+// addressOf(buffer: ArrayBuffer, plain: boolean): number, the address of its data. Asks for huge pages unless plain.
 Napi::Value address_of(const Napi::CallbackInfo& info) {
   Napi::ArrayBuffer buffer = info[0].As<Napi::ArrayBuffer>();
   void* address = buffer.Data();
-  ask_for_huge_pages(address, buffer.ByteLength());
+  if (!info[1].As<Napi::Boolean>()) ask_for_huge_pages(address, buffer.ByteLength());
   const double number = double(reinterpret_cast<uintptr_t>(address));
   if (reinterpret_cast<void*>(uintptr_t(number)) != address) {
     throw Napi::Error::New(info.Env(), "gradtape: a buffer's address does not fit a double");
