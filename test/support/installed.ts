@@ -3,7 +3,7 @@
 import { chmodSync, copyFileSync, cpSync, existsSync, mkdirSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { root } from './files.js';
+import { read, root } from './files.js';
 
 /** The addon that was built; with GRADTAPE_ADDON, that one. */
 export const built: string = process.env['GRADTAPE_ADDON'] ?? join(root, 'build', 'Release', 'gradtape.node');
@@ -29,8 +29,9 @@ export function installed(name: string): Project {
   cpSync(join(root, 'dist'), join(home, 'dist'), { recursive: true });
   copyFileSync(join(root, 'package.json'), join(home, 'package.json'));
   copyFileSync(built, join(home, prebuilt));
-  cpSync(join(root, 'node_modules', 'node-gyp-build'), join(folder, 'node_modules', 'node-gyp-build'), {
-    recursive: true,
-  });
+  const { dependencies } = JSON.parse(read('package.json')) as { dependencies: Record<string, string> };
+  for (const name of Object.keys(dependencies)) {
+    cpSync(join(root, 'node_modules', name), join(folder, 'node_modules', name), { recursive: true });
+  }
   return { folder, home };
 }
