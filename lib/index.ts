@@ -10,8 +10,13 @@ export { type Config, config, type DeviceInfo, deviceInfo } from './engine/confi
 export type { ConstantOptions } from './engine/constant.js';
 export { clearMemory, type MemoryInfo, memory } from './engine/usage.js';
 export { expr } from './expr/expr.js';
-export type { Explanation, ExplanationCode } from './inspect/explain.js';
-export { type Profile, type ProfileRow, profile } from './inspect/profile.js';
+export {
+  type Explanation,
+  type ExplanationCode,
+  type Profile,
+  type ProfileRow,
+  profile,
+} from './inspect/index.js';
 export type { TensorMethods } from './methods.js';
 export * from './op/evaluate.js';
 export type { NestedArray } from './op/read.js';

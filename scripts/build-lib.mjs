@@ -1,5 +1,5 @@
-// Builds dist/ from lib/: declarations by tsc; one CommonJS file by rolldown, which is the implementation, and for every
-// export of package.json a thin entry of each kind over it. So a process that both requires and imports gradtape has
+// Builds dist/ from lib/: declarations by tsc; one CommonJS file by rolldown, which is the implementation, another of what
+// is seldom needed, and for every export of package.json a thin entry of each kind over it. So a process that both requires and imports gradtape has
 // one set of tapes and one addon.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,6 +7,9 @@ import { rolldown } from 'rolldown';
 import ts from 'typescript';
 import { root, StepError } from './common.mjs';
 import { targets } from './targets.mjs';
+
+// Loaded when one of its functions is first called.
+const LATE = join(root, 'lib', 'inspect', 'index.ts');
 
 export async function buildLib() {
   const config = ts.getParsedCommandLineOfConfigFile(
@@ -29,7 +32,7 @@ export async function buildLib() {
     name,
     exported: valueExports(program, join(root, 'lib', `${name}.ts`)),
   }));
-  await bundle(dist, entries);
+  await bundle(dist, entries, lateModule(valueExports(program, LATE)));
   for (const { name, exported } of entries) {
     const lines = (line) => exported.map((e) => `  ${line(e.name)},\n`).join('');
     const write = (extension, text) => writeFileSync(join(dist, name + extension), text);
@@ -53,9 +56,17 @@ export async function buildLib() {
   }
 }
 
+// In place of the module: functions that load it.
+function lateModule(exported) {
+  const lines = exported.map(
+    ({ name }) => `export function ${name}() {\n  return late().${name}.apply(this, arguments);\n}\n`,
+  );
+  return lines.join('');
+}
+
 // In one scope all modules take half of the time to load that they take as files, and calls between them no look-up.
 // `load.js` is what a target's entry needs before the addon is loaded.
-async function bundle(dist, entries) {
+async function bundle(dist, entries, late) {
   const library = entries
     .map(({ name, exported }, k) => {
       const locals = exported.map((e) => `${e.name} as ${e.name}_${k}`).join(', ');
@@ -67,7 +78,7 @@ async function bundle(dist, entries) {
     })
     .join('');
   const build = await rolldown({
-    input: { library: 'library', load: join(root, 'lib', 'engine', 'load.ts') },
+    input: { library: 'library', load: join(root, 'lib', 'engine', 'load.ts'), inspect: LATE },
     platform: 'node',
     external: [/^node:/, 'node-gyp-build', 'fflate'],
     treeshake: false,
@@ -76,21 +87,28 @@ async function bundle(dist, entries) {
     plugins: [
       {
         name: 'library',
-        resolveId: (id) => (id === 'library' ? '\0library' : null),
-        load: (id) => (id === '\0library' ? library : null),
+        resolveId: (id, importer) => {
+          if (id === 'library') return '\0library';
+          return importer && /\/inspect\/index\.js$/.test(id) ? '\0late' : null;
+        },
+        load: (id) => (id === '\0library' ? library : id === '\0late' ? late : null),
       },
     ],
   });
   await build.write({
     dir: dist,
     format: 'cjs',
-    chunkFileNames: '[name].js',
+    // The one chunk that is no entry: what both library.js and inspect.js need.
+    chunkFileNames: 'common.js',
     comments: false, // the declarations keep them
     keepNames: true, // also where two modules have the same name
     externalLiveBindings: false,
     esModule: false,
     // A bundle of ES modules has no __dirname; binaries may lie beside its executable.
-    intro: `const folderOfModule = require('node:path').join(typeof __dirname === 'string' ? __dirname : \`\${process.execPath}/../dist\`, 'base');`,
+    // A static require, which bundlers follow, of what is loaded late.
+    intro: ({ name }) =>
+      `const folderOfModule = require('node:path').join(typeof __dirname === 'string' ? __dirname : \`\${process.execPath}/../dist\`, 'base');` +
+      (name === 'load' || name === 'inspect' ? '' : `\nconst late = () => require('./inspect.js');`),
   });
   await build.close();
 }

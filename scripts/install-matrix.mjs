@@ -197,7 +197,8 @@ function moved(folder, ...names) {
   return away;
 }
 
-const withBinary = { 'bundled.mjs': `import 'gradtape/${target}';\n${example}` };
+// `summary` is in the part that is loaded when it is first called.
+const withBinary = { 'bundled.mjs': `import 'gradtape/${target}';\n${example}\ntf.summary({});\n` };
 // What CommonJS in an ES module lacks.
 const BANNER = "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
 

@@ -39,13 +39,29 @@ export type ErrorCode =
   | 'ERR_UNCONNECTED'
   | 'ERR_VALUE';
 
+/** Finds the place of the user's call while errors name it (config.trackOrigin), else null. */
+let finder: (() => string | null) | null = null;
+
+/** Makes errors name the place that `find` gives; `null`: no longer. */
+export function namePlaces(find: (() => string | null) | null): void {
+  finder = find;
+}
+
+/** The message with the place of the user's call behind the name of the function, while errors name it. */
+export function withPlace(message: string): string {
+  // What shows late has the place already where the value was made.
+  const at = finder === null || /\(at \S.*:\d+:\d+\)|, called at \S/.test(message) ? null : finder();
+  if (at === null) return message;
+  return /^[\w.]+: /.test(message) ? message.replace(': ', ` (at ${at}): `) : `${message} (at ${at})`;
+}
+
 /**
  * The class of all errors that gradtape throws on purpose. `code` is stable; the message is for people and may change.
  */
 export class GradtapeError extends Error {
   readonly code: ErrorCode;
   constructor(code: ErrorCode, message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
+    super(withPlace(message), cause === undefined ? undefined : { cause });
     this.code = code;
   }
 }

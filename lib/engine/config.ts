@@ -1,7 +1,8 @@
 /** Settings: read from the environment when the library loads; read and set by `config` afterwards. */
 import { availableParallelism, cpus } from 'node:os';
 import { nearest } from '../base/arguments.js';
-import { GradtapeError, show, ValueError, warnOnce } from '../base/errors.js';
+import { GradtapeError, namePlaces, show, ValueError, warnOnce } from '../base/errors.js';
+import { callSite } from '../base/origin.js';
 import * as addon from './addon.js';
 
 const env = process.env;
@@ -118,6 +119,7 @@ export function setNoting(count: number): void {
   setDepth();
 }
 setFlag('eager', flags.eager);
+onFlags(() => namePlaces(flags.trackOrigin ? callSite : null));
 
 function threadsGiven(name: string, unset: number): number {
   const text = env[name];

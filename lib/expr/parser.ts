@@ -2,6 +2,7 @@
  * The parser of `expr`: Python's operators and precedence, holes and op calls. It evaluates nothing and knows no op: an
  * operator becomes a call of the op of that name.
  */
+import { withPlace } from '../base/errors.js';
 
 /** A call of an op, written as an operator or by name. */
 export interface ExprCall {
@@ -74,7 +75,7 @@ export function pointAt(strings: readonly string[], at: number): string {
 
 /** A SyntaxError that points at a column of the shown formula. */
 export function formulaError(strings: readonly string[], at: number, problem: string): SyntaxError {
-  const error = new SyntaxError(`expr: ${problem}\n${pointAt(strings, at)}`);
+  const error = new SyntaxError(withPlace(`expr: ${problem}\n${pointAt(strings, at)}`));
   return Object.assign(error, { code: 'ERR_EXPR' });
 }
 

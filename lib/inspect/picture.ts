@@ -1,4 +1,8 @@
 /** Pictures of a recording's graph, by Graphviz: its DOT language, and SVG by way of an optional package. */
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import process from 'node:process';
+import { pathToFileURL } from 'node:url';
 import { GradtapeError } from '../base/errors.js';
 import type { Graph, GraphNode } from './graph.js';
 
@@ -34,18 +38,37 @@ interface Viz {
   instance(): Promise<{ renderString(dot: string, options: { format: string }): string }>;
 }
 
-/** The graph as SVG. */
-export async function svgOf(graph: Graph): Promise<string> {
-  let viz: Viz;
+/**
+ * The package: this one's, or else that of the program or of the working directory, which differ where this one is linked
+ * into a project (npm link).
+ */
+async function loadViz(): Promise<Viz> {
   try {
-    viz = (await import(vizPackage)) as Viz;
+    return (await import(vizPackage)) as Viz;
   } catch (error) {
+    for (const from of [process.argv[1], join(process.cwd(), 'package.json')]) {
+      const file = from === undefined ? null : resolvedFrom(from);
+      if (file !== null) return (await import(pathToFileURL(file).href)) as Viz;
+    }
     throw new GradtapeError(
       'ERR_PACKAGE',
       'toSVG: the package @viz-js/viz is not installed; npm install @viz-js/viz, or use toDot() or toHTML(), which need none',
       error,
     );
   }
-  const { renderString } = await viz.instance().then((one) => ({ renderString: one.renderString.bind(one) }));
-  return renderString(dotOf(graph), { format: 'svg' });
+}
+
+/** The file of the package, as seen from a file; null if there is none. */
+function resolvedFrom(file: string): string | null {
+  try {
+    return createRequire(file).resolve(vizPackage);
+  } catch {
+    return null;
+  }
+}
+
+/** The graph as SVG. */
+export async function svgOf(graph: Graph): Promise<string> {
+  const viz = await (await loadViz()).instance();
+  return viz.renderString(dotOf(graph), { format: 'svg' });
 }

@@ -1,17 +1,22 @@
 /** Labels and logits, as users pass them: labels are probabilities of the logits' shape, or classes (whole numbers). */
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, ShapeError, ValueError } from '../base/errors.js';
-import { type Shape, sameShape, showShape } from '../base/shape.js';
+import { broadcastsTo, type Shape, sameShape, showShape } from '../base/shape.js';
 import { isKnown, type Tensor } from '../engine/tensor.js';
 import { asTensor, dtypeOf, toInt32 } from './operands.js';
 import { elementsIn } from './read.js';
 import type { TensorLike } from './variable.js';
 
 /**
- * Labels (probabilities) and logits, of one shape and one floating dtype. The errors name the order of arguments, for
- * users who swapped them.
+ * Labels (probabilities) and logits, of one floating dtype; of one shape, or with `broadcasts` labels whose shape
+ * broadcasts to that of the logits. The errors name the order of arguments, for users who swapped them.
  */
-export function labelsAndLogits(op: string, labels: TensorLike, logits: TensorLike): [Tensor, Tensor] {
+export function labelsAndLogits(
+  op: string,
+  labels: TensorLike,
+  logits: TensorLike,
+  broadcasts = false,
+): [Tensor, Tensor] {
   const known =
     dtypeOf(labels) ?? (ArrayBuffer.isView(labels) ? asTensor(op, labels, undefined, 'labels').dtype : undefined);
   const x = asTensor(op, logits, known && isFloating(known) ? known : undefined, 'logits');
@@ -25,7 +30,10 @@ export function labelsAndLogits(op: string, labels: TensorLike, logits: TensorLi
   if (y.dtype !== x.dtype) {
     throw new DTypeError(`${op}: labels have dtype ${y.dtype}, logits ${x.dtype}; write cast(labels, '${x.dtype}')`);
   }
-  if (!sameShape(y.shape, x.shape)) {
+  if (broadcasts && !broadcastsTo(y.shape, x.shape)) {
+    throw new ShapeError(`${op}: labels ${showShape(y.shape)} do not broadcast to logits ${showShape(x.shape)}`);
+  }
+  if (!broadcasts && !sameShape(y.shape, x.shape)) {
     throw new ShapeError(`${op}: labels ${showShape(y.shape)} and logits ${showShape(x.shape)} differ in shape`);
   }
   return [y, x];

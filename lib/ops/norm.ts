@@ -51,7 +51,8 @@ function vectorNorm(x: Tensor, order: unknown, axes: readonly number[], keepdims
 
 /** As `norm`, for another function of the name `op`. `over`: the axis as it was passed. */
 export function normOf(op: string, x: Tensor, order: unknown, over: unknown, keepdims: boolean): Tensor {
-  floating(op, x);
+  // The norms of integers that are integers, as in TensorFlow.
+  if (x.dtype !== 'int32' || (order !== 1 && order !== Number.POSITIVE_INFINITY)) floating(op, x);
   const named = typeof over === 'number' ? null : listOf(over);
   const pair = named && named.length > 1 ? named.map((d) => checkAxis(op, d, x.rank)) : null;
   if (pair && (pair.length !== 2 || pair[0] === pair[1])) {
@@ -71,8 +72,8 @@ export function normOf(op: string, x: Tensor, order: unknown, over: unknown, kee
  * The norm of the vectors along `axis`; of all elements as one vector, without an axis; or of the matrices along a pair
  * of axes. `ord` of vectors: 'euclidean' (default; also 'fro' and 2), a number p > 0, or Infinity. `ord` of matrices:
  * 'fro' or 'euclidean' (default), 1 (the largest sum of a column) or Infinity (the largest sum of a row), both of |x|;
- * 2 (the largest singular value) or 'nuclear' (their sum; NumPy's 'nuc'). float32 and float64; the gradient at 0 is 0;
- * of singular values that are largest together, as `linalg.svd` says.
+ * 2 (the largest singular value) or 'nuclear' (their sum; NumPy's 'nuc'). float32 and float64, of int32 only 1 and Infinity;
+ * the gradient at 0 is 0; of singular values that are largest together, as `linalg.svd` says.
  * @throws ValueError ERR_OPTION for an unknown ord; ShapeError, DTypeError
  */
 export function norm(

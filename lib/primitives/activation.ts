@@ -17,6 +17,7 @@ const reluGrad: Fn2 = binary({
 /** max(x, 0); int32 and uint8 too. Its derivative at 0 is 0. */
 export const relu: Fn1 = unary({
   name: 'relu',
+  namespace: 'nn',
   vjp: fromOut((ct, out) => reluGrad(ct, out)),
   bytes: true,
   avoid: [0],
@@ -25,6 +26,7 @@ export const relu: Fn1 = unary({
 /** x / (1 + |x|). float32 and float64. */
 export const softsign: Fn1 = composed({
   name: 'softsign',
+  namespace: 'nn',
   operands: ['x'],
   forward: (x) => div(x as Tensor, add(abs(x as Tensor), 1)),
   vjps: [fromX((ct, x) => div(ct, square(add(abs(x), 1))))],
@@ -33,6 +35,7 @@ export const softsign: Fn1 = composed({
 /** x tanh(log(1 + exp(x))) (Misra 2019, Mish: a self regularized non-monotonic activation function). float32 and float64. */
 export const mish: Fn1 = composed({
   name: 'mish',
+  namespace: 'nn',
   operands: ['x'],
   forward: (x) => mul(x as Tensor, tanh(softplus(x as Tensor))),
   vjps: [

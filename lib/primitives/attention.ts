@@ -124,7 +124,7 @@ function eachBlock<T>(
       const [ofKeys, ofValues] = parts.get(seen.count) ?? [partOf(k, group, seen), partOf(v, group, seen)];
       parts.set(seen.count, [ofKeys, ofValues]);
       const shape = shapeOf([group.count, span.count, seen.count]);
-      const fate = stream && draw('scaledDotProductAttention', uniformOp, q.dtype, shape, stream);
+      const fate = stream && draw('nn.scaledDotProductAttention', uniformOp, q.dtype, shape, stream);
       const rate = dropout?.rate ?? 0;
       return f({
         q: mul(partOf(q, group, span), scale),
@@ -164,7 +164,7 @@ function weightsOf({ q, k, mask, span }: Block, isCausal: boolean): Tensor {
 
 // Of P = softmax(s), s = scale q k^T + mask, out = P v: the cotangent of P is ct v^T, and that of s is
 // P (ct v^T - sum(ct out)), the sum over the keys: sum(P (ct v^T)) is the same, but longer.
-const attentionOp: Op<Attention> = new Op<Attention>('scaledDotProductAttention', {
+const attentionOp: Op<Attention> = new Op<Attention>('nn.scaledDotProductAttention', {
   needs: 0b1111 | keep.out,
   pullAll: ([ct], e) => pullback(ct as Tensor, e),
   batch: attentionOfBatch,

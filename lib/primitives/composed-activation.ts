@@ -15,7 +15,7 @@ const leakyReluGradOp = new Op<number>('leakyReluGrad', {
   batch: (call) => leakyReluGrad(...(raisedOperands(call) as [Tensor, Tensor]), call.attributes),
   forward: 'elementwise',
 });
-const leakyReluOp = new Op<number>('leakyRelu', {
+const leakyReluOp = new Op<number>('nn.leakyRelu', {
   vjps: [fromX((ct, x, e) => leakyReluGrad(ct, x, e.attributes))],
   batch: ({ operands, attributes }) => leakyReluOf(operands[0] as Tensor, attributes),
   forward: 'elementwise',
@@ -31,7 +31,7 @@ export function leakyReluOf(x: Tensor, alpha: number): Tensor {
 }
 
 // The derivative below 0 is exp(x) = out + 1, so only the output is kept. At 0 it is 1.
-const eluOp = new Op('elu', {
+const eluOp = new Op('nn.elu', {
   vjps: [fromOut((ct, out) => select(less(out, 0), mul(ct, add(minimum(out, 0), 1)), ct))],
   batch: ({ operands }) => eluOf(operands[0] as Tensor),
   forward: 'elementwise',
@@ -46,7 +46,7 @@ export function eluOf(x: Tensor): Tensor {
 const kSeluScale = 1.0507009873554805;
 const kSeluAlpha = 1.6732632423543772;
 
-const seluOp = new Op('selu', {
+const seluOp = new Op('nn.selu', {
   vjps: [
     // At 0 the derivative is kSeluScale, as in TensorFlow.
     fromOut((ct, out) =>
@@ -64,7 +64,7 @@ export function seluOf(x: Tensor): Tensor {
   );
 }
 
-const siluOp = new Op('silu', {
+const siluOp = new Op('nn.silu', {
   vjps: [
     fromX((ct, x) => {
       const s = sigmoid(x);
@@ -81,7 +81,7 @@ export function siluOf(x: Tensor): Tensor {
 }
 
 // Attributes: alpha. At 0 the derivative is 1.
-const celuOp = new Op<number>('celu', {
+const celuOp = new Op<number>('nn.celu', {
   vjps: [fromX((ct, x, e) => select(less(x, 0), mul(ct, exp(div(minimum(x, 0), e.attributes))), ct))],
   batch: ({ operands, attributes }) => celuOf(operands[0] as Tensor, attributes),
   forward: 'elementwise',

@@ -1,8 +1,9 @@
 /** Operands of convolutions, checked, and the window that follows from their shapes. */
+import { isFloating } from '../base/dtype.js';
 import { ShapeError } from '../base/errors.js';
 import { checkShape, guardShape, type Shape, sameShape, shapeOf, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
-import { asTensors, floating } from '../op/operands.js';
+import { asTensors, floating, productOperands } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import {
   channelsFirst,
@@ -17,14 +18,20 @@ import {
   type Slide,
   slide,
 } from '../op/windows.js';
-import { dense, ofImage, type Window } from './conv.js';
+import { dense, ofImage, type ofResult, type Window } from './conv.js';
+import { intConv } from './int-conv.js';
 import { transposeBy } from './movement.js';
 
 /** Two operands of one floating dtype. */
 export function floatingPair(op: string, names: readonly string[], values: readonly TensorLike[]): [Tensor, Tensor] {
   const [x, y] = asTensors(op, values, names) as [Tensor, Tensor];
-  floating(op, x);
+  floating(op, x, names[0]);
   return [x, y];
+}
+
+/** The convolution of an image and a dense filter, or with `ofImage` its transpose; float32, float64 or int32. */
+export function convolution(role: typeof ofResult | typeof ofImage, x: Tensor, f: Tensor, window: Window): Tensor {
+  return isFloating(x.dtype) ? dense(role, x, f, window) : intConv(role, x, f, window);
 }
 
 /**
@@ -73,11 +80,11 @@ export function imageGradient(
   read: Slide,
 ): Tensor {
   const { dataFormat = 'NHWC' } = read;
-  const [y, f] = floatingPair(op, [what, 'filters'], [result, filters]);
+  const [y, f] = productOperands(op, [result, filters], [what, 'filters']) as [Tensor, Tensor];
   const g = imageOf(op, what === 'outBackprop' ? what : 'an input', y, dataFormat);
   const image = checkShape(op, sizes);
   checkRank(op, 'an input', { shape: image }, imageAxes[dataFormat]);
   const window = denseWindow(op, shapeOf([...fromFormat(image, dataFormat)]), f.shape, read);
   checkResultShape(op, what, g.shape, window, dataFormat);
-  return imageIn(dense(ofImage, g, f, window), dataFormat);
+  return imageIn(convolution(ofImage, g, f, window), dataFormat);
 }

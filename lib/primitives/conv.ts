@@ -107,7 +107,7 @@ function formOf(
   const ops = rolesOfOperands.map(([x, y], role) => {
     const [toX, toY] = [pullback(role as Role, x), pullback(role as Role, y)];
     const kernel = names[role] as string;
-    return new Op<Window>(kernel, {
+    return new Op<Window>(`nn.${kernel}`, {
       kernel,
       words: windowWords,
       vjps: [
@@ -149,7 +149,7 @@ const maxPoolGradOp = new Op<Window>('maxPoolGrad', {
   batch: (call) => pooledBatch(call, maxPoolGrad),
 });
 /** maxPool of x with x itself as keys. */
-const maxPoolOp = new Op<Window>('maxPool2d', {
+const maxPoolOp = new Op<Window>('nn.maxPool2d', {
   vjps: [fromX((ct, x, e) => maxPoolGrad(ct, x, e.attributes))],
   batch: (call) => pooledBatch(call, (x, _, window) => maxPoolOf(x, window)),
 });

@@ -29,8 +29,10 @@ export type Fn3 = (x: TensorLike, y: TensorLike, z: TensorLike) => Tensor;
 
 /** What an elementwise op is made of. */
 interface ElementwiseParts extends Sampling {
-  /** The name of the op, in errors too, and of its kernel. */
+  /** The name of the op and of its kernel. */
   readonly name: string;
+  /** Where users find it, if not in `tf` itself: errors say that too. */
+  readonly namespace?: string;
   /**
    * The op on JavaScript's numbers, for ops whose result IEEE 754 defines to the last bit. Operands that are uniform are
    * then computed at once, and a few elements without the addon.
@@ -64,6 +66,11 @@ function kernelOf(name: string, arity: number): { dtypes: readonly DType[]; toBo
     throw new GradtapeError('ERR_ADDON', `gradtape: the addon has no kernel ${name} of ${arity} operands`);
   }
   return kernel;
+}
+
+/** The name of an op as users call it. */
+function calledIn({ name, namespace }: { readonly name: string; readonly namespace?: string }): string {
+  return namespace === undefined ? name : `${namespace}.${name}`;
 }
 
 /** The result of `fold` on uniform operands: the same bits as the kernel would give. */
@@ -112,13 +119,14 @@ function namedError(op: string, error: unknown): unknown {
 /** Makes the function of an elementwise op of one operand, and registers it. */
 export function unary(parts: UnaryParts): Fn1 {
   const { name, vjp = null, fold } = parts;
+  const called = calledIn(parts);
   const { dtypes, toBool } = kernelOf(name, 1);
   const hasFloat32 = dtypes.includes('float32'); // compared before searching the list, which takes 20 ns
-  const op = new Op(name, { kernel: name, vjps: [vjp], batch: batched, forward: 'elementwise', fold });
+  const op = new Op(called, { kernel: name, vjps: [vjp], batch: batched, forward: 'elementwise', fold });
   const fn = named(name, function (value: TensorLike): Tensor {
-    if (arguments.length > 1) refuseExtra(name, arguments[1], arguments[2]);
+    if (arguments.length > 1) refuseExtra(called, arguments[1], arguments[2]);
     try {
-      const x = value instanceof Tensor ? value : asTensor(name, value, hasFloat32 ? undefined : dtypes[0]);
+      const x = value instanceof Tensor ? value : asTensor(called, value, hasFloat32 ? undefined : dtypes[0]);
       if (!(hasFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) {
         return applyByOtherDType(op, dtypes, parts, x, null);
       }
@@ -127,7 +135,7 @@ export function unary(parts: UnaryParts): Fn1 {
       }
       return apply1(op, x, toBool ? 'bool' : x.dtype, x.shape, null);
     } catch (error) {
-      throw namedError(name, error);
+      throw namedError(called, error);
     }
   });
   const { domain, avoid } = parts;
@@ -139,26 +147,27 @@ export function unary(parts: UnaryParts): Fn1 {
 /** Makes the function of an elementwise op of two operands that broadcast, and registers it. */
 export function binary(parts: BinaryParts): Fn2 {
   const { name, x: ofX = null, y: ofY = null, fold } = parts;
+  const called = calledIn(parts);
   const { dtypes, toBool } = kernelOf(name, 2);
   const hasFloat32 = dtypes.includes('float32');
-  const op = new Op(name, { kernel: name, vjps: [ofX, ofY], batch: batched, forward: 'elementwise', fold });
+  const op = new Op(called, { kernel: name, vjps: [ofX, ofY], batch: batched, forward: 'elementwise', fold });
   const only = dtypes.length === 1 ? dtypes[0] : undefined;
   const fn = named(name, function (left: TensorLike, right: TensorLike): Tensor {
-    if (arguments.length > 2) refuseExtra(name, arguments[2], arguments[3]);
+    if (arguments.length > 2) refuseExtra(called, arguments[2], arguments[3]);
     try {
-      const x = left instanceof Tensor ? left : asTensor(name, left, likeOf(right) ?? only);
-      const y = right instanceof Tensor ? right : operandBeside(name, right, x.dtype);
-      if (x.dtype !== y.dtype) throw mixedDTypes(name, x, y);
+      const x = left instanceof Tensor ? left : asTensor(called, left, likeOf(right) ?? only);
+      const y = right instanceof Tensor ? right : operandBeside(called, right, x.dtype);
+      if (x.dtype !== y.dtype) throw mixedDTypes(called, x, y);
       if (!(hasFloat32 && x.dtype === 'float32') && !dtypes.includes(x.dtype)) {
         return applyByOtherDType(op, dtypes, parts, x, y);
       }
-      const shape = x.shape === y.shape ? x.shape : broadcastShapes(name, x.shape, y.shape);
+      const shape = x.shape === y.shape ? x.shape : broadcastShapes(called, x.shape, y.shape);
       if (fold && x.uniform !== undefined && y.uniform !== undefined && isFloating(x.dtype)) {
         return applied2(op, folded(fold, x, y.uniform, shape), x, y, null);
       }
       return apply2(op, x, y, toBool ? 'bool' : x.dtype, shape, null);
     } catch (error) {
-      throw namedError(name, error);
+      throw namedError(called, error);
     }
   });
   const { domain, avoid } = parts;
@@ -171,6 +180,8 @@ export function binary(parts: BinaryParts): Fn2 {
 /** What an elementwise op of the family `composed` is made of. */
 export interface ComposedParts {
   readonly name: string;
+  /** Where users find it, if not in `tf` itself. */
+  readonly namespace?: string;
   /** What errors call the operands. */
   readonly operands: readonly string[];
   /** The kinds of dtypes that it takes. Default: floating. */
@@ -184,8 +195,9 @@ export interface ComposedParts {
 /** Makes the function of an elementwise op that other ops compute, and that has gradient rules of its own. */
 export function composed(parts: ComposedParts): (...operands: TensorLike[]) => Tensor {
   const { name, operands: names, kinds = ['floating'], forward, vjps = [null] } = parts;
+  const called = calledIn(parts);
   const arity = names.length;
-  const op = new Op(name, {
+  const op = new Op(called, {
     vjps,
     forward: 'elementwise',
     batch: (call) => {
@@ -194,18 +206,18 @@ export function composed(parts: ComposedParts): (...operands: TensorLike[]) => T
     },
   });
   return named(name, (...values: TensorLike[]) => {
-    if (values.length > arity) refuseExtra(name, values[arity], values[arity + 1]);
+    if (values.length > arity) refuseExtra(called, values[arity], values[arity + 1]);
     try {
       const given = Array.from(names, (_, k) => values[k] as TensorLike);
       // Of an op of integers only, numbers alone are int32.
       if (!kinds.includes('floating') && !given.some(likeOf))
-        given[0] = asTensor(name, given[0] as TensorLike, 'int32');
-      const operands = asTensors(name, given, names);
-      ofKind(name, operands[0] as Tensor, ...kinds);
-      commonShape(name, operands);
+        given[0] = asTensor(called, given[0] as TensorLike, 'int32');
+      const operands = asTensors(called, given, names);
+      ofKind(called, operands[0] as Tensor, ...kinds);
+      commonShape(called, operands);
       return applyComposed(op, operands, null, () => forward(...operands));
     } catch (error) {
-      throw namedError(name, error);
+      throw namedError(called, error);
     }
   });
 }

@@ -13,7 +13,7 @@ import { raisedOperands, reshapeTo, sumOver } from './movement.js';
 import { meanOver } from './reduce.js';
 
 /** Attributes: the axes, all of one element. */
-const l2LossOp = new Op<readonly number[]>('l2Loss', {
+const l2LossOp = new Op<readonly number[]>('nn.l2Loss', {
   vjps: [fromX((ct, x) => mul(ct, x))],
   batch: ({ operands, attributes }) =>
     halfSquares(
@@ -46,7 +46,7 @@ interface Averaged {
 // The operands are x and its mean. Through the mean the variance does not change: its derivative is the sum of the
 // deviations, which is 0, so the mean has no rule. But the rule of x has the mean in it, which is on the tape, so that
 // higher derivatives are right.
-const varianceOp = new Op<Averaged>('moments', {
+const varianceOp = new Op<Averaged>('nn.moments', {
   vjps: [
     fromXY((ct, x, mean, { attributes: { axes } }) => {
       const count = sizeOf(axes.map((d) => x.shape[d] as number));

@@ -17,8 +17,8 @@ function expandAxis(t: Tensor, d: number): Tensor {
 }
 
 // The kernels compute along the last axis; another axis is swapped with it and back.
-const softmaxRows = new Op('softmax', { kernel: 'softmax' });
-const logSoftmaxRows = new Op('logSoftmax', { kernel: 'logSoftmax' });
+const softmaxRows = new Op('nn.softmax', { kernel: 'softmax' });
+const logSoftmaxRows = new Op('nn.logSoftmax', { kernel: 'logSoftmax' });
 
 function alongAxis(rows: Op, x: Tensor, axis: number): Tensor {
   const last = x.rank - 1;
@@ -29,7 +29,7 @@ function alongAxis(rows: Op, x: Tensor, axis: number): Tensor {
 }
 
 /** Attributes: the axis. */
-const softmaxOp = new Op<number>('softmax', {
+const softmaxOp = new Op<number>('nn.softmax', {
   vjps: [fromOut((ct, out, e) => mul(sub(ct, sumOver(mul(ct, out), [e.attributes], true)), out))],
   batch: ({ operands, attributes }) => softmaxAlong(operands[0] as Tensor, attributes + 1),
 });
@@ -40,7 +40,7 @@ export function softmaxAlong(x: Tensor, axis: number): Tensor {
 }
 
 /** Attributes: `before`. */
-const causalSoftmaxOp = new Op<number>('softmax', {
+const causalSoftmaxOp = new Op<number>('nn.softmax', {
   kernel: 'causalSoftmax',
   words: (before) => [before],
   vjps: [fromOut((ct, out) => mul(sub(ct, sumOver(mul(ct, out), [out.rank - 1], true)), out))],
@@ -52,7 +52,7 @@ export function causalSoftmax(x: Tensor, before: number): Tensor {
   return apply1(causalSoftmaxOp, x, x.dtype, x.shape, before);
 }
 
-const logSoftmaxOp = new Op<number>('logSoftmax', {
+const logSoftmaxOp = new Op<number>('nn.logSoftmax', {
   vjps: [fromOut((ct, out, e) => sub(ct, mul(exp(out), sumOver(ct, [e.attributes], true))))],
   batch: ({ operands, attributes }) => logSoftmaxAlong(operands[0] as Tensor, attributes + 1),
 });
@@ -63,7 +63,7 @@ export function logSoftmaxAlong(x: Tensor, axis: number): Tensor {
 }
 
 // TensorFlow's rules: labels get -logSoftmax; logits get softmax - labels, whether or not the labels sum to 1.
-const crossEntropyOp = new Op<number>('softmaxCrossEntropyWithLogits', {
+const crossEntropyOp = new Op<number>('nn.softmaxCrossEntropyWithLogits', {
   vjps: [
     fromY((ct, logits, e) => mul(expandAxis(neg(ct), e.attributes), logSoftmaxAlong(logits, e.attributes))),
     fromXY((ct, labels, logits, e) =>
@@ -80,7 +80,7 @@ export function crossEntropyAlong(labels: Tensor, logits: Tensor, axis: number):
   );
 }
 
-const sparseCrossEntropyOp = new Op('sparseSoftmaxCrossEntropyWithLogits', {
+const sparseCrossEntropyOp = new Op('nn.sparseSoftmaxCrossEntropyWithLogits', {
   vjps: [
     null,
     fromXY((ct, labels, logits) => {
@@ -93,7 +93,7 @@ const sparseCrossEntropyOp = new Op('sparseSoftmaxCrossEntropyWithLogits', {
   batch: (call) => sparseCrossEntropyOf(call.op.name, ...(repeatedOperands(call) as [Tensor, Tensor])),
 });
 /** Takes one element of each row: a gather with a batch axis. Attributes: the gather's sizes. */
-const pickOp = new Op<readonly number[]>('sparseSoftmaxCrossEntropyWithLogits', {
+const pickOp = new Op<readonly number[]>('nn.sparseSoftmaxCrossEntropyWithLogits', {
   kernel: 'gather',
   words: (sizes) => sizes,
 });
@@ -109,7 +109,7 @@ export function sparseCrossEntropyOf(name: string, labels: Tensor, logits: Tenso
   });
 }
 
-const sigmoidCrossEntropyOp = new Op('sigmoidCrossEntropyWithLogits', {
+const sigmoidCrossEntropyOp = new Op('nn.sigmoidCrossEntropyWithLogits', {
   vjps: [
     fromY((ct, logits) => neg(mul(ct, logits))),
     fromXY((ct, labels, logits) => mul(ct, sub(sigmoid(logits), labels))),

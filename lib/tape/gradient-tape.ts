@@ -2,18 +2,14 @@
  * GradientTape: TensorFlow's tape, its states and its errors. Recording is record/, differentiating
  * transform/backward.ts.
  */
-import { isA, options, refuseAsync, refuseExtra, thrownBy } from '../base/arguments.js';
+import { options, refuseAsync, refuseExtra, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { GradtapeError, show, TapeError, ValueError, warnOnce } from '../base/errors.js';
 import { mapNested, type Nested } from '../base/nested.js';
 import type { Signal } from '../base/signal.js';
 import { noteLoss } from '../engine/pending.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
-import { type Explanation, explain, explainConsumed, type Inquiry } from '../inspect/explain.js';
-import { type Graph, graphOf } from '../inspect/graph.js';
-import { pageOf } from '../inspect/page.js';
-import { dotOf, svgOf } from '../inspect/picture.js';
-import { type Profile, profileOfTape } from '../inspect/profile.js';
+import { explain, type Inquiry } from '../inspect/index.js';
 import type { Leaf, Mapped, Sources } from '../op/sources.js';
 import { Variable, variablesOf } from '../op/variable.js';
 import { add } from '../primitives/arithmetic.js';
@@ -24,6 +20,7 @@ import { isTracing } from '../record/trace.js';
 import type { TargetEntry } from '../transform/backward.js';
 import { backpropagate } from '../transform/backward.js';
 import { checkFunction, crossedError, refuseCrossed } from './blocks.js';
+import { checkReceiver, type Inspected, InspectedTape } from './inspected-tape.js';
 import {
   type JacobianCall,
   type JacobianOptions,
@@ -84,7 +81,7 @@ interface Pause {
  * Records ops on what it watches, and computes gradients with respect to that. The type parameter U says what sources
  * without a path to a target get, where the call of `gradient` does not.
  */
-export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients> {
+export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients> extends InspectedTape {
   private readonly persistent: boolean;
   private readonly watches: boolean;
   private readonly unconnected: UnconnectedGradients;
@@ -100,6 +97,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
 
   /** @throws ValueError ERR_OPTION */
   constructor(opts?: GradientTapeOptions & { unconnectedGradients?: U }) {
+    super();
     if (arguments.length > 1) refuseExtra('GradientTape', arguments[1], undefined);
     const given = options('GradientTape', tapeOptions, opts);
     this.persistent = given.persistent ?? false;
@@ -401,8 +399,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     if (from.some((s) => s instanceof Variable)) for (const t of targets) if (t instanceof Tensor) noteLoss(t);
     const explains = unconnected === 'throw';
     const without = (source: Leaf, path: string): Tensor | null => {
-      if (explains)
-        throw unconnectedError('gradient', source, path, explain(this.inquiry(tape, false), targets, source));
+      if (explains) throw unconnectedError('gradient', source, path, explain(this.inquiry(tape), targets, source));
       return unconnected === 'zero' ? uniformTensor(0, source.dtype, source.shape) : null;
     };
     try {
@@ -464,7 +461,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
         const matrix = found[i++];
         if (matrix) return matrix;
         if (explains)
-          throw unconnectedError('jacobian', source, path, explain(this.inquiry(tape, false), [call.target], source));
+          throw unconnectedError('jacobian', source, path, explain(this.inquiry(tape), [call.target], source));
         return unconnected === 'zero' ? zeroMatrix(call, source) : null;
       });
     } finally {
@@ -489,7 +486,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     try {
       if (matrix) return matrix;
       if (explains) {
-        const why = explain(this.inquiry(tape, false), [call.target], source);
+        const why = explain(this.inquiry(tape), [call.target], source);
         throw unconnectedError('batchJacobian', source, '', why);
       }
       return zeroMatrix(call, source, call.target.dtype);
@@ -567,66 +564,17 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     }
   }
 
-  /**
-   * Why the gradient of the target (of the sum of all targets, in a nest) with respect to the source is null, or that it is not.
-   * The tape is not consumed, and may have been: then there is an answer if config.explain or config.trackOrigin was on.
-   * @throws TapeError ERR_TAPE_EMPTY; GradtapeError ERR_NOT_A_TENSOR
-   */
-  explain(target: Nested<Leaf>, source: Leaf): Explanation;
-  explain<const T>(target: T & NoInfer<Sources<T>>, source: Leaf): Explanation;
-  explain(target: unknown, source: Leaf): Explanation {
-    checkReceiver(this, 'explain');
-    if (arguments.length > 2) refuseExtra('explain', arguments[2], undefined);
-    const targets = flatten('explain', 'target', target);
-    if (!isLeaf(source)) {
-      throw new GradtapeError(
-        'ERR_NOT_A_TENSOR',
-        `explain: the source must be one Tensor or Variable, got ${show(source)}`,
-      );
-    }
-    if (this.consumed !== null && !this.tape && !this.past) return explainConsumed(this.consumed);
-    const tape = this.past ?? this.recorded('explain');
-    return explain(this.inquiry(tape, this.past === null), targets, source);
+  /** @internal */
+  protected override inspected(method: string, values = false): Inspected {
+    const { past, watches } = this;
+    if (past && !values) return { tape: past, live: false, measurable: false, watchesVariables: watches };
+    if (method === 'explain' && this.consumed !== null && !this.tape) return { consumedBy: this.consumed };
+    return { tape: this.recorded(method), live: true, measurable: true, watchesVariables: watches };
   }
 
-  /** The recording as a graph in the DOT language of Graphviz. A consumed tape has one if config.explain was on. */
-  toDot(): string {
-    checkReceiver(this, 'toDot');
-    return dotOf(this.graph('toDot', arguments));
-  }
-
-  /**
-   * The same graph as SVG, drawn by the package @viz-js/viz, which has to be installed.
-   * @throws GradtapeError ERR_PACKAGE if it is not
-   */
-  async toSVG(): Promise<string> {
-    checkReceiver(this, 'toSVG');
-    return svgOf(this.graph('toSVG', arguments));
-  }
-
-  /** One self-contained HTML page of the recording: search, zoom, paths of gradients and why there is none. */
-  toHTML(): string {
-    checkReceiver(this, 'toHTML');
-    return pageOf(this.graph('toHTML', arguments));
-  }
-
-  /**
-   * Where the time of the recording goes: computes what is pending of it, and one backward pass on the side, piece by piece.
-   * What was computed before has no forward time; `profile(fn)` measures all that fn does.
-   */
-  profile(): Profile<undefined> {
-    checkReceiver(this, 'profile');
-    if (arguments.length > 0) refuseExtra('profile', arguments[0], undefined);
-    return profileOfTape(this.recorded('profile'));
-  }
-
-  private graph(method: string, given: IArguments): Graph {
-    if (given.length > 0) refuseExtra(method, given[0], undefined);
-    return graphOf(this.past ?? this.recorded(method), this.past === null);
-  }
-
-  private inquiry(tape: Recording, measurable: boolean): Inquiry {
-    return { tape, live: this.past === null || !measurable, measurable, watchesVariables: this.watches };
+  /** What explains why a call of this tape, which keeps its entries meanwhile, gives no gradient. */
+  private inquiry(tape: Recording): Inquiry {
+    return { tape, live: true, measurable: false, watchesVariables: this.watches };
   }
 
   /**
@@ -668,13 +616,4 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     this.past = null;
     this.watchedBefore = [];
   }
-}
-
-/** @throws ValueError ERR_RECEIVER for a method called on anything but a tape */
-function checkReceiver(tape: unknown, method: string): void {
-  if (isA(tape, GradientTape)) return;
-  throw new ValueError(
-    `${method}: must be called on a GradientTape, as tape.${method}(...), got ${show(tape)}`,
-    'ERR_RECEIVER',
-  );
 }

@@ -5,7 +5,7 @@ import { mapNested, zipNested } from '../base/nested.js';
 import { sameShape, showShape } from '../base/shape.js';
 import type { NumberArray } from '../engine/constant.js';
 import { Tensor } from '../engine/tensor.js';
-import type { Explanation } from '../inspect/explain.js';
+import type { Explanation } from '../inspect/index.js';
 import { asTensor } from '../op/operands.js';
 import type { Leaf } from '../op/sources.js';
 import { isVariable, type TensorLike, Variable } from '../op/variable.js';

@@ -12,12 +12,12 @@ import { GradientTape } from './gradient-tape.js';
  * @throws GradtapeError ERR_NOT_A_TENSOR for variables and tensors of another copy of the library
  */
 export function trainableVariables(x: unknown): Variable[] {
-  return variablesWithin(x).filter(({ trainable }) => trainable);
+  return variablesWithin('trainableVariables', x).filter(({ trainable }) => trainable);
 }
 
-/** The same of all variables. */
-export function variablesWithin(x: unknown): Variable[] {
-  return walk('trainableVariables', x).map(({ value }) => value as Variable);
+/** The same of all variables, for a function of the name `fn`. */
+export function variablesWithin(fn: string, x: unknown): Variable[] {
+  return walk(fn, x).map(({ value }) => value as Variable);
 }
 
 /** The most keys on the way to a variable. */

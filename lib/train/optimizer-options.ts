@@ -117,15 +117,16 @@ export function isRate(value: unknown): value is number {
  * @throws ValueError ERR_OPTION
  */
 export function given<S extends Spec & typeof common>(name: string, spec: S, first: unknown, second: unknown): Read<S> {
-  if (first === undefined) return options(name, spec, second);
+  const op = `optimizers.${name}`;
+  if (first === undefined) return options(op, spec, second);
   if (rateKind.read(first) === refused) {
     if (second !== undefined && isPlainObject(first)) {
-      throw new ValueError(`${name}: takes nothing behind its options, got ${show(second)}`, 'ERR_OPTION');
+      throw new ValueError(`${op}: takes nothing behind its options, got ${show(second)}`, 'ERR_OPTION');
     }
-    if (typeof first !== 'number') return options(name, spec, first);
-    throw new ValueError(`${name}: learningRate must be ${rateKind.expected}, got ${show(first)}`, 'ERR_OPTION');
+    if (typeof first !== 'number') return options(op, spec, first);
+    throw new ValueError(`${op}: learningRate must be ${rateKind.expected}, got ${show(first)}`, 'ERR_OPTION');
   }
-  const more = options(name, spec, second);
+  const more = options(op, spec, second);
   if (more.learningRate === undefined) return { ...more, learningRate: first as LearningRate };
-  throw new ValueError(`${name}: learningRate is given twice, ${show(first)} and in the options`, 'ERR_OPTION');
+  throw new ValueError(`${op}: learningRate is given twice, ${show(first)} and in the options`, 'ERR_OPTION');
 }

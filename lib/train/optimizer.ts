@@ -86,8 +86,8 @@ export abstract class Optimizer {
    * @throws ValueError ERR_OPTION
    */
   constructor(name: string, opts: OptimizerOptions, defaultRate: number) {
-    argument('Optimizer', 'name', string, name);
-    argument('Optimizer', 'defaultRate', rateKind, defaultRate);
+    argument('optimizers.Optimizer', 'name', string, name);
+    argument('optimizers.Optimizer', 'defaultRate', rateKind, defaultRate);
     const read = commonOf(name, opts);
     this.#name = name;
     this.#learningRate = read.learningRate ?? defaultRate;

@@ -46,7 +46,7 @@ function scheduleClass<First extends unknown[], Options extends object, S extend
   needed: number,
   make: (read: Read<S>, op: string) => LearningRateSchedule,
 ): ScheduleClass<First, Options> {
-  const op = `schedules.${name}`;
+  const op = `optimizers.schedules.${name}`;
   // A constructor that returns a function: what `new` gives is called with a step.
   const schedule = named(name, function (this: unknown, ...args: unknown[]): LearningRateSchedule {
     const read = positional(op, spec, names, args);

@@ -37,6 +37,23 @@ describe('the place of the call', () => {
     expect(errorOf(() => make().dataSync()).message).toContain(at);
   });
 
+  it('in an error that shows at once, behind the name of the function', () => {
+    const { message } = errorOf(() => tf.constant([1, 2]).reshape([3]));
+    expect(message).toContain(above(1));
+    expect(message).toMatch(/^reshape \(at \S+origin\.test\.ts:\d+:\d+\): 2 elements/);
+    const tape = new tf.GradientTape();
+    expect(errorOf(() => tape.gradient(tf.constant(1), [])).message).toContain(above(0));
+    expect(errorOf(() => tf.expr`1 +`).message).toMatch(/^expr \(at \S+origin\.test\.ts:\d+:\d+\): .*\n +1 \+\n/);
+  });
+
+  it('once, where the error shows late or checkNumerics tells it', () => {
+    const late = tf.gather([1, 2], pending(tf.constant([0, 7], { dtype: 'int32' })));
+    const places = (text: string): number => text.match(/origin\.test\.ts:\d+:\d+/g)?.length ?? 0;
+    expect(places(errorOf(() => late.dataSync()).message)).toBe(1);
+    tf.config.checkNumerics = true;
+    expect(places(errorOf(() => tf.log([0])).message)).toBe(1);
+  });
+
   it('in what explain says', () => {
     const x = tf.constant([1, 2]);
     const tape = new tf.GradientTape();
@@ -53,6 +70,7 @@ describe('the place of the call', () => {
 
   it('is not kept once the setting is off', () => {
     tf.config.trackOrigin = false;
+    expect(errorOf(() => tf.constant([1, 2]).reshape([3])).message).toMatch(/^reshape: /);
     const late = tf.gather([1, 2], pending(tf.constant([0, 7], { dtype: 'int32' })));
     expect(errorOf(() => late.dataSync()).message).not.toContain('origin.test.ts');
   });

@@ -1,6 +1,6 @@
 // Pictures of recordings: DOT, SVG by the optional package, and the HTML page, which a real browser opens.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from 'gradtape';
@@ -46,6 +46,30 @@ it('toSVG says which package it needs', async () => {
   const error = await rejectionOf(() => recording().tape.toSVG());
   expect(error).toMatchObject({ code: 'ERR_PACKAGE' });
   expect(error.message).toContain('npm install @viz-js/viz');
+});
+
+// As where the library is linked into a project (npm link), and only the project has the package.
+it('toSVG finds the package from the working directory', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gradtape-viz-'));
+  try {
+    const viz = join(folder, 'node_modules', '@viz-js', 'viz');
+    mkdirSync(viz, { recursive: true });
+    writeFileSync(join(viz, 'package.json'), '{ "main": "viz.cjs" }');
+    writeFileSync(
+      join(viz, 'viz.cjs'),
+      "exports.instance = async () => ({ renderString: (dot, { format }) => format + ':' + dot.slice(0, 7) });",
+    );
+    const { tape } = recording();
+    const before = process.cwd();
+    process.chdir(folder);
+    try {
+      expect(await tape.toSVG()).toBe('svg:digraph');
+    } finally {
+      process.chdir(before);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 const browser = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find((path) =>

@@ -123,3 +123,8 @@ it('summary lists every variable of a model, with totals', () => {
     ].join('\n'),
   );
 });
+
+it.each([3, 'model', null, undefined, true])('summary of what can contain no variable (%s) is an error', (x) => {
+  expect(() => tf.summary(x)).toThrow(expect.objectContaining({ code: 'ERR_NOT_A_TENSOR' }));
+  expect(() => tf.summary(x)).toThrow(/^summary: expected an object, array, Map or Set with variables, got /);
+});

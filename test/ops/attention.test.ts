@@ -191,6 +191,6 @@ describe('errors', () => {
   ];
   it.each(cases)('%s', (_, fn, code, message) => {
     expect(fn).toThrow(expect.objectContaining({ code, message: expect.stringMatching(message) }));
-    expect(fn).toThrow(/^scaledDotProductAttention: /);
+    expect(fn).toThrow(/^nn\.scaledDotProductAttention: /);
   });
 });

@@ -38,9 +38,15 @@ describe('errors name the op, what was expected and what came', () => {
     ],
     [
       'dtype',
-      () => tf.nn.conv2d(tf.zeros([1, 4, 4, 2], { dtype: 'int32' }), tf.zeros([3, 3, 2, 5], { dtype: 'int32' })),
+      () => tf.nn.conv2d(tf.zeros([1, 4, 4, 2], { dtype: 'uint8' }), tf.zeros([3, 3, 2, 5], { dtype: 'uint8' })),
       'ERR_DTYPE',
-      /conv2d: expected dtype float32 or float64, got int32/,
+      /^nn.conv2d: expected dtype float32, float64 or int32, got uint8/,
+    ],
+    [
+      'integers channel by channel',
+      () => tf.nn.depthwiseConv2d(tf.cast(x, 'int32'), tf.zeros([3, 3, 2, 5], { dtype: 'int32' })),
+      'ERR_DTYPE',
+      /^nn.depthwiseConv2d: expected dtype float32 or float64, got int32; write cast\(input, 'float32'\)/,
     ],
     [
       'two dtypes',

@@ -111,6 +111,16 @@ describe('arguments', () => {
     ['linalg.diag', () => diag([1, 2], { numRows: 1 }), 'diagonals [2] do not fit matrices [1, 2]'],
     ['linalg.setDiag', () => setDiag([[1, 2]], [1, 2]), 'expected diagonals [1] for matrices [1, 2], got shape [2]'],
     ['linalg.bandPart', () => bandPart([[1]], 0.5, 0), 'lower must be a whole number'],
+    [
+      'linalg.bandPart',
+      () => bandPart([[1, 2]], 2, 0),
+      'lower must be negative or at most 1, the number of rows, got 2',
+    ],
+    [
+      'linalg.bandPart',
+      () => bandPart([[1, 2]], 1, 3),
+      'upper must be negative or at most 2, the number of columns, got 3',
+    ],
     ['linalg.trace', () => trace([[true]]), 'expected dtype'],
     ['linalg.tensorDiagPart', () => tensorDiagPart([[1, 2]]), 'expected a shape of two equal halves, got shape [1, 2]'],
     ['linalg.tensorDiagPart', () => tensorDiagPart([1]), 'expected a shape of two equal halves, got shape [1]'],

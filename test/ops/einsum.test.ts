@@ -144,6 +144,7 @@ describe('products of vectors and matrices', () => {
       ['tensordot', 'ERR_AXIS', () => tf.tensordot(m, m, [[2], [0]])],
       ['tensordot', 'ERR_SHAPE', () => tf.tensordot(m, m, 1)],
       ['linalg.matvec', 'ERR_SHAPE', () => matvec(m, [1, 2])],
+      ['linalg.matvec', 'ERR_OPTION', () => matvec(m, [1, 2], { transposeA: true, adjointA: true })],
       ['linalg.matvec', 'ERR_SHAPE', () => matvec([1], [1])],
       ['linalg.cross', 'ERR_SHAPE', () => cross(m, [1, 2, 3])],
       ['linalg.cross', 'ERR_SHAPE', () => cross([1, 2], [1, 2])],

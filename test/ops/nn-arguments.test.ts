@@ -275,6 +275,11 @@ it('what is refused names the op, the argument and what came', () => {
       'ERR_SHAPE',
       'sigmoidCrossEntropyWithLogits: labels [2] and logits [3]',
     ],
+    [
+      () => loose.softmaxCrossEntropyWithLogits(tf.ones([3, 2]), tf.ones([1, 2])),
+      'ERR_SHAPE',
+      'nn.softmaxCrossEntropyWithLogits: labels [3, 2] do not broadcast to logits [1, 2]',
+    ],
     [() => loose.softmaxCrossEntropyWithLogits([1, 2], [1, 2], { axis: 0 }), 'ERR_AXIS', 'axis must be a whole number'],
   ];
   for (const [fn, code, message] of cases) {

@@ -322,7 +322,7 @@ const internals = new Set(
     .map(read)
     .flatMap((text) => [
       ...text.matchAll(/@internal[^*]*\*\/\s*(?:readonly |async )?(\w+)[<(]/g),
-      ...text.matchAll(/^ {2}(?:private|protected)(?: readonly| async)? (\w+)/gm),
+      ...text.matchAll(/^ {2}(?:private|protected)(?: readonly| async| override| abstract)? (\w+)/gm),
     ])
     .map((match) => match[1] as string),
 );

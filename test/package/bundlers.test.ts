@@ -40,7 +40,10 @@ function bundle(name: string, source: string, external: boolean): string {
   return join(to, `${name}.mjs`);
 }
 
-const program = `import * as tf from 'gradtape';\nconsole.log(tf.reduceSum(tf.ones([2, 3])).item());\n`;
+// `profile` is in the part that is loaded when it is first called.
+const program = `import * as tf from 'gradtape';
+console.log(tf.profile(() => tf.reduceSum(tf.ones([2, 3])).item()).value);
+`;
 
 describe.runIf(plain && isBuilt)('bundles and runners', () => {
   beforeAll(() => {

@@ -100,6 +100,7 @@ describe.runIf(plain)('the package', () => {
   test('has its classes under their own names, which errors and stack traces show', () => {
     const files = packed.files.filter((file) => /^dist\/[^/]+\.js$/.test(file));
     expect(files).toContain('dist/library.js');
+    expect(files).toContain('dist/inspect.js');
     expect(files.flatMap((file) => readFileSync(join(root, file), 'utf8').match(/\bclass \w+\$\w*/g) ?? [])).toEqual(
       [],
     );

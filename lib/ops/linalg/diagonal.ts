@@ -155,18 +155,21 @@ export function setDiag(input: TensorLike, diagonal: TensorLike, opts?: SetDiagO
 /**
  * The matrices [..., rows, columns] with zeros outside of a band: kept are the main diagonal, `lower` diagonals below
  * it and `upper` above; a negative number keeps them all. Every dtype.
- * @throws ShapeError, ValueError
+ * @throws ShapeError; ValueError for more diagonals than there are rows, or columns
  */
 export function bandPart(input: TensorLike, lower: number, upper: number): Tensor {
   const op = 'linalg.bandPart';
   if (arguments.length > 3) refuseExtra(op, arguments[3], undefined);
   const x = asTensor(op, input, undefined, 'input');
   checkMatrices(op, x);
-  const [below, above] = [['lower', lower] as const, ['upper', upper] as const].map(([name, value]) => {
+  const [rows, columns] = x.shape.slice(-2) as [number, number];
+  const reach = (name: string, value: number, most: number, axis: string): number => {
     const n = argument(op, name, integer(-Number.MAX_SAFE_INTEGER), value);
+    if (n > most)
+      throw new ValueError(`${op}: ${name} must be negative or at most ${most}, the number of ${axis}, got ${n}`);
     return n < 0 ? Number.POSITIVE_INFINITY : n;
-  }) as [number, number];
-  return bandOf(x, -below, above);
+  };
+  return bandOf(x, -reach('lower', lower, rows, 'rows'), reach('upper', upper, columns, 'columns'));
 }
 
 /**

@@ -2,7 +2,7 @@
 import { refuseExtra } from '../../base/arguments.js';
 import type { Tensor } from '../../engine/tensor.js';
 import type { Axis } from '../../op/axes.js';
-import { asTensor } from '../../op/operands.js';
+import { asTensor, floating } from '../../op/operands.js';
 import type { Sources } from '../../op/sources.js';
 import type { TensorLike } from '../../op/variable.js';
 import { div } from '../../primitives/arithmetic.js';
@@ -11,13 +11,13 @@ import { globalNormOf, type NormOrder, normOf } from '../norm.js';
 
 /**
  * x divided by its norm along `axis`, and that norm, with axes of length 1. `ord` and `axis`: as of `norm`. Zeros become
- * NaN, as in TensorFlow.
+ * NaN, as in TensorFlow. float32 and float64.
  * @throws ValueError ERR_OPTION for an unknown ord; ShapeError, DTypeError
  */
 export function normalize(x: TensorLike, ord?: NormOrder, axis?: Axis): { normalized: Tensor; norm: Tensor } {
   const op = 'linalg.normalize';
   if (arguments.length > 3) refuseExtra(op, arguments[3], arguments[4]);
-  const a = asTensor(op, x);
+  const a = floating(op, asTensor(op, x));
   const norm = normOf(op, a, ord ?? 'euclidean', axis, true);
   return { normalized: div(a, norm), norm };
 }

@@ -1,6 +1,6 @@
 /** Products of vectors and matrices: matvec, cross, outer, inner, kron. */
 import { boolean, options, refuseBehind, refuseExtra } from '../../base/arguments.js';
-import { ShapeError } from '../../base/errors.js';
+import { ShapeError, ValueError } from '../../base/errors.js';
 import { guardShape, sameShape, shapeOf, showShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { asTensors, ofKind, productOperands } from '../../op/operands.js';
@@ -11,16 +11,27 @@ import { crossOf } from '../../primitives/cross.js';
 import { reshapeTo } from '../../primitives/movement.js';
 import { matmul } from '../product.js';
 
-const matvecOptions = { transposeA: boolean } as const;
+export interface MatvecOptions {
+  /** Whether a is transposed in its last two axes first. Default false. */
+  transposeA?: boolean;
+  /** The same, since elements are real. Only one of the two may be true. */
+  adjointA?: boolean;
+}
+
+const matvecOptions = { transposeA: boolean, adjointA: boolean } as const;
 
 /**
- * The products of matrices a [..., m, n] and vectors b [..., n], of shape [..., m]; leading axes broadcast. transposeA
- * (default false): a is transposed in its last two axes first. float32, float64, int32.
- * @throws ShapeError, DTypeError
+ * The products of matrices a [..., m, n] and vectors b [..., n], of shape [..., m]; leading axes broadcast. float32,
+ * float64, int32.
+ * @throws ShapeError, DTypeError; ValueError ERR_OPTION
  */
-export function matvec(a: TensorLike, b: TensorLike, opts?: { transposeA?: boolean }): Tensor {
+export function matvec(a: TensorLike, b: TensorLike, opts?: MatvecOptions): Tensor {
   const op = 'linalg.matvec';
-  const { transposeA = false } = options(op, matvecOptions, opts);
+  const read = options(op, matvecOptions, opts);
+  if (read.transposeA && read.adjointA) {
+    throw new ValueError(`${op}: only one of transposeA and adjointA can be true`, 'ERR_OPTION');
+  }
+  const transposeA = read.transposeA || read.adjointA || false;
   if (arguments.length > 3) refuseBehind(op, arguments[3]);
   const [x, y] = productOperands(op, [a, b], ['a', 'b']) as [Tensor, Tensor];
   const n = x.shape[x.rank - (transposeA ? 2 : 1)];

@@ -23,22 +23,22 @@ const leakySpec = { alpha: finite } as const;
  * are taken as float32.
  */
 export function leakyRelu(x: TensorLike, alpha?: number | { alpha?: number }, opts?: { alpha?: number }): Tensor {
-  const slope = positional('leakyRelu', leakySpec, ['alpha'], [alpha, opts]).alpha ?? 0.2;
-  const given = ofKind('leakyRelu', asTensor('leakyRelu', x), 'floating', 'integer');
+  const slope = positional('nn.leakyRelu', leakySpec, ['alpha'], [alpha, opts]).alpha ?? 0.2;
+  const given = ofKind('nn.leakyRelu', asTensor('nn.leakyRelu', x), 'floating', 'integer');
   return leakyReluOf(isFloating(given.dtype) ? given : castTo(given, 'float32'), slope);
 }
 
 /** min(max(x, 0), 6); int32 and uint8 too. Its derivative at 0 and at 6 is 0. */
 export function relu6(x: TensorLike): Tensor {
-  if (arguments.length > 1) refuseExtra('relu6', arguments[1], arguments[2]);
+  if (arguments.length > 1) refuseExtra('nn.relu6', arguments[1], arguments[2]);
   // 6 comes first: of equal operands, minimum gives the gradient to the first.
-  return minimum(6, relu(ofKind('relu6', asTensor('relu6', x), 'floating', 'integer')));
+  return minimum(6, relu(ofKind('nn.relu6', asTensor('nn.relu6', x), 'floating', 'integer')));
 }
 
 /** x where x > 0, else exp(x) - 1; its derivative at 0 is 1. float32 and float64. */
 export function elu(x: TensorLike): Tensor {
-  if (arguments.length > 1) refuseExtra('elu', arguments[1], arguments[2]);
-  const a = floating('elu', asTensor('elu', x));
+  if (arguments.length > 1) refuseExtra('nn.elu', arguments[1], arguments[2]);
+  const a = floating('nn.elu', asTensor('nn.elu', x));
   return eluOf(a);
 }
 
@@ -47,18 +47,18 @@ export function elu(x: TensorLike): Tensor {
  * and float64.
  */
 export function selu(x: TensorLike): Tensor {
-  if (arguments.length > 1) refuseExtra('selu', arguments[1], arguments[2]);
-  const a = floating('selu', asTensor('selu', x));
+  if (arguments.length > 1) refuseExtra('nn.selu', arguments[1], arguments[2]);
+  const a = floating('nn.selu', asTensor('nn.selu', x));
   return seluOf(a);
 }
 
 /** x sigmoid(beta x), also called swish; beta is 1 by default, and broadcasts. float32 and float64. */
 export function silu(x: TensorLike, beta: TensorLike = 1): Tensor {
-  if (arguments.length > 2) refuseExtra('silu', arguments[2], arguments[2]);
-  const a = floating('silu', asTensor('silu', x));
+  if (arguments.length > 2) refuseExtra('nn.silu', arguments[2], arguments[2]);
+  const a = floating('nn.silu', asTensor('nn.silu', x));
   if (beta !== 1) {
-    const [, b] = asTensors('silu', [a, beta], ['x', 'beta']) as [Tensor, Tensor];
-    broadcastShapes('silu', a.shape, b.shape);
+    const [, b] = asTensors('nn.silu', [a, beta], ['x', 'beta']) as [Tensor, Tensor];
+    broadcastShapes('nn.silu', a.shape, b.shape);
     return mul(a, sigmoid(mul(a, b)));
   }
   return siluOf(a);
@@ -75,8 +75,8 @@ export function gelu(
   approximate?: boolean | { approximate?: boolean },
   opts?: { approximate?: boolean },
 ): Tensor {
-  const read = positional('gelu', geluSpec, ['approximate'], [approximate, opts]);
-  const a = floating('gelu', asTensor('gelu', x));
+  const read = positional('nn.gelu', geluSpec, ['approximate'], [approximate, opts]);
+  const a = floating('nn.gelu', asTensor('nn.gelu', x));
   if (!read.approximate) return mul(mul(a, 0.5), erfc(mul(a, -Math.SQRT1_2)));
   const inner = mul(add(a, mul(mul(mul(a, a), a), 0.044715)), Math.sqrt(2 / Math.PI));
   return mul(mul(a, 0.5), add(tanh(inner), 1));
@@ -84,8 +84,8 @@ export function gelu(
 
 /** relu6(x + 3) / 6, a sigmoid of straight lines: 0 below -3 and 1 above 3. Its derivative at both is 0. float32 and float64. */
 export function hardSigmoid(x: TensorLike): Tensor {
-  if (arguments.length > 1) refuseExtra('hardSigmoid', arguments[1], arguments[2]);
-  return hardSigmoidOf(floating('hardSigmoid', asTensor('hardSigmoid', x)));
+  if (arguments.length > 1) refuseExtra('nn.hardSigmoid', arguments[1], arguments[2]);
+  return hardSigmoidOf(floating('nn.hardSigmoid', asTensor('nn.hardSigmoid', x)));
 }
 
 function hardSigmoidOf(a: Tensor): Tensor {
@@ -94,8 +94,8 @@ function hardSigmoidOf(a: Tensor): Tensor {
 
 /** x hardSigmoid(x) (Howard et al. 2019, Searching for MobileNetV3), Keras' `hard_silu`. float32 and float64. */
 export function hardSwish(x: TensorLike): Tensor {
-  if (arguments.length > 1) refuseExtra('hardSwish', arguments[1], arguments[2]);
-  const a = floating('hardSwish', asTensor('hardSwish', x));
+  if (arguments.length > 1) refuseExtra('nn.hardSwish', arguments[1], arguments[2]);
+  const a = floating('nn.hardSwish', asTensor('nn.hardSwish', x));
   return mul(a, hardSigmoidOf(a));
 }
 
@@ -104,10 +104,10 @@ export function hardSwish(x: TensorLike): Tensor {
  * broadcasts. Both derivatives at 0 are 0. float32 and float64.
  */
 export function prelu(x: TensorLike, alpha: TensorLike): Tensor {
-  if (arguments.length > 2) refuseExtra('prelu', arguments[2], arguments[3]);
-  const [a, slope] = asTensors('prelu', [x, alpha], ['x', 'alpha']) as [Tensor, Tensor];
-  floating('prelu', a);
-  broadcastShapes('prelu', a.shape, slope.shape);
+  if (arguments.length > 2) refuseExtra('nn.prelu', arguments[2], arguments[3]);
+  const [a, slope] = asTensors('nn.prelu', [x, alpha], ['x', 'alpha']) as [Tensor, Tensor];
+  floating('nn.prelu', a);
+  broadcastShapes('nn.prelu', a.shape, slope.shape);
   return sub(relu(a), mul(slope, relu(neg(a))));
 }
 
@@ -116,9 +116,9 @@ export function prelu(x: TensorLike, alpha: TensorLike): Tensor {
  * its derivative at 0 is 1. alpha is 1 by default, not 0, and may come by position. float32 and float64.
  */
 export function celu(x: TensorLike, alpha?: number | { alpha?: number }, opts?: { alpha?: number }): Tensor {
-  const scale = positional('celu', leakySpec, ['alpha'], [alpha, opts]).alpha ?? 1;
-  if (scale === 0) throw new ValueError(`celu: alpha must be a number other than 0, got ${show(scale)}`);
-  return celuOf(floating('celu', asTensor('celu', x)), scale);
+  const scale = positional('nn.celu', leakySpec, ['alpha'], [alpha, opts]).alpha ?? 1;
+  if (scale === 0) throw new ValueError(`nn.celu: alpha must be a number other than 0, got ${show(scale)}`);
+  return celuOf(floating('nn.celu', asTensor('nn.celu', x)), scale);
 }
 
 /**
@@ -127,13 +127,13 @@ export function celu(x: TensorLike, alpha?: number | { alpha?: number }, opts?: 
  * @throws ShapeError if the axis has an odd length
  */
 export function glu(x: TensorLike, axis = -1): Tensor {
-  if (arguments.length > 2) refuseExtra('glu', arguments[2], arguments[2]);
-  const a = floating('glu', asTensor('glu', x));
-  const d = oneAxis('glu', axis, a.rank);
+  if (arguments.length > 2) refuseExtra('nn.glu', arguments[2], arguments[2]);
+  const a = floating('nn.glu', asTensor('nn.glu', x));
+  const d = oneAxis('nn.glu', axis, a.rank);
   const length = a.shape[d] as number;
   if (length % 2 !== 0) {
     throw new ShapeError(
-      `glu: the axis to halve must have an even length, got ${length} of shape ${showShape(a.shape)}`,
+      `nn.glu: the axis to halve must have an even length, got ${length} of shape ${showShape(a.shape)}`,
     );
   }
   const [left, right] = splitAlong(a, [length / 2, length / 2], d) as [Tensor, Tensor];

@@ -33,7 +33,7 @@ const attentionSpec = {
   seed: integer(0),
 } as const;
 
-const op = 'scaledDotProductAttention';
+const op = 'nn.scaledDotProductAttention';
 
 /** t with its leading axes broadcast and made one. */
 function batched(t: Tensor, leading: Shape): Tensor {

@@ -15,14 +15,14 @@ const biasSpec = { dataFormat: oneOf(['NHWC', 'NCHW']) } as const;
  * @throws ShapeError, DTypeError
  */
 export function biasAdd(x: TensorLike, bias: TensorLike, opts?: { dataFormat?: 'NHWC' | 'NCHW' }): Tensor {
-  const { dataFormat } = options('biasAdd', biasSpec, opts);
-  const [a, b] = asTensors('biasAdd', [x, bias], ['x', 'bias']) as [Tensor, Tensor];
+  const { dataFormat } = options('nn.biasAdd', biasSpec, opts);
+  const [a, b] = asTensors('nn.biasAdd', [x, bias], ['x', 'bias']) as [Tensor, Tensor];
   const axis = dataFormat === 'NCHW' ? 1 : a.rank - 1;
   if (a.rank < 2 || b.rank !== 1 || b.shape[0] !== a.shape[axis]) {
-    throw new ShapeError(`biasAdd: bias ${showShape(b.shape)} does not fit axis ${axis} of ${showShape(a.shape)}`);
+    throw new ShapeError(`nn.biasAdd: bias ${showShape(b.shape)} does not fit axis ${axis} of ${showShape(a.shape)}`);
   }
   return add(
-    ofKind('biasAdd', a, 'floating', 'integer'),
+    ofKind('nn.biasAdd', a, 'floating', 'integer'),
     axis === a.rank - 1 ? b : reshapeTo(b, shapeOf(a.shape.slice(1).map((n, d) => (d === 0 ? n : 1)))),
   );
 }

@@ -18,7 +18,7 @@ export function conv2dBackpropInput(
   outBackprop: TensorLike,
   opts?: Conv2dOptions,
 ): Tensor {
-  const op = 'conv2dBackpropInput';
+  const op = 'nn.conv2dBackpropInput';
   return imageGradient(op, 'outBackprop', inputSizes, filters, outBackprop, options(op, conv2dSpecFor([opts]), opts));
 }
 
@@ -33,7 +33,7 @@ export function conv2dBackpropFilter(
   outBackprop: TensorLike,
   opts?: Conv2dOptions,
 ): Tensor {
-  const op = 'conv2dBackpropFilter';
+  const op = 'nn.conv2dBackpropFilter';
   const read = options(op, conv2dSpecFor([opts]), opts);
   const pair = floatingPair(op, ['input', 'outBackprop'], [input, outBackprop]);
   const x = imageOf(op, 'an input', pair[0], read.dataFormat);

@@ -2,6 +2,7 @@
 import { type Kind, listOf, oneOf, positional, refused } from '../../base/arguments.js';
 import { guardShape, shapeOf } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
+import { productOperands } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
 import {
   type Conv2dOptions,
@@ -18,8 +19,15 @@ import {
   type Slide,
   slide,
 } from '../../op/windows.js';
-import { dense, depthwise, ofResult } from '../../primitives/conv.js';
-import { denseWindow, floatingPair, imageGradient, imageIn, imageOf } from '../../primitives/conv-window.js';
+import { depthwise, ofResult } from '../../primitives/conv.js';
+import {
+  convolution,
+  denseWindow,
+  floatingPair,
+  imageGradient,
+  imageIn,
+  imageOf,
+} from '../../primitives/conv-window.js';
 import { broadcast, reshapeTo, transposeBy } from '../../primitives/movement.js';
 
 export type { Conv2dOptions, DataFormat, NamedPadding, Padding, Sizes } from '../../op/windows.js';
@@ -33,8 +41,9 @@ const byPosition = ['strides', 'padding'] as const;
  * input [batch, rows, columns, channels], filters [rows, columns, channels, results] -> [batch, rows, columns, results]
  * With dataFormat 'NCHW' images and results are [batch, channels, rows, columns]; also below.
  * Strides and padding may come by position, as in TensorFlow: `conv2d(x, filters, 2, 'SAME')`.
- * @throws ShapeError for ranks, channels or windows that do not fit; DTypeError for dtypes other than float32, float64;
- *   ValueError ERR_OPTION for an option
+ * float32 and float64; int32, which wraps around, in a product of matrices for each element of the window.
+ * @throws ShapeError for ranks, channels or windows that do not fit; DTypeError for other dtypes; ValueError ERR_OPTION
+ *   for an option
  */
 export function conv2d(
   input: TensorLike,
@@ -43,12 +52,12 @@ export function conv2d(
   padding?: Padding | Conv2dOptions,
   opts?: Conv2dOptions,
 ): Tensor {
-  const op = 'conv2d';
+  const op = 'nn.conv2d';
   const given = [strides, padding, opts];
   const read = positional(op, conv2dSpecFor(given), byPosition, given);
-  const [images, f] = floatingPair(op, ['input', 'filters'], [input, filters]);
+  const [images, f] = productOperands(op, [input, filters], ['input', 'filters']) as [Tensor, Tensor];
   const x = imageOf(op, 'an input', images, read.dataFormat);
-  return imageIn(dense(ofResult, x, f, denseWindow(op, x.shape, f.shape, read)), read.dataFormat);
+  return imageIn(convolution(ofResult, x, f, denseWindow(op, x.shape, f.shape, read)), read.dataFormat);
 }
 
 /**
@@ -65,7 +74,7 @@ export function conv2dTranspose(
   padding?: Padding | Conv2dOptions,
   opts?: Conv2dOptions,
 ): Tensor {
-  const op = 'conv2dTranspose';
+  const op = 'nn.conv2dTranspose';
   const given = [strides, padding, opts];
   const read = positional(op, conv2dSpecFor(given), byPosition, given);
   return imageGradient(op, 'input', outputShape, filters, input, { padding: 'SAME', ...read });
@@ -74,7 +83,7 @@ export function conv2dTranspose(
 /**
  * Each channel convolved with filters of its own: result c * multiplier + m is channel c under filter [:, :, c, m].
  * input [batch, rows, columns, channels], filter [rows, columns, channels, multiplier] -> [batch, rows, columns,
- * channels * multiplier]
+ * channels * multiplier]; float32 and float64
  * @throws ShapeError, DTypeError, ValueError as conv2d
  */
 export function depthwiseConv2d(
@@ -84,7 +93,7 @@ export function depthwiseConv2d(
   padding?: Padding | Conv2dOptions,
   opts?: Conv2dOptions,
 ): Tensor {
-  const op = 'depthwiseConv2d';
+  const op = 'nn.depthwiseConv2d';
   const given = [strides, padding, opts];
   const read = positional(op, conv2dSpecFor(given), byPosition, given);
   const [images, f] = floatingPair(op, ['input', 'filter'], [input, filter]);
@@ -147,11 +156,11 @@ export function conv1d(
   padding?: NamedPadding | Conv1dOptions,
   opts?: Conv1dOptions,
 ): Tensor {
-  const op = 'conv1d';
+  const op = 'nn.conv1d';
   const options = [stride, padding, opts];
   const first = namesFormat(options, 'NCW');
   const read = positional(op, first ? channelsFirstSpec : channelsLastSpec, ['stride', 'padding'], options);
-  const [given, f] = floatingPair(op, ['input', 'filters'], [input, filters]);
+  const [given, f] = productOperands(op, [input, filters], ['input', 'filters']) as [Tensor, Tensor];
   checkRank(op, 'an input', given, first ? ['batch', 'channels', 'width'] : ['batch', 'width', 'channels']);
   checkRank(op, 'filters', f, ['width', 'channels', 'results']);
   const x = first ? transposeBy(given, [0, 2, 1]) : given;
@@ -164,7 +173,7 @@ export function conv1d(
   const image = reshapeTo(x, shapeOf(x.shape.toSpliced(1, 0, 1)));
   const filter = reshapeTo(f, shapeOf([1, ...f.shape]));
   const shown: Shown = { image: given.shape, filter: f.shape, axes: ['rows', 'elements'] };
-  const result = dense(ofResult, image, filter, denseWindow(op, image.shape, filter.shape, window, shown));
+  const result = convolution(ofResult, image, filter, denseWindow(op, image.shape, filter.shape, window, shown));
   const flat = reshapeTo(result, shapeOf(result.shape.toSpliced(1, 1)));
   return first ? transposeBy(flat, [0, 2, 1]) : flat;
 }

@@ -1,22 +1,25 @@
 /** Cross entropies of logits: the checks around primitives/softmax.ts. */
 import { refuseExtra } from '../../base/arguments.js';
+import { sameShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { oneAxis } from '../../op/axes.js';
 import { labelsAndLogits, logitsAndClasses } from '../../op/labels.js';
 import type { TensorLike } from '../../op/variable.js';
+import { broadcast } from '../../primitives/movement.js';
 import { crossEntropyAlong, sigmoidCrossEntropyOf, sparseCrossEntropyOf } from '../../primitives/softmax.js';
 
 /**
- * -sum(labels * logSoftmax(logits)) along the axis (default the last); labels are probabilities, of the logits' shape.
- * The gradient with respect to the logits is softmax(logits) - labels, also where the labels do not sum to 1.
- * @throws DTypeError, ShapeError for labels and logits that differ in dtype or shape
+ * -sum(labels * logSoftmax(logits)) along the axis (default the last); labels are probabilities, of the logits' shape
+ * or one that broadcasts to it. float32 and float64. The gradient with respect to the logits is softmax(logits) - labels,
+ * also where the labels do not sum to 1.
+ * @throws DTypeError for dtypes that differ; ShapeError for labels that do not broadcast
  */
 export function softmaxCrossEntropyWithLogits(labels: TensorLike, logits: TensorLike, axis = -1): Tensor {
-  const op = 'softmaxCrossEntropyWithLogits';
+  const op = 'nn.softmaxCrossEntropyWithLogits';
   if (arguments.length > 3) refuseExtra(op, arguments[3], arguments[3]);
-  const [y, x] = labelsAndLogits(op, labels, logits);
+  const [y, x] = labelsAndLogits(op, labels, logits, true);
   const d = oneAxis(op, axis, x.rank);
-  return crossEntropyAlong(y, x, d);
+  return crossEntropyAlong(sameShape(y.shape, x.shape) ? y : broadcast(y, x.shape), x, d);
 }
 
 /**
@@ -26,7 +29,7 @@ export function softmaxCrossEntropyWithLogits(labels: TensorLike, logits: Tensor
  *   logits
  */
 export function sparseSoftmaxCrossEntropyWithLogits(labels: TensorLike, logits: TensorLike): Tensor {
-  const op = 'sparseSoftmaxCrossEntropyWithLogits';
+  const op = 'nn.sparseSoftmaxCrossEntropyWithLogits';
   if (arguments.length > 2) refuseExtra(op, arguments[2], arguments[2]);
   return sparseCrossEntropyOf(op, ...logitsAndClasses(op, labels, logits, 'labels', 'logits'));
 }
@@ -37,7 +40,7 @@ export function sparseSoftmaxCrossEntropyWithLogits(labels: TensorLike, logits: 
  * @throws DTypeError, ShapeError for labels and logits that differ in dtype or shape
  */
 export function sigmoidCrossEntropyWithLogits(labels: TensorLike, logits: TensorLike): Tensor {
-  const op = 'sigmoidCrossEntropyWithLogits';
+  const op = 'nn.sigmoidCrossEntropyWithLogits';
   if (arguments.length > 2) refuseExtra(op, arguments[2], arguments[2]);
   const [z, x] = labelsAndLogits(op, labels, logits);
   return sigmoidCrossEntropyOf(z, x);

@@ -27,9 +27,9 @@ function noiseShapeOf(given: unknown, shape: Shape): Shape {
   if (given === undefined) return shape;
   const lengths = listOf(given);
   const noise = lengths?.map((length, d) => length ?? shape[d - lengths.length + shape.length]);
-  if (noise && broadcastsTo(noise as number[], shape)) return checkShape('dropout', noise);
+  if (noise && broadcastsTo(noise as number[], shape)) return checkShape('nn.dropout', noise);
   throw new ShapeError(
-    `dropout: noiseShape must be a shape that broadcasts to ${showShape(shape)}, got ${showDeep(given)}`,
+    `nn.dropout: noiseShape must be a shape that broadcasts to ${showShape(shape)}, got ${showDeep(given)}`,
   );
 }
 
@@ -39,14 +39,14 @@ function noiseShapeOf(given: unknown, shape: Shape): Shape {
  * @throws ValueError ERR_OPTION for a rate outside [0, 1); ShapeError for a noiseShape that does not broadcast to x's
  */
 export function dropout(x: TensorLike, rate: number, opts?: DropoutOptions): Tensor {
-  const { seed, noiseShape } = options('dropout', dropoutSpec, opts);
+  const { seed, noiseShape } = options('nn.dropout', dropoutSpec, opts);
   const fraction = rateKind.read(rate);
   if (fraction === refused) {
-    throw new ValueError(`dropout: rate must be ${rateKind.expected}, got ${showDeep(rate)}`, 'ERR_OPTION');
+    throw new ValueError(`nn.dropout: rate must be ${rateKind.expected}, got ${showDeep(rate)}`, 'ERR_OPTION');
   }
-  const a = floating('dropout', asTensor('dropout', x));
+  const a = floating('nn.dropout', asTensor('nn.dropout', x));
   const noise = noiseShapeOf(noiseShape, a.shape);
   if (fraction === 0) return a;
-  const fate = draw('dropout', uniformOp, a.dtype, noise, streamFor(seed));
+  const fate = draw('nn.dropout', uniformOp, a.dtype, noise, streamFor(seed));
   return select(less(fate, fraction), 0, mul(a, 1 / (1 - fraction)));
 }

@@ -28,7 +28,7 @@ export function embeddingLookup(
   maxNorm?: number | EmbeddingOptions,
   opts?: EmbeddingOptions,
 ): Tensor {
-  const op = 'embeddingLookup';
+  const op = 'nn.embeddingLookup';
   const { maxNorm: most } = positional(op, embeddingSpec, ['maxNorm'], [maxNorm, opts]);
   const p = asTensor(op, params, undefined, 'params');
   const i = asIndices(op, ids, 'ids');

@@ -28,8 +28,8 @@ export type { Moments } from '../../primitives/normalization.js';
  * @throws DTypeError
  */
 export function l2Loss(x: TensorLike): Tensor {
-  if (arguments.length > 1) refuseExtra('l2Loss', arguments[1], arguments[2]);
-  return l2LossOf(floating('l2Loss', asTensor('l2Loss', x)));
+  if (arguments.length > 1) refuseExtra('nn.l2Loss', arguments[1], arguments[2]);
+  return l2LossOf(floating('nn.l2Loss', asTensor('nn.l2Loss', x)));
 }
 
 const epsilonKind = number('a number >= 0', 0);
@@ -46,7 +46,7 @@ export interface EpsilonOptions {
  * @throws ShapeError ERR_AXIS; DTypeError; ValueError ERR_OPTION
  */
 export function l2Normalize(x: TensorLike, axis?: Axis | EpsilonOptions, opts?: EpsilonOptions): Tensor {
-  const op = 'l2Normalize';
+  const op = 'nn.l2Normalize';
   const early = opts === undefined && isOptions(axis);
   const { epsilon = 1e-12 } = options(op, l2Options, early ? axis : opts);
   if (arguments.length > 3) refuseBehind(op, arguments[3]);
@@ -61,10 +61,10 @@ export function l2Normalize(x: TensorLike, axis?: Axis | EpsilonOptions, opts?: 
  * @throws ShapeError ERR_AXIS; DTypeError for bool
  */
 export function moments(x: TensorLike, axes?: Axis | ReduceOptions, opts?: ReduceOptions): Moments {
-  const [axis, keepdims] = reduceArguments('moments', axes, opts);
-  if (arguments.length > 3) refuseBehind('moments', arguments[3]);
-  const a = ofKind('moments', asTensor('moments', x), 'floating', 'integer');
-  return momentsOver(a, checkAxes('moments', axis, a.rank), keepdims);
+  const [axis, keepdims] = reduceArguments('nn.moments', axes, opts);
+  if (arguments.length > 3) refuseBehind('nn.moments', arguments[3]);
+  const a = ofKind('nn.moments', asTensor('nn.moments', x), 'floating', 'integer');
+  return momentsOver(a, checkAxes('nn.moments', axis, a.rank), keepdims);
 }
 
 /** The neutral value of an operand that was left out. */
@@ -110,7 +110,7 @@ export function batchNormalization(
   varianceEpsilon?: number | BatchNormalizationOptions,
   opts?: BatchNormalizationOptions,
 ): Tensor {
-  const op = 'batchNormalization';
+  const op = 'nn.batchNormalization';
   const [given, rest] = operandsThenOptions(op, [offset, scale], [varianceEpsilon, opts]);
   const { varianceEpsilon: epsilon = 0.001 } = positional(op, batchSpec, ['varianceEpsilon'], rest);
   const [a, m, v, b, g] = optionalOperands(
@@ -172,7 +172,7 @@ export function layerNormalization(
   epsilon?: number | NormalizationOptions,
   opts?: NormalizationOptions,
 ): Tensor {
-  const op = 'layerNormalization';
+  const op = 'nn.layerNormalization';
   const [given, rest] = operandsThenOptions(op, [gamma, beta], [axis, epsilon, opts]);
   const read = positional(op, layerSpec, ['axis', 'epsilon'], rest);
   const [a, g, b] = optionalOperands(op, ['x', 'gamma', 'beta'], [x, ...given], 1) as [
@@ -200,7 +200,7 @@ export function rmsNormalization(
   epsilon?: number | NormalizationOptions,
   opts?: NormalizationOptions,
 ): Tensor {
-  const op = 'rmsNormalization';
+  const op = 'nn.rmsNormalization';
   const [given, rest] = operandsThenOptions(op, [scale], [axis, epsilon, opts]);
   const read = positional(op, layerSpec, ['axis', 'epsilon'], rest);
   const [a, g] = optionalOperands(op, ['x', 'scale'], [x, ...given], 1) as [Tensor, Tensor | null];

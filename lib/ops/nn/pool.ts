@@ -1,15 +1,16 @@
 /** Pooling: the checks around primitives/conv.ts. */
 import { positional } from '../../base/arguments.js';
+import { type DTypeKind, isFloating } from '../../base/dtype.js';
 import { ValueError } from '../../base/errors.js';
 import { guardShape, shapeOf, showShape } from '../../base/shape.js';
 import { type Tensor, uniformTensor } from '../../engine/tensor.js';
-import { asTensor, floating } from '../../op/operands.js';
+import { asTensor, ofKind } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
 import { type DataFormat, type Padding, poolSpecFor, type Sizes, slide } from '../../op/windows.js';
 import { div, mul } from '../../primitives/arithmetic.js';
 import { depthwise, maxPoolOf, ofResult, type Window } from '../../primitives/conv.js';
 import { imageIn, imageOf } from '../../primitives/conv-window.js';
-import { reshapeTo } from '../../primitives/movement.js';
+import { castTo, reshapeTo } from '../../primitives/movement.js';
 
 export interface PoolOptions {
   /** The size of the window: one number, [rows, columns] or [1, rows, columns, 1]. */
@@ -33,7 +34,7 @@ interface Pooled {
   readonly format: DataFormat;
 }
 
-function pool(op: string, input: TensorLike, given: readonly unknown[]): Pooled {
+function pool(op: string, input: TensorLike, given: readonly unknown[], ...kinds: readonly DTypeKind[]): Pooled {
   const spec = poolSpecFor(given);
   const read = positional(op, spec, ['ksize', 'strides', 'padding'], given);
   const { ksize, strides = ksize, padding = 'VALID', dilations = [1, 1], dataFormat: format = 'NHWC' } = read;
@@ -43,7 +44,7 @@ function pool(op: string, input: TensorLike, given: readonly unknown[]): Pooled 
       'ERR_OPTION',
     );
   }
-  const x = imageOf(op, 'an input', floating(op, asTensor(op, input, undefined, 'input')), format);
+  const x = imageOf(op, 'an input', ofKind(op, asTensor(op, input, undefined, 'input'), ...kinds), format);
   const options = { padding, strides: strides as readonly [number, number], dilations, dataFormat: format };
   const { words, lengths } = slide(op, x.shape, ksize, options);
   const reach = ksize.map((k, d) => (k - 1) * (dilations[d] as number) + 1);
@@ -62,7 +63,8 @@ function pool(op: string, input: TensorLike, given: readonly unknown[]): Pooled 
  * The largest element of each window and channel. Its gradient goes to the first of equals in row-major order; NaN is
  * the largest. 0 for a window none of whose elements lies in the image, as there are with dilations.
  * input [batch, rows, columns, channels] -> [batch, rows, columns, channels], or in the order of dataFormat
- * @throws ShapeError for a rank or a window that does not fit; DTypeError for dtypes other than float32, float64;
+ * Every dtype but bool.
+ * @throws ShapeError for a rank or a window that does not fit; DTypeError;
  *   ValueError ERR_OPTION for an option, and for a padding as large as the window
  */
 export function maxPool2d(
@@ -72,12 +74,15 @@ export function maxPool2d(
   padding?: Padding | MorePoolOptions,
   opts?: MorePoolOptions,
 ): Tensor {
-  const { x, window, format } = pool('maxPool2d', input, [ksize, strides, padding, opts]);
-  return imageIn(maxPoolOf(x, window), format);
+  const { x, window, format } = pool('nn.maxPool2d', input, [ksize, strides, padding, opts], 'floating', 'integer');
+  if (isFloating(x.dtype)) return imageIn(maxPoolOf(x, window), format);
+  // Every int32 is a float64, and every uint8 a float32.
+  const exact = castTo(x, x.dtype === 'int32' ? 'float64' : 'float32');
+  return imageIn(castTo(maxPoolOf(exact, window), x.dtype), format);
 }
 
 /**
- * The mean of each window and channel, over what of it lies in the image; 0 where that is nothing.
+ * The mean of each window and channel, over what of it lies in the image; 0 where that is nothing. float32 and float64.
  * input [batch, rows, columns, channels] -> [batch, rows, columns, channels], or in the order of dataFormat
  * @throws ShapeError, DTypeError, ValueError as maxPool2d
  */
@@ -88,7 +93,7 @@ export function avgPool2d(
   padding?: Padding | MorePoolOptions,
   opts?: MorePoolOptions,
 ): Tensor {
-  const { x, window, format } = pool('avgPool2d', input, [ksize, strides, padding, opts]);
+  const { x, window, format } = pool('nn.avgPool2d', input, [ksize, strides, padding, opts], 'floating');
   return imageIn(meansOf(x, window), format);
 }
 
@@ -108,6 +113,6 @@ function meansOf(x: Tensor, { words, shapes }: Window): Tensor {
   }) as [number[], number[]];
   const count = (taps[0] as number) * (taps[1] as number);
   if (rows.every((n) => n === taps[0]) && columns.every((n) => n === taps[1])) return div(sums, count);
-  const tall = reshapeTo(asTensor('avgPool2d', rows, x.dtype), shapeOf([rows.length, 1, 1]));
-  return div(sums, mul(tall, reshapeTo(asTensor('avgPool2d', columns, x.dtype), shapeOf([columns.length, 1]))));
+  const tall = reshapeTo(asTensor('nn.avgPool2d', rows, x.dtype), shapeOf([rows.length, 1, 1]));
+  return div(sums, mul(tall, reshapeTo(asTensor('nn.avgPool2d', columns, x.dtype), shapeOf([columns.length, 1]))));
 }

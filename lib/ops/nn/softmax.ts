@@ -11,9 +11,9 @@ import { logSoftmaxAlong, softmaxAlong } from '../../primitives/softmax.js';
  * @throws ShapeError ERR_AXIS; DTypeError
  */
 export function softmax(x: TensorLike, axis = -1): Tensor {
-  if (arguments.length > 2) refuseExtra('softmax', arguments[2], arguments[2]);
-  const a = floating('softmax', asTensor('softmax', x));
-  const d = oneAxis('softmax', axis, a.rank);
+  if (arguments.length > 2) refuseExtra('nn.softmax', arguments[2], arguments[2]);
+  const a = floating('nn.softmax', asTensor('nn.softmax', x));
+  const d = oneAxis('nn.softmax', axis, a.rank);
   return softmaxAlong(a, d);
 }
 
@@ -22,8 +22,8 @@ export function softmax(x: TensorLike, axis = -1): Tensor {
  * @throws ShapeError ERR_AXIS; DTypeError
  */
 export function logSoftmax(x: TensorLike, axis = -1): Tensor {
-  if (arguments.length > 2) refuseExtra('logSoftmax', arguments[2], arguments[2]);
-  const a = floating('logSoftmax', asTensor('logSoftmax', x));
-  const d = oneAxis('logSoftmax', axis, a.rank);
+  if (arguments.length > 2) refuseExtra('nn.logSoftmax', arguments[2], arguments[2]);
+  const a = floating('nn.logSoftmax', asTensor('nn.logSoftmax', x));
+  const d = oneAxis('nn.logSoftmax', axis, a.rank);
   return logSoftmaxAlong(a, d);
 }

@@ -40,7 +40,7 @@ export class Adam extends Optimizer {
   /** @param kind only for AdamW, which extends this class */
   constructor(learningRate?: LearningRate | AdamOptions, opts?: AdamOptions, kind: AdamKind = adam) {
     if (kind !== adam && kind !== adamW) {
-      throw new ValueError(`Adam: takes nothing behind its options, got ${show(kind)}`, 'ERR_OPTION');
+      throw new ValueError(`optimizers.Adam: takes nothing behind its options, got ${show(kind)}`, 'ERR_OPTION');
     }
     const read = given(kind.name, adamSpec, learningRate, opts);
     super(kind.name, { ...read, weightDecay: read.weightDecay ?? kind.weightDecay }, 0.001);

@@ -12,6 +12,7 @@ const pair = [
 // TensorFlow's rule for the logits holds for labels that sum to 1, so they are made so.
 casesOf(nn.softmaxCrossEntropyWithLogits, [
   { shapes: pair, call: (x, y) => nn.softmaxCrossEntropyWithLogits(softmax(x), y) },
+  { shapes: [[4], [3, 4]], call: (x, y) => nn.softmaxCrossEntropyWithLogits(softmax(x), y) },
 ]);
 casesOf(nn.sparseSoftmaxCrossEntropyWithLogits, [
   { shapes: [[2, 3]], call: (x) => nn.sparseSoftmaxCrossEntropyWithLogits([2, 0], x) },
