@@ -15,7 +15,8 @@ import * as nn from './ops/nn/methods.js';
 import { tensorScatter, type UpdateIndex, updatedAt } from './ops/tensor-scatter.js';
 import { add, div, sub } from './primitives/arithmetic.js';
 import { truncatediv } from './primitives/cut.js';
-import { IndexedSlices } from './primitives/gather.js';
+import { placesOfEqual } from './primitives/equal-rows.js';
+import { gatherRows, IndexedSlices, type Rows } from './primitives/gather.js';
 import { reshapeTo } from './primitives/movement.js';
 import { type Combination, scatterInto } from './primitives/scatter-into.js';
 import { isRecording, recordAssigned, unheard } from './record/stack.js';
@@ -210,15 +211,18 @@ function scatterWith(name: string, way: Combination): (this: Variable, slices: I
 
 // Divided by the product of all slices for a row.
 const scatterDiv = scatterBy('scatterDiv', (value, vectors, rows) => {
-  const divisor = tensorScatter(
-    'scatterDiv',
-    'mul',
-    uniformTensor(1, value.dtype, value.shape),
-    vectors,
-    rows,
-    undefined,
-  );
-  return isFloating(value.dtype) ? div(value, divisor) : truncatediv(value, divisor);
+  const count = vectors.size;
+  const indices = reshapeTo(vectors, shapeOf([count]));
+  const places = placesOfEqual('scatterDiv', indices);
+  const inner = sizeOf(value.shape.slice(1));
+  const of = (length: number): Rows => ({ sizes: [1, 1, length, count, inner], sparse: false });
+  const ones = uniformTensor(1, value.dtype, rows.shape);
+  const products = scatterInto('scatterDiv', 'mul', ones, rows, places, of(count));
+  const divisors = gatherRows('scatterDiv', products, places, of(count), rows.shape);
+  const whole = of(value.shape[0] as number);
+  const before = gatherRows('scatterDiv', value, indices, whole, rows.shape);
+  const quotients = isFloating(value.dtype) ? div(before, divisors) : truncatediv(before, divisors);
+  return scatterInto('scatterDiv', 'update', value, quotients, indices, whole);
 });
 
 function batchScatterUpdate(

@@ -51,6 +51,24 @@ function hessianVector(tf) {
   return { step, check: () => step().flatMap((p) => [...p.dataSync().slice(0, 5)]) };
 }
 
+/** A step of a table of embeddings of which each batch has few rows. */
+function embedding(tf, optimizer) {
+  const [length, depth, count] = [1_000_000, 64, 256];
+  const table = new tf.Variable(tf.random.normal([length, depth], { seed: 1 }));
+  const weights = tf.random.normal([depth, 1], { seed: 2 });
+  let state = 1;
+  const row = () => {
+    state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
+    return state % length;
+  };
+  const step = () => {
+    const rows = Int32Array.from({ length: count }, row);
+    const loss = () => tf.reduceMean(tf.square(tf.matmul(tf.gather(table, rows), weights)));
+    return optimizer.minimize(loss, [table]).item();
+  };
+  return { step, check: () => [step(), step(), step()] };
+}
+
 export const cases = [
   {
     id: 'mlp-sgd',
@@ -79,6 +97,18 @@ export const cases = [
     given: { optimizer: 'sgd', size: 'small' },
     make: (tf) => training(tf, new tf.optimizers.SGD({ learningRate }), 'small'),
   },
+  ...[
+    ['SGD', (tf) => new tf.optimizers.SGD(0.1)],
+    ['Adagrad', (tf) => new tf.optimizers.Adagrad(0.1)],
+    ['Adam', (tf) => new tf.optimizers.Adam(0.1)],
+  ].map(([name, optimizer]) => ({
+    id: `embedding-${name.toLowerCase()}`,
+    name: `${name}, embeddings 1,000,000 x 64, 256 rows a batch`,
+    unit: 'ms',
+    kind: 'embedding',
+    given: { optimizer: name.toLowerCase() },
+    make: (tf) => embedding(tf, optimizer(tf)),
+  })),
   {
     id: 'mlp-hvp',
     name: 'Hessian-vector product, tanh',

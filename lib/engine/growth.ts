@@ -5,7 +5,7 @@
 import { notePending, takePending } from './addon.js';
 import { flags, setNoting } from './config.js';
 import { evaluateUnasked } from './evaluate.js';
-import { bytesAlive, bytesInSlabs, type TensorBuffer } from './memory.js';
+import { bytesAlive, bytesInSlabs, SlabBuffer, type TensorBuffer } from './memory.js';
 import { pendingBelow } from './recovery.js';
 import { isKnown, type Tensor } from './tensor.js';
 
@@ -39,11 +39,18 @@ function operandsOfAll(tensors: Iterable<Tensor>): Tensor[] {
   return operands.flat().filter((t) => t !== null);
 }
 
+/** Whether somebody's elements are another's now: a value computed of them takes more memory than it frees. */
+function hasPassed({ buffer }: Tensor): boolean {
+  return buffer instanceof SlabBuffer && buffer.hasPassed;
+}
+
 /** Computes the noted values that are alive and no operand of others; returns whether there were any. */
 function computeNoted(): boolean {
   const noted = takeNoted();
   const below = pendingBelow(operandsOfAll(noted));
-  const tops = noted.filter((t) => !below.has(t));
+  const all = noted.filter((t) => !below.has(t));
+  const reads = (values: readonly Tensor[]): boolean => operandsOfAll(pendingBelow(values)).some(hasPassed);
+  const tops = reads(all) ? all.filter((t) => !reads([t])) : all;
   if (tops.length > 0) evaluateUnasked(tops);
   return tops.length > 0;
 }
@@ -64,6 +71,6 @@ export function bytesKept(): number {
   const buffers = new Set<TensorBuffer>();
   for (const { buffer } of operandsOfAll(pendingBelow(noted))) if (buffer) buffers.add(buffer);
   let bytes = 0;
-  for (const { elements } of buffers) bytes += elements.byteLength;
+  for (const buffer of buffers) bytes += buffer.bytes;
   return bytes;
 }

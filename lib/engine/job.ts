@@ -1,17 +1,20 @@
 /** Jobs: writing the program that computes some pending tensors, and giving them its results. Runs nothing. */
 
 import { dtypeBytes } from '../base/dtype.js';
-import { isCheap, isElementwise, opcodeOf, takesNumbers } from './addon.js';
+import { isCheap, opcodeOf, takesNumbers } from './addon.js';
+import { RowUpdate, replacements, rowUpdates } from './in-place.js';
 import { areOpsTaught, learn, lessonOf, noteUse, programIs } from './lessons.js';
 import type { TensorBuffer } from './memory.js';
 import { allocate, clearStage, HeapBuffer, kHeapBytes, staged, stagedAt } from './memory.js';
 import type { Wish } from './pending.js';
 import * as native from './program.js';
 import { type Computation, isKnown, settle, type Tensor } from './tensor.js';
+import { opcodeIn, viewed } from './view.js';
 
 const kReshape = opcodeOf('reshape');
 const kBroadcast = opcodeOf('broadcast');
 const noWords: readonly number[] = [];
+const noUpdates: readonly RowUpdate[] = [];
 let programSerial = 0;
 // Of the program being written: its inputs (tensors with buffers); the pending tensors that it computes, operands
 // first; how often each value is read in it, by index; and the tensors to be visited.
@@ -89,8 +92,16 @@ function emit(t: Tensor): void {
     if (t.shape.length > 0) t.index = native.write1(kBroadcast, t.dtype, t.shape, t.index);
     return;
   }
-  if (t.buffer) {
-    t.index = native.writeInput(t.buffer.address, t.dtype, t.shape);
+  const { buffer } = t;
+  if (buffer) {
+    // Elements that several tensors have are one input: the planner knows who reads them.
+    if (buffer.serial === programSerial) {
+      t.index = native.write1(kReshape, t.dtype, t.shape, buffer.index);
+    } else {
+      t.index = native.writeInput(buffer.address, t.dtype, t.shape);
+      buffer.serial = programSerial;
+      buffer.index = t.index;
+    }
     inputs.push(t);
     return;
   }
@@ -126,11 +137,6 @@ function emit(t: Tensor): void {
   if (anyAgain && !readerIsNew) isAgain[t.index] = 1;
   readCounts[t.index] = 0;
   computed[computedCount++] = t;
-}
-
-/** The opcode of the kernel that computes a pending tensor; -1 if the tensor is known. */
-export function opcodeIn(t: Tensor): number {
-  return t.op === null ? -1 : t.op.opcode;
 }
 
 /** The index of a written tensor in the program; counts one more that reads it. */
@@ -169,7 +175,7 @@ export interface Job {
   /** The tensors that get elements of their own. */
   readonly outputs: readonly Tensor[];
   /** The buffer of each output; null for an output of one element, and null altogether if all outputs are that. */
-  readonly buffers: readonly (TensorBuffer | null)[] | null;
+  readonly buffers: (TensorBuffer | null)[] | null;
   /** The pending tensors of the program, operands first. */
   readonly computed: readonly Tensor[];
   /** [view, base]: views that were asked for. Only the base is an output; the view gets its elements. */
@@ -180,24 +186,8 @@ export interface Job {
   readonly taught: readonly Taught[];
   /** The tensors over buffers that the program writes new values into. */
   readonly replaced: readonly Tensor[];
-}
-
-/**
- * The tensors whose values may be written over an input of the program, each with the tensors over that input: only
- * elementwise ops, and only where one input alone has that buffer.
- */
-function replacements(wishes: readonly Wish[]): Map<Tensor, readonly Tensor[]> | null {
-  if (!wishes.some(({ cell }) => cell.replaces.length > 0)) return null;
-  const readers = new Map<TensorBuffer | null, number>(); // how many inputs have the same elements
-  for (const { buffer } of inputs) readers.set(buffer, (readers.get(buffer) ?? 0) + 1);
-  const found = new Map<Tensor, readonly Tensor[]>();
-  for (const { cell, value } of wishes) {
-    const [input] = cell.replaces;
-    if (!input?.buffer || input.mark !== programSerial || readers.get(input.buffer) !== 1) continue;
-    const t = viewed(value);
-    if (isElementwise[opcodeIn(t)] && t.size > 1) found.set(t, cell.replaces);
-  }
-  return found;
+  /** Those of which only rows change: the places of their values among the outputs, and the updates. */
+  readonly updated: readonly (readonly [number, RowUpdate])[];
 }
 
 /**
@@ -224,6 +214,11 @@ export function prepare(
   if (wishes.length > 0) for (const { value } of wishes) want(value);
   if (losses.length > 0) for (const t of losses) want(t);
   if (wanted.length === 0) return null;
+  const updates = inPlace && wishes.length > 0 ? rowUpdates(wishes) : noUpdates;
+  for (const update of updates) {
+    want(update.before);
+    want(update.indices);
+  }
   programSerial++;
   while (stackSize > 0) stack[--stackSize] = null; // left by a program whose writing threw
   if (anyAgain) forgetWhatCameAgain();
@@ -255,8 +250,9 @@ export function prepare(
   for (const t of computed) large ||= t.size > 1;
   const outputs: Tensor[] = [];
   let buffers: (TensorBuffer | null)[] | null = null;
-  const replacing = inPlace && wishes.length > 0 ? replacements(wishes) : null;
-  let replaced = noTensors;
+  const replacing = inPlace && wishes.length > 0 ? replacements(wishes, updates, inputs, programSerial) : null;
+  let replaced: readonly Tensor[] = noTensors;
+  const updated: [number, RowUpdate][] = [];
   for (const t of computed) {
     if (!mustKeep(t, large)) continue;
     const before = replacing?.get(t);
@@ -266,9 +262,14 @@ export function prepare(
     } else {
       buffers ??= outputs.map(() => null);
       if (before) {
-        buffers.push(before[0]?.buffer ?? null);
-        native.writeReplacement(t.index, (before[0] as Tensor).index);
-        replaced = replaced.concat(before);
+        const buffer = before.input.buffer as TensorBuffer;
+        buffers.push(buffer);
+        native.writeReplacement(t.index, buffer.index);
+        replaced = replaced.concat(before.dropped);
+        if (before instanceof RowUpdate) {
+          before.prepare();
+          updated.push([outputs.length, before]);
+        }
       } else {
         // What no op reads yet is most likely looked at and no more.
         const small = here && t.readers === 0 && t.size * dtypeBytes[t.dtype] <= kHeapBytes;
@@ -279,7 +280,7 @@ export function prepare(
     }
     outputs.push(t);
   }
-  const job = { serial: programSerial, outputs, buffers, computed, views, held: inputs, replaced, taught };
+  const job = { serial: programSerial, outputs, buffers, computed, views, held: inputs, replaced, updated, taught };
   // Only the job keeps these tensors now; the module would keep them until the next program.
   inputs = noTensors;
   computed = noTensors;
@@ -340,13 +341,6 @@ export function noteRead(t: Tensor): void {
   t.index = -1;
 }
 
-/** The tensor that a pending view shows, through all pending views between; any other tensor itself. */
-export function viewed(t: Tensor): Tensor {
-  let base = t;
-  while (opcodeIn(base) === kReshape && base.x && !isKnown(base.x)) base = base.x;
-  return base;
-}
-
 /** Put in place of the read count of a tensor that was asked for; with any reads added it stays negative. */
 const kAskedFor = -(2 ** 30);
 
@@ -367,6 +361,7 @@ function mustKeep(t: Tensor, large: boolean): boolean {
 export function settleOutputs(job: Job, result: (i: number) => number): void {
   // Nobody reads these again; without a buffer, somebody who does fails instead of reading the new value.
   for (const t of job.replaced) t.buffer = null;
+  for (const [k, update] of job.updated) (job.buffers as (TensorBuffer | null)[])[k] = update.pass();
   let results = 0;
   for (let k = 0; k < job.outputs.length; k++) {
     const t = job.outputs[k] as Tensor;
@@ -388,5 +383,6 @@ export function settleOutputs(job: Job, result: (i: number) => number): void {
     t.buffer = base.buffer;
     settle(t);
   }
+  for (const [, update] of job.updated) update.keep();
   for (const [t, lesson] of job.taught) t.index = kTaught - lesson;
 }

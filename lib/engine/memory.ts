@@ -17,11 +17,19 @@ import { atRest, expectRest } from './rest.js';
 export interface TensorBuffer {
   readonly address: number;
   readonly elements: TypedArray;
+  /** How many bytes it keeps. */
+  readonly bytes: number;
+  /** The serial of the program that last had the elements as an input. */
+  serial: number;
+  /** The index of that input there. */
+  index: number;
 }
 
 /** Elements in V8's heap, where they have no address: they are copied into memory when a program reads them. */
 export class HeapBuffer implements TensorBuffer {
   elements: TypedArray;
+  serial = 0;
+  index = 0;
   private placed = 0;
   private readonly dtype: DType;
   /** Its place on the stage, in elements, until they are taken from there. */
@@ -30,6 +38,9 @@ export class HeapBuffer implements TensorBuffer {
     this.dtype = dtype;
     this.elements = elements;
     this.staged = staged;
+  }
+  get bytes(): number {
+    return this.elements.byteLength;
   }
   /** Takes the elements that the program has left on the stage. */
   take(): void {
@@ -55,6 +66,114 @@ export class HeapBuffer implements TensorBuffer {
       this.placed = address;
     }
     return this.placed;
+  }
+}
+
+/** Rows that were written over: which ones of which buffer, and what they were. */
+export interface Overwritten {
+  readonly dtype: DType;
+  /** The rows are [batch, outer, count, inner] of [batch, outer, length, inner], at indices [batch, count]. */
+  readonly sizes: readonly number[];
+  readonly indices: TypedArray;
+  readonly rows: TypedArray;
+}
+
+/** What happened to the elements of one buffer after another. */
+interface Past {
+  /** How many elements were written over. */
+  overwritten: number;
+  /** Whether nobody has the first of these buffers any more. */
+  isGone: boolean;
+}
+
+/**
+ * Elements in memory. A program may write the rows of a later value over them; then they are the later buffer's, and this one
+ * keeps what its rows were. Whoever asks it for elements all the same gets a copy of the later ones with these rows
+ * (Baker 1978: arrays that are persistent, of which the latest version is quick).
+ */
+export class SlabBuffer implements TensorBuffer {
+  serial = 0;
+  index = 0;
+  private place: number;
+  private own: TypedArray | null;
+  private later: SlabBuffer | null = null;
+  private overwritten: Overwritten | null = null;
+  private past: Past | null = null;
+  constructor(address: number, elements: TypedArray) {
+    this.place = address;
+    this.own = elements;
+  }
+  get address(): number {
+    if (this.own === null) this.restore();
+    return this.place;
+  }
+  get elements(): TypedArray {
+    return this.own ?? this.restore();
+  }
+  /** Without elements, those of the rows that it keeps. */
+  get bytes(): number {
+    return (this.own ?? this.overwritten?.rows)?.byteLength ?? 0;
+  }
+  /** Whether its elements are another's, and whoever asks for them makes a copy. */
+  get hasPassed(): boolean {
+    return this.own === null;
+  }
+
+  /**
+   * Whether so many elements may be written over. Not if more were since a value that somebody may have than it has itself:
+   * what is kept for old values would grow without bound.
+   */
+  mayPass(count: number): boolean {
+    if (this.own === null) return false;
+    const { past } = this;
+    if (past === null || past.isGone || past.overwritten + count <= this.own.length) return true;
+    reclaimAll();
+    return past.isGone;
+  }
+
+  /** Passes the elements, of which so many were written over, on to a new buffer. `keep` is to follow. */
+  pass(count: number): SlabBuffer {
+    const later = new SlabBuffer(this.place, this.own as TypedArray);
+    const past = this.past && !this.past.isGone ? this.past : pastFrom(this);
+    past.overwritten += count;
+    later.past = past;
+    this.past = null;
+    this.later = later;
+    this.own = null;
+    return later;
+  }
+
+  /** Says what the rows were that the later buffer has in place of others. */
+  keep(overwritten: Overwritten): void {
+    this.overwritten = overwritten;
+  }
+
+  private restore(): TypedArray {
+    const passed: SlabBuffer[] = [];
+    let latest: SlabBuffer = this;
+    for (; latest.own === null; latest = latest.later as SlabBuffer) passed.push(latest);
+    const copy = allocate((this.overwritten as Overwritten).dtype, latest.own.length) as SlabBuffer;
+    const elements = copy.own as TypedArray;
+    elements.set(latest.own);
+    for (const { overwritten } of passed.reverse()) putBack(overwritten as Overwritten, elements);
+    this.place = copy.place;
+    this.own = elements;
+    this.later = null;
+    this.overwritten = null;
+    return elements;
+  }
+}
+
+function putBack({ sizes, indices, rows }: Overwritten, elements: TypedArray): void {
+  const [batch = 0, outer = 0, length = 0, count = 0, inner = 0] = sizes;
+  for (let block = 0; block < batch * outer; block++) {
+    const first = Math.floor(block / outer) * count;
+    for (let k = 0; k < count; k++) {
+      const to = (block * length + (indices[first + k] as number)) * inner;
+      const from = (block * count + k) * inner;
+      if (inner === 1) elements[to] = rows[from] as number;
+      else elements.set(rows.subarray(from, from + inner), to);
+    }
   }
 }
 
@@ -139,6 +258,7 @@ const kNotedFrom = 2 ** 25;
 const kNotedValues = 4096;
 const slabs: (Slab | null)[] = [];
 const vacant: number[] = []; // unused indices of `slabs`
+const watched = new Map<number, Past>(); // by an index of `slabs` without a slab
 const idle = new Map<number, number[]>(); // indices of idle slabs by size; the size asked for latest is last
 let latestIdle: number[] = []; // the list for the size asked for latest
 let latestSize = 0;
@@ -184,7 +304,12 @@ function memoryFor(dtype: DType, size: number, bytes: number): ArrayBuffer {
 /** Makes the slabs of collected tensors idle. */
 function reclaim(): void {
   for (const index of released() ?? []) {
-    const { bytes } = slabs[index] as Slab;
+    const slab = slabs[index];
+    if (!slab) {
+      forgetWatched(index);
+      continue;
+    }
+    const { bytes } = slab;
     const list = idle.get(bytes);
     if (list) list.push(index);
     else idle.set(bytes, [index]);
@@ -192,6 +317,23 @@ function reclaim(): void {
   }
   while (idleBytes > kIdleLimit) dropSlab();
   if (idleBytes > kRestLimit) expectRest();
+}
+
+/** The past of a buffer from now on; it is told when nobody has the buffer any more. */
+function pastFrom(first: SlabBuffer): Past {
+  const past = { overwritten: 0, isGone: false };
+  const index = vacant.pop() ?? slabs.length;
+  slabs[index] = null;
+  watched.set(index, past);
+  track(first, 0, index);
+  return past;
+}
+
+function forgetWatched(index: number): void {
+  const past = watched.get(index);
+  if (past) past.isGone = true;
+  watched.delete(index);
+  vacant.push(index);
 }
 
 atRest({
@@ -289,9 +431,9 @@ function slabBuffer(dtype: DType, size: number, bytes: number, plain: boolean): 
 }
 
 function tracked(dtype: DType, size: number, { memory, offset, address }: Slab, index: number): TensorBuffer {
-  const buffer = { address, elements: elementsOf(dtype, memory, offset, size) };
-  track(buffer, size * dtypeBytes[dtype], index);
-  return buffer;
+  const elements = elementsOf(dtype, memory, offset, size);
+  track(elements, size * dtypeBytes[dtype], index); // not the buffer, which may pass them on
+  return new SlabBuffer(address, elements);
 }
 
 /** @throws GradtapeError where typed arrays end: at 2^32 elements on Node 20, later on newer ones */
@@ -358,6 +500,7 @@ function clearIdle(): void {
 export function memory(): MemoryInfo {
   const info = addon.memory();
   reclaim();
+  info.tensors -= watched.size;
   info.idleBytes += idleBytes;
   return info;
 }

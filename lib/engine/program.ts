@@ -174,8 +174,8 @@ export function writeOutput(index: number, address: number): void {
 }
 
 /**
- * Asks for the value of an elementwise op, to be written over an input of the same size and dtype when nothing reads
- * that any more.
+ * Asks for the value of an elementwise op or of scatterInto, to be written over an input of the same size and dtype when
+ * nothing reads that any more.
  */
 export function writeReplacement(index: number, input: number): void {
   pushOutput(index, input);

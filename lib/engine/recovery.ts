@@ -4,13 +4,15 @@
  */
 import { GradtapeError, ValueError } from '../base/errors.js';
 import { opcodeOf } from './addon.js';
-import { type Job, noTensors, opcodeIn, viewed } from './job.js';
+import { type Job, noTensors } from './job.js';
 import { assignedTo, drainReverted, fail, tell, told, toldOfValue, type Wish } from './pending.js';
 import type { RunFailure } from './program.js';
 import { isKnown, type Tensor } from './tensor.js';
+import { opcodeIn, viewed } from './view.js';
 
 const kGather = opcodeOf('gather');
 const kScatterAdd = opcodeOf('scatterAdd');
+const kScatterInto = opcodeOf('scatterInto');
 
 /** What one program is to compute: roots, which somebody looks at, and wishes, which were assigned. */
 export interface Attempt {
@@ -95,11 +97,12 @@ function withReverted({ error, names }: Told): unknown {
 }
 
 /**
- * The tensor to blame: of gather and scatterAdd their indices, since the op of the gradient fails by the same; else the
- * culprit itself.
+ * The tensor to blame: of gather and the scatters their indices, since the op of the gradient and that of the update fail by
+ * the same; else the culprit itself.
  */
 function blameOf(culprit: Tensor): Tensor {
   const opcode = opcodeIn(culprit);
+  if (opcode === kScatterInto) return viewed((culprit.more as readonly Tensor[])[2] as Tensor);
   return culprit.y && (opcode === kGather || opcode === kScatterAdd) ? viewed(culprit.y) : culprit;
 }
 

@@ -11,7 +11,7 @@ import { Tensor, uniformTensor } from '../engine/tensor.js';
 import type { Sources } from '../op/sources.js';
 import { Variable } from '../op/variable.js';
 import { add, div, mul, sub } from '../ops/index.js';
-import { densify } from '../primitives/gather.js';
+import { densify, IndexedSlices } from '../primitives/gather.js';
 import { below } from '../record/stack.js';
 import { GradientTape } from '../tape/gradient-tape.js';
 import { clipped } from './clipping.js';
@@ -24,6 +24,7 @@ import {
   type OptimizerOptions,
   rateKind,
 } from './optimizer-options.js';
+import { RowGradient } from './row-gradient.js';
 
 export type { Gradient, GradientPair } from './gradient-pairs.js';
 export type { LearningRate, OptimizerOptions } from './optimizer-options.js';
@@ -48,7 +49,9 @@ interface Trained {
 /** What a variable is to be assigned. `replaceable`: nobody else keeps the tensor. */
 type Assignment = readonly [variable: Variable, value: Tensor, replaceable: boolean];
 /** A pair whose gradient is not null. */
-type Applied = readonly [Tensor, Variable];
+type Applied<G = Tensor> = readonly [G, Variable];
+/** A gradient as a step applies it: dense, or of few rows. */
+type Applicable = Tensor | RowGradient;
 const nothing: readonly never[] = [];
 
 /** Calls a user's function. */
@@ -160,6 +163,12 @@ export abstract class Optimizer {
    * Whether `update` keeps no tensor of a slot that it gets or returns. Then new slots are written over the old ones.
    */
   protected readonly keepsNothing: boolean = false;
+  /**
+   * Whether a gradient of IndexedSlices updates only the rows that it has, and leaves the others and their slots as they are:
+   * `update` then gets, and returns, these rows alone, [n, ...]. It must compute element by element. Default false: such a
+   * gradient is made dense. So it is with `weightDecay` and `gradientAccumulationSteps`, too.
+   */
+  protected readonly updatesRows: boolean = false;
   /** The names of the slots that each variable has. */
   protected abstract readonly slotNames: readonly string[];
   /** The initial value of a slot. Default: zeros. */
@@ -327,11 +336,17 @@ export abstract class Optimizer {
     const { lossScaleFactor: factor, gradientAccumulationSteps: whole } = this.#opts;
     const assignments: Assignment[] = [];
     const steps = Math.floor(call / this.#callsOfStep());
-    let pairs: readonly Applied[] = applied.map(([g, v]) => [factor ? div(densify(g), factor) : densify(g), v]);
+    const scaled = (g: Tensor): Tensor => (factor ? div(g, factor) : g);
+    const byRows = this.updatesRows && !whole && !this.#opts.weightDecay;
+    let pairs = applied.map(([g, v]): Applied<Applicable> => {
+      if (!byRows || !(g instanceof IndexedSlices)) return [scaled(densify(g)), v];
+      const rows = RowGradient.of(op, g);
+      return [rows.with(scaled(rows.sums)), v];
+    });
     try {
       if (whole) {
         const isLast = (call + 1) % whole === 0;
-        const sums = this.#sums(pairs);
+        const sums = this.#sums(pairs as Applied[]);
         for (const [v, sum] of sums) if (!isLast) assignments.push([this.#gradientsOf(v), sum, true]);
         pairs = isLast ? Array.from(sums, ([v, sum]) => [div(sum, whole), v]) : [];
         for (const v of isLast ? this.#trained.keys() : []) {
@@ -375,9 +390,15 @@ export abstract class Optimizer {
   }
 
   /** One step, number `step` counted from 1: updates variables and their slots. */
-  #step(op: string, pairs: readonly Applied[], rate: number, step: number, assignments: Assignment[]): void {
+  #step(
+    op: string,
+    pairs: readonly Applied<Applicable>[],
+    rate: number,
+    step: number,
+    assignments: Assignment[],
+  ): void {
     const grads = clipped(
-      pairs.map(([g]) => g),
+      pairs.map(([g]) => (g instanceof RowGradient ? g.sums : g)),
       this.#opts,
     );
     const { weightDecay } = this.#opts;
@@ -393,11 +414,14 @@ export abstract class Optimizer {
       }
       if (weightDecay) trained.value = sub(trained.value, mul(trained.value, rate * weightDecay));
     }
-    pairs.forEach(([, v], i) => {
+    pairs.forEach(([g, v], i) => {
       const trained = this.#trained.get(v) as Trained;
-      const [value, ...state] = this.update(trained.value as Tensor, grads[i] as Tensor, trained.state, rate, step);
-      trained.value = value as Tensor;
-      trained.state = state;
+      const now = [trained.value as Tensor, ...trained.state];
+      const grad = grads[i] as Tensor;
+      const next =
+        g instanceof RowGradient ? this.#rows(now, g.with(grad), v, rate, step) : this.#next(now, grad, rate, step);
+      trained.value = next[0] as Tensor;
+      trained.state = next.slice(1);
     });
     // All are checked before the first is assigned, so that a wrong `update` changes nothing.
     for (const { variable, slots, value, state } of touched) {
@@ -408,6 +432,23 @@ export abstract class Optimizer {
         assignments.push([s, state[k] as Tensor, this.keepsNothing]);
       });
     }
+  }
+
+  /** What a variable and its slots become by a gradient. */
+  #next([x, ...slots]: readonly Tensor[], g: Tensor, rate: number, step: number): Tensor[] {
+    return this.update(x as Tensor, g, slots, rate, step);
+  }
+
+  /** As `#next`, by a gradient of some rows, where only these change. */
+  #rows(now: readonly Tensor[], g: RowGradient, v: Variable, rate: number, step: number): readonly Tensor[] {
+    if (g.isEmpty) return now;
+    const rows = this.#next(
+      now.map((t) => g.rowsOf(t)),
+      g.totals,
+      rate,
+      step,
+    );
+    return now.map((t, k) => g.replaced(t, rows[k] as Tensor, v.name));
   }
 }
 

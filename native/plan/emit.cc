@@ -273,23 +273,30 @@ void Planner::emit_step(const Group& g) {
   const StepKind& kind = step_kind(v.opcode);
   KernelStep step{};
   step.kind = &kind;
+  step.checks = g.checks;
   step.value = i;
   step.operands = int32_t(plan_.bases.size());
   for (int o = 0; o < v.arity; ++o) plan_.bases.push_back(facts_[v.operands[o]].base);
   step.results = int32_t(plan_.results.size());
   plan_.results.resize(plan_.results.size() + size_t(kind.results), -1);
+  plan_.most_pointers = std::max(plan_.most_pointers, size_t(v.arity + kind.results));
+  plan_.steps.push_back({Step::kKernel, int32_t(plan_.kernel_steps.size())});
+  if (g.checks) {
+    share(double(x[kind.checked].size));
+    plan_.kernel_steps.push_back(step);
+    return;
+  }
   plan_.results[step.results] = i;
   for (size_t k = 1; k < g.values.size(); ++k) {
     plan_.results[step.results + values_[g.values[k]].attributes[0]] = g.values[k];
   }
   step.units = kind.units(v, x, kernels_);
   step.work = kind.work(v, x);
+  if (facts_[i].replaces) step.work -= 2 * double(v.size);  // nothing is copied
   step.parts = std::max<int64_t>(std::min(share(step.work), step.units), 1);
   step.prepared = workspace(kind.prepared_bytes ? kind.prepared_bytes(v, x, kernels_) : 0);
   step.own_bytes = kind.own_bytes ? int64_t(aligned(kind.own_bytes(v, x, kernels_))) : 0;
   step.own = workspace(size_t(step.own_bytes * step.parts));
-  plan_.most_pointers = std::max(plan_.most_pointers, size_t(v.arity + kind.results));
-  plan_.steps.push_back({Step::kKernel, int32_t(plan_.kernel_steps.size())});
   plan_.kernel_steps.push_back(step);
 }
 

@@ -1,6 +1,7 @@
 // Which values are computed together: views are seen through, elementwise values and reductions join loops, everything
 // else is a step of its own.
 #include <algorithm>
+#include <map>
 
 #include "planner.h"
 
@@ -30,9 +31,31 @@ void Planner::group() {
     if (v >= 0) facts_[v].needed = true;  // its address is written to, even if nobody reads it
   }
   mark_demands();
-  for (size_t v = 0; v < values_.size(); ++v) {
-    if (facts_[v].needed) place_in_steps(int32_t(v));
+  // Steps that replace inputs: their data are checked as soon as these are there, and they come last if nobody reads
+  // their results. Then nothing fails after them and nobody reads the input, so they can be done in place.
+  std::multimap<int32_t, int32_t> checked;  // by the operand that is looked at
+  std::vector<int32_t> last;
+  for (size_t k = 0; k < plan_.program.outputs.size(); ++k) {
+    const int32_t i = plan_.program.outputs[k];
+    const Value& v = values_[i];
+    if (plan_.program.replaced[k] < 0 || !is_step(v.opcode) || v.size == 0) continue;
+    facts_[i].is_checked = true;
+    checked.insert({v.operands[step_kind(v.opcode).checked], i});
+    if (!facts_[i].is_read) last.push_back(i);
   }
+  for (size_t v = 0; v < values_.size(); ++v) {
+    if (!facts_[v].needed) continue;
+    if (!facts_[v].is_checked || facts_[v].is_read) place_in_steps(int32_t(v));
+    const auto range = checked.equal_range(int32_t(v));
+    for (auto at = range.first; at != range.second; ++at) place_check(at->second);
+  }
+  for (int32_t i : last) place_in_steps(i);
+}
+
+void Planner::place_check(int32_t i) {
+  const Value& v = values_[i];
+  use(v.operands[step_kind(v.opcode).checked], int(groups_.size()));
+  groups_.push_back({-1, &v, 0, 0, 0, {i}, {}, true});
 }
 
 bool Planner::is_contiguous(int32_t i) const {
@@ -71,7 +94,7 @@ void Planner::mark_demands() {
     for (int o = 0; o < v.arity; ++o) {
       const int32_t x = v.operands[o];
       if (empty) continue;
-      facts_[x].needed = true;
+      facts_[x].needed = facts_[x].is_read = true;
       if (is_reshape(v))
         facts_[x].want_contiguous = true;
       else if (is_loop_value(v) || is_reduction(v.opcode) || v.opcode == kBroadcast)

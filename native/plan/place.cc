@@ -54,12 +54,18 @@ void Planner::place_output(int32_t i, int32_t k) {
 }
 
 // Whether nobody reads the input after value i is written over it, and nothing fails then: a failing program changes
-// no input. A loop reads a block before it writes it, and each only once.
+// no input. A loop reads a block before it writes it, and each only once. A step replaces its first operand.
 bool Planner::may_replace(int32_t i, int32_t input) const {
   const int s = facts_[i].step;
   if (facts_[input].last_use > s) return false;
   for (size_t t = size_t(s); t < groups_.size(); ++t) {
     if (can_fail(groups_[t])) return false;
+  }
+  if (const Value& v = values_[i]; is_step(v.opcode)) {
+    for (int o = 0; o < v.arity; ++o) {
+      if ((facts_[v.operands[o]].base == input) != (o == 0)) return false;
+    }
+    return true;
   }
   const Group& g = groups_[s];
   bool written = false;
@@ -81,7 +87,9 @@ bool Planner::may_replace(int32_t i, int32_t input) const {
 bool Planner::can_fail(const Group& g) const {
   for (int32_t i : g.values) {
     const int32_t opcode = values_[i].opcode;
-    if (is_step(opcode) ? step_kind(opcode).can_fail : divisor_size(values_[i]) > 0) return true;
+    const bool may = is_step(opcode) ? step_kind(opcode).can_fail && (g.checks || !facts_[i].is_checked)
+                                     : divisor_size(values_[i]) > 0;
+    if (may) return true;
   }
   return false;
 }
@@ -131,6 +139,7 @@ bool Planner::reads(int32_t i, int32_t base) const {
 }
 
 void Planner::claim_values(const Group& g) {
+  if (g.checks) return;
   for (int32_t i : g.values) claim(i, g.size > 1 && !facts_[i].used_outside);
 }
 

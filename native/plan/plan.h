@@ -144,6 +144,7 @@ struct MatmulStep {
 // A step that is neither a loop nor a product.
 struct KernelStep {
   const StepKind* kind;
+  bool checks;  // only looks whether its data would make it fail
   int32_t value;
   int32_t operands;  // first of its bases in Plan::bases
   int32_t results;   // first of its results in Plan::results: values, or -1 for those that nobody asks for

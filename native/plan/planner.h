@@ -21,6 +21,8 @@ struct Fact {
   bool is_reduced = false;
   bool used_outside = false;  // read by another step than its own
   bool replaces = false;      // is written over an input
+  bool is_read = false;       // by another value
+  bool is_checked = false;    // a step whose data are checked by a step before it, as it is to replace an input
   int step = -1;              // that computes it
   int last_use = -1;          // the last step that reads it
   int32_t redirected = -1;    // the output whose place it takes
@@ -34,6 +36,7 @@ struct Group {
   const Value* shape = nullptr;  // set by the first operand that is neither flat nor uniform
   int64_t outer = 0, length = 0, inner = 0;
   std::vector<int32_t> values, reductions;  // of a step that is no loop: its value, then its results that are asked for
+  bool checks = false;                      // only checks the data of its value
 };
 
 class Planner {
@@ -52,6 +55,7 @@ class Planner {
   // group.cc
   void group();
   void mark_demands();
+  void place_check(int32_t i);
   bool is_contiguous(int32_t i) const;
   Source::Kind strides_over(int32_t x, const Value& shape, Strides& strides) const;
   void be_own_base(int32_t i);

@@ -187,7 +187,8 @@ std::string decode(const int32_t* source, size_t count, const Kernels& kernels, 
       if (replaced < 0 || replaced >= value_count) return "replaced index out of range";
       const Value& x = program.values[replaced];
       if (x.opcode != kInput || taken[replaced]) return "what an output replaces is no input, or replaced twice";
-      if (!is_elementwise(v.opcode) || v.size == 1 || x.size != v.size || x.dtype != v.dtype) {
+      const bool in_place = is_elementwise(v.opcode) || (is_step(v.opcode) && step_kind(v.opcode).check_data);
+      if (!in_place || v.size == 1 || x.size != v.size || x.dtype != v.dtype) {
         return "an output cannot replace that input";
       }
       taken[replaced] = true;

@@ -5,7 +5,9 @@
 //   words (int32): valueCount outputCount value* output*
 //   value:         opcode  dtype|rank<<8  arity  attributeCount  dim*  operandIndex*  attribute*
 //                  (where Form::sizes, attributes may take two words each, low and high: all or none)
-//   output:        valueIndex  index of the input whose elements it replaces (and whose buffer it takes), or -1
+//   output:        valueIndex  index of the input whose elements it replaces (and whose buffer it takes), or -1;
+//                  only elementwise values and steps that check their data beforehand (StepKind::check_data) replace
+//                  any
 //   data (double): per value in order: input address | literal number | random key low, key high, offset;
 //                  then per output of more than one element that replaces no input: address
 //   results (double): per output of one element, in order: its number

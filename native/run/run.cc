@@ -239,6 +239,7 @@ Failure run_kernel(const Plan& plan, const KernelStep& step, const double* data,
                     v.data >= 0 ? data + v.data : nullptr,
                     *plan.kernels,
                     step.value};
+  if (step.checks) return kind.check_data(run);
   if (kind.prepare) kind.prepare(run, arena + step.prepared);
   const int64_t parts = shared(plan, pool, step.work) ? step.parts : 1;
   if (parts == 1) return kind.run(run, 0, step.units, arena + step.prepared, arena + step.own);

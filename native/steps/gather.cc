@@ -89,11 +89,22 @@ Failure run_scatter(const StepRun& s, int64_t from, int64_t to, const char*, cha
 
 Failure run_into(const StepRun& s, int64_t from, int64_t to, const char*, char*) {
   const int64_t row = Rows(s.v).inner * int64_t(kDTypeSize[s.v.dtype]), way = attribute(s.v, 5);
-  std::memcpy(s.out[0] + from * row, s.in[0] + from * row, size_t((to - from) * row));
+  if (s.out[0] != s.in[0]) std::memcpy(s.out[0] + from * row, s.in[0] + from * row, size_t((to - from) * row));
   if (way > 0) return combine_rows(s, from, to, s.in[1], s.in[2], false, kWays[way - 1]);
   return for_rows(s, from, to, s.in[1], s.in[2], false,
                   [&](char* to_row, const char* from_row) { std::memcpy(to_row, from_row, size_t(row)); });
 }
+
+Failure check_into_indices(const StepRun& s) {
+  const Rows r(s.v);
+  const auto* at = reinterpret_cast<const int32_t*>(s.in[2]);
+  for (int64_t i = 0; i < r.batch * r.count; ++i) {
+    if (at[i] < 0 || at[i] >= r.length) return out_of_range(s, at[i], r.length);
+  }
+  return {};
+}
+
+double into_work(const Value& v, Operands x) { return 2 * double(v.size) + double(x[1].size) + double(x[2].size); }
 
 constexpr StepKind rows_kind() {
   StepKind k;
@@ -124,7 +135,9 @@ constexpr StepKind scatter_into() {  // (rows, updates, indices)
   k.arity = 3;
   k.attributes = 6;  // those of all, and the way
   k.check = check_into;
-  k.work = combining_work;
+  k.check_data = check_into_indices;
+  k.checked = 2;
+  k.work = into_work;
   k.units = combining_units;
   k.run = run_into;
   return k;

@@ -39,6 +39,10 @@ struct StepRun {
 // they are cut.
 struct StepKind : Form {
   bool can_fail = false;
+  // Null, or the result may be written over operand 0: this looks at operand `checked` alone and tells, before anything
+  // is written, whether `run` would fail. `run` then finds operand 0 at out[0].
+  Failure (*check_data)(const StepRun& step) = nullptr;
+  int checked = 0;
   // Of a value with several results: null, or what does not fit about result k.
   const char* (*check_result)(const Value& v, Operands x, int k, const Value& result) = nullptr;
   double (*work)(const Value& v, Operands x) = nullptr;  // in elements times passes over them (plan.h)

@@ -511,10 +511,10 @@ bool is_valid(Made v, const std::vector<Made>& before) {
   return decode(words.data(), words.size(), *kernels_for(""), program).empty();
 }
 
-// An input of the value's size and dtype that no output replaces yet, or -1.
+// An input of the value's size and dtype that no output replaces yet, or -1; of a step its first operand, if it can be.
 int32_t any_input_like(Bytes& in, const std::vector<Made>& values, int32_t i, const std::vector<bool>& replaced) {
   const int count = int(values.size());
-  int j = in.below(count);
+  int j = is_step(values[i].opcode) && in.below(4) > 0 ? values[i].operands[0] : in.below(count);
   for (int tries = 0; tries < count; ++tries, j = (j + 1) % count) {
     const Made& x = values[j];
     if (x.opcode == kInput && x.dtype == values[i].dtype && x.size() == values[i].size() && !replaced[j]) return j;
@@ -546,8 +546,9 @@ std::vector<int32_t> any_program(Bytes& in) {
   std::vector<bool> replaced(values.size());
   for (int32_t i : outputs) {
     int32_t over = -1;
-    if (is_elementwise(values[i].opcode) && values[i].size() > 1 && in.below(2))
-      over = any_input_like(in, values, i, replaced);
+    const int32_t opcode = values[i].opcode;
+    const bool in_place = is_elementwise(opcode) || (is_step(opcode) && step_kind(opcode).check_data);
+    if (in_place && values[i].size() > 1 && in.below(2)) over = any_input_like(in, values, i, replaced);
     if (over >= 0) replaced[over] = true;
     words.insert(words.end(), {i, over});
   }
@@ -702,6 +703,8 @@ class OneByOne {
 
 // How often each opcode was computed in a program and compared; `large`: in one of threads.
 int64_t compared[kOpcodes], compared_large[kOpcodes];
+// How many steps were computed over an input, and how many by way of other memory.
+int64_t steps_in_place, steps_copied;
 
 // How the planner and the executor are called: plainly, or by a test that lets their memory run out first. `whole` says
 // whether all is as before.
@@ -785,6 +788,11 @@ void check(const std::vector<int32_t>& words, const Limits& limits, uint64_t see
   for (const Value& v : program.values) {
     ++compared[v.opcode];
     if (threads > 1) ++compared_large[v.opcode];
+  }
+  for (size_t k = 0; k < outputs.size(); ++k) {
+    const int32_t i = program.outputs[k];
+    if (program.replaced[k] < 0 || !is_step(program.values[i].opcode)) continue;
+    ++(plan.places[i].kind == Place::kData ? steps_in_place : steps_copied);
   }
   OneByOne alone(plan, data, words);
   size_t next = 0;

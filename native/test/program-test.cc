@@ -84,6 +84,59 @@ std::vector<int32_t> sums(int32_t values, int32_t size) {
   return words;
 }
 
+// A random program of rows read, computed and scattered, some of the scatters over inputs.
+std::vector<int32_t> scatters(Numbers& numbers) {
+  constexpr int32_t kCount = 2, kInner = 3;
+  const int32_t length = numbers.bits() >> 20 & 3 ? 16 : kCount;  // the same: a value may be its own updates
+  const std::vector<int32_t> whole = {length, kInner}, rows = {kCount, kInner}, at = {kCount};
+  std::vector<Made> values = {{kInput, kFloat32, whole, {}, {}},
+                              {kInput, kFloat32, whole, {}, {}},
+                              {kInput, kInt32, at, {}, {}},
+                              {kInput, kInt32, at, {}, {}},
+                              {kInput, kFloat32, rows, {}, {}}};
+  const auto below = [&](size_t n) { return size_t(numbers.bits() >> 20) % n; };
+  const auto any = [&](const std::vector<int32_t>& dims) {
+    for (size_t i = below(values.size());; i = (i + 1) % values.size()) {
+      if (values[i].dims == dims) return int32_t(i);
+    }
+  };
+  std::vector<int32_t> words, outputs;
+  while (values.size() < 14) {
+    switch (below(5)) {
+      case 0:
+        values.push_back({k_gather, kFloat32, rows, {any(whole), any(at)}, {1, 1, length, kCount, kInner}});
+        break;
+      case 2:
+        values.push_back({kFirstElementwise + k_minimum, kInt32, at, {any(at), any(at)}, {}});
+        break;
+      case 1: {
+        const std::vector<int32_t>& dims = below(2) ? rows : whole;
+        values.push_back({kFirstElementwise + k_add, kFloat32, dims, {any(dims), any(dims)}, {}});
+        break;
+      }
+      default:
+        values.push_back({k_scatterInto,
+                          kFloat32,
+                          whole,
+                          {any(whole), any(rows), any(at)},
+                          {1, 1, length, kCount, kInner, int32_t(below(6))}});
+    }
+  }
+  bool replaced[2] = {false, false};
+  for (int32_t i = 5; i < int32_t(values.size()); ++i) {
+    if (below(2)) continue;
+    int32_t over = -1;
+    const size_t input = below(2);
+    if (values[i].dims == whole && values[i].opcode != k_gather && !replaced[input] && below(4)) over = int32_t(input);
+    if (over >= 0) replaced[over] = true;
+    outputs.insert(outputs.end(), {i, over});
+  }
+  words = {int32_t(values.size()), int32_t(outputs.size() / 2)};
+  for (const Made& v : values) append(words, v);
+  words.insert(words.end(), outputs.begin(), outputs.end());
+  return words;
+}
+
 void check_cache() {
   const Kernels& kernels = *kernels_for("");
   PlanCache cache;
@@ -171,6 +224,9 @@ int main(int argc, char** argv) {
     LLVMFuzzerTestOneInput(bytes.data(), bytes.size());
     gradtape::call = gradtape::call_plainly;
   }
+  gradtape::Numbers numbers(1);
+  for (long run = 0; run < 5 * runs; ++run)
+    gradtape::check(gradtape::scatters(numbers), gradtape::kSmall, uint64_t(run));
   gradtape::check_cache();
   if (runs >= 1000 && gradtape::failures == 0) std::abort();
   // Of the random programs some compare every opcode, however new it is.
@@ -184,5 +240,10 @@ int main(int argc, char** argv) {
     ++never;
   }
   if (never > 0) return 1;
+  if (runs >= 20000 && (gradtape::steps_in_place == 0 || gradtape::steps_copied == 0)) {
+    std::printf("FAILED steps over inputs: %ld in place, %ld copied\n", long(gradtape::steps_in_place),
+                long(gradtape::steps_copied));
+    return 1;
+  }
   std::printf("%ld passed, 0 failed\n", replayed + runs);  // a failure aborts
 }

@@ -16,10 +16,11 @@ const spec = { ...common, initialAccumulatorValue: amount, epsilon: amount } as 
 
 /**
  * Adagrad (Duchi, Hazan and Singer 2011), as Keras computes it: a += g^2, x -= learningRate g / sqrt(a + epsilon).
- * Default learning rate 0.001.
+ * Default learning rate 0.001. IndexedSlices cost as much as the rows that they have.
  */
 export class Adagrad extends Optimizer {
   protected override readonly keepsNothing: boolean = true;
+  protected override readonly updatesRows: boolean = true;
   protected readonly slotNames: readonly string[] = ['accumulator'];
   readonly #initial: number;
   readonly #epsilon: number;

@@ -30,9 +30,14 @@ const adamW: AdamKind = { name: 'AdamW', weightDecay: 0.004 };
  * Adam (Kingma and Ba 2015), in the form at the end of its section 2, as Keras computes it. Default learning rate
  * 0.001. With the step t: m += (1 - beta1) (g - m), v += (1 - beta2) (g^2 - v), x -= learningRate sqrt(1 - beta2^t) /
  * (1 - beta1^t) m / (sqrt(v) + epsilon). AMSGrad (Reddi, Kale and Kumar 2018) takes the largest v so far.
+ *
+ * IndexedSlices cost as much as the rows that they have, because only these are updated (lazy Adam): m and v of a row do not
+ * decay in steps that have no gradient for it, and it does not move then. Keras lets all rows decay and move; so does this
+ * class with `weightDecay`, or if it gets the gradient's `toTensor()`.
  */
 export class Adam extends Optimizer {
   protected override readonly keepsNothing: boolean = true;
+  protected override readonly updatesRows: boolean = true;
   protected readonly slotNames: readonly string[];
   readonly #beta1: number;
   readonly #beta2: number;

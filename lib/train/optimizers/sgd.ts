@@ -15,10 +15,12 @@ const sgdSpec = { ...common, momentum: fraction, nesterov: boolean } as const;
 
 /**
  * Stochastic gradient descent: x -= learningRate g. With momentum v = momentum v - learningRate g, x += v (Polyak) or x
- * += momentum v - learningRate g (Nesterov). Default learning rate 0.01.
+ * += momentum v - learningRate g (Nesterov). Default learning rate 0.01. Without momentum IndexedSlices cost as much as the
+ * rows that they have.
  */
 export class SGD extends Optimizer {
   protected override readonly keepsNothing: boolean = true;
+  protected override readonly updatesRows: boolean;
   protected readonly slotNames: readonly string[];
   readonly #momentum: number;
   readonly #nesterov: boolean;
@@ -27,6 +29,7 @@ export class SGD extends Optimizer {
     super('SGD', read, 0.01);
     this.#momentum = read.momentum ?? 0;
     this.#nesterov = read.nesterov ?? false;
+    this.updatesRows = this.#momentum === 0; // with momentum every row goes on moving
     this.slotNames = this.#momentum > 0 ? ['momentum'] : [];
   }
   protected update(x: Tensor, g: Tensor, slots: readonly Tensor[], rate: number): Tensor[] {
