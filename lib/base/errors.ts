@@ -6,6 +6,7 @@ export type ErrorCode =
   | 'ERR_ACCUMULATOR'
   | 'ERR_ADDON'
   | 'ERR_AXIS'
+  | 'ERR_CHECKPOINT'
   | 'ERR_CUSTOM_GRADIENT'
   | 'ERR_DIVISION_BY_ZERO'
   | 'ERR_DTYPE'

@@ -35,8 +35,8 @@ const kReaders = 2;
 const kSmallBytes = 2 ** 14;
 const kWindowBytes = 2 ** 18;
 
-/** An error of the file system. */
-function failed(fn: string, what: string, path: string, error: unknown): unknown {
+/** An error of the file system; one of the library itself. */
+export function failed(fn: string, what: string, path: string, error: unknown): unknown {
   if (error instanceof GradtapeError) return error;
   const { message } = error as Error;
   return new GradtapeError('ERR_FILE', `${fn}: cannot ${what} ${quote(path)}: ${message}`, error);
@@ -194,16 +194,20 @@ export async function bytesOf(fill: (sink: Sink) => Promise<void>, size?: number
  * Replaces a file by what `fill` writes. Whenever the process or the machine stops, the file is the old one or the new
  * one as a whole. A link leads to the file that is replaced; what is no file (a pipe) is written to as it is.
  * @param place gives the final path when everything is written; it and the rename are one step for other code
+ * @param after runs when the file is in its place
  */
 export async function replaceFile(
   fn: string,
   path: string,
   fill: (sink: Sink) => Promise<void>,
   place: (path: string) => string = (same) => same,
+  after: () => void = () => undefined,
 ): Promise<string> {
   try {
     const old = await oldFile(path);
-    return old.isFile ? await replace(old, fill, place) : await writeTo(path, fill);
+    const final = await (old.isFile ? replace(old, fill, place) : writeTo(path, fill));
+    after();
+    return final;
   } catch (error) {
     throw failed(fn, 'write', path, error);
   }
@@ -239,9 +243,15 @@ async function writeTo(path: string, fill: (sink: Sink) => Promise<void>): Promi
   return path;
 }
 
-/** The name under which a file is written before it is renamed. */
+/** The name under which a file is written before it is renamed; `temporaryOwner` reads it. */
 function temporaryName(name: string): string {
   return `.${name}.${process.pid}-${Math.random().toString(36).slice(2, 10)}.tmp`;
+}
+
+/** The process that writes a file of this name, if it is a temporary one. */
+export function temporaryOwner(name: string): number | null {
+  const pid = /^\..*\.(\d+)-[a-z0-9]+\.tmp$/.exec(name)?.[1];
+  return pid === undefined ? null : Number(pid);
 }
 
 async function replace(
@@ -282,6 +292,26 @@ async function syncFolder(folder: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** Makes a folder, and those above it, if it is not there. */
+export async function makeFolder(fn: string, path: string): Promise<void> {
+  const { dirname } = require('node:path') as typeof import('node:path');
+  try {
+    const made = await files().mkdir(path, { recursive: true });
+    if (made !== undefined) await syncFolder(dirname(made));
+  } catch (error) {
+    throw failed(fn, 'write', path, error);
+  }
+}
+
+/** Whether the path is that of a folder. */
+export async function isFolder(fn: string, path: string): Promise<boolean> {
+  try {
+    return (await files().stat(path)).isDirectory();
+  } catch (error) {
+    throw failed(fn, 'read', path, error);
   }
 }
 

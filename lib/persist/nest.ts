@@ -14,7 +14,7 @@ import { isKnown, isTensor, type Tensor } from '../engine/tensor.js';
 import { isVariable } from '../op/variable.js';
 import { densify } from '../primitives/gather.js';
 import { below } from '../record/stack.js';
-import { namedVariablesWithin } from '../tape/trainable-variables.js';
+import { namedWithin } from '../tape/trainable-variables.js';
 import { quote } from './keys.js';
 
 /** The structure of a nest: each leaf is its name. */
@@ -89,7 +89,7 @@ function noTensor(fn: string, value: unknown, name: string): GradtapeError {
 }
 
 function variablesIn(fn: string, value: unknown, name: string): (readonly [string, Tensor])[] {
-  const found = isObject(value) && !isLeaf(value) ? namedVariablesWithin(fn, value) : [];
+  const found = isObject(value) && !isLeaf(value) ? namedWithin(fn, value) : [];
   if (found.length > 0) return found.map(([path, variable]) => [path, variable.peek()]);
   const hint = isLeaf(value) ? '; a tensor needs a name: write { name: tensor }' : '';
   throw new GradtapeError(

@@ -64,18 +64,37 @@ const bitsOf: Readonly<Record<string, number>> = {
  * @throws GradtapeError ERR_FORMAT
  */
 export async function readHeader(fn: string, source: Source): Promise<Header> {
-  const refuse = (what: string): GradtapeError =>
-    new GradtapeError('ERR_FORMAT', `${fn}: ${source.name} is no safetensors file: ${what}`);
-  if (source.size < kLengthBytes) throw refuse(`it has ${source.size} bytes`);
-  const lengthBytes = new Uint8Array(kLengthBytes);
-  await source.read(lengthBytes, 0);
-  const length = new DataView(lengthBytes.buffer).getBigUint64(0, true);
-  if (length > kMaxHeaderBytes) throw refuse(`its header has ${length} bytes, more than ${kMaxHeaderBytes}`);
-  const from = kLengthBytes + Number(length);
-  if (from > source.size) throw refuse(`its header has ${length} bytes, the file ${source.size}`);
-  const bytes = new Uint8Array(Number(length));
+  const refuse = refusing(fn, source.name);
+  const start = new Uint8Array(Math.min(kLengthBytes, source.size));
+  await source.read(start, 0);
+  const bytes = new Uint8Array(lengthIn(start, source.size, refuse));
   await source.read(bytes, kLengthBytes);
-  return headerOf(bytes, from, source.size, refuse);
+  return headerOf(bytes, kLengthBytes + bytes.length, source.size, refuse);
+}
+
+/** The same of what can be read at once. */
+export function headerIn(
+  fn: string,
+  name: string,
+  size: number,
+  read: (length: number, position: number) => Uint8Array,
+): Header {
+  const refuse = refusing(fn, name);
+  const bytes = read(lengthIn(read(Math.min(kLengthBytes, size), 0), size, refuse), kLengthBytes);
+  return headerOf(bytes, kLengthBytes + bytes.length, size, refuse);
+}
+
+function refusing(fn: string, name: string): Refuse {
+  return (what) => new GradtapeError('ERR_FORMAT', `${fn}: ${name} is no safetensors file: ${what}`);
+}
+
+/** The length of the header, from the file's first bytes and its size. */
+function lengthIn(start: Uint8Array, size: number, refuse: Refuse): number {
+  if (start.length < kLengthBytes) throw refuse(`it has ${size} bytes`);
+  const length = new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
+  if (length > kMaxHeaderBytes) throw refuse(`its header has ${length} bytes, more than ${kMaxHeaderBytes}`);
+  if (kLengthBytes + Number(length) > size) throw refuse(`its header has ${length} bytes, the file ${size}`);
+  return Number(length);
 }
 
 type Refuse = (what: string) => GradtapeError;

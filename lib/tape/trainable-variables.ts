@@ -24,13 +24,18 @@ export function variablesWithin(fn: string, x: unknown): Variable[] {
 const kMaxKeys = 1000;
 
 /**
- * The same, each with the keys on the first way to it, with dots between. The elements of a Set are numbered.
+ * The same, each with the keys on the first way to it, with dots between. The elements of a Set are numbered. `also`: other
+ * objects to find.
  * @throws GradtapeError ERR_NOT_A_TENSOR for variables of another copy of the library, ERR_NESTING; ValueError for two
- *   variables of one name
+ *   of one name
  */
-export function namedVariablesWithin(fn: string, x: unknown): (readonly [name: string, variable: Variable])[] {
+export function namedWithin<T = never>(
+  fn: string,
+  x: unknown,
+  also?: (value: object) => value is T & object,
+): (readonly [name: string, found: Variable | T])[] {
   const names = new Set<string>();
-  return walk(fn, x).map((found) => {
+  return walk(fn, x, also).map((found) => {
     const keys: string[] = [];
     for (let at: Met | null = found; at?.from; at = at.from) {
       keys.push(at.key);
@@ -41,7 +46,7 @@ export function namedVariablesWithin(fn: string, x: unknown): (readonly [name: s
     const name = keys.reverse().join('.');
     if (names.has(name)) throw new ValueError(`${fn}: two variables have the name ${show(name)}`);
     names.add(name);
-    return [name, found.value as Variable];
+    return [name, found.value as Variable | T];
   });
 }
 
@@ -52,8 +57,8 @@ interface Met {
   readonly from: Met | null;
 }
 
-/** The variables within a value. */
-function walk(fn: string, x: unknown): Met[] {
+/** The variables, and what `also` accepts, within a value. */
+function walk(fn: string, x: unknown, also: (value: object) => boolean = () => false): Met[] {
   const found: Met[] = [];
   const met = new Set<unknown>();
   // Values still to be visited, the next one last. A list instead of recursion, because a model may be a chain of any
@@ -63,7 +68,7 @@ function walk(fn: string, x: unknown): Met[] {
     const { value } = at;
     if ((typeof value !== 'object' && typeof value !== 'function') || value === null || met.has(value)) continue;
     met.add(value);
-    const parts = partsOf(fn, value);
+    const parts = also(value) ? 'variable' : partsOf(fn, value);
     if (parts === 'variable') {
       found.push(at);
     } else {

@@ -72,6 +72,14 @@ const lossKind: Kind<Tensor> = {
 function slotsOf({ common, slots }: Trained): readonly Variable[] {
   return [common.average, common.gradients, ...slots].filter((slot) => slot !== null);
 }
+/** A slot, with its variable and the end of its name: 'momentum'. */
+export interface Slot {
+  readonly variable: Variable;
+  readonly kind: string;
+  readonly slot: Variable;
+  /** Whether the optimizer did not have it before. */
+  readonly isNew: boolean;
+}
 
 /** The base class of optimizers. A subclass names its slots (`slotNames`) and computes new values (`update`). */
 export abstract class Optimizer {
@@ -179,6 +187,28 @@ export abstract class Optimizer {
    * The new values, pending: of the variable, then of its slots. x: its value; g: its gradient; `step` counts from 1.
    */
   protected abstract update(x: Tensor, g: Tensor, slots: readonly Tensor[], rate: number, step: number): Tensor[];
+
+  /**
+   * @internal All slots, and those that `more` variables would have. `keep`: makes it have those of these variables.
+   */
+  slotsWith(
+    op: string,
+    more: readonly Variable[],
+  ): { readonly slots: readonly Slot[]; readonly keep: (variables: ReadonlySet<Variable>) => void } {
+    const fresh = more.filter((v) => !this.#trained.has(v)).map((v) => this.#made(op, v));
+    const slots = [...this.#trained.values(), ...fresh].flatMap((trained) =>
+      slotsOf(trained).map((slot) => ({
+        variable: trained.variable,
+        kind: slot.name.slice(trained.variable.name.length + 1),
+        slot,
+        isNew: !this.#trained.has(trained.variable),
+      })),
+    );
+    const keep = (variables: ReadonlySet<Variable>): void => {
+      for (const trained of fresh) if (variables.has(trained.variable)) this.#trained.set(trained.variable, trained);
+    };
+    return { slots, keep };
+  }
 
   /**
    * Makes the slots of the variables, in their order. A step does so itself for variables that it meets first; it is to
@@ -311,24 +341,25 @@ export abstract class Optimizer {
 
   /** The slots of a variable; made, if it is new. */
   #trainedOf(op: string, v: Variable): Trained {
-    let trained = this.#trained.get(v);
-    if (!trained) {
-      if (!isFloating(v.dtype)) {
-        throw new DTypeError(`${op}: variable ${v.name} has dtype ${v.dtype}; only float32 and float64 can be trained`);
-      }
-      const slot = (name: string, value: Tensor): Variable =>
-        new Variable(value, { trainable: false, name: `${v.name}/${name}` });
-      const zeros = uniformTensor(0, v.dtype, v.shape);
-      const { useEma, gradientAccumulationSteps } = this.#opts;
-      const common: CommonSlots = {
-        average: useEma ? slot('average', zeros) : null,
-        gradients: gradientAccumulationSteps ? slot('gradientAccumulator', zeros) : null,
-      };
-      const slots = this.slotNames.map((name) => slot(name, this.initialSlot(name, v)));
-      trained = { variable: v, common, slots, value: null, state: nothing };
-      this.#trained.set(v, trained);
-    }
+    const trained = this.#trained.get(v) ?? this.#made(op, v);
+    this.#trained.set(v, trained);
     return trained;
+  }
+
+  #made(op: string, v: Variable): Trained {
+    if (!isFloating(v.dtype)) {
+      throw new DTypeError(`${op}: variable ${v.name} has dtype ${v.dtype}; only float32 and float64 can be trained`);
+    }
+    const slot = (name: string, value: Tensor): Variable =>
+      new Variable(value, { trainable: false, name: `${v.name}/${name}` });
+    const zeros = uniformTensor(0, v.dtype, v.shape);
+    const { useEma, gradientAccumulationSteps } = this.#opts;
+    const common: CommonSlots = {
+      average: useEma ? slot('average', zeros) : null,
+      gradients: gradientAccumulationSteps ? slot('gradientAccumulator', zeros) : null,
+    };
+    const slots = this.slotNames.map((name) => slot(name, this.initialSlot(name, v)));
+    return { variable: v, common, slots, value: null, state: nothing };
   }
 
   /** One call of applyGradients, the first of which is number 0. */

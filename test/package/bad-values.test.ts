@@ -413,6 +413,11 @@ function subjects(): Map<string, { call: Fn; args: (() => unknown[])[] }> {
     () => new tf.optimizers.Adam(),
     () => [() => [[[matrix(), new tf.Variable(matrix())]]], () => [(): tf.Tensor => matrix(), [new tf.Variable(1)]]],
   );
+  methods(
+    'Checkpoint',
+    () => new tf.Checkpoint({ model: [new tf.Variable(matrix())] }),
+    () => [() => ['checkpoints'], () => ['x.safetensors']],
+  );
   return found;
 }
 
