@@ -44,7 +44,7 @@ async function side(name, file) {
   const start = performance.now();
   const loaded = await loads[name](tf, file);
   const ms = performance.now() - start;
-  if (Object.keys(loaded).length === 0) throw new Error('nothing was loaded');
+  if (!loaded) throw new Error('nothing was loaded');
   console.log(JSON.stringify({ ms, bytes: peakBytes() - before }));
 }
 

@@ -1,7 +1,7 @@
 /**
  * The files of checkpoints in a folder: `ckpt-1.safetensors`, `ckpt-2.safetensors`, ... in the order in which they were saved.
  */
-import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync, unlinkSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, readSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { refuseBehind } from '../base/arguments.js';
 import { show, ValueError } from '../base/errors.js';
@@ -31,13 +31,14 @@ const kAbandonedMs = 600_000;
 
 /** Removes all but the `keep` latest checkpoints (undefined: none), and what processes that were killed have left. */
 export function tidy(folder: string, keep: number | undefined): void {
-  for (const number of numbersIn(folder).slice(keep ?? Number.POSITIVE_INFINITY)) unlinkSync(fileOf(folder, number));
+  for (const number of numbersIn(folder).slice(keep ?? Number.POSITIVE_INFINITY))
+    rmSync(fileOf(folder, number), { force: true });
   for (const name of readdirSync(folder)) {
     const path = join(folder, name);
     const owner = name.startsWith('.ckpt.') ? temporaryOwner(name) : null;
     if (owner === null || isAlive(owner)) continue;
     const stat = statSync(path, { throwIfNoEntry: false });
-    if (stat && Date.now() - stat.mtimeMs > kAbandonedMs) unlinkSync(path);
+    if (stat && Date.now() - stat.mtimeMs > kAbandonedMs) rmSync(path, { force: true });
   }
 }
 

@@ -5,6 +5,7 @@
  * of an optimizer is named by the optimizer, the variable that it belongs to, and its kind: `optimizer.model.layers.0.kernel.momentum`.
  * So names hold from one process to the next, as the default names of variables and the order of training do not.
  */
+import { isA } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { GradtapeError, show, ValueError } from '../base/errors.js';
 import { isVariable, type Variable } from '../op/variable.js';
@@ -22,7 +23,7 @@ export interface State {
 /** The parts of a checkpoint, by name. */
 export type Parts = ReadonlyMap<string, unknown>;
 
-const isOptimizer = (value: object): value is Optimizer => value instanceof Optimizer;
+const isOptimizer = (value: object): value is Optimizer => isA(value, Optimizer);
 
 /** @throws GradtapeError ERR_NOT_A_TENSOR for a part that holds nothing to be saved */
 function checkParts(fn: string, parts: Parts): void {

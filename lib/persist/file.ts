@@ -35,10 +35,10 @@ const kReaders = 2;
 const kSmallBytes = 2 ** 14;
 const kWindowBytes = 2 ** 18;
 
-/** An error of the file system; one of the library itself. */
+/** What to throw for an error: ours for one of the file system; any other is itself. */
 export function failed(fn: string, what: string, path: string, error: unknown): unknown {
-  if (error instanceof GradtapeError) return error;
-  const { message } = error as Error;
+  const { code, message } = error as Error & { code?: unknown };
+  if (error instanceof GradtapeError || typeof code !== 'string') return error;
   return new GradtapeError('ERR_FILE', `${fn}: cannot ${what} ${quote(path)}: ${message}`, error);
 }
 
@@ -69,11 +69,15 @@ function hrefOf(value: unknown): string | null {
   }
 }
 
-/** The bytes of a view or an ArrayBuffer, of any realm; null for anything else. */
+/** The bytes of a view or an ArrayBuffer, of any realm; null for anything else, and for what is detached. */
 function bytesIn(value: unknown): Uint8Array | null {
   const { types } = require('node:util') as typeof import('node:util');
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  return types.isAnyArrayBuffer(value) ? new Uint8Array(value) : null;
+  try {
+    if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    return types.isAnyArrayBuffer(value) ? new Uint8Array(value) : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Opens what is to be loaded, lets it be used, and closes it. */
@@ -82,7 +86,9 @@ export async function withSource<T>(fn: string, given: unknown, use: (source: So
   if (path !== null) return await withFile(fn, path, use);
   const bytes = bytesIn(given);
   if (bytes === null) {
-    throw new ValueError(`${fn}: expected a path, a file: URL or bytes (Buffer, ArrayBuffer), got ${show(given)}`);
+    throw new ValueError(
+      `${fn}: expected a path, a file: URL or bytes (Buffer, ArrayBuffer) that are not detached, got ${show(given)}`,
+    );
   }
   return await use({
     name: 'the bytes',
@@ -172,22 +178,24 @@ export interface Sink {
   write(bytes: Uint8Array): Promise<void>;
 }
 
-/** The bytes that `fill` writes, in memory; `size` of them, if that is known. */
+/** The bytes that `fill` writes, in memory, as a Buffer; `size` of them, if that is known. */
 export async function bytesOf(fill: (sink: Sink) => Promise<void>, size?: number): Promise<Uint8Array> {
-  let all = new Uint8Array(size ?? kWindowBytes);
+  let all = Buffer.allocUnsafeSlow(size ?? kWindowBytes);
   let used = 0;
+  const resize = (length: number): void => {
+    const other = Buffer.allocUnsafeSlow(length);
+    all.copy(other, 0, 0, used);
+    all = other;
+  };
   await fill({
     write: async (bytes) => {
-      if (used + bytes.length > all.length) {
-        const larger = new Uint8Array(Math.max(2 * all.length, used + bytes.length));
-        larger.set(all.subarray(0, used));
-        all = larger;
-      }
+      if (used + bytes.length > all.length) resize(Math.max(2 * all.length, used + bytes.length));
       all.set(bytes, used);
       used += bytes.length;
     },
   });
-  return used === all.length ? all : all.slice(0, used);
+  if (used < all.length) resize(used);
+  return all;
 }
 
 /**

@@ -1,42 +1,27 @@
 /**
- * JSON as files have it in their headers, which may be hostile: strict, and without the liberties of JSON.parse, which
- * lets a key come twice and rounds numbers.
+ * JSON as files have it in their headers, which may be hostile: read piece by piece, so that nothing is built that nobody asked
+ * for; and strict, where JSON.parse lets a key come twice and rounds numbers.
  */
-
-/** A value. Numbers are whole and >= 0; any other is NaN. Objects are Maps, so that no key means anything to JavaScript. */
-export type Json = string | number | boolean | null | readonly Json[] | JsonObject;
-export type JsonObject = ReadonlyMap<string, Json>;
 
 /** Deeper nesting is refused. */
 const kMaxDepth = 64;
 /** Exactly the numbers that are whole and >= 0. */
 const whole = /^(?:0|[1-9]\d*)$/;
-const numberToken = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y;
-const words: readonly (readonly [string, Json])[] = [
-  ['true', true],
-  ['false', false],
-  ['null', null],
-];
+const token = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 
 /** Why a text is refused. */
 export class JsonFault extends Error {}
 
-/** @throws JsonFault for what is no JSON, and for a key that comes twice in an object */
-export function parseJson(text: string): Json {
-  const reader = new Reader(text);
-  const value = reader.value(0);
-  reader.end();
-  return value;
-}
-
-class Reader {
+/** A text that is read from its beginning to its end; every method throws JsonFault for what is no JSON. */
+export class JsonReader {
   readonly #text: string;
   #at = 0;
+  #depth = 0;
   constructor(text: string) {
     this.#text = text;
   }
 
-  #fault(what: string): JsonFault {
+  fault(what: string): JsonFault {
     return new JsonFault(`${what} at character ${this.#at}`);
   }
 
@@ -57,68 +42,66 @@ class Reader {
   }
 
   #needs(character: string): void {
-    if (!this.#takes(character)) throw this.#fault(`expected ${character}`);
+    if (!this.#takes(character)) throw this.fault(`expected ${character}`);
   }
 
-  end(): void {
+  /** The first character of the next value; '' at the end. */
+  next(): string {
     this.#space();
-    if (this.#at < this.#text.length) throw this.#fault('expected the end');
+    return this.#text[this.#at] ?? '';
   }
 
-  value(depth: number): Json {
-    if (depth > kMaxDepth) throw this.#fault('nested too deeply');
-    this.#space();
-    const c = this.#text[this.#at];
-    if (c === '{') return this.#object(depth);
-    if (c === '[') return this.#list(depth);
-    if (c === '"') return this.#string();
-    for (const [word, value] of words) {
-      if (this.#text.startsWith(word, this.#at)) {
-        this.#at += word.length;
-        return value;
-      }
-    }
-    numberToken.lastIndex = this.#at;
-    const token = numberToken.exec(this.#text)?.[0];
-    if (token === undefined) throw this.#fault('expected a value');
-    this.#at += token.length;
-    return whole.test(token) ? Number(token) : Number.NaN;
-  }
-
-  #object(depth: number): JsonObject {
-    const object = new Map<string, Json>();
-    this.#needs('{');
-    if (this.#takes('}')) return object;
-    do {
+  /** Reads an object; `field` reads the value of each key. */
+  object(field: (key: string) => void): void {
+    this.#inner('{', '}', () => {
       this.#space();
-      const key = this.#string();
-      if (object.has(key)) throw this.#fault(`the key ${JSON.stringify(key.slice(0, 80))} comes twice`);
+      const key = this.string();
       this.#needs(':');
-      object.set(key, this.value(depth + 1));
-    } while (this.#takes(','));
-    this.#needs('}');
-    return object;
+      field(key);
+    });
   }
 
-  #list(depth: number): readonly Json[] {
-    const list: Json[] = [];
-    this.#needs('[');
-    if (this.#takes(']')) return list;
-    do list.push(this.value(depth + 1));
+  /** Reads a list; `item` reads each of its values. */
+  list(item: () => void): void {
+    this.#inner('[', ']', item);
+  }
+
+  #inner(open: string, close: string, part: () => void): void {
+    this.#needs(open);
+    if (this.#takes(close)) return;
+    if (++this.#depth > kMaxDepth) throw this.fault('nested too deeply');
+    do part();
     while (this.#takes(','));
-    this.#needs(']');
-    return list;
+    this.#depth--;
+    this.#needs(close);
   }
 
-  #string(): string {
+  /** Reads a number: exactly, if it is whole and >= 0, else as NaN. */
+  number(): number {
+    const text = this.#word();
+    if (!/^[-\d]/.test(text)) throw this.fault('expected a number');
+    return whole.test(text) ? Number(text) : Number.NaN;
+  }
+
+  #word(): string {
+    this.#space();
+    token.lastIndex = this.#at;
+    const text = token.exec(this.#text)?.[0];
+    if (text === undefined) throw this.fault('expected a value');
+    this.#at += text.length;
+    return text;
+  }
+
+  string(): string {
+    this.#space();
     const text = this.#text;
     const from = this.#at;
-    if (text[from] !== '"') throw this.#fault('expected a string');
+    if (text[from] !== '"') throw this.fault('expected a string');
     let end = from + 1;
     for (;;) {
       const c = text.charCodeAt(end); // NaN at the end
       if (c === 0x22) break;
-      if (!(c >= 0x20)) throw this.#fault('a string that does not end');
+      if (!(c >= 0x20)) throw this.fault('a string that does not end');
       end += c === 0x5c ? 2 : 1;
     }
     this.#at = end + 1;
@@ -126,7 +109,21 @@ class Reader {
       return JSON.parse(text.slice(from, this.#at)) as string; // its escapes
     } catch {
       this.#at = from;
-      throw this.#fault('a string with a wrong escape');
+      throw this.fault('a string with a wrong escape');
     }
+  }
+
+  /** Reads a value that nobody wants. */
+  skip(): void {
+    const first = this.next();
+    if (first === '{') this.object(() => this.skip());
+    else if (first === '[') this.list(() => this.skip());
+    else if (first === '"') this.string();
+    else this.#word();
+  }
+
+  end(): void {
+    this.#space();
+    if (this.#at < this.#text.length) throw this.fault('expected the end');
   }
 }

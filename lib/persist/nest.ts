@@ -6,7 +6,7 @@
  * takes dots apart, and makes an array where the keys are 0 to n - 1. A nest that does not come back so (a key with a dot,
  * an empty array) has its outline saved as well.
  */
-import { isArray, isPlainObject } from '../base/arguments.js';
+import { isA, isArray, isPlainObject } from '../base/arguments.js';
 import { GradtapeError, show, ValueError } from '../base/errors.js';
 import { fromValue } from '../engine/constant.js';
 import { evaluateTensorsAsync } from '../engine/evaluate.js';
@@ -61,7 +61,7 @@ export function flatten(fn: string, nest: unknown): Flat {
     if (depth > 0 && isLeaf(value)) return put(name, tensorOf(fn, value, name));
     const inner = (key: string): string => (depth === 0 ? key : `${name}.${key}`);
     if (isArray(value)) return partsOf(fn, value).map(([key, part]) => walk(part, inner(key), depth + 1));
-    if (isPlainObject(value) || value instanceof Map) {
+    if (isPlainObject(value) || isA(value, Map)) {
       return outlineOf(partsOf(fn, value).map(([key, part]) => [key, walk(part, inner(key), depth + 1)]));
     }
     if (depth > 0 && !isObject(value)) throw noTensor(fn, value, name);
@@ -102,9 +102,7 @@ function variablesIn(fn: string, value: unknown, name: string): (readonly [strin
 function partsOf(fn: string, value: unknown): (readonly [string, unknown])[] {
   try {
     if (isArray(value)) return Array.from(value, (part, i) => [String(i), part]);
-    return value instanceof Map
-      ? Array.from(value, ([key, part]) => [String(key), part])
-      : Object.entries(value as object);
+    return isA(value, Map) ? Array.from(value, ([key, part]) => [String(key), part]) : Object.entries(value as object);
   } catch (error) {
     throw new GradtapeError('ERR_STRUCTURE', `${fn}: ${show(value)} cannot be read`, error);
   }

@@ -5,13 +5,12 @@
  * and where its bytes begin and end), the bytes of all tensors without hole or overlap
  * (https://github.com/huggingface/safetensors, "Format").
  */
-import { isArray } from '../base/arguments.js';
 import { type DType, dtypeBytes } from '../base/dtype.js';
-import { DTypeError, GradtapeError, show } from '../base/errors.js';
+import { DTypeError, GradtapeError } from '../base/errors.js';
 import { guardShape, type Shape, sizeOf } from '../base/shape.js';
 import { elementTypes, type Place } from './elements.js';
 import type { Source } from './file.js';
-import { type Json, JsonFault, type JsonObject, parseJson } from './json.js';
+import { JsonFault, JsonReader } from './json.js';
 import { quote } from './keys.js';
 
 /** What a header says of a tensor. */
@@ -32,6 +31,11 @@ export interface Header {
 /** As in Python's library. */
 const kMaxHeaderBytes = 100_000_000;
 const kLengthBytes = 8;
+/** The most tensors of a file, and metadata: what a hostile header makes us keep stays within 100 MB. */
+const kMaxEntries = 2 ** 18;
+/** As in NumPy. */
+const kMaxAxes = 64;
+const metadataKey = '__metadata__';
 
 /** Bits of an element, by all the names that the format has. */
 const bitsOf: Readonly<Record<string, number>> = {
@@ -104,19 +108,18 @@ function headerOf(bytes: Uint8Array, from: number, end: number, refuse: Refuse):
   const metadata = new Map<string, string>();
   const tensors = new Map<string, Declared>();
   const spans: { readonly key: string; readonly begin: number; readonly end: number }[] = [];
-  for (const [key, value] of parsed(bytes, refuse)) {
-    if (!(value instanceof Map)) throw refuse(`${quote(key)} is no object`);
-    if (key === '__metadata__') {
-      for (const [name, text] of value as JsonObject) {
-        if (typeof text !== 'string') throw refuse(`metadata ${quote(name)} is no string`);
-        metadata.set(name, text);
-      }
-      continue;
+  let hasMetadata = false;
+  readFields(bytes, refuse, (reader, key) => {
+    if (tensors.has(key) || (hasMetadata && key === metadataKey)) throw twice(reader, key);
+    if (tensors.size >= kMaxEntries) throw refuse(`it has more than ${kMaxEntries} tensors`);
+    if (reader.next() !== '{') throw refuse(`${quote(key)} is no object`);
+    if (key === metadataKey) {
+      hasMetadata = true;
+      readMetadata(reader, metadata, refuse);
+      return;
     }
-    const { dtype, shape, offsets } = infoOf(key, value as JsonObject, refuse);
-    const [begin, stop] = offsets;
-    const size = sizeWithin(shape);
-    const bits = size * (bitsOf[dtype] as number);
+    const { dtype, shape, begin, stop } = readInfo(reader, key, refuse);
+    const bits = sizeWithin(shape) * (bitsOf[dtype] as number);
     if (!Number.isSafeInteger(bits)) throw refuse(`tensor ${quote(key)} is too large: ${dtype} [${shape.join(', ')}]`);
     if (bits % 8 !== 0 || stop - begin !== bits / 8) {
       throw refuse(
@@ -125,7 +128,7 @@ function headerOf(bytes: Uint8Array, from: number, end: number, refuse: Refuse):
     }
     spans.push({ key, begin, end: stop });
     tensors.set(key, { key, dtype, shape, position: from + begin });
-  }
+  });
   spans.sort((a, b) => a.begin - b.begin || a.end - b.end);
   let at = 0;
   for (const span of spans) {
@@ -137,45 +140,90 @@ function headerOf(bytes: Uint8Array, from: number, end: number, refuse: Refuse):
   return { metadata, tensors };
 }
 
-function parsed(bytes: Uint8Array, refuse: Refuse): JsonObject {
+/** Reads the fields of the object that a header is. */
+function readFields(bytes: Uint8Array, refuse: Refuse, field: (reader: JsonReader, key: string) => void): void {
   let text: string;
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
     throw refuse('its header is not UTF-8');
   }
+  if (!text.startsWith('{')) throw refuse('its header is no JSON object');
+  const reader = new JsonReader(text);
   try {
-    const header = text.startsWith('{') ? parseJson(text) : null;
-    if (header instanceof Map) return header;
+    reader.object((key) => field(reader, key));
+    reader.end();
   } catch (error) {
     if (error instanceof JsonFault) throw refuse(`its header is no JSON: ${error.message}`);
     throw error;
   }
-  throw refuse('its header is no JSON object');
+}
+
+const twice = (reader: JsonReader, key: string): JsonFault => reader.fault(`the key ${quote(key)} comes twice`);
+
+function readMetadata(reader: JsonReader, metadata: Map<string, string>, refuse: Refuse): void {
+  reader.object((name) => {
+    if (metadata.has(name)) throw twice(reader, name);
+    if (metadata.size >= kMaxEntries) throw refuse(`it has more than ${kMaxEntries} metadata`);
+    if (reader.next() !== '"') throw refuse(`metadata ${quote(name)} is no string`);
+    metadata.set(name, reader.string());
+  });
 }
 
 interface Info {
   readonly dtype: string;
   readonly shape: readonly number[];
-  readonly offsets: readonly [number, number];
+  readonly begin: number;
+  readonly stop: number;
 }
 
-function infoOf(key: string, info: JsonObject, refuse: Refuse): Info {
-  const dtype = info.get('dtype');
-  const shape = numbersIn(info.get('shape'));
-  const offsets = numbersIn(info.get('data_offsets'));
-  if (typeof dtype !== 'string' || !Object.hasOwn(bitsOf, dtype)) {
-    throw refuse(`tensor ${quote(key)} has the unknown dtype ${show(dtype)}`);
+/** Reads what is said of a tensor. Fields that are not known are none. */
+function readInfo(reader: JsonReader, key: string, refuse: Refuse): Info {
+  let dtype: string | undefined;
+  let shape: readonly number[] | null | undefined;
+  let offsets: readonly number[] | null | undefined;
+  reader.object((field) => {
+    if (field === 'dtype') {
+      if (dtype !== undefined) throw twice(reader, field);
+      if (reader.next() !== '"') throw refuse(`the dtype of tensor ${quote(key)} is no string`);
+      dtype = reader.string();
+    } else if (field === 'shape') {
+      if (shape !== undefined) throw twice(reader, field);
+      shape = readNumbers(reader, kMaxAxes);
+    } else if (field === 'data_offsets') {
+      if (offsets !== undefined) throw twice(reader, field);
+      offsets = readNumbers(reader, 2);
+    } else {
+      reader.skip();
+    }
+  });
+  if (dtype === undefined || !Object.hasOwn(bitsOf, dtype)) {
+    throw refuse(`tensor ${quote(key)} has ${dtype === undefined ? 'no dtype' : `the unknown dtype ${quote(dtype)}`}`);
   }
-  if (!shape) throw refuse(`the shape of tensor ${quote(key)} is no list of whole numbers >= 0 below 2^53`);
-  if (offsets?.length !== 2 || (offsets[0] as number) > (offsets[1] as number)) {
+  if (!shape) throw refuse(`the shape of tensor ${quote(key)} is no list of at most ${kMaxAxes} whole numbers >= 0`);
+  const [begin, stop] = offsets ?? [];
+  if (begin === undefined || stop === undefined || begin > stop) {
     throw refuse(`data_offsets of tensor ${quote(key)} are no two whole numbers, the first not above the second`);
   }
-  return { dtype, shape, offsets: offsets as unknown as readonly [number, number] };
+  return { dtype, shape, begin, stop };
 }
 
-function numbersIn(value: Json | undefined): readonly number[] | null {
-  return isArray(value) && value.every((n) => Number.isSafeInteger(n)) ? (value as readonly number[]) : null;
+/** Reads a list of at most so many whole numbers; null for anything else. */
+function readNumbers(reader: JsonReader, most: number): readonly number[] | null {
+  const numbers: number[] = [];
+  let fits = reader.next() === '[';
+  if (!fits) {
+    reader.skip();
+    return null;
+  }
+  reader.list(() => {
+    const isNumber = /[-\d]/.test(reader.next());
+    const number = isNumber ? reader.number() : Number.NaN;
+    if (!isNumber) reader.skip();
+    fits &&= Number.isSafeInteger(number) && numbers.length < most;
+    if (fits) numbers.push(number);
+  });
+  return fits ? numbers : null;
 }
 
 /** The product of lengths; NaN where a part of it, taken in their order, is no safe integer. */

@@ -24,6 +24,9 @@ const kMaxComment = 2 ** 16 - 1;
 const kLocatorBytes = 20;
 const kEntryBytes = 46;
 const kLocalBytes = 30;
+/** What a hostile directory makes us keep stays within 100 MB. */
+const kMaxDirectoryBytes = 2 ** 26;
+const kMaxEntries = 2 ** 18;
 /** DEFLATE makes of a byte at most so many (zlib's technical notes: 1032), and a few more of the first. */
 const kMostOfAByte = 1032;
 /** Bytes that are decompressed, or whose sum is taken, before others have their turn. */
@@ -57,6 +60,9 @@ export async function readDirectory(fn: string, source: Source): Promise<Readonl
   const { count, from, bytes } = await directoryPlace(source, refuse);
   if (!(from + bytes <= source.size) || !(count * kEntryBytes <= bytes))
     throw refuse('its directory does not lie in it');
+  if (bytes > kMaxDirectoryBytes || count > kMaxEntries) {
+    throw refuse(`its directory has ${count} entries in ${bytes} bytes, which is too many`);
+  }
   const view = await viewOf(source, from, bytes);
   const entries = new Map<string, ZipEntry>();
   let at = 0;

@@ -219,6 +219,15 @@ const samples: Record<string, () => unknown[][]> = {
   tile: () => [[matrix(), [2, 1]]],
   transpose: () => [[matrix(), [1, 0]]],
   where: () => [[matrix('bool'), matrix(), 0], [matrix()]], // prettier-ignore
+  saveSafetensors: () => [['x.safetensors', { x: matrix() }, { metadata: { a: 'b' } }], [{ x: matrix() }]],
+  loadSafetensors: () => [['x.safetensors', { keys: ['x'], nested: true }]],
+  safetensorsHeader: () => [['x.safetensors']],
+  saveNpy: () => [['x.npy', matrix()], [matrix()]],
+  loadNpy: () => [['x.npy']],
+  saveNpz: () => [['x.npz', { x: matrix() }, { compress: true }], [{ x: matrix() }]],
+  loadNpz: () => [['x.npz', { keys: ['x'] }]],
+  Checkpoint: () => [[{ model: [new tf.Variable(matrix())], step: 1, maxToKeep: 2 }]],
+  latestCheckpoint: () => [['checkpoints']],
   'nn.conv2d': () => [[image(), tf.ones([2, 2, 2, 3]), { strides: 1, padding: 'SAME', dilations: 1 }]],
   'nn.maxPool2d': () => [[image(), { ksize: 2, strides: 2, padding: 'VALID' }]],
 };

@@ -177,6 +177,17 @@ describe('save and restore', () => {
     expect(plain.step).toBe(4);
   });
 
+  it('variables whose values cannot be computed are replaced all the same', async () => {
+    const m = { a: v([[1]]), b: v([[1]]), c: v([[1]]) };
+    const checkpoint = new tf.Checkpoint({ model: m });
+    const path = await checkpoint.save(at('broken'));
+    m.a.assign([[2]]);
+    m.b.assign(tf.linalg.cholesky([[-1]]));
+    m.c.assign(tf.add(m.c, 1));
+    await checkpoint.restore(path);
+    expect(values(m)).toEqual({ a: [[1]], b: [[1]], c: [[1]] });
+  });
+
   it('a part alone is restored from a file with more; nothing else of it is read', async () => {
     const [m, optimizer] = [model(2), new tf.optimizers.Adam()];
     step(m, optimizer);

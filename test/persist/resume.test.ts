@@ -149,7 +149,7 @@ describe.runIf(linux)('a process that is killed while it saves', () => {
     ['after it', 'const sync = handle.sync; handle.sync = async function () { await sync.call(this); die(); };', 1],
     ['before it is renamed', 'fs.renameSync = () => die();', 1],
     ['after it', 'const { renameSync } = fs; fs.renameSync = (a, b) => { renameSync(a, b); die(); };', 2],
-    ['before an old one is removed', 'await checkpoint.save(FOLDER); set(3); fs.unlinkSync = () => die();', 3],
+    ['before an old one is removed', 'await checkpoint.save(FOLDER); set(3); fs.rmSync = () => die();', 3],
   ])('%s', async (_, accident, step) => {
     const folder = at(`moment-${step}-${accident.length}`);
     const code = saving(folder, accident.replace('FOLDER', JSON.stringify(folder)));

@@ -279,6 +279,11 @@ describe('files', () => {
     const places = [at('url.safetensors'), pathToFileURL(at('url.safetensors')), bytes, own, odd, new DataView(own)];
     for (const from of places) expect((await tf.loadSafetensors(from))['x']?.arraySync()).toEqual([1, 2]);
     expect(await codeOf(() => tf.loadSafetensors(new URL('https://example.com/x')))).toBe('ERR_VALUE');
+    expect(Buffer.isBuffer(await tf.saveSafetensors({ x: 1 }))).toBe(true);
+    structuredClone(own, { transfer: [own] });
+    for (const gone of [own, places[5]]) {
+      expect(await rejectionOf(() => tf.loadSafetensors(gone as ArrayBuffer))).toBeInstanceOf(tf.GradtapeError);
+    }
   });
 
   it('many and large tensors, through a file', async () => {
