@@ -6,7 +6,6 @@
 import { integer, isPlainObject, type Kind, options, refuseBehind } from '../base/arguments.js';
 import { GradtapeError, named, show, ValueError } from '../base/errors.js';
 import { sameShape, showShape } from '../base/shape.js';
-import { evaluateTensors } from '../engine/evaluate.js';
 import { isVariable, type Variable } from '../op/variable.js';
 import { getState, type RandomState, setState } from '../ops/random/state.js';
 import { latestCheckpoint, nextFile, tidy } from './checkpoint-files.js';
@@ -163,7 +162,6 @@ class CheckpointOf implements Checkpoint {
       const { variables, keep } = stateOf(fn, this.#parts, (name) => header.tensors.has(name));
       const wanted = this.#matched(fn, source.name, header, variables);
       const tensors = await readTensors(fn, source, wanted);
-      settle(variables.values());
       if (random !== null) restoreRandom(fn, source.name, random);
       keep();
       for (const [name, t] of tensors) variables.get(name)?.replace(fn, t);
@@ -199,15 +197,6 @@ class CheckpointOf implements Checkpoint {
       'ERR_CHECKPOINT',
       `${fn}: ${file} does not fit, and nothing was restored:\n  ${faults.join('\n  ')}`,
     );
-  }
-}
-
-/** Computes what was assigned and waits. What cannot be computed is given up: it is replaced in any case. */
-function settle(variables: Iterable<Variable>): void {
-  for (const variable of variables) {
-    try {
-      evaluateTensors([variable.borrow()]);
-    } catch {} // the variable has its last good value again
   }
 }
 
