@@ -15,6 +15,7 @@ import { densify } from './primitives/gather.js';
 import { ForwardAccumulator } from './tape/forward-accumulator.js';
 import { GradientTape } from './tape/gradient-tape.js';
 
+/** The options of `gradcheck`. */
 export interface GradcheckOptions {
   /** The order of derivatives: 2 also checks the gradients of the gradients. Default 1. */
   order?: 1 | 2;
@@ -24,6 +25,7 @@ export interface GradcheckOptions {
   tol?: number;
 }
 
+/** What `gradcheck` returns: the largest error, and where it is. */
 export interface GradcheckResult {
   /** The largest error found, relative to max(1, |numeric|). */
   readonly maxError: number;

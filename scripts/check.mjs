@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { bootstrap } from './bootstrap.mjs';
 import { bin, main, root, run, StepError, say } from './common.mjs';
 
-const script = (name) => [process.execPath, [join(root, 'scripts', name)]];
+const script = (name, ...args) => [process.execPath, [join(root, 'scripts', name), ...args]];
 
 const STATIC = {
   'biome (format and lint)': [bin('biome'), ['check', '--error-on-warnings', '--colors=off', '.']],
@@ -14,6 +14,7 @@ const STATIC = {
   'knip (dead code)': [bin('knip'), ['--no-config-hints']],
   publint: [bin('publint'), ['run', '--strict']],
   'clang-format': script('clang-format.mjs'),
+  'typedoc (the reference is whole)': script('docs.mjs', '--check'),
   'actionlint (workflows)': script('actionlint.mjs'),
 };
 

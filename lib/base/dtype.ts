@@ -2,7 +2,9 @@
 import { type Kind, refused } from './arguments.js';
 import { DTypeError, GradtapeError, show, ValueError } from './errors.js';
 
+/** The dtypes of elements. Numbers and gradients are float32 or float64; int32 wraps around; bool has the elements 0 and 1. */
 export type DType = 'float32' | 'float64' | 'int32' | 'uint8' | 'bool';
+/** What the elements of a tensor are read as: the typed array of its dtype. */
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 /** What the elements are. Ops and rules ask for this, not for names. Only floating dtypes have gradients. */

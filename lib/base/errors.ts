@@ -1,44 +1,9 @@
 /** The error classes of gradtape, each with a stable `code`; and warnings, each given once. */
 import { dirname } from 'node:path';
+import type { ErrorCode } from './error-codes.js';
 
-/** The codes of gradtape's errors; docs/errors.md explains each. */
-export type ErrorCode =
-  | 'ERR_ACCUMULATOR'
-  | 'ERR_ADDON'
-  | 'ERR_AXIS'
-  | 'ERR_CHECKPOINT'
-  | 'ERR_CUSTOM_GRADIENT'
-  | 'ERR_DIVISION_BY_ZERO'
-  | 'ERR_DTYPE'
-  | 'ERR_EXPR'
-  | 'ERR_FILE'
-  | 'ERR_FORMAT'
-  | 'ERR_GRADCHECK'
-  | 'ERR_INDEX'
-  | 'ERR_INTERNAL'
-  | 'ERR_ISA'
-  | 'ERR_NESTING'
-  | 'ERR_NOT_A_TENSOR'
-  | 'ERR_NOT_POSITIVE_DEFINITE'
-  | 'ERR_NO_GRADIENT'
-  | 'ERR_NUMERICS'
-  | 'ERR_OPERATOR'
-  | 'ERR_OPTION'
-  | 'ERR_OUT_OF_MEMORY'
-  | 'ERR_PACKAGE'
-  | 'ERR_RECEIVER'
-  | 'ERR_SHAPE'
-  | 'ERR_SINGULAR'
-  | 'ERR_STRUCTURE'
-  | 'ERR_TAPE_ASYNC'
-  | 'ERR_TAPE_CONSUMED'
-  | 'ERR_TAPE_CROSSED_AWAIT'
-  | 'ERR_TAPE_EMPTY'
-  | 'ERR_TAPE_NOT_RECORDING'
-  | 'ERR_TAPE_RECORD'
-  | 'ERR_TAPE_RECORDING'
-  | 'ERR_UNCONNECTED'
-  | 'ERR_VALUE';
+export type { ErrorCode } from './error-codes.js';
+
 
 /** Finds the place of the user's call while errors name it (config.trackOrigin), else null. */
 let finder: (() => string | null) | null = null;
@@ -60,6 +25,7 @@ export function withPlace(message: string): string {
  * The class of all errors that gradtape throws on purpose. `code` is stable; the message is for people and may change.
  */
 export class GradtapeError extends Error {
+  /** Stable, whatever the message says. docs/errors.md explains each. */
   readonly code: ErrorCode;
   constructor(code: ErrorCode, message: string, cause?: unknown) {
     super(withPlace(message), cause === undefined ? undefined : { cause });

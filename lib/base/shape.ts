@@ -2,6 +2,7 @@
 import { isOptions, listOf, showDeep } from './arguments.js';
 import { type ErrorCode, GradtapeError, ShapeError, show, ValueError } from './errors.js';
 
+/** The length of each axis. Shapes of tensors are frozen. */
 export type Shape = readonly number[];
 
 export const scalarShape: Shape = Object.freeze([]);
@@ -40,8 +41,11 @@ export function showShape(shape: Shape): string {
 
 /** A vector (or scalar) of whole numbers that is a tensor, as `tf.shape` gives it; or a variable. */
 export interface WholeVector {
+  /** int32 or uint8. */
   readonly dtype: string;
+  /** 1 or 0. */
   readonly rank: number;
+  /** The elements. */
   dataSync(): ArrayLike<number>;
 }
 

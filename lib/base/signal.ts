@@ -3,14 +3,19 @@ import { isPlainObject, type Kind, options, refused } from './arguments.js';
 
 /** The part of an AbortSignal that says whether it is aborted, and why. */
 export interface Signal {
+  /** Whether it is. */
   readonly aborted: boolean;
+  /** What calls that it withdraws reject with. */
   readonly reason?: unknown;
+  /** Throws the reason if it is aborted. */
   throwIfAborted(): void;
 }
 
 /** The part of an AbortSignal that also tells of the abort when it happens. */
 export interface TellingSignal extends Signal {
+  /** As of an AbortSignal. */
   addEventListener(type: 'abort', listener: () => void, options?: { once?: boolean }): void;
+  /** As of an AbortSignal. */
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 

@@ -179,6 +179,7 @@ function checkFlag(name: string, value: unknown): boolean {
   throw new ValueError(`config.${name}: expected a boolean, got ${show(value)}`, 'ERR_OPTION');
 }
 
+/** The settings of `config`: each is read from the environment when the library loads, and may be set at any time. */
 export interface Config {
   /** The number of threads that a program may use. Default: those of the CPU. Results do not depend on it. */
   threads: number;
@@ -307,13 +308,19 @@ export const config: Config = new Proxy(settings, {
   },
 });
 
+/** What `deviceInfo()` tells of the machine. */
 export interface DeviceInfo {
+  /** Its model, as the system says. */
   readonly cpu: string;
+  /** How many threads can run at once. */
   readonly cores: number;
+  /** Node's names of system and architecture. */
   readonly platform: string;
   /** Instruction sets that can be chosen here, best first. */
   readonly isas: readonly string[];
+  /** The one that was chosen. */
   readonly isa: string;
+  /** How many threads share the work of one value. */
   readonly threads: number;
 }
 

@@ -8,6 +8,7 @@ import { constantOf } from './looks.js';
 import { allocate } from './memory.js';
 import { bufferTensor, isTensor, type Tensor, uniformTensor } from './tensor.js';
 
+/** The options of `constant`, and of `zeros`, `ones` and their kin. */
 export interface ConstantOptions {
   /** Default: that of a typed array; bool for booleans; float32 for numbers. */
   dtype?: DType;

@@ -82,6 +82,7 @@ export class Tensor {
   readonly id: number;
   /** Length of each axis; frozen. */
   readonly shape: Shape;
+  /** The dtype of all elements. */
   readonly dtype: DType;
   /** Number of elements. */
   readonly size: number;

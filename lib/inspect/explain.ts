@@ -52,6 +52,7 @@ export type ExplanationCode =
 
 /** What `tape.explain` says. */
 export interface Explanation {
+  /** Why there is no gradient, or that there is one. */
   readonly code: ExplanationCode;
   /** A sentence that names what is to blame, and says what to do. */
   readonly message: string;

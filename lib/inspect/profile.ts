@@ -26,6 +26,7 @@ export interface ProfileRow {
   readonly op: string;
   /** The ops, in the order in which they are computed. */
   readonly ops: readonly string[];
+  /** How often it was computed. */
   readonly calls: number;
   /** Milliseconds of ops outside of gradients; null where the values were there before. */
   readonly forwardMs: number | null;
@@ -56,6 +57,7 @@ interface Piece {
 export class Profile<T = unknown> {
   /** What the function returned. */
   readonly value: T;
+  /** By op and line; the row that took longest first. */
   readonly rows: readonly ProfileRow[];
   /** Milliseconds of the whole. */
   readonly totalMs: number;
@@ -69,6 +71,7 @@ export class Profile<T = unknown> {
     this.rows = rowsOf(pieces);
   }
 
+  /** The rows as a table, and the time of the whole. `console.log` prints it. */
   toString(): string {
     const number = (n: number | null): string => (n === null ? '-' : n.toFixed(3));
     const rows = this.rows.map((row) => [

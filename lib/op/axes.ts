@@ -3,6 +3,7 @@ import { boolean, isOptions, options, showDeep } from '../base/arguments.js';
 import { ShapeError } from '../base/errors.js';
 import { checkAxis, type Lengths } from '../base/shape.js';
 
+/** The options of reductions, and of what reduces otherwise. */
 export interface ReduceOptions {
   /** Keep reduced axes with length 1. */
   keepdims?: boolean;

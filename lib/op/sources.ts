@@ -10,6 +10,7 @@ export type Leaf = Tensor | Variable;
 
 /** Appears in the compiler's error for a value that is neither a tensor nor a variable. */
 export interface MustBeATensorOrVariable {
+  /** No value has it. */
   readonly mustBeATensorOrVariable: never;
 }
 

@@ -19,6 +19,7 @@ import { linear } from './rules.js';
 /** What ops take as an operand. */
 export type TensorLike = Tensor | Variable | number | boolean | AnyTypedArray | NumberArray;
 
+/** The options of `new Variable(...)` and `variable(...)`. */
 export interface VariableOptions {
   /** The dtype of the value; default: that of the initial value. */
   dtype?: DType;
@@ -46,8 +47,11 @@ export class Variable {
   /** Unique in this process; variables made later have larger ones. */
   readonly id: number;
   readonly shape: Shape;
+  /** The dtype of every value that it can have. */
   readonly dtype: DType;
+  /** Whether tapes watch it when it is read. */
   readonly trainable: boolean;
+  /** What errors and tables call it. */
   readonly name: string;
   private readonly cell: Cell;
 

@@ -11,6 +11,7 @@ import { type Shape, showShape } from '../base/shape.js';
  * one pair for each axis of the image, which is [0, 0] for batch and channels.
  */
 export type Padding = NamedPadding | readonly (readonly [number, number])[];
+/** The paddings with a name, as `Padding` says; either case. */
 export type NamedPadding = 'SAME' | 'VALID' | 'same' | 'valid';
 /** A number for rows and columns: one for both, [rows, columns], or one for each axis of the image, 1 for the others. */
 export type Sizes = number | readonly number[];
@@ -81,6 +82,7 @@ const padsOf = (format: DataFormat): Kind<Pads> => ({
 });
 const none = [0, 0] as const;
 
+/** The options of `conv2d`, `conv2dTranspose` and `depthwiseConv2d`. */
 export interface Conv2dOptions {
   /** Distance from one window to the next: one number, [rows, columns] or [1, rows, columns, 1]. Default 1. */
   strides?: Sizes;

@@ -150,6 +150,7 @@ export function clipByValue<const S>(
   });
 }
 
+/** The options of `clipByNorm`. */
 export interface ClipByNormOptions {
   /** The axis or axes along which the norm is taken. Default: all. */
   axes?: Axis;
@@ -194,6 +195,7 @@ export function clipByNorm<const S>(
   });
 }
 
+/** The options of `clipByGlobalNorm`. */
 export interface ClipByGlobalNormOptions {
   /** The norm to take for that of the tensors. Default: `linalg.globalNorm` of them. */
   useNorm?: TensorLike;

@@ -37,6 +37,7 @@ function refuseNegative(op: string, t: Tensor, name: string): void {
   }
 }
 
+/** The options of `bincount`. */
 export interface BincountOptions {
   /** What each value counts, in place of 1; of the shape of arr. The result takes its dtype. */
   weights?: TensorLike;
@@ -147,6 +148,7 @@ export function histogramFixedWidth(values: TensorLike, valueRange: TensorLike, 
   return stopGradientOf(combined(op, 'sum', ones, numbers, { sizes, sorted: false }, shapeOf([bins])));
 }
 
+/** The options of `confusionMatrix`. */
 export interface ConfusionMatrixOptions {
   /** Default: the largest class + 1, for which both operands are computed at once. */
   numClasses?: number;

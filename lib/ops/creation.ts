@@ -94,6 +94,7 @@ function generate(op: string, shape: readonly number[], dtype: DType, at: (i: nu
   return bufferTensor(buffer, dtype, shapeOf([...shape]));
 }
 
+/** The options of `eye`. */
 export interface EyeOptions extends DTypeOption {
   /** Leading axes: so many of the matrix. Default: none, one matrix. */
   batchShape?: number | Lengths;

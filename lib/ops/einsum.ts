@@ -8,6 +8,7 @@ import type { TensorLike } from '../op/variable.js';
 import { type Contraction, contract, type Labels, ordered, reduced } from '../primitives/contraction.js';
 import { identityOf, reshapeTo } from '../primitives/movement.js';
 
+/** The options of `einsum`. */
 export interface EinsumOptions {
   /**
    * How the order of contractions of more than two operands is found: 'greedy' (default) takes the pair next that

@@ -33,6 +33,7 @@ import { select } from '../primitives/select.js';
 const anyInteger = integer(Number.MIN_SAFE_INTEGER);
 const gatherOptions = { axis: axisKind, batchDims: anyInteger } as const;
 
+/** The options of `gather`. */
 export interface GatherOptions {
   /** The axis of `params` that is indexed. Default: `batchDims`. */
   axis?: number;
@@ -98,6 +99,7 @@ export function gather(params: TensorLike, indices: TensorLike, opts?: GatherOpt
 
 const gatherNdOptions = { batchDims: anyInteger, badIndicesPolicy: policyKind } as const;
 
+/** The options of `gatherNd`. */
 export interface GatherNdOptions {
   /** The number of leading axes that params and indices share; a negative one is added to the rank of indices. Default 0. */
   batchDims?: number;
@@ -175,6 +177,7 @@ export function booleanMask(x: TensorLike, mask: TensorLike, opts?: { axis?: num
   return gather(flat, Int32Array.from(positions), { axis });
 }
 
+/** The options of `oneHot`. */
 export interface OneHotOptions {
   /** Default 1. */
   onValue?: number | boolean;
@@ -211,6 +214,7 @@ export function oneHot(indices: TensorLike, depth: number, opts?: OneHotOptions)
 
 const sequenceMaskOptions = { maxlen: integer(0), dtype: dtypeArgument } as const;
 
+/** The options of `sequenceMask`. */
 export interface SequenceMaskOptions {
   /** The length of the new axis. Default: the largest of the lengths, which are computed at once for that. */
   maxlen?: number;

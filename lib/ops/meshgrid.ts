@@ -6,6 +6,7 @@ import { asTensors } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { broadcast, reshapeTo } from '../primitives/movement.js';
 
+/** The options of `meshgrid`. */
 export interface MeshgridOptions {
   /** 'xy' (default): the second operand runs along axis 0, the first along axis 1; 'ij': each along its own axis. */
   indexing?: 'xy' | 'ij';

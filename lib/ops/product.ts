@@ -7,6 +7,7 @@ import { asTensors, mixedDTypes, productDTypes, unsupportedDType } from '../op/o
 import type { TensorLike } from '../op/variable.js';
 import { matmulOf } from '../primitives/matmul.js';
 
+/** The options of `matmul`. */
 export interface MatmulOptions {
   /** Whether a is transposed in its last two axes first. Default false. */
   transposeA?: boolean;

@@ -97,6 +97,7 @@ export function roll(x: TensorLike, shift: number | Lengths, axis: number | Leng
   }, identityOf(a));
 }
 
+/** The options of `reverseSequence`. */
 export interface ReverseSequenceOptions {
   /** The axis along which elements are reversed. */
   seqAxis: number;

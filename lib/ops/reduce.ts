@@ -29,7 +29,8 @@ import {
 
 export type { Axis, ReduceOptions } from '../op/axes.js';
 
-type Reduce = (x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions) => Tensor;
+/** A reduction along axes: all of them, without an axis. */
+export type Reduce = (x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions) => Tensor;
 
 interface Prepared {
   readonly a: Tensor;

@@ -8,6 +8,7 @@ import type { TensorLike } from '../op/variable.js';
 import { accumulated } from '../primitives/movement.js';
 import { runningLogSumExp, runningProduct, runningSum, type Scan } from '../primitives/scan.js';
 
+/** The options of `cumsum`, `cumprod` and `cumulativeLogsumexp`. */
 export interface ScanOptions {
   /** Whether each result leaves its own element out, so that the first is that of no elements. Default false. */
   exclusive?: boolean;

@@ -28,6 +28,7 @@ import {
 } from '../primitives/index-vectors.js';
 import { accumulated, reshapeTo } from '../primitives/movement.js';
 
+/** The options of `scatterNd` and of scatters into a tensor. */
 export interface ScatterOptions {
   /** What becomes of an update at an index out of range: 'ERROR' (the default, also called 'DEFAULT') or 'IGNORE'. */
   badIndicesPolicy?: BadIndicesPolicy;

@@ -81,7 +81,8 @@ function sortedCall(op: string, data: TensorLike, segmentIds: TensorLike): Call 
   return { ...callOf(op, rows, ids, last + 1, true), gaps };
 }
 
-type Segment = (data: TensorLike, segmentIds: TensorLike) => Tensor;
+/** A reduction of segments whose numbers ascend. */
+export type Segment = (data: TensorLike, segmentIds: TensorLike) => Tensor;
 
 function sortedSegment(op: string, how: Combination): Segment {
   return named(op, function (data: TensorLike, segmentIds: TensorLike): Tensor {
@@ -139,7 +140,8 @@ function unsortedCall(op: string, data: TensorLike, segmentIds: TensorLike, numS
   return callOf(op, rows, ids, length, false);
 }
 
-type UnsortedSegment = (data: TensorLike, segmentIds: TensorLike, numSegments: number) => Tensor;
+/** A reduction of segments whose numbers may come in any order. */
+export type UnsortedSegment = (data: TensorLike, segmentIds: TensorLike, numSegments: number) => Tensor;
 
 function unsortedSegment(op: string, how: Combination): UnsortedSegment {
   return named(op, function (data: TensorLike, segmentIds: TensorLike, numSegments: number): Tensor {

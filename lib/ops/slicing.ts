@@ -110,8 +110,10 @@ export function at(x: TensorLike, ...index: IndexEntry[]): Tensor {
   return sameShape(t.shape, shape) ? t : reshapeTo(t, shape);
 }
 
-type PadMode = 'CONSTANT' | 'REFLECT' | 'SYMMETRIC';
+/** What stands beyond the edges: one value; what lies inside, mirrored without the edge itself; or mirrored with it. */
+export type PadMode = 'CONSTANT' | 'REFLECT' | 'SYMMETRIC';
 
+/** The options of `pad`. */
 export interface PadOptions {
   /** The new elements: constants (default), or x mirrored without ('REFLECT') or with ('SYMMETRIC') its border. */
   mode?: PadMode | Lowercase<PadMode>;

@@ -13,10 +13,12 @@ import { allOver } from '../primitives/reduce.js';
 import { select } from '../primitives/select.js';
 import { nthOf, type Order, placesIn, placesSorted, valuesAndPlaces, valuesSorted } from '../primitives/sort.js';
 
+/** The options of `sort`. */
 export interface SortOptions {
   /** Default 'ASCENDING'. Either case. */
   direction?: 'ASCENDING' | 'DESCENDING' | 'ascending' | 'descending';
 }
+/** The options of `argsort`. */
 export interface ArgsortOptions extends SortOptions {
   /** Equal elements always stay in order; the option is there for TensorFlow's sake. */
   stable?: boolean;
@@ -61,6 +63,7 @@ export function argsort(x: TensorLike, axis?: number | ArgsortOptions, opts?: Ar
   return placesSorted('argsort', ...prepare('argsort', argsortOptions, x, axis, opts));
 }
 
+/** The options of `topK`. */
 export interface TopKOptions {
   /** The results are always sorted; the option is there for TensorFlow's sake. */
   sorted?: boolean;
@@ -92,6 +95,7 @@ export function topK(x: TensorLike, k?: number | TopKOptions, opts?: TopKOptions
   return { values, indices };
 }
 
+/** The options of `nthElement`. */
 export interface NthElementOptions {
   /** Count from the largest element. Default false. */
   reverse?: boolean;
@@ -137,6 +141,7 @@ export function inTopK(targets: TensorLike, predictions: TensorLike, k: number):
   return logicalAnd(logicalAnd(isClass, allOver(finite(p), [1], false)), less(above, most));
 }
 
+/** The options of `searchsorted`. */
 export interface SearchsortedOptions {
   /** Whether the place before ('left', default) or behind ('right') elements that equal the value. */
   side?: 'left' | 'right';

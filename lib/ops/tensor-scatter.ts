@@ -35,7 +35,13 @@ export function tensorScatter(
   return withoutIgnored(scatterInto(op, way, padded, u, to.numbers, to.rows), t.shape);
 }
 
-type TensorScatter = (tensor: TensorLike, indices: TensorLike, updates: TensorLike, opts?: ScatterOptions) => Tensor;
+/** A scatter into a tensor. */
+export type TensorScatter = (
+  tensor: TensorLike,
+  indices: TensorLike,
+  updates: TensorLike,
+  opts?: ScatterOptions,
+) => Tensor;
 
 function scatterBy(op: string, way: Combination): TensorScatter {
   return named(op, function (tensor: TensorLike, indices: TensorLike, updates: TensorLike, opts?: ScatterOptions) {

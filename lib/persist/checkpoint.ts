@@ -268,9 +268,11 @@ function callable(): CheckpointConstructor {
   return named('Checkpoint', Checkpoint as unknown as CheckpointConstructor & ((...args: never[]) => unknown));
 }
 
+/** `Checkpoint` as it is called, with `new` or without. */
 export interface CheckpointConstructor {
   new (parts: CheckpointParts): Checkpoint;
   (parts: CheckpointParts): Checkpoint;
+  /** What all checkpoints have. */
   readonly prototype: Checkpoint;
 }
 export const Checkpoint: CheckpointConstructor = callable();

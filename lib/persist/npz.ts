@@ -8,10 +8,12 @@ import { computed, flatten } from './nest.js';
 import { npyBytes, readNpy, writeNpy } from './npy.js';
 import { readDirectory, withEntry, writeZip, type ZipEntry } from './zip.js';
 
+/** The options of `saveNpz`. */
 export interface SaveNpzOptions {
   /** Whether the archive is compressed, as by `numpy.savez_compressed`. Default false. */
   compress?: boolean;
 }
+/** The options of `loadNpz`. */
 export interface LoadNpzOptions {
   /** The tensors to read, by their names in the archive; nothing else is read. Default: all. */
   keys?: readonly string[];

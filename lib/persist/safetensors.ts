@@ -12,10 +12,12 @@ import { wantedKeys } from './keys.js';
 import { computed, flatten, nestOf } from './nest.js';
 import { type Declared, type Header, makeHeader, placeOf, readHeader } from './safetensors-header.js';
 
+/** The options of `saveSafetensors`. */
 export interface SaveSafetensorsOptions {
   /** Texts with names, which the file carries beside the tensors. */
   metadata?: { readonly [name: string]: string };
 }
+/** The options of `loadSafetensors`. */
 export interface LoadSafetensorsOptions {
   /** The tensors to read, by their names in the file; nothing else is read. Default: all. */
   keys?: readonly string[];
@@ -27,7 +29,9 @@ export interface LoadSafetensorsOptions {
 }
 /** What a file says of its tensors before any is read. */
 export interface SafetensorsHeader {
+  /** Texts with names. */
   readonly metadata: { readonly [name: string]: string };
+  /** The tensors by their names. */
   readonly tensors: {
     /** dtype: as the file calls it (F32, BF16, ...). */
     readonly [key: string]: { readonly dtype: string; readonly shape: readonly number[] };

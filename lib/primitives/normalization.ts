@@ -34,7 +34,9 @@ export function l2LossOf(x: Tensor): Tensor {
 
 /** Mean and variance over the same axes. */
 export interface Moments {
+  /** Their mean. */
   readonly mean: Tensor;
+  /** The mean of their squared distances from the mean. */
   readonly variance: Tensor;
 }
 

@@ -40,7 +40,9 @@ export type GradFnArgument = Tensor & { readonly variables: readonly Variable[] 
 
 /** What a function with a custom gradient returns. */
 export interface CustomGradientResult<V> {
+  /** What the function computed: what the call returns. */
   readonly value: V;
+  /** The gradients, from the cotangents of all values, in the order of the arguments. */
   readonly gradFn: (...cotangents: GradFnArgument[]) => CustomGradients;
 }
 

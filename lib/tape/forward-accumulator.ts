@@ -17,6 +17,7 @@ import { Tangents } from '../transform/tangents.js';
 import { checkFunction, crossedError } from './blocks.js';
 import { isLeaf, type UnconnectedGradients, unconnectedKind } from './leaves.js';
 
+/** The options of `jvp` of an accumulator. */
 export interface JvpOptions {
   /**
    * What a value without a tangent gets: 'none' null, 'zero' zeros, 'throw' GradtapeError ERR_UNCONNECTED. Default

@@ -20,24 +20,32 @@ type Fn<A extends readonly unknown[], V> = (...args: A) => V;
 
 /** The value of a function, and the gradient with respect to its first argument. */
 export interface ValueAndGrad<V, G> {
+  /** What the function returned. */
   readonly value: V;
+  /** The gradient with respect to the first argument, in its structure. */
   readonly grad: G;
 }
 /** The value of a function, and the map from a cotangent of it to the gradients with respect to all arguments. */
 export interface Vjp<V, G> {
+  /** What the function returned. */
   readonly value: V;
   /** `ct` has the structure of the value. May be called any number of times. */
   readonly vjp: (ct: Nested<TensorLike>) => G;
 }
 /** The value of a function, and its derivative along tangents, in the structure of the value. */
 export interface Jvp<V, T> {
+  /** What the function returned. */
   readonly value: V;
+  /** Its derivative along the tangents, in the structure of the value. */
   readonly tangent: T;
 }
 /** The value of a function, its gradients and the product of its Hessian with tangents, one of each for every argument. */
 export interface Hvp<V, G> {
+  /** What the function returned. */
   readonly value: V;
+  /** The gradient with respect to each argument. */
   readonly grad: G;
+  /** The product of the Hessian and the tangents, one for each argument. */
   readonly hvp: G;
 }
 

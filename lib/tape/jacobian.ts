@@ -9,6 +9,7 @@ import type { Entry } from '../record/entry.js';
 import { identityMatrix, jacobiansOf, jacobiansRowByRow } from '../transform/jacobian.js';
 import { isLeaf, type UnconnectedGradients, unconnectedKind } from './leaves.js';
 
+/** The options of `jacobian` and `batchJacobian` of a tape. */
 export interface JacobianOptions {
   /**
    * What a source without a path to the target gets: 'none' null, 'zero' zeros, 'throw' an error. Default: what the tape was

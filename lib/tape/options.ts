@@ -5,6 +5,7 @@ import { type Signal, signalKind } from '../base/signal.js';
 import type { TensorLike } from '../op/variable.js';
 import { type UnconnectedGradients, unconnectedKind } from './leaves.js';
 
+/** The options of `new GradientTape(...)`. */
 export interface GradientTapeOptions {
   /**
    * Whether `gradient` may be called more than once; the tape then keeps everything until it is disposed of. Default
@@ -17,6 +18,7 @@ export interface GradientTapeOptions {
   unconnectedGradients?: UnconnectedGradients;
 }
 
+/** The options of `gradient` of a tape. */
 export interface GradientOptions {
   /** Cotangents of the targets, with their structure, shapes and dtypes; null means ones. Default: ones. */
   outputGradients?: Nested<TensorLike | null>;

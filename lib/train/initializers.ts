@@ -20,6 +20,7 @@ import { eye, mul, reshape, sign, transpose } from '../ops/index.js';
 import { diagPart, qr } from '../ops/linalg/index.js';
 import { normalOf, truncatedNormalOf, uniformOf } from '../primitives/distributions.js';
 
+/** The options that initializers have: those of Glorot, He and LeCun have no other. */
 export interface InitializerOptions {
   /**
    * The seed of a stream that starts anew at each call, so that each gives the same numbers; without it the shared
@@ -87,6 +88,7 @@ function initializer(name: string, opts: FixedOptions, floats: boolean, values: 
 // asked for.
 const kTruncatedStddev = 0.87962566103423978;
 
+/** The options of `varianceScaling`. */
 export interface VarianceScalingOptions extends InitializerOptions {
   /** A positive factor of the variance. Default 1. */
   scale?: number;
@@ -150,6 +152,7 @@ export function lecunNormal(opts?: InitializerOptions): Initializer {
   return scaled('lecunNormal', read('lecunNormal', randomOptions, opts));
 }
 
+/** The options of `randomUniform`. */
 export interface UniformInitializerOptions extends InitializerOptions {
   /** Default -0.05. */
   minval?: number;
@@ -166,6 +169,7 @@ export function randomUniform(opts?: UniformInitializerOptions): Initializer {
   );
 }
 
+/** The options of `randomNormal` and `truncatedNormal`. */
 export interface NormalInitializerOptions extends InitializerOptions {
   /** Default 0. */
   mean?: number;
@@ -205,6 +209,7 @@ function filled(name: string, value: number | boolean, opts: FixedOptions): Init
   );
 }
 
+/** The options of `identity`. */
 export interface GainOptions {
   /** A factor of all elements. Default 1. */
   gain?: number;
@@ -222,6 +227,7 @@ export function identity(opts?: GainOptions): Initializer {
   });
 }
 
+/** The options of `orthogonal`. */
 export interface OrthogonalOptions extends InitializerOptions {
   /** A factor of all elements. Default 1. */
   gain?: number;

@@ -22,6 +22,7 @@ import { Variable } from '../op/variable.js';
  */
 export type LearningRate = number | Variable | Tensor | ((step: number) => number | Variable | Tensor);
 
+/** The options that all optimizers have. */
 export interface OptimizerOptions {
   /** Default: the optimizer's own. */
   learningRate?: LearningRate;

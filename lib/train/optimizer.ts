@@ -74,8 +74,11 @@ function slotsOf({ common, slots }: Trained): readonly Variable[] {
 }
 /** A slot, with its variable and the end of its name: 'momentum'. */
 export interface Slot {
+  /** What it belongs to. */
   readonly variable: Variable;
+  /** The end of its name. */
   readonly kind: string;
+  /** The slot itself. */
   readonly slot: Variable;
   /** Whether the optimizer did not have it before. */
   readonly isNew: boolean;

@@ -63,11 +63,13 @@ function scheduleClass<First extends unknown[], Options extends object, S extend
 
 const decaySpec = { initialLearningRate: rate, decaySteps: stepsKind, decayRate: rate, staircase: boolean } as const;
 
+/** The options of `ExponentialDecay` and `InverseTimeDecay`. */
 export interface DecayOptions {
   /** The rate of step 0. */
   initialLearningRate: number;
   /** The number of steps in which the rate decays once by `decayRate`. */
   decaySteps: number;
+  /** The factor of one decay. */
   decayRate: number;
   /** Whether the rate decays only after each `decaySteps` steps. Default false: at each step a little. */
   staircase?: boolean;
@@ -101,6 +103,7 @@ export const InverseTimeDecay: ScheduleClass<DecayArguments, DecayOptions> = dec
   (initial, decayRate, decays) => initial / (1 + decayRate * decays),
 );
 
+/** The options of `PolynomialDecay`. */
 export interface PolynomialDecayOptions {
   /** The rate of step 0. */
   initialLearningRate: number;
@@ -138,6 +141,7 @@ export const PolynomialDecay: ScheduleClass<
   },
 );
 
+/** The options of `PiecewiseConstantDecay`. */
 export interface PiecewiseConstantDecayOptions {
   /** Steps in increasing order: the last of each piece but the last. */
   boundaries: readonly number[];
@@ -173,6 +177,7 @@ export const PiecewiseConstantDecay: ScheduleClass<
 /** From 1 at 0 to `alpha` at 1. */
 const cosine = (alpha: number, share: number): number => ((1 - alpha) * (1 + Math.cos(Math.PI * share))) / 2 + alpha;
 
+/** The options of `CosineDecay`. */
 export interface CosineDecayOptions {
   /** The rate of step 0. */
   initialLearningRate: number;
@@ -214,6 +219,7 @@ export const CosineDecay: ScheduleClass<
   },
 );
 
+/** The options of `CosineDecayRestarts`. */
 export interface CosineDecayRestartsOptions {
   /** The rate of step 0. */
   initialLearningRate: number;

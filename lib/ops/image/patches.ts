@@ -11,6 +11,7 @@ import { boxAt, placeBox } from '../../primitives/box.js';
 import { gatherRows, type Rows } from '../../primitives/gather.js';
 import { reshapeTo } from '../../primitives/movement.js';
 
+/** The options of `extractPatches`. */
 export interface PatchOptions {
   /** The size of the window: one number, [rows, columns] or [1, rows, columns, 1]. */
   sizes: Sizes;

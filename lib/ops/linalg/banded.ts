@@ -55,10 +55,12 @@ const solveSpec = {
 } as const;
 const matmulSpec = { diagonalsFormat: formats } as const;
 
+/** The options of `tridiagonalMatmul`. */
 export interface TridiagonalMatmulOptions {
   /** Default 'compact'. */
   diagonalsFormat?: DiagonalsFormat;
 }
+/** The options of `tridiagonalSolve`. */
 export interface TridiagonalSolveOptions extends TridiagonalMatmulOptions {
   /** Whether rhs is transposed, [..., m, n]; the result is not. Of vectors it says nothing. Default false. */
   transposeRhs?: boolean;

@@ -30,19 +30,23 @@ export type DiagonalAlign = 'RIGHT_LEFT' | 'LEFT_RIGHT' | 'LEFT_LEFT' | 'RIGHT_R
 /** One diagonal (0 is the main one, 1 the one above it), or the lowest and the highest of several neighbours. */
 export type Diagonals = number | readonly [lower: number, upper: number];
 
+/** The options of `setDiag`. */
 export interface SetDiagOptions {
   /** Which diagonals. Default 0. */
   k?: Diagonals;
   /** Default 'RIGHT_LEFT'. */
   align?: DiagonalAlign;
 }
+/** The options of `diagPart`. */
 export interface DiagPartOptions extends SetDiagOptions {
   /** What fills up rows of diagonals that are shorter than the longest one. Default 0. */
   paddingValue?: number;
 }
+/** The options of `diag`. */
 export interface DiagOptions extends SetDiagOptions {
   /** The rows and columns of the matrices. Default: as few as the diagonals need; if neither is given, square. */
   numRows?: number;
+  /** The number of columns; default: as many as the diagonals reach. */
   numCols?: number;
   /** The elements off the diagonals. Default 0. */
   paddingValue?: number;

@@ -44,6 +44,7 @@ function saturated(s: Tensor, cutoff: Tensor): Tensor {
 const pinvOptions = { rcond: anything } as const;
 const rankOptions = { tol: anything } as const;
 
+/** The options of `pinv`. */
 export interface PinvOptions {
   /**
    * Singular values that are not above so many times the largest one count as zero: a number, or a tensor of the shape
@@ -69,6 +70,7 @@ export function pinv(a: TensorLike, rcond?: TensorLike | PinvOptions, opts?: Pin
   return matmulOf(div(v, asRows(saturated(s, cutoff))), u, false, true);
 }
 
+/** The options of `matrixRank`. */
 export interface MatrixRankOptions {
   /** Singular values that are not above it count as zero: a number, or a tensor that broadcasts with them. */
   tol?: TensorLike;
@@ -89,6 +91,7 @@ export function matrixRank(a: TensorLike, tol?: TensorLike | MatrixRankOptions, 
   return sumOver(castTo(greater(s, cutoff), 'int32'), [s.rank - 1], false);
 }
 
+/** The options of `lstsq`. */
 export interface LstsqOptions {
   /** What is added to the diagonal of the normal equations: a number >= 0. Default 0. Only if `fast`. */
   l2Regularizer?: number;

@@ -11,6 +11,7 @@ import { crossOf } from '../../primitives/cross.js';
 import { reshapeTo } from '../../primitives/movement.js';
 import { matmul } from '../product.js';
 
+/** The options of `matvec`. */
 export interface MatvecOptions {
   /** Whether a is transposed in its last two axes first. Default false. */
   transposeA?: boolean;

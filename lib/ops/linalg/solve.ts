@@ -16,6 +16,7 @@ function alike({ a, b, batch }: System): [Tensor, Tensor] {
   ];
 }
 
+/** The options of `solve`. */
 export interface SolveOptions {
   /** Whether the transpose of the matrix is meant. Default false. */
   adjoint?: boolean;
@@ -35,6 +36,7 @@ export function solve(matrix: TensorLike, rhs: TensorLike, opts?: SolveOptions):
   return solveOf(op, a, b, adjoint, shapeOf([...batch]));
 }
 
+/** The options of `triangularSolve` and `bandedTriangularSolve`. */
 export interface TriangularSolveOptions extends SolveOptions {
   /** Whether the lower triangle of the matrix is meant, or else the upper one; the other is not read. Default true. */
   lower?: boolean;

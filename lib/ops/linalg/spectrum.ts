@@ -7,6 +7,7 @@ import { eighOf } from '../../primitives/eigh.js';
 import { qrOf } from '../../primitives/qr.js';
 import { svdOf } from '../../primitives/svd.js';
 
+/** The options of `qr`. */
 export interface QrOptions {
   /** Whether q is square, [..., m, m], also where x has fewer columns than rows. Default false. */
   fullMatrices?: boolean;
@@ -54,6 +55,7 @@ export function eigvalsh(x: TensorLike): Tensor {
   return eighOf(squareMatrices('linalg.eigvalsh', x))[0];
 }
 
+/** The options of `svd`. */
 export interface SvdOptions {
   /** Whether u and v are square, or else as wide as there are singular values. Default false. */
   fullMatrices?: boolean;

@@ -9,6 +9,7 @@ import type { TensorLike } from '../../op/variable.js';
 import { attentionOf, drawsOf } from '../../primitives/attention.js';
 import { broadcast, reshapeTo } from '../../primitives/movement.js';
 
+/** The options of `scaledDotProductAttention`. */
 export interface AttentionOptions {
   /**
    * Broadcasts to the weights [..., queries, keys]. bool: which keys a query sees; a query that sees none gets zeros. Of

@@ -118,6 +118,7 @@ function channelwise(op: string, x: Tensor, f: Tensor, read: Slide): Tensor {
   return depthwise(ofResult, x, f, { words, shapes: [x.shape, f.shape, result] });
 }
 
+/** The options of `conv1d`. */
 export interface Conv1dOptions {
   /** Distance from one window to the next. Default 1. */
   stride?: Sizes;

@@ -11,6 +11,7 @@ import { less } from '../../primitives/compare.js';
 import { draw, uniformOp } from '../../primitives/random.js';
 import { select } from '../../primitives/select.js';
 
+/** The options of `dropout`. */
 export interface DropoutOptions {
   /** The seed of a stream for this call; without it the shared stream goes on. */
   seed?: number;

@@ -11,6 +11,7 @@ import { normOver } from '../../primitives/reduce.js';
 
 const embeddingSpec = { maxNorm: number('a number >= 0', 0) } as const;
 
+/** The options of `embeddingLookup`. */
 export interface EmbeddingOptions {
   /** Rows that are longer are scaled to this length. */
   maxNorm?: number;

@@ -35,6 +35,7 @@ export function l2Loss(x: TensorLike): Tensor {
 const epsilonKind = number('a number >= 0', 0);
 const l2Options = { epsilon: epsilonKind } as const;
 
+/** The options of `l2Normalize`. */
 export interface EpsilonOptions {
   /** Keeps the divisor away from 0. */
   epsilon?: number;
@@ -90,6 +91,7 @@ function optionalOperands(
 
 const batchSpec = { varianceEpsilon: epsilonKind } as const;
 
+/** The options of `batchNormalization`. */
 export interface BatchNormalizationOptions {
   /** Added to the variance. Default 0.001. */
   varianceEpsilon?: number;
@@ -140,6 +142,7 @@ function operandsThenOptions(
 
 const layerSpec = { axis: anything, epsilon: epsilonKind } as const;
 
+/** The options of `layerNormalization` and `rmsNormalization`. */
 export interface NormalizationOptions extends EpsilonOptions {
   /** The axis or axes that are normalized. Default -1. */
   axis?: number | Lengths;

@@ -12,6 +12,7 @@ import { depthwise, maxPoolOf, ofResult, type Window } from '../../primitives/co
 import { imageIn, imageOf } from '../../primitives/conv-window.js';
 import { castTo, reshapeTo } from '../../primitives/movement.js';
 
+/** The options of `maxPool2d` and `avgPool2d`. */
 export interface PoolOptions {
   /** The size of the window: one number, [rows, columns] or [1, rows, columns, 1]. */
   ksize: Sizes;

@@ -8,6 +8,7 @@ import type { TensorLike } from '../../op/variable.js';
 import { checkRank, type DataFormat, formatKind, fromFormat, imageAxes, inFormat } from '../../op/windows.js';
 import { reshapeTo, transposeBy } from '../../primitives/movement.js';
 
+/** The options of `spaceToDepth` and `depthToSpace`. */
 export interface SpaceOptions {
   /** 'NHWC' (default): images are [batch, rows, columns, channels]; 'NCHW': [batch, channels, rows, columns]. */
   dataFormat?: DataFormat;

@@ -22,6 +22,7 @@ import { argmaxOp, positionOf } from '../../primitives/reduce.js';
 const seedKind = integer(0);
 const seedOptions = { seed: seedKind } as const;
 
+/** The options that all random ops have. */
 export interface RandomOptions {
   /** float32 (default) or float64. */
   dtype?: DType;
@@ -35,6 +36,7 @@ const floatingKind: Kind<DType> = {
   read: (value) => (value === 'float32' || value === 'float64' ? value : refused),
 };
 
+/** The options of `uniform`. */
 export interface UniformOptions extends RandomOptions {
   /** The lowest value, default 0. The result is differentiable with respect to it and to maxval. */
   minval?: TensorLike;
@@ -67,6 +69,7 @@ export function uniform(
   return uniformOf(op, s, read);
 }
 
+/** The options of `normal` and `truncatedNormal`. */
 export interface NormalOptions extends RandomOptions {
   /** Default 0. The result is differentiable with respect to it and to stddev. */
   mean?: TensorLike;

@@ -14,6 +14,7 @@ export function setSeed(seed: number): void {
 
 /** The state of the shared stream, in plain numbers that JSON can hold. */
 export interface RandomState {
+  /** What the seed became. */
   readonly key: readonly [low: number, high: number];
   /** Numbers drawn so far. */
   readonly offset: number;

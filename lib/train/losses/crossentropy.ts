@@ -37,18 +37,21 @@ import {
   truthBeside,
 } from './loss.js';
 
+/** The options of `binaryCrossentropy`, and of all cross entropies. */
 export interface CrossentropyOptions extends LossOptions {
   /** Whether predictions are logits instead of probabilities. Default false. */
   fromLogits?: boolean;
   /** The axis of classes. Default: the last. */
   axis?: number;
 }
+/** The options of `categoricalCrossentropy`. */
 export interface CategoricalCrossentropyOptions extends CrossentropyOptions {
   /** The share of the truth, from 0 to 1, that is spread evenly over all classes. Default 0. */
   labelSmoothing?: number;
 }
 /** The axis is the one whose mean is taken; the share is spread over both classes. */
 export type BinaryCrossentropyOptions = CategoricalCrossentropyOptions;
+/** The options of `binaryFocalCrossentropy`. */
 export interface BinaryFocalCrossentropyOptions extends BinaryCrossentropyOptions {
   /** Whether class 1 has weight alpha, and class 0 weight 1 - alpha. Default false. */
   applyClassBalancing?: boolean;
@@ -57,6 +60,7 @@ export interface BinaryFocalCrossentropyOptions extends BinaryCrossentropyOption
   /** At 0, nothing is focused. Default 2. */
   gamma?: number;
 }
+/** The options of `sparseCategoricalCrossentropy`. */
 export interface SparseCategoricalCrossentropyOptions extends CrossentropyOptions {
   /** Examples of this class have loss 0 and do not count in a mean. Default: none. */
   ignoreClass?: number;

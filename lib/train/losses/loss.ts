@@ -22,6 +22,7 @@ import {
 /** Keras' epsilon: what divisors and arguments of logarithms are at least. */
 export const kEpsilon: number = 1e-7;
 
+/** The options that all losses have. */
 export interface LossOptions {
   /**
    * The result: the loss of each example ('none', default), their sum, their mean, or their sum over the sum of the

@@ -68,6 +68,7 @@ export function meanSquaredLogarithmicError(yTrue: TensorLike, yPred: TensorLike
   return meanOf('meanSquaredLogarithmicError', yTrue, yPred, opts, (t, p) => square(sub(logarithm(p), logarithm(t))));
 }
 
+/** The options of `huber`. */
 export interface HuberOptions extends LossOptions {
   /** The error from which the loss is linear. Default 1. */
   delta?: number;
@@ -108,6 +109,7 @@ export function poisson(yTrue: TensorLike, yPred: TensorLike, opts?: LossOptions
   return meanOf('poisson', yTrue, yPred, opts, (t, p) => sub(p, mul(t, log(add(p, kEpsilon)))));
 }
 
+/** The options of `cosineSimilarity`. */
 export interface CosineSimilarityOptions extends LossOptions {
   /** The axis along which a vector lies. Default: the last. */
   axis?: number;

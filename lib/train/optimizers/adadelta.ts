@@ -4,6 +4,7 @@ import { add, div, mul, sqrt, square, sub } from '../../ops/index.js';
 import { Optimizer } from '../optimizer.js';
 import { amount, belowOne, common, given, type LearningRate, type OptimizerOptions } from '../optimizer-options.js';
 
+/** The options of `Adadelta`. */
 export interface AdadeltaOptions extends OptimizerOptions {
   /** The decay of the means of squares, from 0 to below 1. Default 0.95. */
   rho?: number;

@@ -6,6 +6,7 @@ import { add, div, mul, sqrt, square, sub } from '../../ops/index.js';
 import { Optimizer } from '../optimizer.js';
 import { amount, common, given, type LearningRate, type OptimizerOptions } from '../optimizer-options.js';
 
+/** The options of `Adagrad`. */
 export interface AdagradOptions extends OptimizerOptions {
   /** What the sum of squares starts with. Default 0.1. */
   initialAccumulatorValue?: number;

@@ -6,6 +6,7 @@ import { add, div, maximum, mul, sqrt, square, sub } from '../../ops/index.js';
 import { Optimizer } from '../optimizer.js';
 import { given, type LearningRate, momentsSpec, type OptimizerOptions } from '../optimizer-options.js';
 
+/** The options of `Adam` and `AdamW`. */
 export interface AdamOptions extends OptimizerOptions {
   /** The decay of the mean of gradients, from 0 to below 1. Default 0.9. */
   beta1?: number;

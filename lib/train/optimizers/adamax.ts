@@ -5,6 +5,7 @@ import { Optimizer } from '../optimizer.js';
 import { given, type LearningRate, momentsSpec } from '../optimizer-options.js';
 import type { AdamOptions } from './adam.js';
 
+/** The options of `Adamax`. */
 export type AdamaxOptions = Omit<AdamOptions, 'amsgrad'>;
 
 /**

@@ -6,6 +6,7 @@ import { add, clipByValue, div, mul, pow, square, sub } from '../../ops/index.js
 import { Optimizer } from '../optimizer.js';
 import { amount, common, given, type LearningRate, type OptimizerOptions } from '../optimizer-options.js';
 
+/** The options of `Ftrl`. */
 export interface FtrlOptions extends OptimizerOptions {
   /** How the learning rate falls with the sum of squared gradients: its exponent, <= 0. Default -0.5. */
   learningRatePower?: number;

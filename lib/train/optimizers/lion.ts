@@ -4,6 +4,7 @@ import { add, mul, sign, sub } from '../../ops/index.js';
 import { Optimizer } from '../optimizer.js';
 import { common, fraction, given, type LearningRate, type OptimizerOptions } from '../optimizer-options.js';
 
+/** The options of `Lion`. */
 export interface LionOptions extends OptimizerOptions {
   /** The share of the momentum in the direction of a step, from 0 to 1. Default 0.9. */
   beta1?: number;

@@ -13,6 +13,7 @@ import {
   type OptimizerOptions,
 } from '../optimizer-options.js';
 
+/** The options of `RMSprop`. */
 export interface RMSpropOptions extends OptimizerOptions {
   /** The decay of the mean of squared gradients, from 0 to below 1. Default 0.9. */
   rho?: number;

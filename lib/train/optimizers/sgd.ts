@@ -5,6 +5,7 @@ import { add, mul, sub } from '../../ops/index.js';
 import { Optimizer } from '../optimizer.js';
 import { common, fraction, given, type LearningRate, type OptimizerOptions } from '../optimizer-options.js';
 
+/** The options of `SGD`. */
 export interface SGDOptions extends OptimizerOptions {
   /** From 0 to 1. Default 0: no momentum. */
   momentum?: number;
