@@ -4,6 +4,7 @@ import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { afterAll, describe, expect, it } from 'vitest';
+import { blocksOf, commented } from '../support/blocks.js';
 import { plain } from '../support/child.js';
 import { read, root } from '../support/files.js';
 
@@ -11,31 +12,12 @@ import { read, root } from '../support/files.js';
 const folder = join(root, 'build', 'guide');
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** What the comments behind `console.log` say that it prints. */
-function commented(code: string): string {
-  return [...code.matchAll(/^console\.log\(.*\); \/\/ (.*)$/gm)].map(([, text]) => `${text}\n`).join('');
-}
-
-interface Block {
-  readonly number: number;
-  readonly code: string;
-  readonly promised: string;
-}
-
-function blocksOf(page: string): Block[] {
-  return [...page.matchAll(/^```ts\n(.*?)^```\n(?:\n```text\n(.*?)^```$)?/gms)].map(([, code = '', output], k) => ({
-    number: k + 1,
-    code,
-    promised: output ?? commented(code),
-  }));
-}
-
 describe.runIf(plain)('docs/guide', () => {
   const pages = readdirSync(join(root, 'docs/guide')).filter((name) => name.endsWith('.md'));
 
   describe.each(pages)('%s', (name) => {
     const page = read(`docs/guide/${name}`);
-    const blocks = blocksOf(page);
+    const blocks = blocksOf(page).map((block) => ({ ...block, promised: block.output ?? commented(block.code) }));
     const fences = (kind: string): number => page.match(new RegExp(`^\`\`\`${kind}$`, 'gm'))?.length ?? 0;
 
     it('has blocks, and no output without its code', () => {

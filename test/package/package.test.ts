@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { blocksOf, commented } from '../support/blocks.js';
 import { plain } from '../support/child.js';
 import { root } from '../support/files.js';
 
@@ -179,18 +180,13 @@ describe.runIf(plain)('the package', () => {
     );
   });
 
-  // Whatever the README shows must run as it stands there.
-  const blocks = [...readme.matchAll(/^```(ts|js)\n(.*?)^```/gms)].map(([, , code]) => code ?? '');
-  test.each(blocks.map((code, i) => ({ number: i + 1, code })))(
-    'runs block $number of the README',
-    ({ number, code }) => {
-      const { outputText } = ts.transpileModule(code, {
-        compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
-      });
-      const header = /from 'gradtape'/.test(code) ? '' : `import * as tf from 'gradtape';\n`;
-      runFile(`readme-${number}.mjs`, header + outputText);
-    },
-  );
+  // Whatever the README shows must run as it stands there, and print what its comments say.
+  test.each(blocksOf(readme))('runs block $number of the README', ({ number, code }) => {
+    const { outputText } = ts.transpileModule(code, {
+      compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
+    });
+    expect(runFile(`readme-${number}.mjs`, outputText)).toBe(commented(code));
+  });
 });
 
 // Folders as they would be packed; the checks look at names and sizes.
