@@ -5,10 +5,11 @@
  */
 import { dtypeBytes } from '../base/dtype.js';
 import { type Shape, sameShape, shapeOf, sizeOf } from '../base/shape.js';
-import { asUsual, jacobianBytes, unlooked } from '../engine/config.js';
+import { asUsual, checksRules, jacobianBytes, unlooked } from '../engine/config.js';
 import { evaluateTensors } from '../engine/evaluate.js';
 import { allocate } from '../engine/memory.js';
 import { bufferTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
+import { checkPulled, unchecked } from '../op/numerics.js';
 import { add } from '../primitives/arithmetic.js';
 import { boxAt, concatAlong, sliceBox } from '../primitives/box.js';
 import { densify, scatterRows } from '../primitives/gather.js';
@@ -141,17 +142,40 @@ class MatrixPass {
         if (pulled) at.diagonal = plus(at.diagonal, broadcast(pulled, e.outShape));
       } else {
         full ??= this.expand(diagonal);
-        this.addPulled(operand, ruleOf(e.op, k)?.pull(full, e, k), e.shape(k));
+        const one = this.asOneStep(() => ruleOf(e.op, k)?.pull(full as Tensor, e, k));
+        this.checkWhole(e, k, [full], one, 'cotangent');
+        this.addPulled(operand, one, e.shape(k));
       }
     });
   }
 
   private pullFull(e: Entry, cts: readonly Tensor[], path: Path): void {
-    const pulled = e.op.pullAll?.(cts, e);
+    const pulled = e.op.pullAll && this.asOneStep(() => e.op.pullAll?.(cts, e));
     eachOperand(e, (operand, k) => {
       if (!path.has(operand)) return;
-      this.addPulled(operand, pulled ? pulled[k] : ruleOf(e.op, k)?.pull(cts[0] as Tensor, e, k), e.shape(k));
+      const one = pulled ? pulled[k] : this.asOneStep(() => ruleOf(e.op, k)?.pull(cts[0] as Tensor, e, k));
+      this.checkWhole(e, k, cts, one, 'cotangent');
+      this.addPulled(operand, one, e.shape(k));
     });
+  }
+
+  /** Runs a rule. While numbers are checked, not its steps are, but what it gives (`checkWhole`): that names the user's op. */
+  private asOneStep<T>(rule: () => T): T {
+    return asUsual(checksRules) ? unchecked(rule) : rule();
+  }
+
+  /** @throws GradtapeError ERR_NUMERICS for what a rule made NaN or infinite, in any row */
+  private checkWhole(
+    e: Entry,
+    k: number,
+    given: readonly (Tensor | null)[],
+    made: Tensor | null | undefined,
+    as: 'cotangent' | 'tangent',
+  ): void {
+    if (!made || !asUsual(checksRules)) return;
+    const from = given.find((t) => t !== null) as Tensor;
+    const whole = this.batcher.wholeOf(densify(made));
+    asUsual(() => checkPulled(e, k, this.batcher.wholeOf(from), whole, as));
   }
 
   private addPulled(operand: Entry, pulled: Tensor | null | undefined, shape: Shape): void {
@@ -181,7 +205,17 @@ class MatrixPass {
     }
     if (!expanded) return;
     const results = resultsOf(e);
-    tangentsOf(e, fulls).forEach((t, k) => {
+    this.asOneStep(() => tangentsOf(e, fulls)).forEach((t, k) => {
+      this.checkWhole(
+        e,
+        Math.max(
+          0,
+          fulls.findIndex((full) => full !== null),
+        ),
+        fulls,
+        t,
+        'tangent',
+      );
       const at = this.at(results[k] as Entry);
       if (t) at.full = plus(at.full, t);
     });

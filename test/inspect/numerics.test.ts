@@ -190,3 +190,38 @@ it('off again, nothing is checked or named', () => {
   expect(tf.log([0]).item()).toBe(-Infinity);
   expect(errorOf(() => tf.reshape([1], [2])).message).not.toMatch(here);
 });
+
+describe('in a Jacobian, whose rows are computed together, the op of the user is named', () => {
+  const x = (): tf.Tensor => tf.constant([0, 4]);
+  const mixed = (y: tf.Tensor): tf.Tensor =>
+    tf.matmul(
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      y.reshape([2, 1]),
+    ); // prettier-ignore
+  it.each<[string, (t: tf.Tensor) => tf.Tensor]>([
+    ['sqrt', tf.sqrt],
+    ['pow', (t) => tf.pow(t, 0.5)],
+    ['rsqrt', (t) => tf.rsqrt(t.add(1e-45))],
+  ])('%s', (name, f) => {
+    tf.config.checkNumerics = true;
+    const tape = new tf.GradientTape();
+    const at = x();
+    const y = tape.record(() => {
+      tape.watch(at);
+      return mixed(f(at));
+    });
+    const { code, message } = errorOf(() => tape.jacobian(y, at));
+    expect(code).toBe('ERR_NUMERICS');
+    expect(message).toMatch(new RegExp(`^${name}: the gradient.* is -?Infinity at \\[0, 0\\]`));
+  });
+
+  it('forwards too, and of what is finite nothing is said', () => {
+    tf.config.checkNumerics = true;
+    const wide = (t: tf.Tensor): tf.Tensor => tf.matmul(tf.ones([6, 2]), tf.sqrt(t).reshape([2, 1]));
+    expect(errorOf(() => tf.jacobian(wide)(x())).message).toMatch(/^sqrt: the gradient.* is Infinity/);
+    expect(tf.jacobian((t: tf.Tensor) => mixed(tf.sqrt(t)))(tf.constant([1, 4])).shape).toEqual([2, 1, 2]);
+  });
+});
