@@ -412,6 +412,19 @@ describe('where there is a gradient', () => {
     expect(tape.explain(y, x)).toMatchObject({ code: 'DETACHED', op: 'mul' });
   });
 
+  it('CONNECTED of a variable that was assigned after it had been read: the gradient is of the value that was read', () => {
+    const v = new tf.Variable(2);
+    const tape = new tf.GradientTape({ persistent: true });
+    const y = tape.record(() => {
+      const read = v.square();
+      v.assign(5);
+      return read;
+    });
+    v.assign(7);
+    expect(tape.explain(y, v).code).toBe('CONNECTED');
+    expect(tape.gradient(y, v)?.item()).toBe(4);
+  });
+
   it('ASSIGNED of a variable made of a value', () => {
     for (const links of [false, true]) {
       tf.config.explain = links;
