@@ -93,6 +93,9 @@ function objectsOf({ name, platform, arch, triple, unitTriple }) {
     'bessel',
     'error-functions',
   ]);
+  const known = new Set(manifest.common_sources.map((source) => basename(source, '.cc')));
+  const gone = [...smallSources].filter((name) => !known.has(name));
+  if (gone.length > 0) throw new StepError(`zig-build.mjs: no source of the manifest is called ${gone.join(', ')}`);
   const includes = [headers, join(root, 'node_modules', 'node-addon-api')].map(pathInRoot);
   const common = manifest.common_sources.map((source) => ({
     name: `${basename(source, '.cc')}.o`,

@@ -101,6 +101,8 @@ export function reduceLogsumexp(x: TensorLike, axis?: Axis | ReduceOptions, opts
   return logSumExpOver(a, axes, keepdims);
 }
 
+// Not by `momentsOver`, whose rule knows that the variance does not change with the mean: TensorFlow's goes through the
+// mean, which shows beside infinities.
 function varianceOf(a: Tensor, axes: readonly number[], keepdims: boolean): Tensor {
   return meanOver(square(sub(a, meanOver(a, axes, true))), axes, keepdims);
 }
