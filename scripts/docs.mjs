@@ -36,28 +36,23 @@ const OPTIONS = {
   intentionallyNotExported: INTERNAL,
 };
 
-const isMember = (reflection) => reflection.parent?.kindOf(ReflectionKind.ClassOrInterface);
-
 /** Ops are methods, too: a method without words of its own has a link to the function. */
 function explainMethods(project) {
-  for (const reflection of Object.values(project.reflections)) {
-    const op =
-      project.children.find(({ name }) => name === 'index')?.getChildByName([reflection.name]) ??
-      nnOf(project, reflection);
-    if (!op || !isMember(reflection) || !op.kindOf(ReflectionKind.Function | ReflectionKind.Variable)) continue;
-    const words = (owner) => {
-      owner.comment ??= new Comment([
-        { kind: 'text', text: 'As the function ' },
-        { kind: 'inline-tag', tag: '@link', text: op.name, target: op },
-        { kind: 'text', text: ', of this as its first argument.' },
-      ]);
-    };
-    for (const owner of reflection.signatures ?? [reflection]) words(owner);
+  const index = project.children.find(({ name }) => name === 'index');
+  const methods = index.getChildByName(['TensorMethods']).children.map(({ name }) => name);
+  for (const owner of ['TensorMethods', 'Tensor', 'Variable', 'IndexedSlices']) {
+    for (const name of methods) {
+      const method = index.getChildByName([owner, name]);
+      const op = index.getChildByName([name]) ?? index.getChildByName(['nn', name]);
+      for (const part of method && op ? (method.signatures ?? [method]) : []) {
+        part.comment ??= new Comment([
+          { kind: 'text', text: 'As the function ' },
+          { kind: 'inline-tag', tag: '@link', text: op.name, target: op },
+          { kind: 'text', text: ', of this as its first argument.' },
+        ]);
+      }
+    }
   }
-}
-
-function nnOf(project, { name }) {
-  return project.children.find((module) => module.name === 'index')?.getChildByName(['nn', name]);
 }
 
 const DOCUMENTED =

@@ -46,6 +46,7 @@ let unnamed = 0;
 export class Variable {
   /** Unique in this process; variables made later have larger ones. */
   readonly id: number;
+  /** The length of each axis, of every value that it can have. */
   readonly shape: Shape;
   /** The dtype of every value that it can have. */
   readonly dtype: DType;
