@@ -4,7 +4,6 @@ import type { ErrorCode } from './error-codes.js';
 
 export type { ErrorCode } from './error-codes.js';
 
-
 /** Finds the place of the user's call while errors name it (config.trackOrigin), else null. */
 let finder: (() => string | null) | null = null;
 
