@@ -57,10 +57,11 @@ function computeNoted(): boolean {
 
 /** A function of its own, which holds none of the tensors whose memory is to be found. */
 function bound(): void {
-  const computed = computeNoted();
-  let alive = bytesAlive('young');
-  // What the values kept may be old by now.
-  if (computed && alive > limit / 2) alive = bytesAlive('all');
+  let alive = bytesAlive('young'); // dead values are not worth computing
+  if (alive > limit && computeNoted()) {
+    alive = bytesAlive('young');
+    if (alive > limit / 2) alive = bytesAlive('all'); // what the values kept may be old by now
+  }
   limit = Math.max(kLeastLimit, 1.5 * alive);
 }
 

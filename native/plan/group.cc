@@ -1,7 +1,6 @@
 // Which values are computed together: views are seen through, elementwise values and reductions join loops, everything
 // else is a step of its own.
 #include <algorithm>
-#include <map>
 
 #include "planner.h"
 
@@ -9,6 +8,7 @@ namespace gradtape {
 namespace {
 
 constexpr size_t kMaxLoopInstructions = 64;
+constexpr int kMostDeferred = 8;      // values for one
 constexpr int kHorizontalReach = 16;  // how many steps back an independent value looks for a loop to join
 
 void contiguous_strides(const Value& v, Strides& strides) {
@@ -33,27 +33,28 @@ void Planner::group() {
   mark_demands();
   // Steps that replace inputs: their data are checked as soon as these are there, and they come last if nobody reads
   // their results. Then nothing fails after them and nobody reads the input, so they can be done in place.
-  std::multimap<int32_t, int32_t> checked;  // by the operand that is looked at
   std::vector<int32_t> last;
   for (size_t k = 0; k < plan_.program.outputs.size(); ++k) {
     const int32_t i = plan_.program.outputs[k];
     const Value& v = values_[i];
     if (plan_.program.replaced[k] < 0 || !is_step(v.opcode) || v.size == 0) continue;
     facts_[i].is_checked = true;
-    checked.insert({v.operands[step_kind(v.opcode).checked], i});
+    Fact& looked_at = facts_[v.operands[step_kind(v.opcode).checked]];
+    facts_[i].next_check = looked_at.check;
+    looked_at.check = i;
     if (!facts_[i].is_read) last.push_back(i);
   }
   for (size_t v = 0; v < values_.size(); ++v) {
     if (!facts_[v].needed) continue;
     if (!facts_[v].is_checked || facts_[v].is_read) place_in_steps(int32_t(v));
-    const auto range = checked.equal_range(int32_t(v));
-    for (auto at = range.first; at != range.second; ++at) place_check(at->second);
+    for (int32_t i = facts_[v].check; i >= 0; i = facts_[i].next_check) place_check(i);
   }
   for (int32_t i : last) place_in_steps(i);
 }
 
 void Planner::place_check(int32_t i) {
   const Value& v = values_[i];
+  place_deferred(v.operands[step_kind(v.opcode).checked], nullptr);
   use(v.operands[step_kind(v.opcode).checked], int(groups_.size()));
   groups_.push_back({-1, &v, 0, 0, 0, {i}, {}, true});
 }
@@ -132,6 +133,7 @@ void Planner::place_in_steps(int32_t i) {
     return;
   }
   be_own_base(i);
+  if (may_defer(i)) return;
   if (is_loop_value(v) || v.opcode == kBroadcast) return join_loop(i);
   if (is_reduction(v.opcode)) return join_reduction(i);
   if (v.opcode == kResult) {
@@ -140,6 +142,7 @@ void Planner::place_in_steps(int32_t i) {
     return;
   }
   if (!is_step(v.opcode)) GRADTAPE_UNREACHABLE();
+  for (int o = 0; o < v.arity; ++o) place_deferred(v.operands[o], nullptr);
   for (int o = 0; o < v.arity; ++o) use(v.operands[o], int(groups_.size()));
   facts_[i].step = int(groups_.size());
   groups_.push_back({-1, &v, 0, 0, 0, {i}, {}});
@@ -150,6 +153,7 @@ void Planner::view_reshape(int32_t i) {
   const int32_t x = v.operands[0];
   const int32_t b = facts_[x].base;
   if (facts_[i].is_output && v.size > 1) {
+    place_deferred(x, nullptr);
     // The base writes straight into the output, unless its elements must stay where they are.
     const bool free_base =
         facts_[b].step >= 0 && !facts_[b].is_output && facts_[b].redirected < 0 && values_[b].size == v.size;
@@ -195,31 +199,92 @@ int Planner::choose_loop(int64_t size, const Value& shape, int ready, bool strid
   return end;
 }
 
-void Planner::join_loop(int32_t i) {
+// Whether an elementwise value is placed only with its first reader: where that can be in the same loop the value stays
+// in a register, though an earlier loop could have computed it. What follows a product is not deferred: it is computed
+// part by part with that.
+bool Planner::may_defer(int32_t i) {
   const Value& v = values_[i];
-  int ready = 0;
+  if (!is_loop_value(v) || facts_[i].is_output || !facts_[i].is_read || v.size == 1) return false;
+  int with = 1;
+  for (int o = 0; o < v.arity; ++o) {
+    const int32_t x = v.operands[o], b = facts_[x].base;
+    place_deferred(x, &v);
+    if (values_[b].opcode == k_matmul) return false;
+    if (facts_[b].deferred) with += facts_[b].with;
+  }
+  facts_[i].with = with;
+  return facts_[i].deferred = with <= kMostDeferred;
+}
+
+// Whether what x shows, which is deferred, can be computed in the loop of a reader.
+bool Planner::comes_with(int32_t x, const Value& reader) const {
+  Strides strides;
+  return reader.size == values_[x].size && strides_over(x, reader, strides) == Source::kFlat &&
+         same_dims(values_[facts_[x].base], reader);
+}
+
+// Places what x shows, if it is deferred and cannot come with the reader (null: with none).
+void Planner::place_deferred(int32_t x, const Value* reader) {
+  const int32_t b = facts_[x].base;
+  if (!facts_[b].deferred || (reader && comes_with(x, *reader))) return;
+  facts_[b].deferred = false;
+  join_loop(b);
+}
+
+// The first step at which value i and what is deferred for it can be computed; whether any of them reads with strides.
+bool Planner::survey(int32_t i, int& ready) {
+  const Value& v = values_[i];
   bool strided = false;
   for (int o = 0; o < v.arity; ++o) {
+    const int32_t x = v.operands[o];
+    if (facts_[facts_[x].base].deferred) {
+      strided = survey(facts_[x].base, ready) || strided;
+      continue;
+    }
     Strides strides;
-    const Source::Kind kind = strides_over(v.operands[o], v, strides);
+    const Source::Kind kind = strides_over(x, v, strides);
     strided = strided || kind == Source::kStrided;
-    ready = std::max(ready, ready_at(v.operands[o], kind));
+    ready = std::max(ready, ready_at(x, kind));
   }
-  const int s = choose_loop(v.size, v, ready, strided, nullptr);
+  return strided;
+}
+
+// Puts value i into loop s, behind what is deferred for it.
+void Planner::enter_loop(int32_t i, int s, bool strided) {
+  const Value& v = values_[i];
+  for (int o = 0; o < v.arity; ++o) {
+    const int32_t b = facts_[v.operands[o]].base;
+    if (facts_[b].deferred) enter_loop(b, s, strided);
+    use(v.operands[o], s);
+  }
   if (strided) groups_[s].shape = &v;
   groups_[s].values.push_back(i);
   facts_[i].step = s;
-  for (int o = 0; o < v.arity; ++o) use(v.operands[o], s);
+  facts_[i].deferred = false;
+}
+
+void Planner::join_loop(int32_t i) {
+  const Value& v = values_[i];
+  for (int o = 0; o < v.arity; ++o) place_deferred(v.operands[o], &v);
+  int ready = 0;
+  const bool strided = survey(i, ready);
+  enter_loop(i, choose_loop(v.size, v, ready, strided, nullptr), strided);
 }
 
 void Planner::join_reduction(int32_t i) {
   const Value& v = values_[i];
   const int32_t x = v.operands[0];
   const Value& shape = values_[x];
+  place_deferred(x, &shape);
+  const int32_t b = facts_[x].base;
   Strides strides;
   const Source::Kind kind = strides_over(x, shape, strides);
-  const bool strided = kind == Source::kStrided;
-  const int s = choose_loop(shape.size, shape, ready_at(x, kind), strided, &v);
+  int ready = 0;
+  const bool deferred = facts_[b].deferred;
+  const bool strided = deferred ? survey(b, ready) : kind == Source::kStrided;
+  if (!deferred) ready = ready_at(x, kind);
+  const int s = choose_loop(shape.size, shape, ready, strided, &v);
+  if (deferred) enter_loop(b, s, strided);
   Group& g = groups_[s];
   if (strided) g.shape = &shape;
   g.outer = attribute(v, 0);

@@ -21,8 +21,12 @@ struct Fact {
   bool is_reduced = false;
   bool used_outside = false;  // read by another step than its own
   bool replaces = false;      // is written over an input
+  bool deferred = false;      // to be placed with the first value that reads it
+  int with = 0;               // so many that are deferred are placed with it, itself included
   bool is_read = false;       // by another value
   bool is_checked = false;    // a step whose data are checked by a step before it, as it is to replace an input
+  int32_t check = -1;         // a step whose check looks at it, and
+  int32_t next_check = -1;    // of that step: another one
   int step = -1;              // that computes it
   int last_use = -1;          // the last step that reads it
   int32_t redirected = -1;    // the output whose place it takes
@@ -64,6 +68,11 @@ class Planner {
   int ready_at(int32_t x, Source::Kind kind) const;
   void use(int32_t x, int step);
   int choose_loop(int64_t size, const Value& shape, int ready, bool strided, const Value* reduction);
+  bool may_defer(int32_t i);
+  bool comes_with(int32_t x, const Value& reader) const;
+  void place_deferred(int32_t x, const Value* reader);
+  bool survey(int32_t i, int& ready);
+  void enter_loop(int32_t i, int s, bool strided);
   void join_loop(int32_t i);
   void join_reduction(int32_t i);
 
