@@ -58,10 +58,11 @@ export class RowUpdate implements Replacing {
   /** The update that a wish is; null if it is none, or its rows are not few. */
   static of({ cell, value }: Wish): RowUpdate | null {
     const t = viewed(value);
-    if (isKnown(t) || opcodeIn(t) !== kScatterInto || t.size < kWorthwhile || cell.replaces.length > 0) return null;
+    if (isKnown(t) || opcodeIn(t) !== kScatterInto || t.size < kWorthwhile) return null;
     const [input, updates] = t.more as readonly [Tensor, Tensor, Tensor];
     const { buffer } = input;
     if (!(buffer instanceof SlabBuffer) || buffer !== cell.lastGood.buffer) return null;
+    if (cell.replaces.length > 0 && !buffer.isHeir) return null; // it is dropped
     if (updates.size === 0 || updates.size > t.size * kShare || !buffer.mayPass(updates.size)) return null;
     const words = (t.op as Computation).words as NonNullable<Computation['words']>;
     return new RowUpdate(t, buffer, words(t.attributes).slice(0, 5));
@@ -123,6 +124,7 @@ export function replacements(
   for (const { cell, value } of wishes) {
     const [input] = cell.replaces;
     if (!input?.buffer || input.mark !== serial || readers.get(input.buffer) !== 1) continue;
+    if (input.buffer instanceof SlabBuffer && input.buffer.isHeir) continue; // somebody may have what it was before
     const t = viewed(value);
     const opcode = opcodeIn(t);
     if ((isElementwise[opcode] || opcode === kScatterInto) && t.size > 1)

@@ -99,6 +99,8 @@ export class SlabBuffer implements TensorBuffer {
   private later: SlabBuffer | null = null;
   private overwritten: Overwritten | null = null;
   private past: Past | null = null;
+  /** Whether it has the elements from another, of which somebody may ask for them still. */
+  isHeir = false;
   constructor(address: number, elements: TypedArray) {
     this.place = address;
     this.own = elements;
@@ -137,6 +139,7 @@ export class SlabBuffer implements TensorBuffer {
     const past = this.past && !this.past.isGone ? this.past : pastFrom(this);
     past.overwritten += count;
     later.past = past;
+    later.isHeir = true;
     this.past = null;
     this.later = later;
     this.own = null;

@@ -274,6 +274,29 @@ describe('rows written in place', () => {
     }
   });
 
+  it('leave what somebody has of a slot as it was, by sparse steps and dense ones', () => {
+    const shape = [5000, 2];
+    for (const dense of [false, true]) {
+      const v = new tf.Variable(tf.ones(shape));
+      const optimizer = new Adagrad(0.1);
+      const step = (g: tf.Tensor): void => {
+        optimizer.applyGradients([[g, v]]);
+        tf.evaluate(v);
+      };
+      const rows = (i: number): tf.Tensor => new tf.IndexedSlices(tf.ones([2, 2]), [i, i + 1], shape);
+      for (let i = 0; i < 3; i++) step(rows(i));
+      const slot = optimizer.variables[1] as tf.Variable;
+      const before = slot.dataSync();
+      const had = slot.value();
+      step(rows(1));
+      const between = slot.dataSync();
+      const hadThen = slot.value();
+      for (let i = 0; i < 4; i++) step(dense && i > 1 ? tf.ones(shape) : rows(i));
+      expect(had.dataSync()).toEqual(before);
+      expect(hadThen.dataSync()).toEqual(between);
+    }
+  });
+
   it('change a value while an asynchronous program reads it, and that reads the old one', async () => {
     const v = new tf.Variable(tf.ones([200_000, 4]));
     for (let i = 0; i < 10; i++) {
