@@ -5,6 +5,7 @@
 import { dtypeBytes } from '../base/dtype.js';
 import { opcodeOf } from './addon.js';
 import { aliasOf, Computation, isKnown, peekId, type Tensor } from './tensor.js';
+import { opcodeIn, viewed } from './view.js';
 
 /**
  * settled: the value is known. waiting: the next program, whoever starts it, also computes the value. flying: a program
@@ -15,6 +16,7 @@ export type CellState = 'settled' | 'waiting' | 'flying' | 'failed';
 
 const noTensors: readonly Tensor[] = [];
 const kReshape = opcodeOf('reshape');
+const kScatterInto = opcodeOf('scatterInto');
 
 /**
  * The op of a value that was assigned to a variable: a view of the tensor that was passed. Its name is the variable's,
@@ -79,7 +81,9 @@ export class Cell {
     listed.push(this);
     if (this.replaces.length === 0) {
       listedNew++;
-      listedBytes += this.current.size * dtypeBytes[this.current.dtype];
+      // Rows that are written in place need no memory for the whole value.
+      if (opcodeIn(viewed(this.current)) !== kScatterInto)
+        listedBytes += this.current.size * dtypeBytes[this.current.dtype];
     }
     if (latestLoss && !losses.includes(latestLoss)) losses.push(latestLoss);
     endOfTurn();

@@ -359,6 +359,20 @@ describe('rows written in place', () => {
     });
   }
 
+  it('stay in place in a table of more than 128 MB, of whose kind no value waits to be computed', () => {
+    const large = [540_000, 64];
+    const v = new tf.Variable(tf.ones(large).add(0));
+    const optimizer = new Adagrad(0.1);
+    const step = (): void => {
+      const rows = list(20, () => below(large[0] as number));
+      optimizer.minimize(() => tf.reduceSum(tf.square(tf.gather(v, rows))), [v]).item();
+    };
+    for (let i = 0; i < 3; i++) step();
+    tf.clearMemory();
+    for (let i = 0; i < 5; i++) step();
+    expect(tf.memory().arenaBytes).toBeLessThan(bytes);
+  });
+
   it('take bounded memory while somebody keeps an old value that nobody reads', () => {
     const v = new tf.Variable(tf.range(320_000).reshape([20_000, 16]));
     const old = v.value();
