@@ -4,7 +4,7 @@ import { dtypeBytes, kindOf, newArray } from '../base/dtype.js';
 import { GradtapeError, ValueError } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
 import { sizeOf } from '../base/shape.js';
-import { allocate } from '../engine/memory.js';
+import { allocate, type TensorBuffer } from '../engine/memory.js';
 import { bufferTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
 import type { Sink, Source } from './file.js';
 
@@ -176,20 +176,20 @@ function swap(bytes: Uint8Array, each: number): void {
   else if (each === 8) view.swap64();
 }
 
-/** Elements that are all the same number are written from so many of them. */
-const kUniformElements = 2 ** 15;
+/** Bytes that are written at once. */
+const kPieceBytes = 2 ** 22;
 
-/** Writes the elements of a tensor that was computed. */
+/**
+ * Writes the elements of a tensor that was computed. By copies: while a piece is written, a program may write rows of a later
+ * value over the tensor's memory (engine/in-place.ts); its buffer then has the elements elsewhere.
+ */
 export async function writeElements(sink: Sink, t: Tensor): Promise<void> {
-  const { uniform, buffer } = t;
-  if (uniform === undefined) {
-    const { elements } = buffer as NonNullable<Tensor['buffer']>;
-    // Few elements lie in V8's heap, where they may move.
-    await sink.write(bytesOfElements(elements.length > kUniformElements ? elements : elements.slice()));
-    return;
+  const { dtype, size, uniform, buffer } = t;
+  const piece = newArray(dtype, Math.min(size, kPieceBytes / dtypeBytes[dtype]));
+  if (uniform !== undefined) piece.fill(uniform);
+  for (let at = 0; at < size; at += piece.length) {
+    const some = piece.subarray(0, Math.min(piece.length, size - at));
+    if (uniform === undefined) some.set((buffer as TensorBuffer).elements.subarray(at, at + some.length));
+    await sink.write(bytesOfElements(some));
   }
-  const some = bytesOfElements(newArray(t.dtype, Math.min(t.size, kUniformElements)).fill(uniform));
-  const each = dtypeBytes[t.dtype];
-  for (let left = t.size * each; left > 0; left -= some.length)
-    await sink.write(some.subarray(0, Math.min(left, some.length)));
 }

@@ -1,5 +1,5 @@
 // Checkpoints: what is saved and restored, by which names, and what does not fit.
-import { existsSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import * as tf from 'gradtape';
@@ -122,6 +122,37 @@ describe('save and restore', () => {
     await saved;
     await checkpoint.restore(await saved);
     expect([m.out.item(), checkpoint.step]).toEqual([5, 1]);
+  });
+
+  it('the same while rows are written in place, piece by piece', async () => {
+    const table = v(tf.ones([2 ** 20, 8])); // 32 MB
+    const sgd = new tf.optimizers.SGD(0.5);
+    const rows = tf.range(0, 2 ** 20, 2 ** 12, { dtype: 'int32' });
+    const change = (): void => {
+      sgd.minimize(() => tf.reduceSum(tf.gather(table, rows)), [table]);
+      tf.evaluate(table);
+    };
+    change();
+    const checkpoint = new tf.Checkpoint({ table: [table] });
+    let done = false;
+    const saved = checkpoint.save(at('rows')).finally(() => {
+      done = true;
+    });
+    const written = (): number =>
+      existsSync(at('rows'))
+        ? Math.max(0, ...readdirSync(at('rows')).map((name) => statSync(join(at('rows'), name)).size))
+        : 0;
+    let changes = 0;
+    while (!done) {
+      await new Promise((resolve) => setImmediate(resolve));
+      if (written() === 0) continue;
+      change();
+      changes++;
+    }
+    expect(changes).toBeGreaterThan(3);
+    await checkpoint.restore(await saved);
+    expect(tf.reduceMax(table).item()).toBe(1);
+    expect(new Set(tf.gather(table, rows).dataSync())).toEqual(new Set([0.5]));
   });
 
   it('calls that overlap are done one after another, each in a file of its own', async () => {
