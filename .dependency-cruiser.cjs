@@ -7,6 +7,7 @@ const LADDER = [
   'op',
   'primitives',
   'ops',
+  'data',
   'transform',
   'inspect',
   'tape',

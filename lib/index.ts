@@ -7,6 +7,7 @@ export { DTypeError, type ErrorCode, GradtapeError, ShapeError, TapeError, Value
 export type { Nested } from './base/nested.js';
 export type { Lengths, Shape, WholeVector } from './base/shape.js';
 export type { AsyncOptions, Signal, TellingSignal } from './base/signal.js';
+export * as data from './data/index.js';
 export { type Config, config, type DeviceInfo, deviceInfo } from './engine/config.js';
 export type { AnyTypedArray, ConstantOptions } from './engine/constant.js';
 export { clearMemory, type MemoryInfo, memory } from './engine/usage.js';
@@ -68,6 +69,7 @@ export { summary } from './tape/summary.js';
 export { trainableVariables } from './tape/trainable-variables.js';
 export * as initializers from './train/initializers.js';
 export * as losses from './train/losses/index.js';
+export * as metrics from './train/metrics/index.js';
 export * as optimizers from './train/optimizers/index.js';
 
 type TensorClass = Tensor;

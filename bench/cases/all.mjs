@@ -2,6 +2,7 @@
 // A case: { id, name, unit, count?, rtol?, expect?, kind, given?, parallel?, make(tf) }. `kind` and `given` tell an opponent
 // what to do (peers/ has an entry a kind), `make` is our side; with `of` and `figure` it is about memory (memory.mjs).
 import * as convolution from './convolution.mjs';
+import * as data from './data.mjs';
 import * as elementwise from './elementwise.mjs';
 import * as jacobian from './jacobian.mjs';
 import * as linalg from './linalg.mjs';
@@ -23,6 +24,7 @@ export const groups = [
   convolution,
   transformer,
   training,
+  data,
   jacobian,
   memory,
 ];

@@ -210,6 +210,19 @@ export type ErrorCode =
    * saved.
    */
   | 'ERR_CHECKPOINT'
+  // ---- Data ----
+  /**
+   * A dataset whose records come asynchronously, or whose `map` returns promises, was iterated by `for`.
+   *
+   * Do: `for await (const x of dataset)`.
+   */
+  | 'ERR_DATA_ASYNC'
+  /**
+   * A second pass through records that can be read once: a generator, a stream.
+   *
+   * Do: pass a function that opens them: `data.fromIterable(() => createReadStream(...))`.
+   */
+  | 'ERR_DATA_CONSUMED'
   // ---- The library ----
   /**
    * The native addon is missing, does not load or is of another version; `cause` is the loader's error.

@@ -60,6 +60,30 @@ export function isNumbers(value: unknown): boolean {
   return false;
 }
 
+/** A nest taken apart: its leaves but for `null`, depth first, where each was, and the nest with others in their places. */
+export interface Unnested {
+  readonly leaves: readonly unknown[];
+  readonly paths: readonly string[];
+  readonly nest: (leaves: readonly unknown[]) => unknown;
+}
+
+/** `stands`: as of `mapNested`, which says what is thrown. */
+export function unnest(fn: string, value: unknown, stands?: (value: unknown, path: string) => boolean): Unnested {
+  const leaves: unknown[] = [];
+  const paths: string[] = [];
+  const places = mapNested(
+    fn,
+    value,
+    (leaf, path) => {
+      if (leaf === null) return null;
+      paths.push(path);
+      return leaves.push(leaf) - 1;
+    },
+    stands,
+  );
+  return { leaves, paths, nest: (others) => mapNested(fn, places, (i) => (i === null ? null : others[i as number])) };
+}
+
 /**
  * Calls `leaf` on every leaf of `value` with the leaf at the same path in `other`. Where `other` has another structure,
  * `unlike` makes the error to throw. A part of `other` that `stands` accepts is passed for all leaves below its path.

@@ -4,7 +4,7 @@
  */
 import { anything, options, refuseBehind, refuseExtra } from '../base/arguments.js';
 import { ShapeError, show, ValueError } from '../base/errors.js';
-import { isNumbers, mapNested } from '../base/nested.js';
+import { isNumbers, mapNested, unnest } from '../base/nested.js';
 import { broadcastsTo, checkAxes, scalarShape, showShape } from '../base/shape.js';
 import type { NumberArray } from '../engine/constant.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
@@ -95,27 +95,15 @@ function mapOperands<S>(op: string, x: S, f: (operand: TensorLike, name: string)
 }
 
 /**
- * The operands of a nest that is a list of them, or an object, also if they are arrays of numbers; and the nest with
- * other tensors in their places.
+ * The tensors of a list or other nest, of one floating dtype, also if they are arrays of numbers; and the nest with
+ * others in their places.
  */
-function operandsIn(op: string, x: unknown): { operands: TensorLike[]; nest: (ts: Tensor[]) => unknown } {
-  const operands: TensorLike[] = [];
-  const indices = mapNested(
-    op,
-    x,
-    (operand) => (operand === null ? null : operands.push(operand as TensorLike) - 1),
-    (value, path) => path !== '' && isNumbers(value),
-  );
-  if (operands.length === 0 || typeof indices === 'number') {
+export function tensorsIn(op: string, x: unknown): { tensors: Tensor[]; nest: (ts: readonly Tensor[]) => unknown } {
+  const { leaves, paths, nest } = unnest(op, x, (value, path) => path !== '' && isNumbers(value));
+  if (leaves.length === 0 || paths[0] === '') {
     throw new ValueError(`${op}: expected a list or nest of tensors, got ${show(x)}`);
   }
-  return { operands, nest: (ts) => mapNested(op, indices, (i) => (i === null ? null : ts[i as number])) };
-}
-
-/** The tensors of a nest, of one floating dtype. */
-export function tensorsIn(op: string, x: unknown): { tensors: Tensor[]; nest: (ts: Tensor[]) => unknown } {
-  const { operands, nest } = operandsIn(op, x);
-  const tensors = asTensors(op, operands);
+  const tensors = asTensors(op, leaves as TensorLike[]);
   floating(op, tensors[0] as Tensor, 'values[0]');
   return { tensors, nest };
 }

@@ -54,7 +54,9 @@ it('every op whose first argument is a tensor is a method of tensors and variabl
 it('every function and method is named as users know it, for stack traces', () => {
   const { prototype } = tf.Tensor as unknown as { prototype: object };
   const ofOps = namespaces.filter((name) => name !== '').map((name) => Reflect.get(tf, name) as object);
-  const modules = [tf, ...ofOps, tf.losses, tf.initializers, tf.optimizers].flatMap(Object.entries);
+  const modules = [tf, ...ofOps, tf.losses, tf.metrics, tf.data, tf.initializers, tf.optimizers].flatMap(
+    Object.entries,
+  );
   const members = [prototype, tf.Variable.prototype, Object.getPrototypeOf(prototype) as object].flatMap((of) =>
     Object.entries(Object.getOwnPropertyDescriptors(of)).map(([key, { value }]) => [key, value] as const),
   );

@@ -14,10 +14,21 @@ const tour = join(examples, 'tour', 'main.mjs');
 const node = async (...args: string[]): Promise<string> =>
   (await promisify(execFile)(process.execPath, args, { cwd: root })).stdout;
 
-// What each small example must print in its last line.
+// Of each example: its arguments in the short form, a folder for what it draws at their end, and what it must print last.
+const curves = mkdtempSync(join(tmpdir(), 'gradtape-examples-'));
+afterAll(() => rmSync(curves, { recursive: true }));
+const drawn = (name: string): string => join(curves, `${name}.svg`);
+const SHORT: Record<string, readonly string[]> = {
+  'matrix-factorisation.mjs': ['--short', '--out', drawn('matrix-factorisation')],
+  'mnist-cnn.mjs': ['--samples', '6400', '--epochs', '1', '--out', drawn('mnist-cnn')],
+  'second-order.mjs': [drawn('second-order')],
+};
 const LAST_LINES: Record<string, RegExp> = {
   'linear-regression.mjs': /^y = (2\.9|3\.0)\d x \+ (1\.9|2\.0)\d$/,
+  'matrix-factorisation.mjs': /^error on ratings kept aside: 0\.1[0-4]\d$/,
+  'mnist-cnn.mjs': /^test digits read correctly: (8[5-9]|9\d)\.\d\d %$/,
   'second-derivative.mjs': /^f'\(x\) = -?\d\.\de[+-]\d+, f''\(x\) = 20\.250000: a minimum at x = 9\/4$/,
+  'second-order.mjs': /: Newton [2-5]\d steps, L-BFGS (8\d|9\d|1[0-7]\d)$/,
   'training-loop.mjs': /^accuracy on 200 points kept aside: (0\.9[5-9]\d|1\.000)$/,
 };
 
@@ -28,8 +39,42 @@ describe.runIf(plain)('examples', () => {
   });
 
   it.each(Object.entries(LAST_LINES))('%s', async (name, last) => {
-    const lines = (await node(join(examples, name))).trimEnd().split('\n');
+    const lines = (await node(join(examples, name), ...(SHORT[name] ?? []))).trimEnd().split('\n');
     expect(lines.at(-1)).toMatch(last);
+    const file = SHORT[name]?.at(-1);
+    if (file === undefined) return;
+    expect(readFileSync(file, 'utf8')).toMatch(/^<svg [\s\S]*<path d="M[\d.,L]+"/);
+    expect(lines.join('\n'), 'a curve in the terminal').toMatch(/[┤┼].*[╭╮╯╰]/);
+  });
+});
+
+describe.runIf(plain)('a network that is stopped by Ctrl-C', () => {
+  it.skipIf(process.platform === 'win32')('goes on where it was, with the bits of one that went through', async () => {
+    const run = (name: string): string[] => [
+      join(examples, 'mnist-cnn.mjs'),
+      ...['--samples', '2560', '--epochs', '3', '--out', drawn(name)],
+    ];
+    const through = await node(...run('through'));
+    const child = spawn(process.execPath, run('stopped'), { cwd: root });
+    let [text, errors] = ['', ''];
+    child.stderr.on('data', (data) => {
+      errors += data;
+    });
+    child.stdout.on('data', (data) => {
+      text += data;
+      if (!child.killed && /^epoch 1/m.test(text)) child.kill('SIGINT');
+    });
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect({ code, errors }).toEqual({ code: 130, errors: '' });
+    const [, steps] = /stopped by Ctrl-C after (\d+) steps; start it again to go on\n$/.exec(text) ?? [];
+    expect(Number(steps)).toBeGreaterThanOrEqual(20);
+    expect(Number(steps)).toBeLessThan(60);
+    const rest = await node(...run('stopped'));
+    expect(rest).toMatch(new RegExp(`^goes on after ${steps} steps\n`));
+    expect(readFileSync(drawn('stopped'), 'utf8')).toBe(readFileSync(drawn('through'), 'utf8'));
+    const last = (lines: string): string[] => lines.match(/^epoch 3.*$|^test digits.*$/gm) ?? [];
+    expect(last(rest)).toEqual(last(through));
+    expect(last(rest)).toHaveLength(2);
   });
 });
 

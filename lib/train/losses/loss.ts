@@ -89,7 +89,7 @@ export function truthBeside(op: string, yTrue: TensorLike, p: Tensor): Tensor {
  * Truth and predictions of one rank, as in Keras: where only one has a last axis of length 1, a vector gets one too;
  * else that axis is dropped.
  */
-function sameRank(t: Tensor, p: Tensor): [Tensor, Tensor] {
+export function sameRank(t: Tensor, p: Tensor): [Tensor, Tensor] {
   const fit = (long: Tensor, short: Tensor): [Tensor, Tensor] => {
     if (long.rank !== short.rank + 1 || long.shape[long.rank - 1] !== 1) return [long, short];
     return short.rank === 1 ? [long, expandDims(short, -1)] : [squeeze(long, -1), short];
