@@ -11,14 +11,14 @@ function matrices(tf, { n, dtype, count = 1 }, definite = false) {
 }
 
 /** Of a function of tensors that are known. */
-function result(tf, operands, call) {
+function result(tf, operands, call, compared = (y) => y) {
   tf.evaluate(operands);
   const step = () => {
     const y = call(...operands);
     tf.evaluate(y);
     return y;
   };
-  return { step, check: () => some(step().dataSync()) };
+  return { step, check: () => some(compared(step()).dataSync()) };
 }
 
 const makers = {
@@ -31,6 +31,10 @@ const makers = {
   },
   inv: (tf, given) => result(tf, [matrices(tf, given)], tf.linalg.inv),
   det: (tf, given) => result(tf, [matrices(tf, given)], tf.linalg.det),
+  // All factors are computed; what has no sign of its own is compared.
+  qr: (tf, given) => result(tf, [matrices(tf, given)], tf.linalg.qr, ({ r }) => tf.abs(r)),
+  eigh: (tf, given) => result(tf, [matrices(tf, given, true)], tf.linalg.eigh, ({ e }) => e),
+  svd: (tf, given) => result(tf, [matrices(tf, given)], tf.linalg.svd, ({ s }) => s),
 };
 
 const one = (op, given) => {
@@ -49,6 +53,7 @@ const one = (op, given) => {
 };
 
 const large = { n: 512, dtype: 'float64' };
+const medium = { n: 256, dtype: 'float64' };
 const many = { n: 4, dtype: 'float64', count: 10000 };
 
 export const cases = [
@@ -58,6 +63,10 @@ export const cases = [
   one('solve', { ...large, columns: 512 }),
   one('solve', { ...large, dtype: 'float32', columns: 1 }),
   one('inv', large),
+  one('qr', large),
+  one('eigh', medium),
+  one('eigh', { ...medium, dtype: 'float32' }),
+  one('svd', medium),
   one('solve', { ...many, columns: 1 }),
   one('solve', { ...many, dtype: 'float32', columns: 1 }),
   one('inv', many),
