@@ -85,7 +85,7 @@ it('a recorder hears every op, those without a gradient and those of gradients t
 it('what is composed is heard as one op, not as its parts', () => {
   const listener = enter(new Listener());
   tf.nn.softmax([[1, 2]], 0);
-  expect(listener.heard).toEqual(['softmax']);
+  expect(listener.heard).toEqual(['nn.softmax']);
 });
 
 it('below a recorder: those entered before it hear, it and later ones do not, and those entered inside do', () => {

@@ -262,6 +262,7 @@ describe('expr evaluates with the ops', () => {
       'trainableVariables',
       'summary',
       'profile',
+      'latestCheckpoint',
     ]);
     for (const [name, fn] of [
       ...Object.entries(tf),
