@@ -12,6 +12,7 @@ import {
   thrownBy,
 } from '../base/arguments.js';
 import { GradtapeError, show, ValueError } from '../base/errors.js';
+import { showsText } from '../base/inspect.js';
 import { type Stream, sharedStream } from '../base/random-stream.js';
 import { shapeOf } from '../base/shape.js';
 import type { NumberArray } from '../engine/constant.js';
@@ -112,6 +113,11 @@ export class Dataset<T> implements Iterable<T>, AsyncIterable<T> {
     );
   }
 
+  toString(): string {
+    const { count } = Dataset.#planOf(this, 'toString');
+    return `Dataset(${count === null ? 'as many elements as come' : `${count} element${count === 1 ? '' : 's'}`})`;
+  }
+
   /** How many elements a pass has: Infinity if it does not end, null if that is not known. */
   get cardinality(): number | null {
     return Dataset.#planOf(this, 'cardinality').count;
@@ -127,7 +133,11 @@ export class Dataset<T> implements Iterable<T>, AsyncIterable<T> {
     const plan = Dataset.#planOf(this, 'shuffle');
     const read = positional(op, shuffleSpec, ['seed', 'bufferSize'], [seed, bufferSize, opts]);
     if (read.bufferSize === undefined && plan.count === null) {
-      throw new ValueError(`${op}: how many records will come is not known; give a bufferSize`, 'ERR_OPTION');
+      const given = read.seed === undefined ? '' : `; ${read.seed} is the seed`;
+      throw new ValueError(
+        `${op}: how many records will come is not known; write shuffle(seed, bufferSize)${given}`,
+        'ERR_OPTION',
+      );
     }
     const from = read.seed ?? seedOf(sharedStream());
     const again = read.reshuffleEachIteration ?? true;
@@ -305,6 +315,8 @@ export class Dataset<T> implements Iterable<T>, AsyncIterable<T> {
     return iterator;
   }
 }
+
+showsText(Dataset.prototype);
 
 function onlyAsync(): GradtapeError {
   return new GradtapeError(

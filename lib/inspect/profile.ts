@@ -4,6 +4,7 @@
  */
 import { argument, callback, refuseAsync, refuseExtra } from '../base/arguments.js';
 import { dtypeBytes } from '../base/dtype.js';
+import { showsText } from '../base/inspect.js';
 import { mapNested } from '../base/nested.js';
 import { isCheap, isElementwise } from '../engine/addon.js';
 import { config } from '../engine/config.js';
@@ -105,12 +106,7 @@ export class Profile<T = unknown> {
   }
 }
 
-// console.log prints the table.
-Object.defineProperty(Profile.prototype, Symbol.for('nodejs.util.inspect.custom'), {
-  value(this: Profile): string {
-    return this.toString();
-  },
-});
+showsText(Profile.prototype);
 
 function labelOf(ops: readonly string[]): string {
   return ops.length > 1 ? `loop: ${ops.join(' ')}` : (ops[0] as string);

@@ -16,6 +16,8 @@ import { quote } from './keys.js';
 /** Variables by their names in a file. */
 export interface State {
   readonly variables: ReadonlyMap<string, Variable>;
+  /** The classes of the optimizers, by the optimizers' names. */
+  readonly optimizers: ReadonlyMap<string, string>;
   /** Makes optimizers have the slots that they did not have yet. */
   readonly keep: () => void;
 }
@@ -68,6 +70,7 @@ export function stateOf(fn: string, parts: Parts, has: (name: string) => boolean
   }
   return {
     variables,
+    optimizers: new Map(optimizers.map(([name, optimizer]) => [name, optimizer.name])),
     keep: () => {
       for (const keep of keeps) keep();
     },

@@ -5,6 +5,7 @@
  */
 import { integer, isPlainObject, type Kind, options, refuseBehind } from '../base/arguments.js';
 import { GradtapeError, named, show, ValueError } from '../base/errors.js';
+import { showsText } from '../base/inspect.js';
 import { sameShape, showShape } from '../base/shape.js';
 import { isVariable, type Variable } from '../op/variable.js';
 import { getState, type RandomState, setState } from '../ops/random/state.js';
@@ -35,6 +36,7 @@ const saveOptions = { maxToKeep: keepKind, metadata: metadataKind } as const;
 const versionName = `${ownMetadata}checkpoint`;
 const version = '1';
 const stepName = `${ownMetadata}step`;
+const optimizersName = `${ownMetadata}optimizers`;
 const randomName = `${ownMetadata}random`;
 const extension = '.safetensors';
 
@@ -121,17 +123,23 @@ class CheckpointOf implements Checkpoint {
     else this.#step = step;
   }
 
+  toString(): string {
+    CheckpointOf.#called(this, 'toString');
+    return `Checkpoint(${[...this.#parts.keys()].filter((name) => name !== 'step').join(', ')}, step=${this.step})`;
+  }
+
   async save(path: Path, opts?: SaveCheckpointOptions, extra?: unknown): Promise<string> {
     const fn = CheckpointOf.#called(this, 'save');
     refuseBehind(fn, extra);
     const { metadata, maxToKeep = this.#maxToKeep } = options(fn, saveOptions, opts);
     const place = placeIn(fn, path);
-    const { variables } = stateOf(fn, this.#parts);
+    const { variables, optimizers } = stateOf(fn, this.#parts);
     const tensors = new Map(Array.from(variables, ([name, variable]) => [name, variable.peek()] as const));
     const texts = new Map([
       ...(metadata ?? []),
       [versionName, version],
       [stepName, JSON.stringify(this.step)],
+      [optimizersName, JSON.stringify([...optimizers])],
       [randomName, JSON.stringify(getState())],
     ]);
     const before = this.#saving;
@@ -158,9 +166,11 @@ class CheckpointOf implements Checkpoint {
     const file = await fileIn(fn, placeIn(fn, path));
     await withSource(fn, file, async (source) => {
       const header = await readHeader(fn, source);
-      const { step, random } = metadataIn(fn, source.name, header);
-      const { variables, keep } = stateOf(fn, this.#parts, (name) => header.tensors.has(name));
-      const wanted = this.#matched(fn, source.name, header, variables);
+      const { step, random, optimizers } = metadataIn(fn, source.name, header);
+      const { variables, keep, optimizers: own } = stateOf(fn, this.#parts, (name) => header.tensors.has(name));
+      const others = Array.from(own).filter(([name, kind]) => optimizers.has(name) && optimizers.get(name) !== kind);
+      const faults = others.map(([name, kind]) => `${quote(name)} is ${kind}, in the file ${optimizers.get(name)}`);
+      const wanted = this.#matched(fn, source.name, header, variables, faults);
       const tensors = await readTensors(fn, source, wanted);
       if (random !== null) restoreRandom(fn, source.name, random);
       keep();
@@ -170,9 +180,14 @@ class CheckpointOf implements Checkpoint {
     return this;
   }
 
-  /** What the file has for each variable. */
-  #matched(fn: string, file: string, header: Header, variables: ReadonlyMap<string, Variable>): readonly Declared[] {
-    const faults: string[] = [];
+  /** What the file has for each variable. `faults`: what is known already of how it does not fit. */
+  #matched(
+    fn: string,
+    file: string,
+    header: Header,
+    variables: ReadonlyMap<string, Variable>,
+    faults: string[],
+  ): readonly Declared[] {
     const wanted: Declared[] = [];
     for (const [name, { shape, dtype }] of variables) {
       const declared = header.tensors.get(name);
@@ -200,6 +215,8 @@ class CheckpointOf implements Checkpoint {
   }
 }
 
+showsText(CheckpointOf.prototype);
+
 /** A copy of the properties. */
 function readable(parts: object): Record<string, unknown> {
   try {
@@ -224,7 +241,11 @@ async function fileIn(fn: string, place: string): Promise<string> {
   return latest;
 }
 
-function metadataIn(fn: string, file: string, { metadata }: Header): { step: number | null; random: unknown } {
+function metadataIn(
+  fn: string,
+  file: string,
+  { metadata }: Header,
+): { step: number | null; random: unknown; optimizers: ReadonlyMap<string, string> } {
   const found = metadata.get(versionName);
   if (found !== version) {
     const what = found === undefined ? 'no checkpoint' : `a checkpoint of version ${quote(found)}`;
@@ -243,7 +264,13 @@ function metadataIn(fn: string, file: string, { metadata }: Header): { step: num
   if (step !== null && !Number.isFinite(step)) {
     throw new GradtapeError('ERR_FORMAT', `${fn}: the step in ${file} is ${show(step)}, not a number`);
   }
-  return { step: step as number | null, random: read(randomName) };
+  const optimizers = read(optimizersName) ?? [];
+  const isPair = (pair: unknown): boolean =>
+    Array.isArray(pair) && pair.length === 2 && pair.every((text) => typeof text === 'string');
+  if (!Array.isArray(optimizers) || !optimizers.every(isPair)) {
+    throw new GradtapeError('ERR_FORMAT', `${fn}: ${file} does not name its optimizers by pairs of names`);
+  }
+  return { step: step as number | null, random: read(randomName), optimizers: new Map(optimizers) };
 }
 
 function restoreRandom(fn: string, file: string, state: unknown): void {

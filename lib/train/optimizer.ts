@@ -5,11 +5,12 @@
 import { argument, callback, isA, type Kind, type Read, refused, string, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
+import { showsText } from '../base/inspect.js';
 import type { Nested } from '../base/nested.js';
 import { sameShape, scalarShape, showShape } from '../base/shape.js';
 import { Tensor, uniformTensor } from '../engine/tensor.js';
 import type { Sources } from '../op/sources.js';
-import { Variable } from '../op/variable.js';
+import { isVariable, Variable } from '../op/variable.js';
 import { add, div, mul, sub } from '../ops/index.js';
 import { densify, IndexedSlices } from '../primitives/gather.js';
 import { below } from '../record/stack.js';
@@ -144,6 +145,20 @@ export abstract class Optimizer {
   #setCalls(op: string, calls: number): void {
     if (this.#steps) this.#steps.replace(op, uniformTensor(calls, 'int32', scalarShape));
     else this.#count = calls;
+  }
+
+  /** The name of its class: 'Adam'. */
+  get name(): string {
+    Optimizer.#called(this, 'name');
+    return this.#name;
+  }
+
+  /** Its name, learning rate and steps, on a line. */
+  toString(): string {
+    Optimizer.#called(this, 'toString');
+    const rate = this.#learningRate;
+    const shown = typeof rate === 'function' ? `[${rate.name || 'function'}]` : isVariable(rate) ? rate.item() : rate;
+    return `${this.#name}(learningRate=${shown}, iterations=${this.iterations})`;
   }
 
   /** The learning rate. May be set; the next step uses it. */
@@ -485,6 +500,8 @@ export abstract class Optimizer {
     return now.map((t, k) => g.replaced(t, rows[k] as Tensor, v.name));
   }
 }
+
+showsText(Optimizer.prototype);
 
 function checkNext(op: string, v: Variable, value: Tensor): void {
   const t = v.checked(op, value);

@@ -374,7 +374,12 @@ describe('datasets refuse', () => {
     ['a batch of none', () => dataset.batch(0), 'ERR_OPTION', 'Dataset.batch: size must be a whole number'],
     ['an unknown option', () => dataset.batch(2, { drop: true } as never), 'ERR_OPTION', 'did you mean dropRemainder?'],
     ['a seed that is a fraction', () => dataset.shuffle(0.5), 'ERR_OPTION', 'Dataset.shuffle: seed'],
-    ['a stream without a buffer', () => data.fromIterable(() => [1]).shuffle(1), 'ERR_OPTION', 'give a bufferSize'],
+    [
+      'a stream without a buffer',
+      () => data.fromIterable(() => [1]).shuffle(1),
+      'ERR_OPTION',
+      'write shuffle(seed, bufferSize); 1 is the seed',
+    ],
     ['map of no function', () => dataset.map(3 as never), 'ERR_VALUE', 'Dataset.map: fn must be a function'],
     ['a negative count', () => dataset.repeat(-1), 'ERR_OPTION', 'Dataset.repeat: count'],
     ['no count', () => (dataset.take as () => unknown)(), 'ERR_OPTION', 'Dataset.take: count'],

@@ -239,6 +239,19 @@ describe('save and restore', () => {
 });
 
 describe('what does not fit', () => {
+  it('an optimizer of another class, even with slots of the same names', async () => {
+    const [m, adam] = [model(3), new tf.optimizers.Adam()];
+    step(m, adam);
+    const path = await new tf.Checkpoint({ model: m, optimizer: adam }).save(at('classes'));
+    const other = { model: model(), optimizer: new tf.optimizers.Nadam() };
+    const error = await rejectionOf(() => new tf.Checkpoint(other).restore(path));
+    expect(error).toMatchObject({ code: 'ERR_CHECKPOINT' });
+    expect(error.message).toContain('"optimizer" is Nadam, in the file Adam');
+    expect(values(other.model)).toEqual(values(model()));
+    await new tf.Checkpoint({ ...other, optimizer: new tf.optimizers.Adam() }).restore(path);
+    expect(values(other.model)).toEqual(values(m));
+  });
+
   it('a line for every difference, and nothing changes', async () => {
     const saved = { a: v([1, 2]), b: v(1), c: v([[1]]), gone: v(1) };
     const adam = new tf.optimizers.Adam();

@@ -1,6 +1,7 @@
 /** Metric: the base class of all metrics, with their state; and the options that all have. */
 import { argument, isA, type Kind, oneOf, options, type Read, type Spec, string } from '../../base/arguments.js';
 import { GradtapeError, ShapeError, show } from '../../base/errors.js';
+import { showsText } from '../../base/inspect.js';
 import { checkShape, type Lengths, sameShape, showShape } from '../../base/shape.js';
 import { type Tensor, uniformTensor } from '../../engine/tensor.js';
 import { Variable } from '../../op/variable.js';
@@ -71,6 +72,13 @@ export abstract class Metric {
     return [...this.#variables];
   }
 
+  /** Its class, its name and the result so far, on a line. */
+  toString(): string {
+    Metric.called(this, 'toString');
+    const result = this.result();
+    return `${this.#kind}(name=${this.name}, result=${result.rank === 0 ? result.item() : JSON.stringify(result)})`;
+  }
+
   /** The statistic, of `dtype`, pending. Later updates do not change it. */
   abstract result(): Tensor;
 
@@ -109,6 +117,8 @@ export abstract class Metric {
     });
   }
 }
+
+showsText(Metric.prototype);
 
 /** The tensor, of this dtype. */
 export function as(t: Tensor, dtype: Tensor['dtype']): Tensor {
