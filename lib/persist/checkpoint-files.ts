@@ -10,9 +10,10 @@ import { headerIn } from './safetensors-header.js';
 
 const pattern = /^ckpt-(\d{1,15})\.safetensors$/;
 
-/** The numbers of the checkpoints in a folder, the latest first. */
-function numbersIn(folder: string): number[] {
-  const numbers = readdirSync(folder).map((name) => pattern.exec(name)?.[1]);
+/** The numbers of the checkpoints in a folder, the latest first. `isAny`: also those that folders have in their names. */
+function numbersIn(folder: string, isAny = false): number[] {
+  const entries = readdirSync(folder, { withFileTypes: true }).filter((entry) => isAny || !entry.isDirectory());
+  const numbers = entries.map(({ name }) => pattern.exec(name)?.[1]);
   return numbers
     .filter((digits) => digits !== undefined)
     .map(Number)
@@ -23,7 +24,7 @@ const fileOf = (folder: string, number: number): string => join(folder, `ckpt-${
 
 /** The path of the next checkpoint. */
 export function nextFile(folder: string): string {
-  return fileOf(folder, (numbersIn(folder)[0] ?? 0) + 1);
+  return fileOf(folder, (numbersIn(folder, true)[0] ?? 0) + 1);
 }
 
 /** A temporary file that nobody has written to for so long, of a process that is gone, is left over. */
@@ -52,6 +53,7 @@ function isAlive(pid: number): boolean {
 
 /** Whether a file is whole, as far as its header and its length tell. */
 function isWhole(path: string): boolean {
+  if (!statSync(path, { throwIfNoEntry: false })?.isFile()) return false; // opening a pipe would wait for its writer
   const file = openSync(path, 'r');
   try {
     const { size } = fstatSync(file);

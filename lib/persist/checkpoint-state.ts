@@ -16,9 +16,9 @@ import { quote } from './keys.js';
 /** Variables by their names in a file. */
 export interface State {
   readonly variables: ReadonlyMap<string, Variable>;
-  /** The classes of the optimizers, by the optimizers' names. */
+  /** What kind the optimizers are (`Optimizer.kind`), by their names. */
   readonly optimizers: ReadonlyMap<string, string>;
-  /** Makes optimizers have the slots that they did not have yet. */
+  /** Makes optimizers have slots for the variables that had some when the file was saved, and for no others. */
   readonly keep: () => void;
 }
 
@@ -43,7 +43,7 @@ function checkParts(fn: string, parts: Parts): void {
  * that they did not train yet, where the file has some.
  * @throws GradtapeError ERR_NOT_A_TENSOR for a part that holds nothing to be saved; ValueError for two variables of one name
  */
-export function stateOf(fn: string, parts: Parts, has: (name: string) => boolean = () => false): State {
+export function stateOf(fn: string, parts: Parts, has?: (name: string) => boolean): State {
   checkParts(fn, parts);
   const variables = new Map<string, Variable>();
   const names = new Map<Variable, string>();
@@ -70,7 +70,7 @@ export function stateOf(fn: string, parts: Parts, has: (name: string) => boolean
   }
   return {
     variables,
-    optimizers: new Map(optimizers.map(([name, optimizer]) => [name, optimizer.name])),
+    optimizers: new Map(optimizers.map(([name, optimizer]) => [name, optimizer.kind])),
     keep: () => {
       for (const keep of keeps) keep();
     },
@@ -83,7 +83,7 @@ function slotsOf(
   name: string,
   optimizer: Optimizer,
   names: ReadonlyMap<Variable, string>,
-  has: (name: string) => boolean,
+  has: ((name: string) => boolean) | undefined,
 ): { slots: (readonly [string, Variable])[]; keep: () => void } {
   const of = new Map<Variable, string>(); // the names of the trained variables that no part has
   const nameOf = (variable: Variable, kind: string): string => {
@@ -94,9 +94,10 @@ function slotsOf(
   const untrained = Array.from(names.keys()).filter(({ dtype }) => isFloating(dtype));
   const all = optimizer.slotsWith(fn, untrained);
   const isIn = new Set(
-    all.slots.filter(({ variable, kind }) => has(nameOf(variable, kind))).map(({ variable }) => variable),
+    all.slots.filter(({ variable, kind }) => has?.(nameOf(variable, kind))).map(({ variable }) => variable),
   );
-  const wanted = all.slots.filter(({ variable, isNew }) => !isNew || isIn.has(variable));
+  // A variable without any slot in the file had made no step then.
+  const wanted = all.slots.filter(({ variable, isNew }) => (has ? isIn.has(variable) : !isNew));
   return {
     slots: wanted.map(({ variable, kind, slot }) => [nameOf(variable, kind), slot] as const),
     keep: () => all.keep(isIn),

@@ -163,7 +163,9 @@ class CheckpointOf implements Checkpoint {
   async restore(path: Path, extra?: unknown): Promise<this> {
     const fn = CheckpointOf.#called(this, 'restore');
     refuseBehind(fn, extra);
-    const file = await fileIn(fn, placeIn(fn, path));
+    const place = placeIn(fn, path);
+    await this.#saving.catch(() => undefined);
+    const file = await fileIn(fn, place);
     await withSource(fn, file, async (source) => {
       const header = await readHeader(fn, source);
       const { step, random, optimizers } = metadataIn(fn, source.name, header);

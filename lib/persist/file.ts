@@ -93,13 +93,21 @@ export async function withSource<T>(fn: string, given: unknown, use: (source: So
   return await use({
     name: 'the bytes',
     size: bytes.length,
-    read: async (into, position) => into.set(bytes.subarray(position, position + into.length)),
+    read: async (into, position) => {
+      if (bytes.length === 0 && into.length > 0) {
+        throw new ValueError(`${fn}: the bytes were detached while they were read`);
+      }
+      into.set(bytes.subarray(position, position + into.length));
+    },
   });
 }
 
 async function withFile<T>(fn: string, path: string, use: (source: Source) => Promise<T>): Promise<T> {
   let file: FileHandle | undefined;
   try {
+    // Looked at before, since opening a pipe waits for its writer.
+    const before = await files().stat(path);
+    if (!before.isFile()) throw new GradtapeError('ERR_FILE', `${fn}: ${quote(path)} is no file`);
     file = await files().open(path, 'r');
     const { size, isFile } = await statOf(file);
     if (!isFile) throw new GradtapeError('ERR_FILE', `${fn}: ${quote(path)} is no file`);

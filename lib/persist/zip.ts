@@ -77,6 +77,8 @@ export async function readDirectory(fn: string, source: Source): Promise<Readonl
     entries.set(entry.name, entry);
     at = next;
   }
+  // A count that was damaged would leave entries out unsaid.
+  if (at !== bytes) throw refuse(`its directory has more than the ${count} entries that it counts`);
   let end = 0;
   for (const { name, position, headerBytes, packed } of [...entries.values()].sort((a, b) => a.position - b.position)) {
     if (position < end) throw refuse(`${quote(name)} overlaps the entry before it`);

@@ -206,8 +206,19 @@ export abstract class Optimizer {
    */
   protected abstract update(x: Tensor, g: Tensor, slots: readonly Tensor[], rate: number, step: number): Tensor[];
 
+  /** @internal Its name and the kinds of its slots: 'SGD (momentum)'. Alike where the one can go on from the other's state. */
+  get kind(): string {
+    const { useEma, gradientAccumulationSteps } = this.#opts;
+    const kinds = [
+      ...this.slotNames,
+      ...(useEma ? ['average'] : []),
+      ...(gradientAccumulationSteps ? ['gradientAccumulator'] : []),
+    ];
+    return kinds.length > 0 ? `${this.#name} (${kinds.join(', ')})` : this.#name;
+  }
+
   /**
-   * @internal All slots, and those that `more` variables would have. `keep`: makes it have those of these variables.
+   * @internal All slots, and those that `more` variables would have. `keep`: makes it have those of these variables, and no others.
    */
   slotsWith(
     op: string,
@@ -223,6 +234,7 @@ export abstract class Optimizer {
       })),
     );
     const keep = (variables: ReadonlySet<Variable>): void => {
+      for (const v of [...this.#trained.keys()]) if (!variables.has(v)) this.#trained.delete(v);
       for (const trained of fresh) if (variables.has(trained.variable)) this.#trained.set(trained.variable, trained);
     };
     return { slots, keep };

@@ -1,11 +1,16 @@
 // Headers as hostile input: every lie is an error with a code, and nothing is allocated on its word.
+import { execFileSync } from 'node:child_process';
+import process from 'node:process';
 import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
 import { JsonReader } from '../../lib/persist/json.js';
 import { rejectionOf } from '../support/errors.js';
 import { thorough } from '../support/thorough.js';
+import { temporaryFolder } from './folder.js';
 import { bytesOf, fileOf, golden } from './golden.js';
+
+const at = temporaryFolder('hostile');
 
 const runs = thorough ? 20_000 : 2000;
 const info = (dtype: string, shape: string, offsets: string): string =>
@@ -287,5 +292,42 @@ describe('safetensors', () => {
       ),
       { numRuns: runs },
     );
+  });
+});
+
+describe('what would be lost or wait', () => {
+  it('a count of entries that is too small', async () => {
+    const bytes = Buffer.from(await tf.saveNpz({ a: tf.ones([1]), b: tf.ones([2]), c: tf.ones([3]) }));
+    for (const count of [0, 1, 2]) {
+      bytes[bytes.length - 12] = count;
+      const error = await rejectionOf(() => tf.loadNpz(bytes));
+      expect(error).toMatchObject({ code: 'ERR_FORMAT' });
+      expect(error.message).toContain(`more than the ${count} entries`);
+    }
+  });
+
+  it('bytes that are detached meanwhile', async () => {
+    for (const [bytes, load] of [
+      [await tf.saveNpy(tf.ones([2])), tf.loadNpy],
+      [await tf.saveNpz({ a: tf.ones([2]) }), tf.loadNpz],
+      [await tf.saveSafetensors({ a: tf.ones([2]) }), tf.loadSafetensors],
+    ] as const) {
+      const own = new Uint8Array(bytes);
+      const error = await rejectionOf(() => {
+        const loading = load(own);
+        structuredClone(own.buffer, { transfer: [own.buffer] });
+        return loading;
+      });
+      expect(error.code).toMatch(/^ERR_/);
+      expect(error.message).toContain('detached');
+    }
+  });
+
+  it.runIf(process.platform !== 'win32')('a pipe that nobody writes to', async () => {
+    const pipe = at('pipe');
+    execFileSync('mkfifo', [pipe]);
+    for (const load of [tf.loadNpy, tf.loadNpz, tf.loadSafetensors]) {
+      expect(await rejectionOf(() => load(pipe))).toMatchObject({ code: 'ERR_FILE' });
+    }
   });
 });
