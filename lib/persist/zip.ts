@@ -51,6 +51,9 @@ function wide(view: DataView, at: number): number {
   return Number.isSafeInteger(number) ? number : Number.NaN;
 }
 
+// Here, because most programs load and save no archive; its ES module would bring an import that esbuild's usual banner declares as well.
+const fflate = (): typeof import('fflate') => require('fflate') as typeof import('fflate');
+
 /**
  * The entries of an archive, by name. All lie in the archive, and none over another.
  * @throws GradtapeError ERR_FORMAT
@@ -216,7 +219,7 @@ const storing =
     archive.read(into, from + at);
 
 async function inflating(archive: Source, from: number, entry: ZipEntry, refuse: Refuse): Promise<Pull> {
-  const { Inflate } = await import('fflate');
+  const { Inflate } = fflate();
   const ready: Uint8Array[] = [];
   const inflate = new Inflate((chunk) => {
     if (chunk.length > 0) ready.push(chunk);
@@ -257,7 +260,7 @@ export interface ZipFile {
 
 /** Writes an archive. It must have less than 2^32 bytes and 2^16 entries: fflate writes no zip64. */
 export async function writeZip(sink: Sink, files: readonly ZipFile[], compress: boolean): Promise<void> {
-  const { Zip, ZipDeflate, ZipPassThrough } = await import('fflate');
+  const { Zip, ZipDeflate, ZipPassThrough } = fflate();
   const ready: Uint8Array[] = [];
   const zip = new Zip((error, chunk) => {
     if (error) throw error;

@@ -36,7 +36,7 @@ test('napi.h is included only in native/addon/', () => {
 });
 
 test('the addon is loaded only by lib/engine/load.ts', () => {
-  const found = linesWith(libFiles, /node-gyp-build|createRequire|dlopen|\.node['"`]|\brequire\((?!'node:)/);
+  const found = linesWith(libFiles, /node-gyp-build|createRequire|dlopen|\.node['"`]|\brequire\((?!'(node:|fflate'))/);
   const others = found.filter((line) => !line.startsWith('lib/engine/load.ts:'));
   // inspect/picture.ts finds an optional package of the user's.
   expect(others.filter((line) => !/^lib\/inspect\/picture\.ts:.*createRequire/.test(line))).toEqual([]);
