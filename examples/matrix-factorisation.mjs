@@ -29,7 +29,8 @@ const kept = Math.round(count / 20);
 const dataset = tf.data.fromTensors({ user: pairs[0], item: pairs[1], rating: ratings });
 const training = dataset.skip(kept).shuffle(1).batch(batch, { dropRemainder: true });
 const adam = new tf.optimizers.Adam({
-  learningRate: new tf.optimizers.schedules.CosineDecay(0.02, epochs * training.cardinality),
+  // A row moves only in steps that have it, so the rate is larger than for dense gradients.
+  learningRate: new tf.optimizers.schedules.CosineDecay(0.1, epochs * training.cardinality),
 });
 const aside = dataset.take(kept).batch(5000);
 const error = new tf.metrics.RootMeanSquaredError();
