@@ -319,6 +319,16 @@ function editDistance(a: string, b: string): number {
   return row[b.length] as number;
 }
 
+/** Whether the value is a promise, or what can be awaited as one. */
+export function isPromise(value: unknown): value is PromiseLike<unknown> {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return false;
+  try {
+    return typeof (value as { then?: unknown }).then === 'function';
+  } catch {
+    return false; // a revoked proxy, or a getter that throws
+  }
+}
+
 /** @throws TapeError ERR_TAPE_ASYNC for a promise, whose own rejection is ignored then: the caller gets this error */
 export function refuseAsync(result: unknown, message: string): void {
   const { then } = (result ?? {}) as { then?: unknown };

@@ -3,6 +3,8 @@
  * at once and for those that answer by a promise.
  */
 
+import { isPromise } from '../base/arguments.js';
+
 /** What a cursor answers at its end. */
 export const end: unique symbol = Symbol('end');
 export type Maybe<T> = T | Promise<T>;
@@ -23,14 +25,6 @@ export class Waiting {
 }
 /** A pass as a generator. What it does when it is left stands in its `finally`. */
 export type Steps<T> = Generator<T | Waiting, void, unknown>;
-
-export function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return (
-    (typeof value === 'object' || typeof value === 'function') &&
-    value !== null &&
-    typeof (value as { then?: unknown }).then === 'function'
-  );
-}
 
 /** The value, or what the promise gives, within steps: `yield* settled(value)`. */
 export function* settled<T>(value: Maybe<T> | PromiseLike<T>): Generator<Waiting, T, unknown> {

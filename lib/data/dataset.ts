@@ -13,7 +13,7 @@ import {
 } from '../base/arguments.js';
 import { GradtapeError, show, ValueError } from '../base/errors.js';
 import { showsText } from '../base/inspect.js';
-import { type Stream, sharedStream } from '../base/random-stream.js';
+import { type Stream, sharedStream, streamOf } from '../base/random-stream.js';
 import { shapeOf } from '../base/shape.js';
 import type { NumberArray } from '../engine/constant.js';
 import type { Tensor } from '../engine/tensor.js';
@@ -342,7 +342,7 @@ function seedOf(stream: Stream): number {
 
 /** The random numbers of one pass: from another part of the seed's stream than those of any other. */
 function streamAt(seed: number, epoch: number): Stream {
-  return { low: seed % 2 ** 32, high: Math.floor(seed / 2 ** 32), offset: epoch * 2 ** 32 };
+  return { ...streamOf(seed), offset: epoch * 2 ** 32 };
 }
 
 /** The numbers of all rows, in random order. */

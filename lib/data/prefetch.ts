@@ -37,7 +37,7 @@ export class Prefetcher<T> implements Cursor<T> {
   }
 
   next(): Promise<T | typeof end> {
-    const first = this.#ready.shift() ?? this.#fetch(Promise.resolve());
+    const first = this.#ready.shift() ?? this.#fetch(nothing);
     while (this.#ready.length < this.#size && !this.#over) {
       const fetched = this.#fetch(nextTurn);
       fetched.catch(nothing); // whoever asks for this element gets the error
@@ -46,9 +46,9 @@ export class Prefetcher<T> implements Cursor<T> {
     return first;
   }
 
-  #fetch(before: Promise<void> | (() => Promise<void>)): Promise<T | typeof end> {
+  #fetch(before: () => Promise<void> | void): Promise<T | typeof end> {
     const fetched = this.#last.then(async () => {
-      await (typeof before === 'function' ? before() : before);
+      await before();
       if (this.#over) return end;
       try {
         const item = await this.#up.next();

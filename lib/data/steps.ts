@@ -1,5 +1,6 @@
 /** The steps between a source and whoever iterates: each takes a cursor and closes it when it is left. */
-import { type Cursor, end, isPromise, type Maybe, type Steps, settled, Waiting } from './cursor.js';
+import { isPromise } from '../base/arguments.js';
+import { type Cursor, end, type Maybe, type Steps, settled, Waiting } from './cursor.js';
 
 /** Lists of `size` elements, the last one shorter, or dropped. */
 export function* batches<T>(up: Cursor<T>, size: number, dropRemainder: boolean): Steps<T[]> {

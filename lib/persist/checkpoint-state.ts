@@ -7,11 +7,11 @@
  */
 import { isA } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
-import { GradtapeError, show, ValueError } from '../base/errors.js';
+import { GradtapeError, show } from '../base/errors.js';
 import { isVariable, type Variable } from '../op/variable.js';
 import { namedWithin } from '../tape/trainable-variables.js';
 import { Optimizer } from '../train/optimizer.js';
-import { quote } from './keys.js';
+import { putNamed, quote } from './keys.js';
 
 /** Variables by their names in a file. */
 export interface State {
@@ -49,9 +49,7 @@ export function stateOf(fn: string, parts: Parts, has?: (name: string) => boolea
   const names = new Map<Variable, string>();
   const optimizers: (readonly [name: string, optimizer: Optimizer])[] = [];
   const put = (name: string, variable: Variable): void => {
-    if (variables.has(name)) throw new ValueError(`${fn}: two variables have the name ${quote(name)}`);
-    if (/\p{Surrogate}/u.test(name)) throw new ValueError(`${fn}: the name ${quote(name)} is no valid Unicode`);
-    variables.set(name, variable);
+    putNamed(fn, 'variables', variables, name, variable);
     if (!names.has(variable)) names.set(variable, name);
   };
   for (const [name, value] of namedWithin(fn, parts, isOptimizer)) {

@@ -114,6 +114,11 @@ export const elementTypes: Readonly<Record<string, ElementType>> = {
   U64: wide((low, high) => high === 0 && low >= 0),
 };
 
+/** The product of lengths; NaN where a part of it, taken in their order, is no safe integer. */
+export function sizeWithin(shape: readonly number[]): number {
+  return shape.reduce((size, n) => (Number.isSafeInteger(size * n) ? size * n : Number.NaN), 1);
+}
+
 /** The bytes of elements in memory. */
 export function bytesOfElements(elements: TypedArray): Uint8Array {
   return new Uint8Array(elements.buffer, elements.byteOffset, elements.byteLength);

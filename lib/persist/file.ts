@@ -7,6 +7,7 @@
  * saved without a place in front is returned as bytes.
  */
 import type { FileHandle } from 'node:fs/promises';
+import { refuseBehind } from '../base/arguments.js';
 import { GradtapeError, show, ValueError } from '../base/errors.js';
 import { quote } from './keys.js';
 
@@ -26,6 +27,12 @@ export interface Source {
 
 // Here, because most programs load and save nothing.
 const files = (): typeof import('node:fs/promises') => require('node:fs/promises') as typeof import('node:fs/promises');
+
+/** How a file is opened to be read: a pipe does not wait for its writer (Windows has none in folders). */
+function toRead(): number {
+  const { constants } = require('node:fs') as typeof import('node:fs');
+  return constants.O_RDONLY | (constants.O_NONBLOCK ?? 0);
+}
 
 /** The most bytes that one call of the system reads or writes. */
 const kPieceBytes = 2 ** 23;
@@ -105,10 +112,7 @@ export async function withSource<T>(fn: string, given: unknown, use: (source: So
 async function withFile<T>(fn: string, path: string, use: (source: Source) => Promise<T>): Promise<T> {
   let file: FileHandle | undefined;
   try {
-    // Looked at before, since opening a pipe waits for its writer.
-    const before = await files().stat(path);
-    if (!before.isFile()) throw new GradtapeError('ERR_FILE', `${fn}: ${quote(path)} is no file`);
-    file = await files().open(path, 'r');
+    file = await files().open(path, toRead());
     const { size, isFile } = await statOf(file);
     if (!isFile) throw new GradtapeError('ERR_FILE', `${fn}: ${quote(path)} is no file`);
     return await use(new FileSource(fn, file, path, size));
@@ -180,6 +184,29 @@ class FileSource implements Source {
   }
 }
 
+/** What a function that saves was given: the path in front, null without one, and `count` arguments behind; others are refused. */
+export function savedTo(fn: string, given: readonly unknown[], count: number): [path: string | null, args: unknown[]] {
+  const path = pathIn(fn, given[0]);
+  const args = path === null ? given : given.slice(1);
+  refuseBehind(
+    fn,
+    args.slice(count).find((value) => value !== undefined),
+  );
+  return [path, args.slice(0, count)];
+}
+
+/** Replaces the file by what `fill` writes; without a path the result is those bytes, `size` of them if that is known. */
+export async function save(
+  fn: string,
+  path: string | null,
+  fill: (sink: Sink) => Promise<void>,
+  size?: number,
+): Promise<Uint8Array | undefined> {
+  if (path === null) return await bytesOf(fill, size);
+  await replaceFile(fn, path, fill);
+  return undefined;
+}
+
 /** Takes bytes one behind another. */
 export interface Sink {
   /** `bytes` may be written to again once the promise is resolved. */
@@ -187,7 +214,7 @@ export interface Sink {
 }
 
 /** The bytes that `fill` writes, in memory, as a Buffer; `size` of them, if that is known. */
-export async function bytesOf(fill: (sink: Sink) => Promise<void>, size?: number): Promise<Uint8Array> {
+async function bytesOf(fill: (sink: Sink) => Promise<void>, size?: number): Promise<Uint8Array> {
   let all = Buffer.allocUnsafeSlow(size ?? kWindowBytes);
   let used = 0;
   const resize = (length: number): void => {

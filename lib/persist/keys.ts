@@ -8,6 +8,16 @@ export function quote(name: string): string {
 }
 
 /**
+ * Adds a value under a name. `what`: the values, for errors.
+ * @throws ValueError for a name that comes twice, or that a file cannot have
+ */
+export function putNamed<T>(fn: string, what: string, values: Map<string, T>, name: string, value: T): void {
+  if (values.has(name)) throw new ValueError(`${fn}: two ${what} have the name ${quote(name)}`);
+  if (/\p{Surrogate}/u.test(name)) throw new ValueError(`${fn}: the name ${quote(name)} is no valid Unicode`);
+  values.set(name, value);
+}
+
+/**
  * What a file has under the keys that a user asks for, in their order, each once; undefined: under all its keys.
  * @throws ValueError for a key that the file has not, with the nearest one; ERR_OPTION for what is no list of keys
  */

@@ -7,7 +7,7 @@
  * an empty array) has its outline saved as well.
  */
 import { isA, isArray, isPlainObject } from '../base/arguments.js';
-import { GradtapeError, show, ValueError } from '../base/errors.js';
+import { GradtapeError, show } from '../base/errors.js';
 import { fromValue } from '../engine/constant.js';
 import { evaluateTensorsAsync } from '../engine/evaluate.js';
 import { isKnown, isTensor, type Tensor } from '../engine/tensor.js';
@@ -15,7 +15,7 @@ import { isVariable } from '../op/variable.js';
 import { densify } from '../primitives/gather.js';
 import { below } from '../record/stack.js';
 import { namedWithin } from '../tape/trainable-variables.js';
-import { quote } from './keys.js';
+import { putNamed, quote } from './keys.js';
 
 /** The structure of a nest: each leaf is its name. */
 export type Outline = string | readonly Outline[] | { readonly [key: string]: Outline };
@@ -46,9 +46,7 @@ function isNumbers(value: unknown, depth = 0): boolean {
 export function flatten(fn: string, nest: unknown): Flat {
   const tensors = new Map<string, Tensor>();
   const put = (name: string, t: Tensor): string => {
-    if (tensors.has(name)) throw new ValueError(`${fn}: two tensors have the name ${quote(name)}`);
-    if (/\p{Surrogate}/u.test(name)) throw new ValueError(`${fn}: the name ${quote(name)} is no valid Unicode`);
-    tensors.set(name, t);
+    putNamed(fn, 'tensors', tensors, name, t);
     return name;
   };
   const walk = (value: unknown, name: string, depth: number): Outline => {

@@ -7,7 +7,7 @@
 import type { DType } from '../base/dtype.js';
 import { DTypeError, GradtapeError } from '../base/errors.js';
 import { guardShape, type Shape } from '../base/shape.js';
-import { type ElementType, elementTypes } from './elements.js';
+import { type ElementType, elementTypes, sizeWithin } from './elements.js';
 import type { Source } from './file.js';
 import { quote } from './keys.js';
 
@@ -76,7 +76,7 @@ export async function readNpyHeader(fn: string, source: Source, what: string): P
   await source.read(bytes, from);
   const { descr, fortran, shape } = fieldsOf(Buffer.from(bytes).toString(major === 3 ? 'utf8' : 'latin1'), refuse);
   const { type, bigEndian } = typeOf(fn, what, descr);
-  const size = shape.reduce((product, n) => (Number.isSafeInteger(product * n) ? product * n : Number.NaN), 1);
+  const size = sizeWithin(shape);
   const there = source.size - position;
   if (size * type.bytes !== there) {
     throw refuse(`${descr} of shape (${shape.join(', ')}) takes ${size * type.bytes} bytes, the file has ${there}`);

@@ -9,7 +9,7 @@ import { densify } from '../primitives/gather.js';
 import { transposeBy } from '../primitives/movement.js';
 import { below } from '../record/stack.js';
 import { readTensor, writeElements } from './elements.js';
-import { bytesOf, type Path, pathIn, replaceFile, type Sink, type Source, type Stored, withSource } from './file.js';
+import { type Path, type Sink, type Source, type Stored, save, savedTo, withSource } from './file.js';
 import { computed } from './nest.js';
 import { makeNpyHeader, readNpyHeader } from './npy-header.js';
 
@@ -22,19 +22,12 @@ export function saveNpy(path: Path, x: TensorLike): Promise<void>;
 export function saveNpy(x: TensorLike): Promise<Uint8Array>;
 export async function saveNpy(...given: readonly unknown[]): Promise<unknown> {
   const fn = 'saveNpy';
-  const path = pathIn(fn, given[0]);
-  const [x, ...extra] = path === null ? given : given.slice(1);
-  refuseBehind(
-    fn,
-    extra.find((value) => value !== undefined),
-  );
+  const [path, [x]] = savedTo(fn, given, 1);
   const value = isVariable(x) ? x.peek() : x;
   const t = below(null, () => densify(asTensor(fn, value as TensorLike)));
   await computed([t]);
   const fill = (sink: Sink): Promise<void> => writeNpy(sink, t);
-  if (path === null) return await bytesOf(fill, npyBytes(t));
-  await replaceFile(fn, path, fill);
-  return undefined;
+  return await save(fn, path, fill, npyBytes(t));
 }
 
 /** How long the file of a tensor is. */

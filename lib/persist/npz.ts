@@ -2,7 +2,7 @@
 import { anything, boolean, options, refuseBehind } from '../base/arguments.js';
 import { GradtapeError, ValueError } from '../base/errors.js';
 import type { Tensor } from '../engine/tensor.js';
-import { bytesOf, type Path, pathIn, replaceFile, type Sink, type Stored, withSource } from './file.js';
+import { type Path, type Sink, type Stored, save, savedTo, withSource } from './file.js';
 import { quote, wantedKeys } from './keys.js';
 import { computed, flatten } from './nest.js';
 import { npyBytes, readNpy, writeNpy } from './npy.js';
@@ -39,12 +39,7 @@ export function saveNpz(path: Path, nest: object, options?: SaveNpzOptions): Pro
 export function saveNpz(nest: object, options?: SaveNpzOptions): Promise<Uint8Array>;
 export async function saveNpz(...given: readonly unknown[]): Promise<unknown> {
   const fn = 'saveNpz';
-  const path = pathIn(fn, given[0]);
-  const [nest, opts, ...extra] = path === null ? given : given.slice(1);
-  refuseBehind(
-    fn,
-    extra.find((value) => value !== undefined),
-  );
+  const [path, [nest, opts]] = savedTo(fn, given, 2);
   const { compress = false } = options(fn, saveOptions, opts);
   const { tensors } = flatten(fn, nest);
   checkSizes(fn, tensors);
@@ -54,9 +49,7 @@ export async function saveNpz(...given: readonly unknown[]): Promise<unknown> {
     fill: (sink: Sink): Promise<void> => writeNpy(sink, t),
   }));
   const fill = (sink: Sink): Promise<void> => writeZip(sink, files, compress);
-  if (path === null) return await bytesOf(fill);
-  await replaceFile(fn, path, fill);
-  return undefined;
+  return await save(fn, path, fill);
 }
 
 function checkSizes(fn: string, tensors: ReadonlyMap<string, Tensor>): void {

@@ -8,7 +8,7 @@
 import { type DType, dtypeBytes } from '../base/dtype.js';
 import { DTypeError, GradtapeError } from '../base/errors.js';
 import { guardShape, type Shape, sizeOf } from '../base/shape.js';
-import { elementTypes, type Place } from './elements.js';
+import { elementTypes, type Place, sizeWithin } from './elements.js';
 import type { Source } from './file.js';
 import { JsonFault, JsonReader } from './json.js';
 import { quote } from './keys.js';
@@ -224,11 +224,6 @@ function readNumbers(reader: JsonReader, most: number): readonly number[] | null
     if (fits) numbers.push(number);
   });
   return fits ? numbers : null;
-}
-
-/** The product of lengths; NaN where a part of it, taken in their order, is no safe integer. */
-function sizeWithin(shape: readonly number[]): number {
-  return shape.reduce((size, n) => (Number.isSafeInteger(size * n) ? size * n : Number.NaN), 1);
 }
 
 /**

@@ -7,7 +7,7 @@ import { dtypeBytes } from '../base/dtype.js';
 import { ValueError } from '../base/errors.js';
 import type { Tensor } from '../engine/tensor.js';
 import { readTensor, writeElements } from './elements.js';
-import { bytesOf, type Path, pathIn, replaceFile, type Sink, type Source, type Stored, withSource } from './file.js';
+import { type Path, type Sink, type Source, type Stored, save, savedTo, withSource } from './file.js';
 import { wantedKeys } from './keys.js';
 import { computed, flatten, nestOf } from './nest.js';
 import { type Declared, type Header, makeHeader, placeOf, readHeader } from './safetensors-header.js';
@@ -72,21 +72,14 @@ export function saveSafetensors(path: Path, nest: object, options?: SaveSafetens
 export function saveSafetensors(nest: object, options?: SaveSafetensorsOptions): Promise<Uint8Array>;
 export async function saveSafetensors(...given: readonly unknown[]): Promise<unknown> {
   const fn = 'saveSafetensors';
-  const path = pathIn(fn, given[0]);
-  const [nest, opts, ...extra] = path === null ? given : given.slice(1);
-  refuseBehind(
-    fn,
-    extra.find((value) => value !== undefined),
-  );
+  const [path, [nest, opts]] = savedTo(fn, given, 2);
   const { metadata } = options(fn, saveOptions, opts);
   const { tensors, outline } = flatten(fn, nest);
   if (tensors.has('__metadata__')) throw new ValueError(`${fn}: no tensor can have the name "__metadata__"`);
   const texts = new Map(metadata);
   if (outline !== null) texts.set(outlineName, JSON.stringify(outline));
   const { size, fill } = await safetensorsFile(tensors, texts);
-  if (path === null) return await bytesOf(fill, size);
-  await replaceFile(fn, path, fill);
-  return undefined;
+  return await save(fn, path, fill, size);
 }
 
 /** The contents of a file with these tensors, which are computed first. */

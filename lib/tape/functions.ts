@@ -1,5 +1,5 @@
 /** Transformations of whole functions, built on tapes and accumulators: grad, valueAndGrad, vjp, jvp, jacobian, hessian, hvp. */
-import { argument, callback, isArray, refuseExtra, thrownBy } from '../base/arguments.js';
+import { argument, callback, isArray, isPromise, refuseExtra, thrownBy } from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, GradtapeError, show, ValueError } from '../base/errors.js';
 import { mapNested, type Nested } from '../base/nested.js';
@@ -79,14 +79,6 @@ function callOf<A extends readonly unknown[], V>(fn: string, f: Fn<A, V>, args: 
     );
   }
   return value;
-}
-
-function isPromise(value: unknown): boolean {
-  try {
-    return typeof (value as { then?: unknown }).then === 'function';
-  } catch {
-    return false; // a revoked proxy, or a getter that throws: no tensor either
-  }
 }
 
 /**

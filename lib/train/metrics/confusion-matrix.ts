@@ -58,7 +58,7 @@ export class ConfusionMatrix extends Metric {
       }
       checkIndices(op, truth, this.#classes, 'classes');
       checkIndices(op, predicted, this.#classes, 'classes');
-      const w = sampleWeight === undefined ? null : as(weightsOf(op, sampleWeight, truth), 'float64');
+      const w = sampleWeight === undefined ? null : weightsOf(op, sampleWeight, truth);
       const pairs = stack(
         [truth, predicted].map((x) => reshape(x, [-1])),
         1,

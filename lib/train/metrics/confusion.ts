@@ -68,8 +68,9 @@ export function examplesOf(
       throw new ValueError(`${op}: classId ${classId} is out of range for ${count} classes`, 'ERR_INDEX');
     [truth, scores] = [truth, scores].map((x) => at(x, '...', `${classId}:${classId + 1}`)) as [Tensor, Tensor];
   }
-  const weights = sampleWeight === undefined ? null : as(weightsOf(op, sampleWeight, scores), 'float64');
-  return { truth, scores, weights: weights ?? uniformTensor(1, 'float64', scores.shape) };
+  const weights =
+    sampleWeight === undefined ? uniformTensor(1, 'float64', scores.shape) : weightsOf(op, sampleWeight, scores);
+  return { truth, scores, weights };
 }
 
 /** The k largest scores along the last axis; -Infinity for the others. */

@@ -64,7 +64,7 @@ export function alike(
   throw new ShapeError(`${op}: yTrue ${showShape(t.shape)} does not fit yPred ${showShape(p.shape)}`);
 }
 
-/** Weights, one for each element of `like`. A vector of one axis less than that weighs its first axes. */
+/** Weights of float64, one for each element of `like`. Those of one axis less than that weigh its first axes. */
 export function weightsOf(op: string, sampleWeight: TensorLike, like: Tensor): Tensor {
   const given = floats(op, sampleWeight, 'float64', 'sampleWeight');
   const w = given.rank > 0 && given.rank === like.rank - 1 ? expandDims(given, -1) : given;

@@ -1,24 +1,12 @@
 /** R2Score: the share of the truth's variance that predictions explain. */
 import { integer, type Kind, oneOf, options } from '../../base/arguments.js';
 import { ShapeError } from '../../base/errors.js';
-import { broadcastsTo, sameShape, scalarShape, showShape } from '../../base/shape.js';
+import { sameShape, scalarShape, showShape } from '../../base/shape.js';
 import { type Tensor, uniformTensor } from '../../engine/tensor.js';
 import type { TensorLike, Variable } from '../../op/variable.js';
-import {
-  broadcastTo,
-  div,
-  expandDims,
-  greater,
-  isInf,
-  mul,
-  reduceMean,
-  reduceSum,
-  square,
-  sub,
-  where,
-} from '../../ops/index.js';
+import { div, expandDims, greater, isInf, mul, reduceMean, reduceSum, square, sub, where } from '../../ops/index.js';
 import { as, Metric, type MetricOptions, metricOptions } from './metric.js';
-import { alike, floats, type UpdateOptions, updateSpec } from './operands.js';
+import { alike, type UpdateOptions, updateSpec, weightsOf } from './operands.js';
 
 /** Options of `R2Score`. */
 export interface R2ScoreOptions extends MetricOptions {
@@ -87,7 +75,7 @@ export class R2Score extends Metric {
           `${op}: expected yTrue and yPred of one shape [examples, outputs], got ${showShape(t.shape)} and ${showShape(p.shape)}`,
         );
       }
-      const w = weights(op, sampleWeight, p);
+      const w = sampleWeight === undefined ? uniformTensor(1, 'float64', p.shape) : weightsOf(op, sampleWeight, p);
       const sums = this.#sums(p.shape[1] as number);
       const truth = as(t, 'float64');
       const weighted = mul(truth, w);
@@ -139,14 +127,4 @@ export class R2Score extends Metric {
     const free = sub(n, this.#regressors + 1);
     return where(greater(free, 0), sub(1, div(mul(sub(1, score), sub(n, 1)), free)), score);
   }
-}
-
-function weights(op: string, sampleWeight: TensorLike | undefined, like: Tensor): Tensor {
-  if (sampleWeight === undefined) return uniformTensor(1, 'float64', like.shape);
-  const given = as(floats(op, sampleWeight, 'float64', 'sampleWeight'), 'float64');
-  const w = given.rank === 1 ? expandDims(given, 1) : given;
-  if (broadcastsTo(w.shape, like.shape)) return broadcastTo(w, like.shape);
-  throw new ShapeError(
-    `${op}: sampleWeight ${showShape(given.shape)} does not broadcast to yPred ${showShape(like.shape)}`,
-  );
 }
