@@ -19,6 +19,8 @@ let programSerial = 0;
 // Of the program being written: its inputs (tensors with buffers); the pending tensors that it computes, operands
 // first; how often each value is read in it, by index; and the tensors to be visited.
 export const noTensors: Tensor[] = [];
+const noViews: [Tensor, Tensor][] = [];
+const nothingUpdated: [number, RowUpdate][] = [];
 let inputs = noTensors;
 let computed = noTensors;
 let computedCount = 0;
@@ -203,7 +205,10 @@ export function prepare(
   inPlace: boolean,
 ): Job | null {
   const wanted: Tensor[] = [];
-  const views: [Tensor, Tensor][] = [];
+  // The lists that a job keeps are copies of empty ones, not literals: V8 remembers of a literal whether its first arrays
+  // lived long, as those of many jobs in flight do, and would make all later ones in its old space. There even a dead
+  // array keeps its elements (up to a kilobyte a job) until the next full collection.
+  const views = noViews.slice();
   const want = (t: Tensor): void => {
     if (isKnown(t)) return;
     const base = viewed(t);
@@ -222,7 +227,7 @@ export function prepare(
   programSerial++;
   while (stackSize > 0) stack[--stackSize] = null; // left by a program whose writing threw
   if (anyAgain) forgetWhatCameAgain();
-  inputs = [];
+  inputs = noTensors.slice();
   computed = new Array<Tensor>(Math.min(latestCount, kMostExpected));
   computedCount = 0;
   native.begin();
@@ -248,11 +253,11 @@ export function prepare(
   clearStage();
   let large = false;
   for (const t of computed) large ||= t.size > 1;
-  const outputs: Tensor[] = [];
+  const outputs = noTensors.slice();
   let buffers: (TensorBuffer | null)[] | null = null;
   const replacing = inPlace && wishes.length > 0 ? replacements(wishes, updates, inputs, programSerial) : null;
   let replaced: readonly Tensor[] = noTensors;
-  const updated: [number, RowUpdate][] = [];
+  let updated = nothingUpdated;
   for (const t of computed) {
     if (!mustKeep(t, large)) continue;
     const before = replacing?.get(t);
@@ -268,7 +273,7 @@ export function prepare(
         replaced = replaced.concat(before.dropped);
         if (before instanceof RowUpdate) {
           before.prepare();
-          updated.push([outputs.length, before]);
+          updated = updated.concat([[outputs.length, before]]);
         }
       } else {
         // What no op reads yet is most likely looked at and no more.
