@@ -1,22 +1,27 @@
-// Two builds of gradtape against each other, taking turns in one process: what a change costs. See usage below.
+// Two builds of gradtape against each other, taking turns, each in a process of its own: what a change costs. See usage below.
+// (Not in one process: objects made alike share V8's hidden classes. The exports of the build that was loaded second, whose getters
+// are not those that these classes know, became a dictionary, and everything took up to twice as long.)
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, relative, resolve } from 'node:path';
 import process from 'node:process';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { groups } from './cases/all.mjs';
-import { cpuShare, efforts, LocalSide, measure, median } from './harness.mjs';
-import { openGradtape } from './library.mjs';
+import { efforts, measure, median } from './harness.mjs';
+import { entryOf, openGradtape } from './library.mjs';
 import { machine, slug } from './machine.mjs';
+import { started } from './opponents.mjs';
+import { Remote } from './remote.mjs';
 import { record } from './report.mjs';
 
 const usage = `node bench/compare.mjs --before <checkout> [options]
   --before <checkout>  a checkout of an earlier commit, built (npm run build there)
   --only <regex>       only the cases whose id matches (default: tapes, the fused chain, training steps)
   --threads <n>        default 1
-  --passes <n>         the cases are gone through so often, and the median of the passes counts (default 3): where V8 puts code and
-                       objects differs from pass to pass
+  --passes <n>         the cases are gone through so often, each time in new processes, and the median of the passes counts (default
+                       3): where V8 puts code and objects differs from process to process
+  --cpu                CPU time instead of the time that passes: on a busy machine, with one thread
   --most <ratio>       exit code 1 if a case takes more than so many times as long (say 1.03)
   --out <file>         where the JSON goes (default bench/results/<date>-<cpu>-compare.json)`;
 
@@ -26,6 +31,7 @@ const { values } = parseArgs({
     only: { type: 'string', default: '^(seed-|chain|add-item|fused-gradient-1e6|mlp-(sgd|adam))' },
     threads: { type: 'string', default: '1' },
     passes: { type: 'string', default: '3' },
+    cpu: { type: 'boolean', default: false },
     most: { type: 'string' },
     out: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -35,14 +41,11 @@ if (values.help || !values.before) {
   console.log(usage);
   process.exit(values.help ? 0 : 2);
 }
-const entry = join(resolve(values.before), 'dist/index.mjs');
-if (!existsSync(entry))
-  throw new Error(`--before ${values.before}: it has no dist/index.mjs; build it (npm run build)`);
+const checkouts = { after: fileURLToPath(new URL('..', import.meta.url)), before: resolve(values.before) };
+if (!existsSync(entryOf(checkouts.before)))
+  throw new Error(`--before ${values.before}: it has no ${entryOf('')}; build it (npm run build)`);
 
 const threads = Number(values.threads);
-const after = await openGradtape(threads);
-const before = await import(pathToFileURL(entry).href);
-before.config.threads = threads;
 const commit = execFileSync('git', ['rev-parse', '--short=12', 'HEAD'], {
   cwd: values.before,
   encoding: 'utf8',
@@ -52,10 +55,18 @@ const cases = groups.flatMap((group) => group.cases).filter(({ id, make }) => ma
 
 const passes = new Map(cases.map(({ id }) => [id, []]));
 for (let pass = 0; pass < Number(values.passes); pass++) {
+  // Who is started, warmed and measured first changes from pass to pass.
+  const order = pass % 2 === 0 ? ['after', 'before'] : ['before', 'after'];
+  const processes = {};
+  for (const name of order) {
+    const [command, variables] = started('gradtape', threads, values.cpu ? 'cpu' : 'wall');
+    processes[name] = await new Remote([...command, checkouts[name]], variables).ready;
+  }
   for (const test of cases) {
-    const sides = { after: new LocalSide(() => test.make(after)), before: new LocalSide(() => test.make(before)) };
+    const sides = Object.fromEntries(order.map((name) => [name, processes[name].sideOf(test)]));
     passes.get(test.id).push(await measure(test, sides, efforts.full));
   }
+  for (const name of order) processes[name].end();
 }
 
 const results = {};
@@ -84,10 +95,10 @@ for (const test of cases) {
   );
 }
 
-const about = { ...machine(after), before: commit, cpuShare: cpuShare() };
+const about = { ...machine(await openGradtape(threads)), before: commit };
 const file = values.out ?? fileURLToPath(new URL(`results/${slug(about)}-compare.json`, import.meta.url));
 mkdirSync(dirname(file), { recursive: true });
 const text = JSON.stringify({ machine: about, time: 'of after as a share of before', results }, null, 1);
 writeFileSync(file, `${text.replace(/\[\n\s+([^\]{}]*?)\n\s+\]/g, (_, list) => `[${list.replace(/\n\s+/g, ' ')}]`)}\n`);
-console.log(`written to ${relative(process.cwd(), file)}; CPU share ${about.cpuShare}, load ${about.load}`);
+console.log(`written to ${relative(process.cwd(), file)}; load ${about.load}`);
 if (values.most && worst > Number(values.most)) process.exitCode = 1;

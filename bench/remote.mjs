@@ -69,8 +69,12 @@ export class Remote {
   }
 
   /** The library's side of a case, with the interface of LocalSide; null if it has none. */
-  side({ id, kind, given }) {
-    if (!this.kinds.has(kind)) return null;
+  side(test) {
+    return this.kinds.has(test.kind) ? this.sideOf(test) : null;
+  }
+
+  /** The same of gradtape, which has a side of every case. */
+  sideOf({ id, kind, given }) {
     return {
       open: () => this.ask('open', { id, kind, given }),
       warm: (effort) => this.ask('warm', effort),

@@ -1,4 +1,5 @@
-// A process of one JavaScript library: answers what remote.mjs asks. `node serve.mjs <library> <threads> <wall or cpu>`.
+// A process of one JavaScript library: answers what remote.mjs asks. `node serve.mjs <library> <threads> <wall or cpu>`, and for
+// gradtape of another checkout than this its folder.
 import { readFileSync, writeSync } from 'node:fs';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
@@ -8,9 +9,9 @@ import { openGradtape } from './library.mjs';
 import { open as openPeer } from './opponents.mjs';
 
 /** { kinds: ways to make a side, by kind of case; version }. */
-async function open(library, threads) {
+async function open(library, threads, checkout) {
   if (library !== 'gradtape') return await openPeer(library, threads);
-  const tf = await openGradtape(threads);
+  const tf = await openGradtape(threads, checkout);
   return { version: '', makerOf: (id) => () => caseOf(id).make(tf) };
 }
 
@@ -38,9 +39,9 @@ async function memory(side, steps, seconds) {
   return { growth: (most - before) / MB, peak: peakMemory(), steps: done };
 }
 
-const [, , library, threads, clock] = process.argv;
+const [, , library, threads, clock, checkout] = process.argv;
 if (clock === 'cpu') useCpuClock();
-const opened = await open(library, Number(threads));
+const opened = await open(library, Number(threads), checkout);
 const makerOf = ({ id, kind, given }) => opened.makerOf?.(id) ?? (() => opened.kinds[kind](given ?? {}));
 let current = null;
 
