@@ -52,16 +52,16 @@ export class Recording extends Recorder {
   private swept: WeakMap<Tensor, Entry> | null = null;
   private sweptCohorts: WeakMap<Cohort, Entry[]> | null = null;
   /**
-   * Ids of leaves (tensors, variables, and readings of these), and the entries of them; with more than 8, a map from
-   * ids to indices.
+   * Ids of leaves (tensors, variables, and readings of these), each followed by minus the id that the next tensor had when it
+   * became one: ops with smaller ids were not told of it. And the entries of them; with more than 8, a map from ids to indices.
    */
   private leafIds: number[] = noIds;
   private leaves: Entry[] = noEntries;
   private leafMap: Map<number, number> | null = null;
-  /** For each leaf, the id that the next tensor had when it became one: ops with smaller ids were not told of it. */
-  readonly leafSince: number[] = [];
-  /** Ids of the next tensors when it began to record, ended, began again ... */
-  spans: number[] = [];
+  /** The ids of the next tensors when it began to record, and when that ended; 0 if it has not. And the same of earlier times. */
+  private began = 0;
+  private ended = 0;
+  private earlierSpans: readonly number[] = noIds;
   /** The last ops on tensors that the tape does not know. */
   strangers: Strangers | null = null;
   /** By variables: tensors on the tape that the value assigned last was computed from. */
@@ -79,7 +79,7 @@ export class Recording extends Recorder {
 
   /** The index of the leaf of this id, or -1. */
   private leafAt(id: number): number {
-    return this.leafMap ? (this.leafMap.get(id) ?? -1) : this.leafIds.indexOf(id);
+    return this.leafMap ? (this.leafMap.get(id) ?? -1) : this.leafIds.indexOf(id) >> 1;
   }
 
   /** The leaf of this id: a watched tensor, a variable, or one of its readings. */
@@ -90,15 +90,14 @@ export class Recording extends Recorder {
 
   private addLeaf(id: number, leaf: Entry): void {
     this.leafMap?.set(id, this.leaves.length);
-    this.leafSince.push(peekId());
     if (this.leafIds === noIds) {
-      this.leafIds = [id];
+      this.leafIds = [id, -peekId()];
       this.leaves = [leaf];
       return;
     }
-    this.leafIds.push(id);
+    this.leafIds.push(id, -peekId());
     this.leaves.push(leaf);
-    if (this.leafIds.length === 9) this.leafMap = new Map(this.leafIds.map((k, i) => [k, i]));
+    if (this.leaves.length === 9) this.leafMap = new Map(this.leaves.map((_, i) => [this.leafIds[2 * i] as number, i]));
   }
 
   /** Notes on the tensor where its entry is: an index in `entries`, or -1 minus an index in `leaves`. */
@@ -363,12 +362,22 @@ export class Recording extends Recorder {
 
   /** Says that it begins to record. */
   begins(): void {
-    if (this.spans.length % 2 === 0) this.spans.push(peekId());
+    if (this.began > 0) {
+      if (this.ended === 0) return;
+      this.earlierSpans = [...this.earlierSpans, this.began, this.ended];
+      this.ended = 0;
+    }
+    this.began = peekId();
   }
 
   /** Says that it ends, until it begins again. */
   ends(): void {
-    if (this.spans.length % 2 === 1) this.spans.push(peekId());
+    if (this.began > 0 && this.ended === 0) this.ended = peekId();
+  }
+
+  /** Ids of the next tensors when it began to record, ended, began again ... */
+  get spans(): readonly number[] {
+    return [...this.earlierSpans, this.began, this.ended].filter((id) => id > 0);
   }
 
   /** What notes rules that gave no gradient, in a pass. */
@@ -392,7 +401,7 @@ export class Recording extends Recorder {
   /** When the tensor or variable of this id became a leaf; null if it is none. */
   since(id: number): number | null {
     const at = this.leafAt(id);
-    return at < 0 ? null : (this.leafSince[at] as number);
+    return at < 0 ? null : -(this.leafIds[2 * at + 1] as number);
   }
 
   /** Pins all entries: stops tracking whether their results are reachable, so they stay until the tape is consumed. */
@@ -410,12 +419,12 @@ export class Recording extends Recorder {
     this.firstId = peekId();
     this.leafIds = noIds;
     this.leaves = noEntries;
-    this.leafSince.length = 0;
     this.leafMap = null;
     this.strangers = null;
     this.assigned = null;
     this.traced = null;
-    this.spans = [];
+    this.began = this.ended = 0;
+    this.earlierSpans = noIds;
     this.begins();
     this.variables = noVariables;
   }
