@@ -4,7 +4,7 @@ import { GradtapeError } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
 import { opcodeOf } from '../engine/addon.js';
 import { Computation, type Fold, type Tensor, type Words } from '../engine/tensor.js';
-import type { Forward, PullAll, RecordedOp, Vjp } from '../record/entry.js';
+import type { ByExample, Forward, PullAll, RecordedOp, Vjp } from '../record/entry.js';
 
 /**
  * One call of an op, as its batch rule gets it: shape, attributes and rules are those of one element, and some operands
@@ -49,6 +49,8 @@ export interface OpParts<A> {
   readonly batch?: BatchRule<A>;
   /** How it gives tangents. Default: by its rules, transposed twice. */
   readonly forward?: Forward<A>;
+  /** Whether examples stay apart. Default: only where it is elementwise. */
+  readonly byExample?: ByExample<A>;
   /** The op on JavaScript's numbers, if it has the kernel's bits there. */
   readonly fold?: Fold | undefined;
 }
@@ -61,13 +63,14 @@ export class Op<A = null> extends Computation<A> implements RecordedOp<A> {
   readonly custom: boolean;
   readonly batch: BatchRule<A> | null;
   readonly forward: Forward<A> | null;
+  readonly byExample: ByExample<A> | null;
   private readonly parts: OpParts<A>;
   private others: Map<string, Op<A>> | null = null; // most ops have one name; customGradient makes an op a call
 
   /** @param name as errors say it: of the function that users call */
   constructor(name: string, parts: OpParts<A>) {
     const { kernel, words = null, pullAll = null, needs = 0, custom = false } = parts;
-    const { batch = null, forward = null, fold = null } = parts;
+    const { batch = null, forward = null, byExample = null, fold = null } = parts;
     const { vjps = pullAll ? [] : [null] } = parts;
     if ((pullAll || vjps.some((rule) => rule)) && !batch) {
       throw new GradtapeError('ERR_INTERNAL', `gradtape: op ${name} has a gradient rule and no batch rule`);
@@ -79,6 +82,7 @@ export class Op<A = null> extends Computation<A> implements RecordedOp<A> {
     this.custom = custom;
     this.batch = batch;
     this.forward = forward;
+    this.byExample = byExample;
     this.parts = parts;
   }
 

@@ -7,6 +7,7 @@ import { type Tensor, uniformTensor } from '../engine/tensor.js';
 import { apply1, applyMany, applyParts } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
 import { linear } from '../op/rules.js';
+import type { Entry } from '../record/entry.js';
 import { isRecording } from '../record/stack.js';
 import { identityOf, repeatedOperands, reshapeTo } from './movement.js';
 
@@ -27,6 +28,9 @@ function boxWords({ begin, strides }: Box): number[] {
   return begin.flatMap((b, d) => [b, strides[d] as number]);
 }
 
+/** Whether the box has the elements of axis 0 where they are, given that it has all. */
+const hasExamples = ({ attributes: { begin, strides } }: Entry<Box>): boolean => begin[0] === 0 && strides[0] === 1;
+
 /** The box with a whole batch axis before its axes. */
 function withBatchAxis({ begin, strides }: Box): Box {
   return { begin: [0, ...begin], strides: [1, ...strides] };
@@ -37,6 +41,7 @@ const sliceOp = new Op<Box>('slice', {
   words: boxWords,
   vjps: [linear((ct, e) => placeBox(ct, e.shape(0), e.attributes))],
   forward: 'linear',
+  byExample: hasExamples,
   batch: ({ operands, count, shape, attributes }) =>
     sliceBox(operands[0] as Tensor, shapeOf([count, ...shape]), withBatchAxis(attributes)),
 });
@@ -45,6 +50,7 @@ const placeOp = new Op<Box>('pad', {
   words: boxWords,
   vjps: [linear((ct, e) => sliceBox(ct, e.shape(0), e.attributes))],
   forward: 'linear',
+  byExample: hasExamples,
   batch: ({ operands, count, shape, attributes }) =>
     placeBox(operands[0] as Tensor, shapeOf([count, ...shape]), withBatchAxis(attributes)),
 });
@@ -83,11 +89,13 @@ const concatOp = new Op<number>('concat', {
   },
   batch: (call) => concatAlong(repeatedOperands(call), call.attributes + 1),
   forward: 'linear',
+  byExample: ({ attributes: axis }) => axis !== 0,
 });
 const splitOp = new Op<Parts>('split', {
   pullAll: (cts, e) => [concatAlong(cts as readonly Tensor[], e.attributes.axis)],
   batch: ({ operands, attributes: { lengths, axis } }) => splitAlong(operands[0] as Tensor, lengths, axis + 1),
   forward: ([t], e) => splitAlong(t as Tensor, e.attributes.lengths, e.attributes.axis),
+  byExample: ({ attributes: { axis } }) => axis !== 0,
 });
 interface Parts {
   readonly lengths: readonly number[];

@@ -36,6 +36,7 @@ const contractOp = new Op<Contraction>('einsum', {
     const ofY = ty ? contract('einsum', x as Tensor, ty, attributes) : null;
     return [ofX && ofY ? add(ofX, ofY) : (ofX ?? ofY)];
   },
+  byExample: ({ attributes: { x, y, out } }, k) => (k === 0 ? x : y)[0] === out[0],
   batch: ({ op, operands, batched, attributes: { x, y, out } }) => {
     const label = Math.max(-1, ...x, ...y) + 1;
     const [xs, ys] = [x, y].map((labels, k) => (batched[k] ? [label, ...labels] : labels)) as [Labels, Labels];

@@ -115,6 +115,7 @@ function formOf(
         fromX((ct, other, e) => toY(ct, other, e.attributes)),
       ],
       forward: 'multilinear',
+      byExample: (_, k) => role !== ofFilter && rolesOfOperands[role as Role]?.[k] !== ofFilter,
       batch: (call) => batch(call, role as Role, form),
     });
   });
@@ -141,17 +142,20 @@ const pickOp = new Op<Window>('maxPool', {
   words: windowWords,
   vjps: [fromY((ct, keys, e) => maxPoolGrad(ct, keys, e.attributes)), linear((_, e) => zeroOf(e, 1))],
   batch: (call) => pooledBatch(call, pickByKeys),
+  byExample: () => true,
 });
 const maxPoolGradOp = new Op<Window>('maxPoolGrad', {
   kernel: 'maxPoolGrad',
   words: windowWords,
   vjps: [fromY((ct, keys, e) => pickByKeys(ct, keys, e.attributes)), linear((_, e) => zeroOf(e, 1))],
   batch: (call) => pooledBatch(call, maxPoolGrad),
+  byExample: () => true,
 });
 /** maxPool of x with x itself as keys. */
 const maxPoolOp = new Op<Window>('nn.maxPool2d', {
   vjps: [fromX((ct, x, e) => maxPoolGrad(ct, x, e.attributes))],
   batch: (call) => pooledBatch(call, (x, _, window) => maxPoolOf(x, window)),
+  byExample: () => true,
 });
 
 /** The batch rule of max pooling: the batch goes into that of the images. */

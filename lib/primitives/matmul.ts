@@ -34,6 +34,9 @@ const matmulOp = new Op<Transposed>('matmul', {
     fromX((ct, x, { attributes: { a, b } }) => (b ? matmulOf(ct, x, true, a) : matmulOf(x, ct, !a, false))),
   ],
   forward: 'multilinear',
+  // Axis 0 is one of the leading axes, or that of the rows of the first matrix.
+  byExample: (e, k) =>
+    e.shape(k).length === e.outShape.length && (e.outShape.length > 2 || (k === 0 && !e.attributes.a)),
   batch: (call) => batchedProduct(call),
 });
 

@@ -25,6 +25,7 @@ const reshapeOp = new Op('reshape', {
   kernel: 'reshape',
   vjps: [linear((ct, e) => reshapeTo(ct, e.shape(0)))],
   forward: 'linear',
+  byExample: () => true,
   batch: (call) => reshapeTo(...batchedOne(call)),
 });
 
@@ -40,6 +41,7 @@ const broadcastOp = new Op('broadcastTo', {
   kernel: 'broadcast',
   vjps: [linear((ct, e) => sumTo(ct, e.shape(0)))],
   forward: 'linear',
+  byExample: (e) => e.shape(0).length === e.outShape.length,
   batch: (call) => {
     const [x, shape] = batchedOne(call);
     return broadcast(raiseRank(x, shape.length - 1), shape);
@@ -167,6 +169,11 @@ export function raisedOperands({
   return operands.map((t, k) => (batched[k] ? raiseRank(t, shape.length) : t));
 }
 
+/** Of every reduction. */
+export function reducesExamples({ attributes: { axes } }: Entry<Reduction>): boolean {
+  return axes[0] !== 0;
+}
+
 /** The batch rule of every reduction. */
 export function batchedReduction({ op, operands, shape, attributes }: BatchedCall<Reduction>): Tensor {
   const x = operands[0] as Tensor;
@@ -186,6 +193,7 @@ const sumOp = new Op<Reduction>('reduceSum', {
   words: reductionWords,
   vjps: [linear((ct, e) => broadcast(reshapeTo(ct, keptShape(e)), e.shape(0)))],
   forward: ([t], e) => [t ? sumOver(t, e.attributes.axes, e.outShape.length === e.shape(0).length) : null],
+  byExample: reducesExamples,
   batch: batchedReduction,
 });
 
@@ -222,6 +230,7 @@ const transposeOp = new Op<readonly number[]>('transpose', {
     }),
   ],
   forward: 'linear',
+  byExample: ({ attributes: perm }) => perm[0] === 0,
   batch: ({ operands, attributes }) => transposeBy(operands[0] as Tensor, [0, ...attributes.map((axis) => axis + 1)]),
 });
 
@@ -239,6 +248,7 @@ const castOp = new Op<DType>('cast', {
   kernel: 'cast',
   vjps: [linear((ct, e) => castTo(ct, e.attributes))],
   forward: 'linear',
+  byExample: () => true,
   batch: ({ operands, dtype }) => castTo(operands[0] as Tensor, dtype),
 });
 const roundingCastOp = new Op<DType>('cast', {

@@ -24,6 +24,7 @@ import {
   type Reduction,
   reducedShape,
   reduceOver,
+  reducesExamples,
   reductionWords,
   reshapeTo,
   sumOver,
@@ -31,7 +32,7 @@ import {
 } from './movement.js';
 import { select } from './select.js';
 
-const reductionParts = { words: reductionWords, batch: batchedReduction } as const;
+const reductionParts = { words: reductionWords, batch: batchedReduction, byExample: reducesExamples } as const;
 
 /** The cotangent of a value of x that was picked over the axes: all elements that equal it share it equally. */
 export function sharedAmongEquals(ct: Tensor, x: Tensor, picked: Tensor, axes: readonly number[]): Tensor {

@@ -4,6 +4,7 @@ import type { Tensor } from '../engine/tensor.js';
 import { apply1, apply2, applyComposed } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { fromOut, fromXY, fromY } from '../op/rules.js';
+import type { Entry } from '../record/entry.js';
 import { relu } from './activation.js';
 import { add, mul, neg, sub } from './arithmetic.js';
 import { equal } from './compare.js';
@@ -28,10 +29,13 @@ function alongAxis(rows: Op, x: Tensor, axis: number): Tensor {
   return transposeBy(apply1(rows, t, t.dtype, t.shape, null), swapped);
 }
 
+const alongOtherAxis = ({ attributes: axis }: Entry<number>): boolean => axis !== 0;
+
 /** Attributes: the axis. */
 const softmaxOp = new Op<number>('nn.softmax', {
   vjps: [fromOut((ct, out, e) => mul(sub(ct, sumOver(mul(ct, out), [e.attributes], true)), out))],
   batch: ({ operands, attributes }) => softmaxAlong(operands[0] as Tensor, attributes + 1),
+  byExample: alongOtherAxis,
 });
 
 /** softmax: exp(x) / sum(exp(x)) along the axis. */
@@ -55,6 +59,7 @@ export function causalSoftmax(x: Tensor, before: number): Tensor {
 const logSoftmaxOp = new Op<number>('nn.logSoftmax', {
   vjps: [fromOut((ct, out, e) => sub(ct, mul(exp(out), sumOver(ct, [e.attributes], true))))],
   batch: ({ operands, attributes }) => logSoftmaxAlong(operands[0] as Tensor, attributes + 1),
+  byExample: alongOtherAxis,
 });
 
 /** log(softmax(x)), without overflow. */
@@ -71,6 +76,7 @@ const crossEntropyOp = new Op<number>('nn.softmaxCrossEntropyWithLogits', {
     ),
   ],
   batch: (call) => crossEntropyAlong(...(repeatedOperands(call) as [Tensor, Tensor]), call.attributes + 1),
+  byExample: (e) => e.attributes !== 0 && e.shape(0).length === e.shape(1).length,
 });
 
 /** -sum(labels * logSoftmax(logits)) along the axis. */

@@ -41,6 +41,12 @@ type ForwardRule<A> = {
   push(tangents: readonly (Tensor | null)[], entry: Entry<A>): readonly (Tensor | null)[];
 }['push'];
 
+/**
+ * Whether each example of the result (its part at one index of axis 0) depends on that example of operand k alone. Asked only
+ * where both have as many.
+ */
+export type ByExample<A> = { holds(entry: Entry<A>, k: number): boolean }['holds'];
+
 /** What recorders know of an op. */
 export interface RecordedOp<A = unknown> {
   readonly name: string;
@@ -52,6 +58,8 @@ export interface RecordedOp<A = unknown> {
   readonly needs: number;
   /** How it gives tangents; null: by its rules, transposed twice (transform/forward.ts). */
   readonly forward: Forward<A> | null;
+  /** Null: not so, as far as is known. An elementwise op needs none. */
+  readonly byExample?: ByExample<A> | null;
   /** Whether a user gave its gradient. */
   readonly custom?: boolean;
 }

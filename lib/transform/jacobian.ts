@@ -1,7 +1,8 @@
 /**
  * Jacobians: all rows by one backward pass of batched cotangents, or all columns by one forward pass of batched tangents,
  * whichever are fewer. Along a chain of elementwise ops from where a pass begins, a matrix is diagonal and only its
- * diagonal is computed.
+ * diagonal is computed. Where no op mixes the examples of axis 0, it has a block for each example on its diagonal, and only
+ * these are computed.
  */
 import { dtypeBytes } from '../base/dtype.js';
 import { type Shape, sameShape, shapeOf, sizeOf } from '../base/shape.js';
@@ -58,11 +59,26 @@ function diagonalRows(d: Tensor, { from, count, batchAxes }: Part): Tensor {
   const byRow = transposeBy(reshapeTo(d, shapeOf([batch, n])), [1, 0]);
   const whole = from === 0 && count === n;
   const updates = whole ? byRow : sliceBox(byRow, shapeOf([count, batch]), boxAt([from, 0]));
-  const places = allocate('int32', count * batch);
-  for (let i = 0; i < places.elements.length; i++) places.elements[i] = from + Math.floor(i / batch);
-  const indices = bufferTensor(places, 'int32', shapeOf([count * batch]));
-  const sizes = [count * batch, 1, n, 1, 1] as const;
-  return scatterRows('jacobian', updates, indices, { sizes, sparse: false }, shapeOf([count, ...d.shape]));
+  return spread(updates, [count, n], batch, 1, shapeOf([count, ...d.shape]), from);
+}
+
+/**
+ * Zeros of `shape` with `count` times `each` pieces of `inner` elements in them, one after the other: each among `among` places,
+ * in the first of which are the first `each` pieces, and so on from place `from`.
+ */
+function spread(
+  pieces: Tensor,
+  [count, among]: readonly [count: number, among: number],
+  each: number,
+  inner: number,
+  shape: Shape,
+  from = 0,
+): Tensor {
+  const places = allocate('int32', count * each);
+  for (let i = 0; i < places.elements.length; i++) places.elements[i] = from + Math.floor(i / each);
+  const indices = bufferTensor(places, 'int32', shapeOf([count * each]));
+  const sizes = [count * each, 1, among, 1, inner] as const;
+  return scatterRows('jacobian', pieces, indices, { sizes, sparse: false }, shape);
 }
 
 /** A pass over a path for some rows, in either direction. */
@@ -247,6 +263,29 @@ function bytesOfRow(path: Path, start: Entry, backwards: boolean): number {
   return bytes;
 }
 
+/** Whether each example of the target depends on that example of the sources alone: no op on the path mixes those of axis 0. */
+function isByExample({ outShape }: Entry, path: Path): boolean {
+  const examples = outShape[0];
+  if (examples === undefined || examples === 1) return false;
+  return path.entries.every((e) => {
+    let apart = e.outShape[0] === examples && !e.outShape.includes(0);
+    eachOperand(e, (operand, k) => {
+      if (!path.has(operand)) return;
+      const shape = e.shape(k);
+      const elementwise = e.op.forward === 'elementwise' && shape.length === e.outShape.length;
+      apart &&= shape[0] === examples && (elementwise || (e.op.byExample?.(e, k) ?? false));
+    });
+    return apart;
+  });
+}
+
+/** The matrix of target and source, of which blocks [examples, ...target, ...source] stand on the diagonal; zeros elsewhere. */
+function fromBlocks(blocks: Tensor, target: Shape, source: Shape): Tensor {
+  const examples = target[0] as number;
+  const [rows, columns] = [sizeOf(own(target, 1)), sizeOf(own(source, 1))];
+  return spread(blocks, [examples, examples], rows, columns, shapeOf([...target, ...source]));
+}
+
 /** Computes all rows, in chunks whose passes fit into the budget of `config.jacobianBytes`; concatenated by `join`. */
 function inChunks(
   count: number,
@@ -325,6 +364,10 @@ export function jacobiansOf(of: Differentiated, sources: readonly (Entry | null)
   const { entry, batchAxes } = of;
   const rows = sizeOf(own(entry.outShape, batchAxes));
   const connected = new Path(entry, sources);
+  if (batchAxes === 0 && isByExample(entry, connected)) {
+    const blocks = jacobiansOf({ ...of, batchAxes: 1 }, sources);
+    return blocks.map((t, s) => t && fromBlocks(t, entry.outShape, (sources[s] as Entry).outShape));
+  }
   let columns = 0;
   for (const s of new Set(sources)) if (s && connected.has(s)) columns += sizeOf(own(s.outShape, batchAxes));
   if (columns >= rows) return byRows(of, sources);

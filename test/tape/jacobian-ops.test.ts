@@ -1,4 +1,5 @@
-// The Jacobian of every op: all rows at once, and all columns at once, against one row after the other.
+// The Jacobian of every op: all rows at once, all columns at once, and block by block where examples stay apart, against one row
+// after the other.
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
 import { hiddenCases, type OpCases, opCases, sample } from '../ops/op-cases.js';
@@ -48,7 +49,16 @@ const every = [...opCases, ...hiddenCases].flatMap(([name, op]): { name: string;
   op ? [{ name, op }] : [],
 );
 
-describe('the Jacobian of every op, by rows and by columns, is that of one row after the other', () => {
+/** The call with respect to each operand whose examples along axis 0 are as many as the result's. */
+function checkByExamples(name: string, call: Call, xs: readonly tf.Tensor[]): void {
+  const examples = call(...xs).shape[0] ?? 1;
+  xs.forEach((x, k) => {
+    if (examples === 1 || x.shape[0] !== examples || !x.dtype.startsWith('float')) return;
+    check(`${name} by examples, operand ${k}`, (t) => call(...xs.with(k, t as tf.Tensor)), [x]);
+  });
+}
+
+describe('the Jacobian of every op, by rows, by columns and by examples, is that of one row after the other', () => {
   it.each(every)('$name', ({ name, op }) => {
     const next = numbers(name.length * 257 + name.charCodeAt(0));
     for (const { shapes, call } of op.cases) {
@@ -58,6 +68,7 @@ describe('the Jacobian of every op, by rows and by columns, is that of one row a
       check(`${name} by rows`, ...ofWide(call, xs, size));
       const columns = xs.reduce((sum, x) => sum + x.size, 0);
       check(`${name} by columns`, toWide(call, columns), xs);
+      checkByExamples(name, call, xs);
     }
   });
 });

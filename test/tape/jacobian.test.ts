@@ -427,6 +427,35 @@ describe('how it is computed', () => {
     }
   });
 
+  it('examples that no op mixes stay apart', () => {
+    const x = random([64, 6]);
+    const [tape, y] = tapeOf(x, () => f(x));
+    tf.clearMemory();
+    const j = tape.jacobian(y, x) as tf.Tensor;
+    j.dataSync();
+    expect(tf.memory().arenaBytes).toBeLessThan(2 ** 19); // a pass over all rows needs 1.2 MB for each value
+    expectClose(j.arraySync(), jacobianOf(f, x, { experimentalUsePfor: false })?.arraySync(), 1e-14);
+  });
+
+  it('examples that an op mixes do not', () => {
+    const mixing: ((t: tf.Tensor) => tf.Tensor)[] = [
+      (t) => f(t).sub(tf.reduceMean(t, 0)),
+      (t) => tf.nn.softmax(f(t), 0),
+      (t) => tf.transpose(f(t)).mul(t),
+      (t) => tf.matmul(f(t), tf.square(t)),
+      (t) => tf.matmul(t, f(t), { transposeA: true }),
+      (t) => tf.reverse(f(t), 0),
+      (t) => tf.concat([tf.slice(f(t), [1, 0], [5, 6]), tf.slice(t, [0, 0], [1, 6])], 0),
+      (t) => tf.einsum('ij,jk->ik', random([6, 6], 9), f(t)),
+      (t) => tf.reshape(tf.transpose(tf.reshape(f(t), [6, 2, 3]), [1, 0, 2]), [6, 6]),
+      (t) => tf.gather(f(t), tf.constant([1, 0, 3, 2, 5, 4], { dtype: 'int32' })),
+    ];
+    const x = random([6, 6]);
+    for (const g of mixing) {
+      expectClose(jacobianOf(g, x)?.arraySync(), jacobianOf(g, x, { experimentalUsePfor: false })?.arraySync(), 1e-13);
+    }
+  });
+
   it('a chain of elementwise ops stays diagonal', () => {
     const x = tf.constant(Float32Array.from({ length: 4096 }, (_, i) => i / 4096));
     const [tape, y] = tapeOf(x, () => tf.exp(tf.sin(tf.tanh(tf.mul(x, 2)))));
