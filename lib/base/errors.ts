@@ -58,6 +58,23 @@ for (const [name, { prototype }] of Object.entries({ GradtapeError, TapeError, S
   Object.defineProperty(prototype, 'name', { configurable: true, writable: true, value: name });
 }
 
+/**
+ * Runs what a public function is composed of: its errors name that function, as users called it, in place of the inner
+ * one that found the fault.
+ */
+export function inTheNameOf<T>(op: string, run: () => T): T {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof GradtapeError && !error.message.startsWith(`${op}`)) {
+      const { message, stack } = error;
+      error.message = message.replace(/^[\w.]+(?=: | \(at )/, op);
+      if (typeof stack === 'string') error.stack = stack.replace(message, () => error.message);
+    }
+    throw error;
+  }
+}
+
 const warned = new Set<string>();
 
 /** Emits a process warning the first time that `code` comes up. */

@@ -1,7 +1,7 @@
 /** Tables: tensors whose slices along axis 0 are rows; and the batching of records that are no rows. */
-import { ShapeError, show, ValueError } from '../base/errors.js';
+import { DTypeError, ShapeError, show, ValueError } from '../base/errors.js';
 import { isNumbers, unnest } from '../base/nested.js';
-import { showShape } from '../base/shape.js';
+import { sameShape, showShape } from '../base/shape.js';
 import { evaluateTensors } from '../engine/evaluate.js';
 import { isKnown, type Tensor } from '../engine/tensor.js';
 import { asTensor } from '../op/operands.js';
@@ -73,7 +73,16 @@ export function collated(op: string, records: readonly unknown[]): unknown {
       if (typeof leaf === 'number' || typeof leaf === 'boolean') {
         return asTensor(op, column as TensorLike, undefined, `record${first.paths[k]}`);
       }
-      return stack(column.map((x) => asTensor(op, x as TensorLike, undefined, `record${first.paths[k]}`)));
+      const path = first.paths[k] as string;
+      const tensors = column.map((x) => asTensor(op, x as TensorLike, undefined, `record${path}`));
+      const [like] = tensors as [Tensor];
+      for (const [i, t] of tensors.entries()) {
+        if (sameShape(t.shape, like.shape) && t.dtype === like.dtype) continue;
+        const [of0, ofI] = [like, t].map(({ dtype, shape }) => `${dtype} ${showShape(shape)}`);
+        const message = `${op}: the records of a batch must have the same shapes and dtypes; record 0${path} is ${of0}, record ${i}${path} ${ofI}`;
+        throw t.dtype === like.dtype ? new ShapeError(message) : new DTypeError(message);
+      }
+      return stack(tensors);
     }),
   );
 }

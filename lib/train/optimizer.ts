@@ -2,7 +2,17 @@
  * Optimizer: the base class of all optimizers. A step of one assigns pending values; the next program computes them,
  * whoever starts it.
  */
-import { argument, callback, isA, type Kind, type Read, refused, string, thrownBy } from '../base/arguments.js';
+import {
+  argument,
+  callback,
+  isA,
+  type Kind,
+  type Read,
+  refuseAsync,
+  refused,
+  string,
+  thrownBy,
+} from '../base/arguments.js';
 import { isFloating } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
 import { showsText } from '../base/inspect.js';
@@ -314,7 +324,10 @@ export abstract class Optimizer {
     let loss: unknown;
     const scaled = tape.record((): unknown => {
       const value = called(op, lossFn as (tape: GradientTape) => unknown, tape);
-      if (isA(value, Promise)) return value; // record refuses it
+      refuseAsync(
+        value,
+        `${op}: lossFn returned a promise; what it computes after its first await is not recorded. Write tape.recordAsync(...), tape.gradient(...) and ${op.replace('minimize', 'applyGradients')}(...).`,
+      );
       loss = isA(value, Variable) ? value.value() : value;
       return isA(loss, Tensor) ? this.scaleLoss(loss) : null;
     });

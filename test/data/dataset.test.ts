@@ -265,6 +265,10 @@ describe('records', () => {
     expect(codeOf(() => [...data.fromIterable<unknown>([{ x: 1 }, { y: 1 }]).batch(2)])).toBe('ERR_STRUCTURE');
     expect(codeOf(() => [...data.fromIterable<unknown>([{ x: 1 }, 2]).batch(2)])).toBe('ERR_STRUCTURE');
     expect(codeOf(() => [...data.fromIterable<unknown>([[1, 2], [3]]).batch(2)])).toBe('ERR_SHAPE');
+    const ragged = gradtapeErrorOf(() => [...data.fromIterable([{ x: [1, 2] }, { x: [3] }]).batch(2)]);
+    expect(ragged.message).toMatch(/^Dataset\.batch: .*record 0\.x is float32 \[2\], record 1\.x float32 \[1\]$/);
+    const mixed = [tf.constant([1]), tf.constant([1], { dtype: 'int32' })];
+    expect(codeOf(() => [...data.fromIterable(mixed).batch(2)])).toBe('ERR_DTYPE');
     const error = gradtapeErrorOf(() => [...data.fromIterable([{ name: 'a' }]).batch(1)]);
     expect([error.code, error.message]).toEqual(['ERR_NOT_A_TENSOR', expect.stringContaining('record.name')]);
   });

@@ -265,10 +265,29 @@ describe('what metrics refuse', () => {
       'ERR_RECEIVER',
       'write metric.update(...)',
     ],
+    [
+      'shapes that the loss behind it refuses',
+      () => new metrics.MeanSquaredError().update(tf.ones([3]), tf.ones([4])),
+      'ERR_SHAPE',
+      'MeanSquaredError.update: shapes [3] and [4]',
+    ],
+    [
+      'shapes that an op behind it refuses',
+      () => new metrics.SparseCategoricalAccuracy().update(tf.ones([3, 2]), tf.ones([4, 5])),
+      'ERR_SHAPE',
+      'SparseCategoricalAccuracy.update: shapes',
+    ],
+    [
+      'what an op in a function of the user refuses, by its own name',
+      () => new metrics.MeanMetricWrapper((t, p) => tf.add(t, p)).update(tf.ones([3]), tf.ones([4])),
+      'ERR_SHAPE',
+      'add: shapes [3] and [4]',
+    ],
     ['text', () => new metrics.Accuracy().update('a' as never, [1]), 'ERR_NOT_A_TENSOR', 'yTrue'],
   ])('%s', (_, call, code, text) => {
     const error = gradtapeErrorOf(call);
     expect([error.code, error.message]).toEqual([code, expect.stringContaining(text)]);
+    expect(error.stack).toContain(error.message);
   });
 });
 

@@ -432,6 +432,11 @@ describe('gradients and variables', () => {
     }
     expect(loss).not.toHaveBeenCalled();
     expect(gradtapeErrorOf(() => minimize(() => 3, [v])).message).toContain('lossFn returned 3');
+    const late = gradtapeErrorOf(() => minimize(async () => tf.square(v), [v]));
+    expect([late.code, late.message]).toEqual([
+      'ERR_TAPE_ASYNC',
+      expect.stringMatching(/^Adam\.minimize: lossFn returned a promise/),
+    ]);
     expect(gradtapeErrorOf(() => minimize(() => undefined, v)).code).toBe('ERR_NOT_A_TENSOR');
     expect(gradtapeErrorOf(() => minimize(async () => tf.square(v), v)).code).toBe('ERR_TAPE_ASYNC');
     expect(gradtapeErrorOf(() => minimize(() => tf.ones([2]), v)).code).toBe('ERR_UNCONNECTED');

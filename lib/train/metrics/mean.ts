@@ -1,10 +1,11 @@
 /** Sums and means of values, and of any function of truth and predictions. */
 import { argument, callback, isA, options, string } from '../../base/arguments.js';
-import { GradtapeError, ShapeError, show } from '../../base/errors.js';
+import { GradtapeError, inTheNameOf, ShapeError, show } from '../../base/errors.js';
 import { broadcastsTo, scalarShape, showShape } from '../../base/shape.js';
 import { Tensor, uniformTensor } from '../../engine/tensor.js';
 import type { TensorLike, Variable } from '../../op/variable.js';
 import { broadcastTo, divideNoNan, mul, reduceMean, reduceSum } from '../../ops/index.js';
+import { below } from '../../record/stack.js';
 import { sameRank } from '../losses/loss.js';
 import { as, Metric, type MetricOptions } from './metric.js';
 import { floats, truthAndPredictions, type UpdateOptions, updateSpec } from './operands.js';
@@ -137,6 +138,7 @@ export type MetricFunction = (yTrue: Tensor, yPred: Tensor) => Tensor;
 /** The mean of a function of truth and predictions, as of a loss: `new MeanMetricWrapper(losses.huber)`. */
 export class MeanMetricWrapper extends Averaged {
   readonly #values: MetricFunction;
+  readonly #isOfUser: boolean;
 
   /**
    * @param fn of the truth and the predictions, both tensors of one floating dtype; the first axis of its result is
@@ -149,6 +151,7 @@ export class MeanMetricWrapper extends Averaged {
     argument(kind, 'fn', callback, fn);
     super(kind, opts);
     this.#values = fn;
+    this.#isOfUser = kind === 'metrics.MeanMetricWrapper';
   }
 
   /**
@@ -158,15 +161,15 @@ export class MeanMetricWrapper extends Averaged {
   update(yTrue: TensorLike, yPred: TensorLike, opts?: UpdateOptions): this {
     const op = Metric.called(this, 'update');
     const { sampleWeight } = options(op, updateSpec, opts);
-    this.take(
-      op,
-      () => {
-        const values: unknown = this.#values(...truthAndPredictions(op, yTrue, yPred, this.dtype));
-        if (isA(values, Tensor)) return floats(op, values, this.dtype, 'fn');
-        throw new GradtapeError('ERR_NOT_A_TENSOR', `${op}: fn returned ${show(values)}, not a Tensor`);
-      },
-      sampleWeight,
-    );
+    const values: unknown = below(null, () => {
+      const operands = truthAndPredictions(op, yTrue, yPred, this.dtype);
+      // What a user's function calls keeps its name in errors.
+      return this.#isOfUser ? this.#values(...operands) : inTheNameOf(op, () => this.#values(...operands));
+    });
+    if (!isA(values, Tensor)) {
+      throw new GradtapeError('ERR_NOT_A_TENSOR', `${op}: fn returned ${show(values)}, not a Tensor`);
+    }
+    this.take(op, () => floats(op, values, this.dtype, 'fn'), sampleWeight);
     return this;
   }
 }

@@ -1,6 +1,6 @@
 /** Metric: the base class of all metrics, with their state; and the options that all have. */
 import { argument, isA, type Kind, oneOf, options, type Read, type Spec, string } from '../../base/arguments.js';
-import { GradtapeError, ShapeError, show } from '../../base/errors.js';
+import { GradtapeError, inTheNameOf, ShapeError, show } from '../../base/errors.js';
 import { showsText } from '../../base/inspect.js';
 import { checkShape, type Lengths, sameShape, showShape } from '../../base/shape.js';
 import { type Tensor, uniformTensor } from '../../engine/tensor.js';
@@ -105,7 +105,7 @@ export abstract class Metric {
    */
   protected accumulate(op: string, compute: () => readonly Addition[]): void {
     below(null, () => {
-      const next = compute().map(([v, by]) => {
+      const next = inTheNameOf(op, compute).map(([v, by]) => {
         if (!sameShape(v.shape, by.shape)) {
           throw new ShapeError(
             `${op}: ${v.name} has shape ${showShape(v.shape)}; what is added has ${showShape(by.shape)}`,
