@@ -331,8 +331,7 @@ export function isPromise(value: unknown): value is PromiseLike<unknown> {
 
 /** @throws TapeError ERR_TAPE_ASYNC for a promise, whose own rejection is ignored then: the caller gets this error */
 export function refuseAsync(result: unknown, message: string): void {
-  const { then } = (result ?? {}) as { then?: unknown };
-  if (typeof then !== 'function') return;
-  then.call(result, undefined, () => undefined);
+  if (!isPromise(result)) return;
+  Promise.resolve(result).catch(() => undefined);
   throw new TapeError('ERR_TAPE_ASYNC', message);
 }

@@ -150,6 +150,19 @@ describe('errors of the catalogue', () => {
     expect(errorOf(() => tape.watch(x)).code, 'the tape was left').toBe('ERR_TAPE_NOT_RECORDING');
   });
 
+  it('a result that cannot be looked at is no promise, and one that throws when awaited is', () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    expect(new tf.GradientTape().record(() => proxy)).toBe(proxy);
+    const thrower = {
+      // biome-ignore lint/suspicious/noThenProperty: what is tested
+      then: () => {
+        throw new Error('thrown by then');
+      },
+    };
+    expect(errorOf(() => new tf.GradientTape().record(() => thrower)).code).toBe('ERR_TAPE_ASYNC');
+  });
+
   it('record of something that is no function', () => {
     expect(errorOf(() => new tf.GradientTape().record(3 as never)).code).toMatch(/^ERR_/);
   });
