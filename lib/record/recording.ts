@@ -61,7 +61,7 @@ export class Recording extends Recorder {
   /** The ids of the next tensors when it began to record, and when that ended; 0 if it has not. And the same of earlier times. */
   private began = 0;
   private ended = 0;
-  private earlierSpans: readonly number[] = noIds;
+  private earlierSpans: number[] = noIds;
   /** The last ops on tensors that the tape does not know. */
   strangers: Strangers | null = null;
   /** By variables: tensors on the tape that the value assigned last was computed from. */
@@ -364,8 +364,14 @@ export class Recording extends Recorder {
   begins(): void {
     if (this.began > 0) {
       if (this.ended === 0) return;
-      this.earlierSpans = [...this.earlierSpans, this.began, this.ended];
+      const { began, ended } = this;
       this.ended = 0;
+      // Nothing was computed since it ended: it goes on.
+      if (ended === peekId()) return;
+      // A loop may come here at each of its steps: a list that is copied would cost the square of them.
+      if (this.earlierSpans === noIds) this.earlierSpans = [];
+      // Only the first span matters though nothing was computed in it: it says what came before the tape.
+      if (began < ended || this.earlierSpans.length === 0) this.earlierSpans.push(began, ended);
     }
     this.began = peekId();
   }
