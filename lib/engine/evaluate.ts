@@ -5,6 +5,7 @@
 import { GradtapeError } from '../base/errors.js';
 import type { TellingSignal } from '../base/signal.js';
 import { enter, Flight, mayDepart, nextFlight } from './flight.js';
+import { rowsToPlace } from './in-place.js';
 import { forget, type Job, noTensors, prepare, settleOutputs } from './job.js';
 import { type Cell, drainLosses, drainWaiting, launch, relist, settleWishes, type Wish } from './pending.js';
 import * as native from './program.js';
@@ -195,13 +196,36 @@ async function depart(flight: Flight): Promise<void> {
   }
 }
 
+/**
+ * Computes elsewhere what a flight asks for, and wishes. Of values that differ from others in few rows it computes those rows alone:
+ * they are written in place when the program has run and nobody else may be reading.
+ */
+async function computeWithRows(
+  flight: Flight,
+  wishes: readonly Wish[],
+  losses: readonly Tensor[],
+): Promise<Failure | null | typeof withdrawn> {
+  const rows = flying > 1 ? [] : wishes.map(rowsToPlace);
+  if (!rows.some((found) => found)) return computeElsewhere(flight.roots, wishes, losses, flight);
+  const [late, now] = [wishes.filter((_, i) => rows[i]), wishes.filter((_, i) => !rows[i])];
+  const values = new Set(late.map(({ value }) => value));
+  const roots = [...flight.roots.filter((t) => !values.has(t)), ...rows.flatMap((found) => found ?? noTensors)];
+  const failure = await computeElsewhere(roots, now, losses, flight);
+  if (failure) return failure;
+  if (flying > 1) return computeElsewhere(noTensors, late, noTensors, null);
+  flying--; // it reads nothing now
+  const lateFailure = compute(noTensors, late, noTensors, true);
+  flying++;
+  return lateFailure;
+}
+
 async function fly(flight: Flight): Promise<void> {
   // The wishes are this program's now. Another program may need such a value meanwhile and compute it again, with the
   // same bits.
   const wishes = drainWaiting();
   launch(wishes);
   const losses = wishes.length > 0 ? drainLosses() : noTensors;
-  const failure = await computeElsewhere(flight.roots, wishes, losses, flight);
+  const failure = await computeWithRows(flight, wishes, losses);
   if (!failure) return;
   try {
     if (failure === withdrawn) return;

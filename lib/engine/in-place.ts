@@ -92,6 +92,17 @@ export class RowUpdate implements Replacing {
 }
 
 /**
+ * What the wish's value takes to its place, if it differs from a known value in few rows: the rows and their indices; else null.
+ * Once they are known, the rest is little work.
+ */
+export function rowsToPlace({ value }: Wish): readonly Tensor[] | null {
+  const t = viewed(value);
+  if (isKnown(t) || opcodeIn(t) !== kScatterInto || t.size < kWorthwhile) return null;
+  const [input, updates, indices] = t.more as readonly [Tensor, Tensor, Tensor];
+  return input.buffer && updates.size <= t.size * kShare ? [updates, indices] : null;
+}
+
+/**
  * The updates of rows among the wishes. Their tensors `before` and `indices` must be computed by the same program, which is yet
  * to be written.
  */

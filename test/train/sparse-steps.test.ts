@@ -373,6 +373,72 @@ describe('rows written in place', () => {
     expect(tf.memory().arenaBytes).toBeLessThan(bytes);
   });
 
+  const training: Record<string, Make> = {
+    SGD: () => new SGD(0.1),
+    Adagrad: () => new Adagrad(0.1),
+    Adam: () => new Adam(0.1),
+  };
+  for (const [name, make] of Object.entries(training)) {
+    it(`${name}: in a loop that awaits, and in one that looks meanwhile, with the bits of one that does not wait`, async () => {
+      const small = [5000, 4];
+      const pattern = list(24, () => below(small[0] as number));
+      const run = async (wait: (loss: tf.Tensor, v: tf.Variable, i: number) => unknown): Promise<[unknown, number]> => {
+        const v = new tf.Variable(tf.ones(small).add(0));
+        const optimizer = make();
+        const places = new Set<number | undefined>();
+        for (let i = 0; i < 8; i++) {
+          const rows = pattern.slice(i, i + 16);
+          const loss = optimizer.minimize(() => tf.reduceSum(tf.square(tf.gather(v, rows))), [v]);
+          await wait(loss, v, i);
+          if (i >= 3) places.add(v.value().buffer?.address); // slots begin as one number
+        }
+        return [[v, ...optimizer.variables].map((x) => x.dataSync()), places.size];
+      };
+      const [want, once] = await run((loss) => loss.item());
+      expect(once).toBe(1);
+      expect(await run((loss) => loss.data())).toEqual([want, 1]);
+      expect(await run((loss, v) => tf.evaluateAsync(loss, v))).toEqual([want, 1]);
+      const all: unknown[] = [];
+      const lookers = [
+        async (loss: tf.Tensor, v: tf.Variable) => {
+          const flying = loss.data();
+          v.dataSync();
+          await flying;
+        },
+        async (loss: tf.Tensor, v: tf.Variable, i: number) => {
+          const [flying, other] = [loss.data(), v.value().mul(2).data()];
+          if (i % 2) await other;
+          v.scatterAdd(new tf.IndexedSlices(tf.zeros([1, 4]), [i], small));
+          await Promise.all([flying, other]);
+        },
+        (loss: tf.Tensor, _: tf.Variable, i: number) => {
+          all.push(loss.data());
+          return i % 3 ? undefined : new Promise((resolve) => setImmediate(resolve));
+        },
+      ];
+      for (const look of lookers) expect((await run(look))[0]).toEqual(want);
+      await Promise.all(all);
+    });
+  }
+
+  it('by an asynchronous step, with an index out of range, leave the variable and say whose step it was', async () => {
+    const v = new tf.Variable(tf.ones([3000, 2]).add(0), { name: 'table' });
+    const optimizer = new Adagrad(0.1);
+    const step = (index: number): tf.Tensor =>
+      optimizer.minimize(() => tf.reduceSum(tf.square(tf.gather(v, [index]))), [v]);
+    for (let i = 0; i < 4; i++) await step(i).data();
+    const before = v.dataSync();
+    const bad = new tf.IndexedSlices(tf.ones([3, 2]), pendingIndices([1, 3000, 2]), [3000, 2]);
+    optimizer.applyGradients([[bad, v]]);
+    await tf.ones([2]).mul(3).data(); // takes the step along, and is not to blame
+    const error = await rejectionOf(() => v.dataSync());
+    expect([error.code, error.message]).toEqual([
+      'ERR_INDEX',
+      expect.stringMatching(/^Adagrad\.applyGradients: index 3000/),
+    ]);
+    expect(v.dataSync()).toEqual(before);
+  });
+
   it('take bounded memory while somebody keeps an old value that nobody reads', () => {
     const v = new tf.Variable(tf.range(320_000).reshape([20_000, 16]));
     const old = v.value();
