@@ -16,6 +16,8 @@ interface Row {
   readonly kind: DTypeKind;
   /** Size of an element in bytes. */
   readonly bytes: number;
+  /** A typed array of its own: up to 64 bytes V8 makes it in its heap, a tenth of the time of one with a buffer. */
+  readonly zeros: (length: number) => TypedArray;
   /** A typed array over a part of a buffer. */
   readonly view: (buffer: ArrayBuffer, byteOffset: number, length: number) => TypedArray;
   /** The number as an element of the dtype (rounded, for float32); NaN if an integer dtype or bool cannot hold it. */
@@ -34,6 +36,7 @@ const rows: Readonly<Record<DType, Row>> = {
     code: 0,
     kind: 'floating',
     bytes: 4,
+    zeros: (length) => new Float32Array(length),
     view: (buffer, at, length) => new Float32Array(buffer, at, length),
     element: Math.fround,
     accumulator: 'float32',
@@ -45,6 +48,7 @@ const rows: Readonly<Record<DType, Row>> = {
     code: 1,
     kind: 'floating',
     bytes: 8,
+    zeros: (length) => new Float64Array(length),
     view: (buffer, at, length) => new Float64Array(buffer, at, length),
     element: (x) => x,
     accumulator: 'float64',
@@ -56,6 +60,7 @@ const rows: Readonly<Record<DType, Row>> = {
     code: 2,
     kind: 'integer',
     bytes: 4,
+    zeros: (length) => new Int32Array(length),
     view: (buffer, at, length) => new Int32Array(buffer, at, length),
     element: (x) => (x === (x | 0) ? x | 0 : Number.NaN),
     accumulator: 'int32',
@@ -67,6 +72,7 @@ const rows: Readonly<Record<DType, Row>> = {
     code: 3,
     kind: 'integer',
     bytes: 1,
+    zeros: (length) => new Uint8Array(length),
     view: (buffer, at, length) => new Uint8Array(buffer, at, length),
     element: (x) => (x === (x & 255) ? x & 255 : Number.NaN),
     accumulator: 'int32',
@@ -78,6 +84,7 @@ const rows: Readonly<Record<DType, Row>> = {
     code: 4,
     kind: 'boolean',
     bytes: 1,
+    zeros: (length) => new Uint8Array(length),
     view: (buffer, at, length) => new Uint8Array(buffer, at, length),
     element: (x) => (x === 0 || x === 1 ? x + 0 : Number.NaN),
     accumulator: 'int32',
@@ -156,7 +163,7 @@ export function viewOf(dtype: DType, buffer: ArrayBuffer, byteOffset: number, le
  */
 export function newArray(dtype: DType, length: number): TypedArray {
   try {
-    return viewOf(dtype, new ArrayBuffer(length * dtypeBytes[dtype]), 0, length);
+    return rows[dtype].zeros(length);
   } catch {
     throw new GradtapeError(
       'ERR_OUT_OF_MEMORY',

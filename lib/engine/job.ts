@@ -21,12 +21,16 @@ let programSerial = 0;
 export const noTensors: Tensor[] = [];
 const noViews: [Tensor, Tensor][] = [];
 const nothingUpdated: [number, RowUpdate][] = [];
+const noBuffers: (TensorBuffer | null)[] = [];
 let inputs = noTensors;
 let computed = noTensors;
 let computedCount = 0;
+let anyLarge = false; // whether one of them has several elements
 let latestCount = 0; // of the program before: most have as many, and a list that grows is copied again and again
 const kMostExpected = 128;
 let readCounts = new Int32Array(1024);
+/** Deeper graphs are written by a stack instead of calls. */
+const kMostLevels = 256;
 // The array keeps its length: V8 would shrink and grow it in each program.
 const stack: (Tensor | null)[] = [];
 let stackSize = 0;
@@ -68,77 +72,81 @@ function meetAgain(t: Tensor): void {
   t.index = isView[opcodeIn(t)] ? kNew : kAgain;
 }
 
-/** Writes a known tensor; puts a pending one on the stack, unless it is written. */
-function visit(t: Tensor): void {
-  if (t.mark !== programSerial) {
-    if (isKnown(t)) {
-      if (t.index <= kTaught) noteUse(kTaught - t.index);
-      t.mark = programSerial;
-      emit(t);
-      return;
-    }
-    if (t.mark === 0) t.index = kNew;
-    else meetAgain(t);
+/** Writes a known tensor; returns whether the tensor is pending and to be written yet. */
+function visit(t: Tensor): boolean {
+  if (t.mark === programSerial) return t.index < 0;
+  if (isKnown(t)) {
+    if (t.index <= kTaught) noteUse(kTaught - t.index);
     t.mark = programSerial;
-  } else if (t.index >= 0) {
-    return;
+    writeKnown(t);
+    return false;
   }
-  // It may be on the stack already, further down; then it is written now, and the lower place finds it done.
-  stack[stackSize++] = t;
+  if (t.mark === 0) t.index = kNew;
+  else meetAgain(t);
+  t.mark = programSerial;
+  return true;
 }
 
-/** Writes a tensor whose operands are written. */
-function emit(t: Tensor): void {
+function writeKnown(t: Tensor): void {
   if (t.uniform !== undefined) {
     t.index = native.writeLiteral(t.uniform, t.dtype);
     if (t.shape.length > 0) t.index = native.write1(kBroadcast, t.dtype, t.shape, t.index);
     return;
   }
-  const { buffer } = t;
-  if (buffer) {
-    // Elements that several tensors have are one input: the planner knows who reads them.
-    if (buffer.serial === programSerial) {
-      t.index = native.write1(kReshape, t.dtype, t.shape, buffer.index);
-    } else {
-      t.index = native.writeInput(buffer.address, t.dtype, t.shape);
-      buffer.serial = programSerial;
-      buffer.index = t.index;
-    }
-    inputs.push(t);
-    return;
+  const buffer = t.buffer as TensorBuffer;
+  // Elements that several tensors have are one input: the planner knows who reads them.
+  if (buffer.serial === programSerial) {
+    t.index = native.write1(kReshape, t.dtype, t.shape, buffer.index);
+  } else {
+    t.index = native.writeInput(buffer.address, t.dtype, t.shape);
+    buffer.serial = programSerial;
+    buffer.index = t.index;
   }
+  inputs.push(t);
+}
+
+/** Writes a pending tensor whose operands are written. */
+function writePending(t: Tensor): void {
   const { x, y, more } = t;
   const { opcode, words } = t.op as Computation;
   if (anyAgain) readerIsNew = t.index === kNew;
-  if (words === null && more === null) {
-    t.index = y
-      ? native.write2(opcode, t.dtype, t.shape, operandIndex(x as Tensor), operandIndex(y))
-      : native.write1(opcode, t.dtype, t.shape, operandIndex(x as Tensor));
-  } else if (words !== null && takesNumbers[opcode]) {
-    t.index = native.writeWithData(opcode, t.dtype, t.shape, words(t.attributes));
-  } else {
-    if (more && furtherResults.has(t)) severalResults.push(t);
-    let operands: readonly number[];
-    if (more) {
-      operands = more.map(operandIndex);
-    } else if (y) {
-      two[0] = operandIndex(x as Tensor);
-      two[1] = operandIndex(y);
-      operands = two;
-    } else {
-      one[0] = operandIndex(x as Tensor);
-      operands = one;
-    }
-    t.index = native.write(opcode, t.dtype, t.shape, operands, words === null ? noWords : words(t.attributes));
-  }
-  if (t.index >= readCounts.length) {
-    readCounts = native.grown(readCounts, t.index + 1, (length) => new Int32Array(length));
-    isAgain = native.grown(isAgain, t.index + 1, (length) => new Uint8Array(length));
-    isRead = native.grown(isRead, t.index + 1, (length) => new Uint8Array(length));
-  }
-  if (anyAgain && !readerIsNew) isAgain[t.index] = 1;
-  readCounts[t.index] = 0;
+  let index: number;
+  if (words !== null || more !== null) index = writeFurther(t, opcode, words);
+  else if (y) index = native.write2(opcode, t.dtype, t.shape, operandIndex(x as Tensor), operandIndex(y));
+  else index = native.write1(opcode, t.dtype, t.shape, operandIndex(x as Tensor));
+  t.index = index;
+  if (index >= readCounts.length) growCounts(index + 1);
+  if (anyAgain && !readerIsNew) isAgain[index] = 1;
+  readCounts[index] = 0;
+  if (t.size > 1) anyLarge = true;
   computed[computedCount++] = t;
+}
+
+/** Writes a tensor whose op has words, or any number of operands. */
+function writeFurther(t: Tensor, opcode: number, words: Computation['words']): number {
+  const { x, y, more } = t;
+  if (words !== null && takesNumbers[opcode]) {
+    return native.writeWithData(opcode, t.dtype, t.shape, words(t.attributes));
+  }
+  if (more && furtherResults.has(t)) severalResults.push(t);
+  let operands: readonly number[];
+  if (more) {
+    operands = more.map(operandIndex);
+  } else if (y) {
+    two[0] = operandIndex(x as Tensor);
+    two[1] = operandIndex(y);
+    operands = two;
+  } else {
+    one[0] = operandIndex(x as Tensor);
+    operands = one;
+  }
+  return native.write(opcode, t.dtype, t.shape, operands, words === null ? noWords : words(t.attributes));
+}
+
+function growCounts(needed: number): void {
+  readCounts = native.grown(readCounts, needed, (length) => new Int32Array(length));
+  isAgain = native.grown(isAgain, needed, (length) => new Uint8Array(length));
+  isRead = native.grown(isRead, needed, (length) => new Uint8Array(length));
 }
 
 /** The index of a written tensor in the program; counts one more that reads it. */
@@ -150,21 +158,37 @@ function operandIndex(t: Tensor): number {
   return t.index;
 }
 
-/**
- * Writes everything that `root` needs, operands first. A loop with a stack of its own, since chains may be longer than
- * the call stack.
- */
-function visitAll(root: Tensor): void {
-  visit(root);
+/** Writes everything that `root` needs, operands first. */
+function writeAll(root: Tensor): void {
+  if (visit(root)) writeBelow(root, 0);
+}
+
+/** Writes a pending tensor after its operands, of which the second comes first. */
+function writeBelow(t: Tensor, level: number): void {
+  const { x, y } = t;
+  if (t.more !== null || level === kMostLevels) {
+    writeByStack(t);
+    return;
+  }
+  const xIsLeft = x !== null && visit(x);
+  if (y !== null && visit(y)) writeBelow(y, level + 1);
+  if (xIsLeft && x.index < 0) writeBelow(x, level + 1);
+  writePending(t);
+}
+
+/** As `writeBelow`, by a loop with a stack of its own: chains may be longer than the call stack. */
+function writeByStack(root: Tensor): void {
+  stack[stackSize++] = root;
   while (stackSize > 0) {
     const t = stack[stackSize - 1] as Tensor;
+    // It may be on the stack already, further down; then it is written now, and the lower place finds it done.
     if (t.index < 0) {
       const before = stackSize;
-      if (t.x) visit(t.x);
-      if (t.y) visit(t.y);
-      if (t.more) for (const m of t.more) visit(m);
+      if (t.x && visit(t.x)) stack[stackSize++] = t.x;
+      if (t.y && visit(t.y)) stack[stackSize++] = t.y;
+      if (t.more) for (const m of t.more) if (visit(m)) stack[stackSize++] = m;
       if (stackSize > before) continue;
-      emit(t);
+      writePending(t);
     }
     stack[--stackSize] = null;
   }
@@ -208,12 +232,14 @@ export function prepare(
   // The lists that a job keeps are copies of empty ones, not literals: V8 remembers of a literal whether its first arrays
   // lived long, as those of many jobs in flight do, and would make all later ones in its old space. There even a dead
   // array keeps its elements (up to a kilobyte a job) until the next full collection.
-  const views = noViews.slice();
+  let views = noViews;
   const want = (t: Tensor): void => {
     if (isKnown(t)) return;
     const base = viewed(t);
     wanted.push(base);
-    if (base !== t) views.push([t, base]);
+    if (base === t) return;
+    if (views === noViews) views = noViews.slice();
+    views.push([t, base]);
   };
   for (const t of roots) want(t);
   if (wishes.length > 0) for (const { value } of wishes) want(value);
@@ -230,14 +256,15 @@ export function prepare(
   inputs = noTensors.slice();
   computed = new Array<Tensor>(Math.min(latestCount, kMostExpected));
   computedCount = 0;
+  anyLarge = false;
   native.begin();
   if (severalResults.length > 0) severalResults = [];
-  for (const t of wanted) visitAll(t);
+  for (const t of wanted) writeAll(t);
   for (const t of severalResults) {
     wanted.push(t);
     for (const result of furtherResults.get(t) ?? noTensors) {
       if (isKnown(result)) continue;
-      visitAll(result);
+      writeAll(result);
       wanted.push(result);
     }
   }
@@ -251,21 +278,22 @@ export function prepare(
   const taught = applyLessons();
   if (anyAgain) forgetWhatCameAgain();
   clearStage();
-  let large = false;
-  for (const t of computed) large ||= t.size > 1;
   const outputs = noTensors.slice();
   let buffers: (TensorBuffer | null)[] | null = null;
   const replacing = inPlace && wishes.length > 0 ? replacements(wishes, updates, inputs, programSerial) : null;
   let replaced: readonly Tensor[] = noTensors;
   let updated = nothingUpdated;
   for (const t of computed) {
-    if (!mustKeep(t, large)) continue;
+    if (!mustKeep(t)) continue;
     const before = replacing?.get(t);
     if (t.size === 1) {
       native.writeResult(t.index);
       buffers?.push(null);
     } else {
-      buffers ??= outputs.map(() => null);
+      if (buffers === null) {
+        buffers = noBuffers.slice();
+        for (let k = 0; k < outputs.length; k++) buffers.push(null);
+      }
       if (before) {
         const buffer = before.input.buffer as TensorBuffer;
         buffers.push(buffer);
@@ -353,10 +381,10 @@ const kAskedFor = -(2 ** 30);
  * Whether a computed tensor becomes an output: it was asked for, or a tape keeps it, or ops outside of this program
  * read it too and it is not cheap to compute again (a single number beside large values counts as not cheap).
  */
-function mustKeep(t: Tensor, large: boolean): boolean {
+function mustKeep(t: Tensor): boolean {
   const reads = readCounts[t.index] as number;
   if (reads < 0 || t.saved > 0) return true;
-  return t.readers > reads && (!isCheap[opcodeIn(t)] || (large && t.size === 1));
+  return t.readers > reads && (!isCheap[opcodeIn(t)] || (anyLarge && t.size === 1));
 }
 
 /**

@@ -250,6 +250,13 @@ const kRestLimit = 2 ** 26;
  */
 const kNudgeBytes = 24 * 2 ** 20;
 /**
+ * Of small slabs, which stay in a nearer cache, V8 is asked after fewer bytes already, while a collection is quick: one of few
+ * objects takes 0.1 ms. (Measured: to add 10,000 elements takes 8.5 us if 24 MB are in turn, and 5.2 if 4 MB are.)
+ */
+const kSmallNudgeBytes = 4 * 2 ** 20;
+const kSmallSlabs = 64; // at least so many make kSmallNudgeBytes
+const kQuickCollection = 0.3; // ms
+/**
  * Buffers up to this size are packed: those made one after another lie in one slab of kPackBytes, because making an
  * ArrayBuffer takes longer than filling it. Larger ones reuse slabs (measured: a result of 32 KB takes 18 us in a new
  * ArrayBuffer, 7 us in a used slab).
@@ -268,6 +275,8 @@ let latestSize = 0;
 let idleBytes = 0;
 let heldBytes = 0; // of all slabs, idle or not
 let sinceNudge = 0; // bytes handed out since V8 was last asked to collect
+let smallSinceNudge = 0; // of those, in small slabs
+let smallNudge = kSmallNudgeBytes;
 let allocatedEver = 0;
 
 /** A fresh slab whose address is a multiple of `boundary`; of huge pages, if it can be and `plain` is false. */
@@ -418,13 +427,19 @@ function makeLatest(bytes: number): void {
   idle.set(bytes, latestIdle);
 }
 
+function nudge(): void {
+  sinceNudge = 0;
+  smallSinceNudge = 0;
+  const start = performance.now();
+  collectYoung();
+  smallNudge = performance.now() - start < kQuickCollection ? kSmallNudgeBytes : kNudgeBytes;
+}
+
 function slabBuffer(dtype: DType, size: number, bytes: number, plain: boolean): TensorBuffer {
   sinceNudge += bytes;
   allocatedEver += bytes;
-  if (sinceNudge > Math.max(kNudgeBytes, 3 * bytes)) {
-    sinceNudge = 0;
-    collectYoung();
-  }
+  if (kSmallSlabs * bytes <= kSmallNudgeBytes) smallSinceNudge += bytes;
+  if (sinceNudge > Math.max(kNudgeBytes, 3 * bytes) || smallSinceNudge > smallNudge) nudge();
   if (bytes !== latestSize) makeLatest(bytes);
   if (latestIdle.length === 0) reclaim();
   let index = latestIdle.pop();

@@ -26,6 +26,9 @@ let values = 0;
 // Pairs: the index of a value, and that of the input that it replaces or -1.
 let outputList = new Int32Array(1 << 7);
 let outputsAt = 0;
+// The shape written last, and where: mostly the next one is the same. V8 reads the elements of frozen arrays slowly.
+let latestShape: Shape | null = null;
+let latestShapeAt = 0;
 addon.setMailbox(words, data, results, control);
 
 /** A longer array with the same contents. */
@@ -60,6 +63,7 @@ export function begin(): void {
   dataAt = 0;
   values = 0;
   outputsAt = 0;
+  latestShape = null;
 }
 
 /** A number that programs of one structure have in common, and others hardly: it samples the words of the values. */
@@ -80,6 +84,12 @@ function head(opcode: number, dtype: DType, shape: Shape, arity: number, wordCou
   words[place + 2] = arity;
   words[place + 3] = wordCount;
   place += 4;
+  if (shape === latestShape) {
+    for (let i = 0; i < rank; i++) words[place++] = words[latestShapeAt + i] as number;
+    return place;
+  }
+  latestShape = shape;
+  latestShapeAt = place;
   for (let i = 0; i < rank; i++) words[place++] = shape[i] as number;
   return place;
 }

@@ -158,3 +158,31 @@ it('of a program: more than the stage has room for', () => {
     expect(t.arraySync()).toEqual([1 + k, 3 + 2 * k, 6 + 3 * k]);
   });
 });
+
+it('are in the heap of V8, and have no buffer outside of it, if a program computes them', () => {
+  const results: tf.Tensor[] = [];
+  const make = (): void => {
+    const t = four.tanh();
+    tf.evaluate(t);
+    results.push(t);
+  };
+  make();
+  const before = process.memoryUsage().arrayBuffers;
+  for (let i = 0; i < 1000; i++) make();
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(8 * 1000);
+  expect(results.at(-1)?.dataSync()).toEqual(results[0]?.dataSync());
+});
+
+it('of a graph deeper than calls go are the same as of a shallow one', () => {
+  // A sum of two chains, one over the other: each of 900 ops.
+  const chain = (x: tf.Tensor): tf.Tensor => {
+    let t = x;
+    for (let i = 0; i < 900; i++) t = t.add(1);
+    return t;
+  };
+  const x = four.tanh();
+  const y = chain(x).mul(x).add(chain(four));
+  const stepwise = chain(four.tanh().mul(1));
+  tf.evaluate(stepwise);
+  expect(bytesOf(y)).toEqual(bytesOf(stepwise.mul(four.tanh()).add(chain(four))));
+});
