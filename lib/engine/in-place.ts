@@ -108,12 +108,9 @@ export function rowsToPlace({ value }: Wish): readonly Tensor[] | null {
  */
 export function rowUpdates(wishes: readonly Wish[]): RowUpdate[] {
   const updates: RowUpdate[] = [];
-  const taken = new Set<TensorBuffer | null>();
   for (const wish of wishes) {
     const update = RowUpdate.of(wish);
-    if (!update || taken.has(update.input.buffer)) continue;
-    taken.add(update.input.buffer);
-    updates.push(update);
+    if (update && !updates.some(({ input }) => input.buffer === update.input.buffer)) updates.push(update);
   }
   return updates;
 }

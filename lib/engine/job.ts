@@ -18,10 +18,10 @@ const noUpdates: readonly RowUpdate[] = [];
 let programSerial = 0;
 // Of the program being written: its inputs (tensors with buffers); the pending tensors that it computes, operands
 // first; how often each value is read in it, by index; and the tensors to be visited.
-export const noTensors: Tensor[] = [];
-const noViews: [Tensor, Tensor][] = [];
-const nothingUpdated: [number, RowUpdate][] = [];
-const noBuffers: (TensorBuffer | null)[] = [];
+export const noTensors: Tensor[] = emptyList();
+const noViews: [Tensor, Tensor][] = emptyList();
+const nothingUpdated: [number, RowUpdate][] = emptyList();
+const noBuffers: (TensorBuffer | null)[] = emptyList();
 let inputs = noTensors;
 let computed = noTensors;
 let computedCount = 0;
@@ -64,6 +64,16 @@ let readerIsNew = false;
 let anyAgain = false; // what these say is noted from the first such value of a program on: most programs have none
 // A view costs nothing: what it shows is what would be computed again.
 const isView = Uint8Array.from(isCheap, (_, opcode) => (opcode === kReshape || opcode === kBroadcast ? 1 : 0));
+
+/**
+ * An empty list whose copies are lists of objects. One that was never anything else is a list of small integers to V8, which
+ * makes each copy another when the first object is put into it (30 ns).
+ */
+function emptyList<T>(): T[] {
+  const list: (T | null)[] = [null];
+  list.pop();
+  return list as T[];
+}
 
 /** Notes a pending tensor that an earlier program computed. */
 function meetAgain(t: Tensor): void {
