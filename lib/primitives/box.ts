@@ -25,7 +25,9 @@ export function boxAt(begin: readonly number[]): Box {
 }
 
 function boxWords({ begin, strides }: Box): number[] {
-  return begin.flatMap((b, d) => [b, strides[d] as number]);
+  const words: number[] = [];
+  for (let d = 0; d < begin.length; d++) words.push(begin[d] as number, strides[d] as number);
+  return words;
 }
 
 /** Whether the box has the elements of axis 0 where they are, given that it has all. */

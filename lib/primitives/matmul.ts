@@ -65,7 +65,7 @@ export function matmulOf(x: Tensor, y: Tensor, ta: boolean, tb: boolean): Tensor
 }
 
 // Below so many multiplications a product takes longer to call than to compute, so one large product is made of many.
-const kSmall = 2 ** 14;
+const kSmall = 2 ** 7;
 
 /** The batch rule. Where one operand is the same for all, all products are one, or no product of matrices at all. */
 function batchedProduct(call: BatchedCall<Transposed>): Tensor {

@@ -86,6 +86,8 @@ class MatrixPass {
   private readonly part: Part;
   private readonly batcher: Batcher;
   private readonly found = new Map<Entry, Derivative>();
+  /** Of diagonals, which several entries may share, the placeholders of their rows. */
+  private readonly expanded = new Map<Tensor, Tensor>();
 
   constructor(start: Entry, part: Part) {
     this.part = part;
@@ -108,11 +110,15 @@ class MatrixPass {
 
   /** The placeholder of the rows of a diagonal matrix. */
   private expand(diagonal: Tensor): Tensor {
-    const t = placeholderOf(diagonal.dtype, diagonal.shape);
-    this.batcher.stands(
-      t,
-      asUsual(() => diagonalRows(diagonal, this.part)),
-    );
+    let t = this.expanded.get(diagonal);
+    if (!t) {
+      t = placeholderOf(diagonal.dtype, diagonal.shape);
+      this.batcher.stands(
+        t,
+        asUsual(() => diagonalRows(diagonal, this.part)),
+      );
+      this.expanded.set(diagonal, t);
+    }
     return t;
   }
 
@@ -316,10 +322,9 @@ function examplesFirst(t: Tensor, batchAxes: 0 | 1): Tensor {
   return batchAxes === 0 ? t : transposeBy(t, [1, 0, ...t.shape.slice(2).map((_, d) => d + 2)]);
 }
 
-function byRows(of: Differentiated, sources: readonly (Entry | null)[]): (Tensor | null)[] {
+function byRows(of: Differentiated, sources: readonly (Entry | null)[], path: Path): (Tensor | null)[] {
   const { entry, batchAxes } = of;
   const { outShape } = entry;
-  const path = new Path(entry, sources);
   const count = sizeOf(own(outShape, batchAxes));
   const found = inChunks(count, bytesOfRow(path, entry, true), of.atOnce, (from, n) => {
     const pass = new MatrixPass(entry, { from, count: n, batchAxes });
@@ -370,7 +375,7 @@ export function jacobiansOf(of: Differentiated, sources: readonly (Entry | null)
   }
   let columns = 0;
   for (const s of new Set(sources)) if (s && connected.has(s)) columns += sizeOf(own(s.outShape, batchAxes));
-  if (columns >= rows) return byRows(of, sources);
+  if (columns >= rows) return byRows(of, sources, connected);
   return sources.map((source) => source && connected.has(source) && byColumns(of, source)).map((t) => t || null);
 }
 

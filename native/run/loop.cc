@@ -48,6 +48,22 @@ void repeat(size_t size, const char* from, int64_t stride, char* to, int64_t row
 
 void fill(size_t size, const char* from, char* to, int64_t n) { repeat(size, from, 0, to, 1, n); }
 
+// Rows of so many bytes, `stride` bytes apart, to one behind the other; in pieces, of which the last two may overlap.
+template <size_t Piece>
+void copy_rows_by(const char* from, int64_t stride, char* to, int64_t rows, size_t bytes) {
+  for (; rows > 0; --rows, from += stride, to += bytes) {
+    for (size_t at = 0; at + Piece < bytes; at += Piece) std::memcpy(to + at, from + at, Piece);
+    std::memcpy(to + bytes - Piece, from + bytes - Piece, Piece);
+  }
+}
+
+void copy_rows(const char* from, int64_t stride, char* to, int64_t rows, size_t bytes) {
+  // Short ones without a call for each.
+  if (bytes >= 16 && bytes <= 64) return copy_rows_by<16>(from, stride, to, rows, bytes);
+  if (bytes >= 4 && bytes < 16) return copy_rows_by<4>(from, stride, to, rows, bytes);
+  for (; rows > 0; --rows, from += stride, to += bytes) std::memcpy(to, from, bytes);
+}
+
 }  // namespace
 
 bool has_zero(size_t size, const char* integers, int64_t n) {
@@ -350,19 +366,17 @@ void LoopRun::locate(size_t k, int64_t start, int64_t n) {
     int64_t count = std::min(row - column, n - done);
     const char* source = base + from * s.size;
     from -= column * step;
-    if (step != 0) {
-      std::memcpy(to + done * s.size, source, size_t(count) * s.size);
-    } else {
-      // As many whole rows at once as are one stride apart.
-      const int64_t rows = count < row || last == 0
-                               ? 1
-                               : std::min(loop_.dims[last - 1] - index[last - 1], (n - done) / row),
-                    stride = last == 0 ? 0 : s.strides[last - 1];
+    // As many whole rows at once as are one stride apart.
+    const int64_t rows =
+                      count < row || last == 0 ? 1 : std::min(loop_.dims[last - 1] - index[last - 1], (n - done) / row),
+                  stride = last == 0 ? 0 : s.strides[last - 1];
+    if (step != 0)
+      copy_rows(source, stride * s.size, to + done * s.size, rows, size_t(count) * s.size);
+    else
       repeat(s.size, source, stride * s.size, to + done * s.size, rows, count);
-      from += (rows - 1) * stride;
-      if (last > 0) index[last - 1] += rows - 1;
-      count *= rows;
-    }
+    from += (rows - 1) * stride;
+    if (last > 0) index[last - 1] += rows - 1;
+    count *= rows;
     done += count;
     column = 0;
     for (int d = last - 1; d >= 0; --d) {

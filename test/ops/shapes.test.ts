@@ -311,3 +311,31 @@ describe('a list of whole numbers may be a tensor', () => {
     expect(codeOf(() => tf.reshape([1], beyond))).toBe('ERR_INDEX');
   });
 });
+
+describe('operands that broadcast over short rows', () => {
+  const values = (size: number, from: number): number[] =>
+    Array.from({ length: size }, (_, i) => (Math.imul(i + from, 0x9e3779b1) >>> 17) & 1);
+
+  it.each(['float32', 'float64', 'int32', 'bool'] as const)('%s', (dtype) => {
+    for (let n = 1; n <= 70; n++) {
+      // Rows that come again along an axis in the middle, and rows of columns; more than a block of elements.
+      const [rows, again, columns] = [Math.ceil(1500 / n), 3, Math.ceil(1500 / n)];
+      const [x, y] = [values(rows * n, 0), values(rows * again * n, 1)];
+      const got = tf.notEqual(
+        tf.constant(x, { shape: [rows, 1, n] }).cast(dtype),
+        tf.constant(y, { shape: [rows, again, n] }).cast(dtype),
+      );
+      const want = y.map((v, i) => v !== x[Math.floor(i / (again * n)) * n + (i % n)]);
+      expect([...got.dataSync()], `${n} elements, repeated`).toEqual(want.map(Number));
+      const z = values(columns * n * 2, 1);
+      const turned = tf.transpose(tf.constant(z, { shape: [columns, 2, n] }).cast(dtype), [1, 0, 2]);
+      const equal = tf.equal(turned, tf.constant(values(2 * columns * n, 0), { shape: [2, columns, n] }).cast(dtype));
+      expect([...equal.dataSync()], `${n} elements, a stride apart`).toEqual(
+        values(2 * columns * n, 0).map((v, i) => {
+          const [a, b, c] = [Math.floor(i / (columns * n)), Math.floor(i / n) % columns, i % n];
+          return Number(z[(b * 2 + a) * n + c] === v);
+        }),
+      );
+    }
+  });
+});
