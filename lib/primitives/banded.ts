@@ -93,10 +93,14 @@ function transposedDiagonals(diagonals: Tensor): Tensor {
   return stackedDiagonals(moved(below, -1), main, moved(above, 1));
 }
 
-/** Attributes: whether rows are exchanged. */
-const tridiagonalOp: Op<boolean> = new Op('linalg.tridiagonalSolve', {
+/** Which pivots elimination takes: those of the main diagonal; larger ones; or none that is zero (see banded.cc). */
+export type Pivots = 'theirs' | 'larger' | 'perturbed';
+const pivots: readonly Pivots[] = ['theirs', 'larger', 'perturbed'];
+
+/** Attributes: the pivots. */
+const tridiagonalOp: Op<Pivots> = new Op('linalg.tridiagonalSolve', {
   kernel: 'tridiagonalSolve',
-  words: (pivoting) => [Number(pivoting)],
+  words: (kind) => [pivots.indexOf(kind)],
   needs: keep.x | keep.out,
   pullAll: ([ct], e) => {
     const [diagonals, x] = [e.kept(0), e.out as Tensor];
@@ -109,12 +113,12 @@ const tridiagonalOp: Op<boolean> = new Op('linalg.tridiagonalSolve', {
 
 /**
  * tridiagonalSolve: x of a x = b, a with the diagonals [.., 3, n]; b [.., n, m] has the same leading axes. NaN where a
- * pivot is zero.
+ * pivot is zero, unless they are perturbed.
  */
-export function tridiagonalSolveOf(diagonals: Tensor, b: Tensor, pivoting: boolean): Tensor {
+export function tridiagonalSolveOf(diagonals: Tensor, b: Tensor, kind: Pivots): Tensor {
   return b.size === 0
     ? connect(identityOf(b), diagonals)
-    : applyMany(tridiagonalOp, [diagonals, b], b.dtype, b.shape, pivoting);
+    : applyMany(tridiagonalOp, [diagonals, b], b.dtype, b.shape, kind);
 }
 
 /** tridiagonalMatmul: a x, a with the diagonals [.., 3, n], x [.., n, m]. */

@@ -83,15 +83,41 @@ constexpr StepKind banded_triangular_solve() {  // (diagonals, b)
   return k;
 }
 
-// ---- tridiagonalSolve: attribute 0: rows are exchanged for larger pivots ----
+// ---- tridiagonalSolve: attribute 0, of Pivots ----
+
+enum Pivots : int64_t {
+  kTheirs,     // those of the main diagonal
+  kLarger,     // rows are exchanged for larger ones
+  kPerturbed,  // for larger ones beside their rows, and what is still too small is made larger, as by LAPACK's lagts
+};
+
+// Makes a pivot so large that no element of the row overflows when divided by it: by `least` and its doubles; or row
+// and pivot by one factor.
+template <class T>
+__attribute__((noinline)) T perturbed(T pivot, T least, T* row, int64_t columns) {
+  constexpr T kSmall = std::numeric_limits<T>::min(), kBig = 1 / kSmall;
+  T largest = 0;
+  for (int64_t c = 0; c < columns; ++c) largest = std::fabs(row[c]) > largest ? std::fabs(row[c]) : largest;
+  T more = std::copysign(least > kSmall ? least : kSmall, pivot);
+  for (T size; (size = std::fabs(pivot)) < 1;) {
+    if (size < kSmall && size != 0 && !(largest * kSmall > size)) {
+      for (int64_t c = 0; c < columns; ++c) row[c] *= kBig;
+      return pivot * kBig;
+    }
+    if (size >= kSmall && !(largest > size * kBig)) break;
+    pivot += more;
+    more *= 2;
+  }
+  return pivot;
+}
 
 // Diagonals: above the main one (of each row; that of the last is not read), the main one, below it (that of the first
 // row is not read). What elimination leaves of row i: pivot[i] and the two elements right of it. Of a matrix with a
-// pivot that is zero the solution is NaN.
+// pivot that is zero the solution is NaN, unless it is perturbed.
 template <class T>
 void solve_three(const StepRun& s, int64_t unit, char* own) {
   const Banded m(s.v, s.x[0]);
-  const bool exchanges = s.v.attributes[0] != 0;
+  const bool exchanges = s.v.attributes[0] == kLarger, perturbs = s.v.attributes[0] == kPerturbed;
   const int64_t n = m.n, columns = m.columns;
   const T* above = reinterpret_cast<const T*>(s.in[0]) + unit * 3 * n;
   const T *main = above + n, *below = main + n;
@@ -102,10 +128,17 @@ void solve_three(const StepRun& s, int64_t unit, char* own) {
   for (int64_t c = 0; c < n * columns; ++c) x[c] = b[c];
   pivot[0] = main[0];
   next[0] = n > 1 ? above[0] : T(0);
+  T scale = std::fabs(pivot[0]) + std::fabs(next[0]);  // of the row that stands at i
+  T largest = 0;
+  const auto note = [&](T element) { largest = std::fabs(element) > largest ? std::fabs(element) : largest; };
+  note(pivot[0]);
+  note(next[0]);
   for (int64_t i = 0; i + 1 < n; ++i) {
     const T right = i + 2 < n ? above[i + 1] : T(0);
     T *row = x + i * columns, *other = row + columns;
-    if (exchanges && std::fabs(below[i + 1]) > std::fabs(pivot[i])) {
+    const T down = std::fabs(below[i + 1]), lower = down + std::fabs(main[i + 1]) + std::fabs(right);
+    const T here = pivot[i] == 0 ? T(0) : std::fabs(pivot[i]) / scale;
+    if (perturbs ? down != 0 && down / lower > here : exchanges && down > std::fabs(pivot[i])) {
       const T factor = pivot[i] / below[i + 1];
       pivot[i] = below[i + 1];
       pivot[i + 1] = next[i] - factor * main[i + 1];
@@ -119,22 +152,32 @@ void solve_three(const StepRun& s, int64_t unit, char* own) {
       }
     } else {
       singular |= pivot[i] == 0;
-      const T factor = below[i + 1] / pivot[i];
+      const T factor = perturbs && down == 0 ? T(0) : below[i + 1] / pivot[i];
+      scale = lower;
       pivot[i + 1] = main[i + 1] - factor * next[i];
       second[i] = 0;
       next[i + 1] = right;
       for (int64_t c = 0; c < columns; ++c) other[c] -= factor * row[c];
     }
+    if (i + 2 < n) {
+      note(pivot[i]);
+      note(next[i]);
+      note(second[i]);
+    }
   }
-  singular |= pivot[n - 1] == 0;
+  note(pivot[n - 1]);
+  singular = !perturbs && (singular || pivot[n - 1] == 0);
   for (int64_t i = n - 1; i >= 0; --i) {
     T* row = x + i * columns;
     for (int64_t c = 0; c < columns; ++c) {
       T sum = row[c];
       if (i + 1 < n) sum -= next[i] * row[columns + c];
       if (i + 2 < n) sum -= second[i] * row[2 * columns + c];
-      row[c] = singular ? std::numeric_limits<T>::quiet_NaN() : sum / pivot[i];
+      row[c] = singular ? std::numeric_limits<T>::quiet_NaN() : perturbs ? sum : sum / pivot[i];
     }
+    if (!perturbs) continue;
+    const T inverse = 1 / perturbed(pivot[i], std::numeric_limits<T>::epsilon() * largest, row, columns);
+    for (int64_t c = 0; c < columns; ++c) row[c] *= inverse;
   }
 }
 

@@ -92,7 +92,38 @@ describe('tridiagonalSolve and tridiagonalMatmul', () => {
     expect(tridiagonalSolve(singular, [1, 2, 3]).arraySync()).toEqual([Number.NaN, Number.NaN, Number.NaN]);
   });
 
+  it('find an eigenvector by inverse iteration where pivots are perturbed', () => {
+    for (const n of [3, 8, 50]) {
+      const lambda = 2 - 2 * Math.cos(Math.PI / (n + 1));
+      const row = (value: number): number[] => new Array<number>(n).fill(value);
+      const shifted = tf.constant([row(-1), row(2 - lambda), row(-1)], { dtype: 'float64' });
+      const b = tf.random.uniform([n], { minval: 0.5, maxval: 1, dtype: 'float64', seed: n });
+      const x = tridiagonalSolve(shifted, b, { perturbSingular: true });
+      const unit = tf.div(x, tf.norm(x));
+      const want = tf.constant(Float64Array.from(row(0), (_, i) => Math.sin((Math.PI * (i + 1)) / (n + 1))));
+      const same = Math.abs(tf.reduceSum(tf.mul(unit, tf.div(want, tf.norm(want)))).item());
+      expect(same).toBeCloseTo(1, 12);
+    }
+  });
+
+  it('scale a row whose pivot is subnormal, instead of perturbing it', () => {
+    const x = tridiagonalSolve(
+      tf.constant([[0], [1e-310], [0]], { dtype: 'float64' }),
+      tf.constant([1e-305], { dtype: 'float64' }),
+      {
+        perturbSingular: true,
+      },
+    );
+    expect(x.item() / 1e5).toBeCloseTo(1, 9);
+  });
+
   it('say what they cannot take', () => {
+    expect(() => tridiagonalSolve([[1], [1], [1]], [1], { perturbSingular: true, partialPivoting: false })).toThrow(
+      expect.objectContaining({
+        code: 'ERR_OPTION',
+        message: 'linalg.tridiagonalSolve: perturbSingular needs partialPivoting, got partialPivoting false',
+      }),
+    );
     expect(() => tridiagonalSolve([[1], [1]], [1])).toThrow(
       'linalg.tridiagonalSolve: expected diagonals [..., 3, n], got shape [2, 1]',
     );

@@ -1,6 +1,6 @@
 /** Systems and products with matrices that have few diagonals: the checks around primitives/banded.ts. */
 import { boolean, oneOf, options, refuseBehind, showDeep } from '../../base/arguments.js';
-import { ShapeError } from '../../base/errors.js';
+import { ShapeError, ValueError } from '../../base/errors.js';
 import { broadcastShapes, sameShape, shapeOf, showShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { asTensors, floating, listOfOperands } from '../../op/operands.js';
@@ -52,6 +52,7 @@ const solveSpec = {
   transposeRhs: boolean,
   conjugateRhs: boolean,
   partialPivoting: boolean,
+  perturbSingular: boolean,
 } as const;
 const matmulSpec = { diagonalsFormat: formats } as const;
 
@@ -68,6 +69,11 @@ export interface TridiagonalSolveOptions extends TridiagonalMatmulOptions {
   conjugateRhs?: boolean;
   /** Whether rows are exchanged for larger pivots. Default true. */
   partialPivoting?: boolean;
+  /**
+   * Whether pivots near zero are made larger by about epsilon times the largest element that elimination leaves, so that
+   * singular matrices have finite solutions, as inverse iteration needs them. Only with partialPivoting. Default false.
+   */
+  perturbSingular?: boolean;
 }
 
 /** The diagonals [..., 3, n] of what was passed, and the right-hand sides beside them. */
@@ -121,7 +127,7 @@ function checkSides(op: string, a: Tensor, b: Tensor, shown: Tensor): void {
  * [..., n, m], or vectors [..., n]; float32 or float64. `diagonals` by its format: 'compact' [..., 3, n], the one above
  * the main diagonal first, each element in the place of its row (the last of the first and the first of the last are
  * not read); 'sequence' a list of these three as [..., n], the outer ones also [..., n - 1]; 'matrix' [..., n, n], of
- * which only the three are read. Of a matrix with a pivot that is zero the solution is NaN.
+ * which only the three are read. Of a matrix with a pivot that is zero the solution is NaN, unless `perturbSingular`.
  * @throws ShapeError for shapes that do not fit; DTypeError; ValueError ERR_OPTION
  */
 export function tridiagonalSolve(
@@ -130,14 +136,22 @@ export function tridiagonalSolve(
   opts?: TridiagonalSolveOptions,
 ): Tensor {
   const op = 'linalg.tridiagonalSolve';
-  const { diagonalsFormat = 'compact', transposeRhs = false, partialPivoting = true } = options(op, solveSpec, opts);
+  const {
+    diagonalsFormat = 'compact',
+    transposeRhs = false,
+    partialPivoting = true,
+    perturbSingular = false,
+  } = options(op, solveSpec, opts);
   if (arguments.length > 3) refuseBehind(op, arguments[3]);
+  if (perturbSingular && !partialPivoting) {
+    throw new ValueError(`${op}: perturbSingular needs partialPivoting, got partialPivoting false`, 'ERR_OPTION');
+  }
   const [a, b] = read(op, diagonals, rhs, diagonalsFormat);
   const vectors = b.rank === a.rank - 1;
   const turned = transposeRhs && b.rank >= 2 ? matrixTranspose(b) : b;
   const sides = vectors ? reshapeTo(b, shapeOf([...b.shape, 1])) : turned;
   checkSides(op, a, sides, b);
-  const x = tridiagonalSolveOf(a, sides, partialPivoting);
+  const x = tridiagonalSolveOf(a, sides, perturbSingular ? 'perturbed' : partialPivoting ? 'larger' : 'theirs');
   return vectors ? reshapeTo(x, b.shape) : x;
 }
 

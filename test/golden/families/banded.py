@@ -44,6 +44,19 @@ case("linalg.tridiagonalSolve", "vector", tf.linalg.tridiagonal_solve, [bands([3
 case("linalg.tridiagonalSolve", "vectors", tf.linalg.tridiagonal_solve, [bands([2, 3, 4], 1), uniform([2, 4])])
 case("linalg.tridiagonalSolve", "rows are exchanged", tf.linalg.tridiagonal_solve, [bands([3, 6], 2), uniform([6, 2])])
 
+SINGULAR = {
+    "zeros": [[1, 1, 0], [0, 0, 0], [0, 0, 0]],
+    "one zero": [[0], [0], [0]],
+    "ones": [[1, 1, 1, 0], [1, 1, 1, 1], [0, 1, 1, 1]],
+    "Laplacian": [[-1, -1, -1, -1, 0], [1, 2, 2, 2, 1], [0, -1, -1, -1, -1]],
+    "small": [[1e-30, 0, 0], [2e-30, 1, 3e-30], [0, 0, 1e-30]],
+    "scaled rows": [[1e9, 2, 0], [1, 3e-9, 1], [0, 1e-3, 4e9]],
+}
+for label, diagonals in SINGULAR.items():
+    with_option = lambda m, r: tf.linalg.tridiagonal_solve(m, r, perturb_singular=True)  # noqa: E731
+    case("linalg.tridiagonalSolve", f"perturbSingular {label}", with_option, [np.array(diagonals, float), uniform([len(diagonals[0]), 2])],
+         ["$0", "$1", {"perturbSingular": True}])
+
 for op, fn in [("tridiagonalSolve", tf.linalg.tridiagonal_solve), ("tridiagonalMatmul", tf.linalg.tridiagonal_matmul)]:
     for outer in [4, 3]:
         if op == "tridiagonalSolve" or outer == 4:

@@ -141,6 +141,7 @@ casesOf(
     { shapes: diagonals, call: (a, b) => tridiagonalSolve(bands(a, 1), b) },
     { shapes: diagonals, call: (a, b) => tridiagonalSolve(bands(a, 2), tf.at(b, ':', 0)) },
     { shapes: diagonals, call: (a, b) => tridiagonalSolve(bands(a, 1), b, { partialPivoting: false }) },
+    { shapes: diagonals, call: (a, b) => tridiagonalSolve(bands(a, 2), b, { perturbSingular: true }) },
     {
       shapes: [
         [2, 3, 3],
