@@ -140,49 +140,51 @@ struct Arg {
     }
   };
 
-  // Eight rows a pass. False if there may be NaN after the first row: the caller repeats it with careful.
-  template <bool careful>
-  static GRADTAPE_INLINE bool all_rows(Strip& s, const T* p, size_t stride, size_t rows, size_t n) {
+  static GRADTAPE_INLINE void first_row(Strip& s, const T* p, size_t n) {
     for (size_t j = 0; j < n; ++j) s.best[j] = p[j], s.at[j] = 0;
-    if (careful || sizeof(T) == 1 || n < L) {
-      for (size_t r = 1; r < rows; ++r) {
-        for (size_t j = 0; j < n; ++j) s.visit(j, p[r * stride + j], r);
-      }
-      return true;
-    }
-    if constexpr (sizeof(T) > 1) {
-      using I = IntVec<V>;
-      V sum = {};
-      const auto pass = [&](size_t r, size_t count) GRADTAPE_LAMBDA {
-        for (size_t j = 0;; j = j + 2 * L <= n ? j + L : n - L) {
-          V best = load(s.best + j), some = {};
-          I at = load(s.at + j);
-#pragma GCC unroll 8
-          for (size_t k = 0; k < count; ++k) {
-            const V v = load(p + (r + k) * stride + j);
-            const auto take = better(v, best);
-            best = select(take, v, best);
-            at = select(take, splat<I>(Lane<I>(r + k)), at);
-            some += v;
-          }
-          store(s.best + j, best);
-          store(s.at + j, at);
-          sum += some;
-          if (j == n - L) break;
-        }
-      };
-      size_t r = 1;
-      for (; r + 8 <= rows; r += 8) pass(r, 8);
-      for (; r < rows; ++r) pass(r, 1);
-      if constexpr (!vmath::kIsInt<V>) return !any(sum != sum);
-    }
-    return true;
   }
-  static __attribute__((noinline)) void careful_rows(Strip& s, const T* p, size_t stride, size_t rows, size_t n) {
-    all_rows<true>(s, p, stride, rows, n);
+  // One more row, whatever is NaN: one piece of code for all that are seldom asked for.
+  static __attribute__((noinline)) void visit_row(Strip& s, const T* p, size_t n, size_t row) {
+    for (size_t j = 0; j < n; ++j) s.visit(j, p[j], row);
+  }
+  static __attribute__((noinline)) void visit_rows(Strip& s, const T* p, size_t stride, size_t rows, size_t n) {
+    first_row(s, p, n);
+    for (size_t r = 1; r < rows; ++r) visit_row(s, p + r * stride, n, r);
+  }
+
+  // Eight rows a pass. False if there may be NaN after the first row. n >= L.
+  static GRADTAPE_INLINE bool all_rows(Strip& s, const T* p, size_t stride, size_t rows, size_t n) {
+    using I = IntVec<V>;
+    first_row(s, p, n);
+    V sum = {};
+    const auto pass = [&](size_t r, size_t count) GRADTAPE_LAMBDA {
+      for (size_t j = 0;; j = j + 2 * L <= n ? j + L : n - L) {
+        V best = load(s.best + j), some = {};
+        I at = load(s.at + j);
+#pragma GCC unroll 8
+        for (size_t k = 0; k < count; ++k) {
+          const V v = load(p + (r + k) * stride + j);
+          const auto take = better(v, best);
+          best = select(take, v, best);
+          at = select(take, splat<I>(Lane<I>(r + k)), at);
+          some += v;
+        }
+        store(s.best + j, best);
+        store(s.at + j, at);
+        sum += some;
+        if (j == n - L) break;
+      }
+    };
+    size_t r = 1;
+    for (; r + 8 <= rows; r += 8) pass(r, 8);
+    for (; r < rows; ++r) pass(r, 1);
+    return vmath::kIsInt<V> || !any(sum != sum);
   }
   static __attribute__((noinline)) void find(Strip& s, const T* p, size_t stride, size_t rows, size_t n) {
-    if (!all_rows<false>(s, p, stride, rows, n)) careful_rows(s, p, stride, rows, n);
+    if constexpr (sizeof(T) > 1) {
+      if (n >= L && all_rows(s, p, stride, rows, n)) return;
+    }
+    visit_rows(s, p, stride, rows, n);
   }
 
   static void columns(const void* x, size_t stride, int32_t* out, size_t rows, size_t n) {
@@ -195,9 +197,7 @@ struct Arg {
       find(s, p, fold * n, rows / fold, fold * n);
       for (size_t i = 0; i < fold * n; ++i) s.at[i] = typename Strip::At(size_t(s.at[i]) * fold + i / n);
       for (size_t i = n; i < fold * n; ++i) s.visit(i % n, s.best[i], size_t(s.at[i]));
-      for (size_t r = rows / fold * fold; r < rows; ++r) {
-        for (size_t j = 0; j < n; ++j) s.visit(j, p[r * n + j], r);
-      }
+      for (size_t r = rows / fold * fold; r < rows; ++r) visit_row(s, p + r * n, n, r);
       for (size_t j = 0; j < n; ++j) out[j] = int32_t(s.at[j]);
       return;
     }

@@ -111,12 +111,4 @@ const Kernels* kernels_for(const std::string& isa) {
   return nullptr;
 }
 
-SortFn sort_for(const Kernels& kernels, size_t bytes) {
-  const Kernels* unit = &kernels;
-#if defined(GRADTAPE_HAS_AVX512) && defined(GRADTAPE_HAS_AVX2)
-  if (unit == &avx512::kernels) unit = &avx2::kernels;
-#endif
-  return bytes == 4 ? unit->sort[2] : bytes == 8 ? unit->sort[3] : nullptr;
-}
-
 }  // namespace gradtape

@@ -14,7 +14,4 @@ std::vector<std::string> available_isas();
 // The table of an available ISA, by name; the best one for an empty name; null for any other name.
 const Kernels* kernels_for(const std::string& isa);
 
-// The sort of elements of so many bytes for a CPU that runs this unit, or null. AVX-512's is AVX2's.
-SortFn sort_for(const Kernels& kernels, size_t bytes);
-
 }  // namespace gradtape

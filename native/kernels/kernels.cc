@@ -106,9 +106,9 @@ constexpr Kernels make_kernels() {
 #include "dtype.def"
 #undef DTYPE
   k.gemm[kInt32] = {&IntGemm::run, &IntGemm::workspace};
-#if defined(__AVX2__) && !defined(__AVX512F__)
-  k.sort[2] = &Sort<int32_t>::run;
-  k.sort[3] = &Sort<int64_t>::run;
+#if defined(__AVX2__)
+  k.sort_integers = &Sort<int32_t>::run;
+  k.sort_reals = &Sort<double>::run;
 #endif
   k.rotate = &rotate;
   k.transpose[0] = &Transpose<uint8_t>::run;

@@ -158,9 +158,9 @@ struct ScanFns {
   void (*columns)(const void* x, void* out, size_t stride, size_t rows, size_t n, bool exclusive, bool reverse);
 };
 
-// Sorts n signed integers, which stand at x and have as much room again. From both so many bytes more may be read.
+// Sorts n elements, which stand at x and have as much room again. From both so many bytes more may be read.
 using SortFn = void (*)(void* x, void* room, size_t n);
-constexpr size_t kSortSlack = 512;
+constexpr size_t kSortSlack = 1024;
 
 // Rotates neighbouring rows of kRotated columns: `count` times, row and the row `step` elements behind it become
 // c row + s next and c next - s row, and next is the row of the following rotation. turns: c and s of each.
@@ -185,7 +185,8 @@ struct Kernels {
   RandomFn random_uniform[kDTypes];       // those with sums; others null
   RandomFn random_normal[kDTypes];        // floating; others null
   ScanFns cumsum[kDTypes];                // those with sums; others null
-  SortFn sort[4];  // by log2 of the element size: [2], [3]; others null, and all but for AVX2 (see dispatch.h)
+  SortFn sort_integers;                   // int32; null: none by vectors
+  SortFn sort_reals;                      // float64, without NaN and -0; likewise
   RotateFn rotate;
 
   // The variants of a kernel for a dtype.

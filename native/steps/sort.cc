@@ -3,7 +3,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "kernels/dispatch.h"
+#include "kernels/kernels.h"
 #include "step.h"
 
 namespace gradtape {
@@ -19,16 +19,19 @@ template <class T>
 using KeyOf = std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>;
 template <class K>
 constexpr K kSign = K(1) << (8 * sizeof(K) - 1);
+template <class K>
+constexpr K kInfinity = sizeof(K) == 8 ? K(uint64_t{0x7FF0} << 48) : K(0x7F800000);
+template <class K>
+constexpr K kNaN = sizeof(K) == 8 ? K(uint64_t{0x7FF8} << 48) : K(0x7FC00000);  // the bits of one
 
 template <class T>
 KeyOf<T> key_of(T x) {
   using K = KeyOf<T>;
   if constexpr (std::is_floating_point_v<T>) {
-    constexpr K kNaN = sizeof(T) == 8 ? K(uint64_t{0xFFF8} << 48) : K(0xFFC00000);
-    K bits;
+    K bits;  // and integers only, which compilers make vectors of
     std::memcpy(&bits, &x, sizeof bits);
-    const K key = bits & kSign<K> ? K(~bits) : K(bits | kSign<K>);
-    return x != x ? kNaN : x == 0 ? kSign<K> : key;
+    const K key = bits ^ (K(std::make_signed_t<K>(bits) >> (8 * sizeof(K) - 1)) | kSign<K>), size = bits << 1;
+    return size > kInfinity<K> << 1 ? kNaN<K> | kSign<K> : size == 0 ? kSign<K> : key;
   } else {
     return std::is_signed_v<T> ? K(x) ^ kSign<K> : K(x);
   }
@@ -48,6 +51,22 @@ T element_of(KeyOf<T> key) {
 
 constexpr int64_t kChunk = 512;  // elements that become keys at once, and back
 
+// By vectors, items of 64 bits are sorted as doubles. Keys of 32 bits with places, of 31, are the bits of the doubles
+// around zero, of which there are as many.
+constexpr int kPlaceBits = 31;
+constexpr uint64_t kMiddle = uint64_t{1} << 62;
+uint64_t turned(uint64_t x) {  // between -n in two's complement and n with a sign, either way
+  const uint64_t below = 0 - (x >> 63);
+  return ((x ^ below) - below) ^ (below & kSign<uint64_t>);
+}
+uint64_t real_of(uint64_t item) { return turned(item - kMiddle); }
+uint64_t item_of(uint64_t real) { return turned(real) + kMiddle; }
+double as_real(uint64_t bits) {
+  double x;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
 // What is done with the elements of a dtype.
 template <class K>
 struct Elements {
@@ -56,6 +75,10 @@ struct Elements {
   // Zeros keep their signs, which the keys do not have: they stand in the order of the operand, from result `first` on.
   // null: for integers.
   void (*zeros)(const char* x, int64_t n, int64_t stride, char* out, int64_t first, int64_t count);
+  // For vectors, if they sort the elements themselves, and not keys: without -0, negated if flipped; and back. Infinity
+  // stands for NaN: returns for how many.
+  int64_t (*reals)(const char* x, int64_t n, K flip, K* items);
+  void (*write_reals)(const K* items, int64_t n, K flip, char* out);
 };
 
 template <class T>
@@ -76,10 +99,38 @@ void write_zeros(const char* from, int64_t n, int64_t stride, char* to, int64_t 
   }
 }
 
+int64_t read_reals(const char* x, int64_t n, uint64_t flip, uint64_t* items) {
+  const uint64_t sign = flip & kSign<uint64_t>;
+  uint64_t beyond = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    uint64_t bits;
+    std::memcpy(&bits, x + i * 8, 8);
+    beyond |= kInfinity<uint64_t> - (bits & ~kSign<uint64_t>);  // its sign: whether there is NaN
+    const double item = as_real(bits ^ sign) + 0;
+    std::memcpy(items + i, &item, 8);
+  }
+  if (!(beyond & kSign<uint64_t>)) return 0;
+  int64_t nans = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    if (items[i] << 1 <= kInfinity<uint64_t> << 1) continue;
+    items[i] = kInfinity<uint64_t> | sign;
+    ++nans;
+  }
+  return nans;
+}
+void write_reals(const uint64_t* items, int64_t n, uint64_t flip, char* out) {
+  const uint64_t sign = flip & kSign<uint64_t>;
+  for (int64_t i = 0; i < n; ++i) {
+    const double x = as_real(items[i] ^ sign) + 0;
+    std::memcpy(out + i * 8, &x, 8);
+  }
+}
+
 template <class T>
 constexpr Elements<KeyOf<T>> elements_kind() {
-  if constexpr (std::is_floating_point_v<T>) return {read_keys<T>, write_keys<T>, write_zeros<T>};
-  return {read_keys<T>, write_keys<T>, nullptr};
+  if constexpr (sizeof(T) == 8) return {read_keys<T>, write_keys<T>, write_zeros<T>, read_reals, write_reals};
+  if constexpr (std::is_floating_point_v<T>) return {read_keys<T>, write_keys<T>, write_zeros<T>, nullptr, nullptr};
+  return {read_keys<T>, write_keys<T>, nullptr, nullptr, nullptr};
 }
 
 // n elements of a size, with strides in elements.
@@ -140,10 +191,9 @@ __extension__ using Wide = unsigned __int128;
 constexpr int64_t kWideDigits = 1 << 13;  // keys of 32 bits from which fewer passes are worth more counters
 
 template <class K, class E>
-E* radix_items(E* from, E* to, int64_t n) {
-  constexpr int kBytes = int(sizeof(K));
+E* radix_items(E* from, E* to, int64_t n, int shift) {
   if (sizeof(E) == 4 && n >= kWideDigits) return radix(from, to, n, 0, 11, 3);
-  return radix(from, to, n, sizeof(E) == sizeof(K) ? 0 : 8 * kBytes, 8, kBytes);
+  return radix(from, to, n, shift, 8, int(sizeof(K)));
 }
 
 // Of a tensor [outer, length, inner], along the middle axis: the first `count`.
@@ -209,12 +259,13 @@ struct Part {
 template <class K, class E>
 void sort_part(const Sort& a, const Part& part, const Elements<K>& elements, SortFn by_vectors, int64_t size,
                const char* x, char* out, int32_t* places, E* items, E* others) {
-  constexpr int kShift = sizeof(E) > sizeof(K) ? 8 * int(sizeof(K)) : 0;  // of the key, above the place
-  if (a.inserts()) by_vectors = nullptr;
-  const E top = by_vectors ? kSign<E> : E(0);  // as signed integers
+  constexpr int kShift = sizeof(E) == sizeof(K) ? 0 : sizeof(E) == 8 ? kPlaceBits : 64;  // of the key, above the place
+  if (a.inserts() || sizeof(E) > 8) by_vectors = nullptr;
+  const bool reals = by_vectors && sizeof(E) == 8;
+  const E top = by_vectors && !reals ? kSign<E> : E(0);  // as signed integers
   const K flip = a.descending ? K(~K(0)) : K(0);
   const K low = K(part.low), span = K((part.last ? ~K(0) : K(part.high) - 1) - low);
-  int64_t m = 0, before = 0;
+  int64_t m = 0, before = 0, nans = 0;
   K keys[kChunk], line[kChunk];  // these and what they are keys of
   char* const chunk = reinterpret_cast<char*>(line);
   for (int64_t begin = 0; begin < a.length; begin += kChunk) {
@@ -226,14 +277,25 @@ void sort_part(const Sort& a, const Part& part, const Elements<K>& elements, Sor
     }
     if constexpr (kShift == 0) {
       if (part.whole) {
-        elements.keys(from, n, flip ^ top, items + begin);
+        if (reals)
+          nans += elements.reals(from, n, flip, items + begin);
+        else
+          elements.keys(from, n, flip ^ top, items + begin);
         m += n;
         continue;
       }
     }
     elements.keys(from, n, flip, keys);
+    if (kShift == 0 && reals) {
+      const int64_t found = elements.reals(from, n, flip, line);
+      if (K(((kNaN<K> | kSign<K>)^flip) - low) <= span) nans += found;
+    }
     for (int64_t i = 0; i < n; ++i) {
-      items[m] = (kShift ? E(keys[i]) << kShift | E(uint32_t(begin + i)) : E(keys[i])) ^ top;
+      if constexpr (kShift == 0)
+        items[m] = reals ? line[i] : keys[i] ^ top;
+      else
+        items[m] = E(keys[i]) << kShift | E(uint32_t(begin + i));
+      if constexpr (kShift == kPlaceBits) items[m] = reals ? real_of(items[m]) : items[m];
       m += part.whole || K(keys[i] - low) <= span;
       before += !part.whole && keys[i] < low;
     }
@@ -246,27 +308,39 @@ void sort_part(const Sort& a, const Part& part, const Elements<K>& elements, Sor
   else if (by_vectors)
     by_vectors(items, others, size_t(m));
   else
-    sorted = radix_items<K>(items, others, m);
+    sorted = radix_items<K>(items, others, m, kShift);
+  if constexpr (kShift == kPlaceBits) {
+    for (int64_t i = 0; reals && i < count; ++i) sorted[i] = item_of(sorted[i]);
+  }
+  int64_t zero = 0;
+  if (elements.zeros) {
+    const E least = E(K(kSign<K> ^ flip)) << kShift;  // of the first place
+    const auto below = [&](E item) { return kShift == 0 && reals ? as_real(item) < 0 : (item ^ top) < least; };
+    zero = std::partition_point(sorted, sorted + count, below) - sorted;
+  }
+  if constexpr (kShift == 0) {
+    E* const last = sorted + (a.descending ? 0 : m - nans);
+    for (int64_t i = 0; i < nans; ++i) last[i] = kNaN<E>;
+  }
   for (int64_t begin = 0; begin < count; begin += kChunk) {
     const int64_t n = count - begin < kChunk ? count - begin : kChunk;
     char* const to = out + (before + begin) * a.inner * size;
     char* const written = a.inner > 1 ? chunk : to;
     if constexpr (kShift == 0) {
-      elements.write(sorted + begin, n, flip ^ top, written);
+      if (reals)
+        elements.write_reals(sorted + begin, n, flip, written);
+      else
+        elements.write(sorted + begin, n, flip ^ top, written);
     } else {
-      for (int64_t i = 0; i < n; ++i) keys[i] = K((sorted[begin + i] ^ top) >> kShift);
+      for (int64_t i = 0; i < n; ++i) keys[i] = K(sorted[begin + i] >> kShift);
       elements.write(keys, n, flip, written);
     }
     if (a.inner > 1) copy(size, to, a.inner, chunk, 1, n);
   }
-  if (elements.zeros) {
-    const E zero = E(K(kSign<K> ^ flip)) << kShift;  // of the first place
-    const auto below = [&](E item, E bound) { return (item ^ top) < bound; };
-    const int64_t at = std::lower_bound(sorted, sorted + count, zero, below) - sorted;
-    elements.zeros(x, a.length, a.inner, out, before + at, count - at);
-  }
-  if (kShift) {
-    for (int64_t i = 0; i < count; ++i) places[(before + i) * a.inner] = int32_t(uint32_t(sorted[i]));
+  if (elements.zeros) elements.zeros(x, a.length, a.inner, out, before + zero, count - zero);
+  if constexpr (kShift != 0) {
+    for (int64_t i = 0; i < count; ++i)
+      places[(before + i) * a.inner] = int32_t(uint32_t(sorted[i]) & ((1u << kPlaceBits) - 1));
   }
 }
 
@@ -293,10 +367,11 @@ void sort_lines(const StepRun& s, const Elements<K>& elements, int64_t from, int
     char* const others = own + room_of(s.v);
     if (places) {
       using E = std::conditional_t<sizeof(K) == 8, Wide, uint64_t>;
-      sort_part(a, part, elements, sort_for(s.kernels, sizeof(E)), size, x, out, places + result,
-                reinterpret_cast<E*>(own), reinterpret_cast<E*>(others));
+      sort_part(a, part, elements, s.kernels.sort_reals, size, x, out, places + result, reinterpret_cast<E*>(own),
+                reinterpret_cast<E*>(others));
     } else {
-      sort_part(a, part, elements, sort_for(s.kernels, sizeof(K)), size, x, out, nullptr, reinterpret_cast<K*>(own),
+      const SortFn by_vectors = sizeof(K) == 8 ? s.kernels.sort_reals : s.kernels.sort_integers;
+      sort_part(a, part, elements, by_vectors, size, x, out, nullptr, reinterpret_cast<K*>(own),
                 reinterpret_cast<K*>(others));
     }
   }

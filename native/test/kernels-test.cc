@@ -1118,28 +1118,35 @@ void test_scan(const Kernels& k, DType d) {
 
 // Sorts against the standard library's: every length up to some networks, and what makes bad pivots.
 template <class T>
-void test_sort(const Kernels& k) {
-  using U = std::make_unsigned_t<T>;
-  const SortFn sort = sort_for(k, sizeof(T));
+void test_sort(const Kernels& k, SortFn sort) {
   if (!sort) return;
-  constexpr T kLeast = std::numeric_limits<T>::min(), kMost = std::numeric_limits<T>::max();
-  const std::function<T(size_t, size_t)> fills[] = {
-      [](size_t, size_t) { return T(random_bits()); },
-      [](size_t, size_t) { return T(random_bits() & 3); },
-      [](size_t i, size_t) { return T(i); },
-      [](size_t i, size_t n) { return T(n - i); },
-      [](size_t, size_t) { return T(7); },
-      [=](size_t, size_t) { return random_bits() & 1 ? kMost : kLeast; },
-      [=](size_t i, size_t) { return T(U(kLeast) + (U(1) << i % (8 * sizeof(T)))); },
-      [](size_t i, size_t n) { return T(i % 2 ? i : n - i); },
+  constexpr bool kReal = std::is_floating_point_v<T>;
+  using I = std::conditional_t<kReal, int64_t, T>;
+  // Integers from -kMost to kMost as elements of the same order: of doubles, all but NaN and -0.
+  constexpr I kMost = kReal ? I(int64_t{0x7ff0} << 48) : std::numeric_limits<I>::max();
+  const auto element = [](I i) {
+    if (kReal && i < 0) i = std::numeric_limits<I>::min() - i;
+    T x;
+    std::memcpy(&x, &i, sizeof x);
+    return x;
+  };
+  const std::function<I(size_t, size_t)> fills[] = {
+      [=](size_t, size_t) { return I(I(random_bits()) % kMost); },
+      [](size_t, size_t) { return I(random_bits() & 3) - 3; },
+      [](size_t i, size_t) { return I(i); },
+      [](size_t i, size_t n) { return I(n - i); },
+      [](size_t, size_t) { return I(7); },
+      [=](size_t, size_t) { return random_bits() & 1 ? kMost : -kMost; },
+      [=](size_t i, size_t) { return I((I(1) << i % (8 * sizeof(T) - 2)) - kMost); },
+      [](size_t i, size_t n) { return I(i % 2 ? i : n - i); },
   };
   std::vector<size_t> lengths{1000, 4096, 100003};
-  for (size_t n = 0; n < 400; ++n) lengths.push_back(n);
+  for (size_t n = 0; n < 600; ++n) lengths.push_back(n);
   constexpr size_t kSlack = kSortSlack / sizeof(T);
   for (size_t n : lengths) {
     for (const auto& fill : fills) {
       std::vector<T> x(n + kSlack, T(-1)), room(n + kSlack, T(-2));
-      for (size_t i = 0; i < n; ++i) x[i] = fill(i, n);
+      for (size_t i = 0; i < n; ++i) x[i] = element(fill(i, n));
       std::vector<T> want = x;
       std::sort(want.begin(), want.begin() + ptrdiff_t(n));
       sort(x.data(), room.data(), n);
@@ -1348,8 +1355,8 @@ void test(const Kernels& k) {
   test_transpose<uint64_t>(k, k.transpose[3]);
   test_philox(k);
   test_int_gemm(k);
-  test_sort<int32_t>(k);
-  test_sort<int64_t>(k);
+  test_sort<int32_t>(k, k.sort_integers);
+  test_sort<double>(k, k.sort_reals);
   test_rotate(k);
 }
 
