@@ -35,6 +35,7 @@
       "native/plan/plan.cc",
       "native/plan/group.cc",
       "native/plan/place.cc",
+      "native/plan/tile.cc",
       "native/plan/emit.cc",
       "native/plan/cache.cc",
       "native/run/run.cc",

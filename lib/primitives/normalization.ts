@@ -2,14 +2,14 @@
  * Normalization: the mean and variance of elements, and elements scaled to given ones. What a tape keeps are operands of
  * these ops, no value of their size between.
  */
-import { sizeOf } from '../base/shape.js';
+import { broadcastShapes, sameShape, sizeOf } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { applyComposed } from '../op/apply.js';
 import { Op } from '../op/op.js';
 import { fromOperands, fromX, fromXY } from '../op/rules.js';
 import { div, mul, neg, squaredDifference, sub } from './arithmetic.js';
 import { square } from './math.js';
-import { raisedOperands, reshapeTo, sumOver } from './movement.js';
+import { raisedOperands, reshapeTo, sumOver, sumTo } from './movement.js';
 import { meanOver } from './reduce.js';
 
 /** Attributes: the axes, all of one element. */
@@ -78,7 +78,13 @@ export function momentsOver(x: Tensor, axes: readonly number[], keepdims: boolea
 const scaledOp = new Op('normalize', {
   vjps: [
     fromOperands([2, 3], (ct, [inv, scale]) => mul(mul(ct, scale as Tensor), inv as Tensor)),
-    fromOperands([2, 3], (ct, [inv, scale]) => neg(mul(mul(ct, scale as Tensor), inv as Tensor))),
+    // A cotangent is summed before it is multiplied by inv, which often has one number for each mean. A tangent, which has
+    // the mean's shape, is not summed.
+    fromOperands([2, 3], (ct, [inv, scale], e) => {
+      const scaled = mul(ct, scale as Tensor);
+      const shape = broadcastShapes('normalize', e.shape(1), (inv as Tensor).shape);
+      return neg(mul(sameShape(ct.shape, e.outShape) ? sumTo(scaled, shape) : scaled, inv as Tensor));
+    }),
     fromOperands([0, 1, 3], (ct, [x, mean, scale]) => mul(mul(ct, scale as Tensor), sub(x as Tensor, mean as Tensor))),
     fromOperands([0, 1, 2], (ct, [x, mean, inv]) => mul(ct, mul(sub(x as Tensor, mean as Tensor), inv as Tensor))),
   ],

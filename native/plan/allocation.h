@@ -98,7 +98,7 @@ inline void assign_registers(Loop& loop, int first_result) {
   std::vector<int16_t> free;
   for (int k = 0; k < count; ++k) {
     Instruction& in = loop.instructions[k];
-    if (!in.stored || in.uniform || loop.streams) {
+    if (!in.stored || in.uniform || in.streamed) {
       if (free.empty() || in.uniform) {
         in.reg = int16_t(loop.registers++);
       } else {

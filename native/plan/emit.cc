@@ -1,20 +1,16 @@
 // From groups of values to steps that can be executed.
 #include <algorithm>
 #include <functional>
-#include <map>
 #include <numeric>
 
 #include "planner.h"
 
+#ifdef __clang__  // of the prebuilt binaries, which have a budget; a plan serves every step of its structure
+#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
+#endif
+
 namespace gradtape {
 namespace {
-
-size_t loop_scratch(const Loop& loop) {
-  const size_t blocks = (size_t(loop.registers) + loop.sources.size() + 1) * kBlock * loop.widest;
-  if (loop.inner <= 1) return blocks;
-  const ColumnPartition part(loop);
-  return aligned(blocks + loop.reductions.size() * size_t(part.levels + 3) * size_t(part.width) * loop.widest);
-}
 
 // What the loop reads and writes element by element.
 int64_t bytes_in_memory(const Loop& loop) {
@@ -84,18 +80,18 @@ int64_t Planner::share(double work, int64_t times) {
 
 void Planner::emit_loop(const Group& g) {
   plan_.steps.push_back({Step::kLoop, int32_t(plan_.loops.size())});
-  make_loop(g, -1);
+  make_loop(g, -1, false);
 }
 
 // The loop of a group, as the last of the plan's. `overwritten`: the product over which it writes a result; or -1.
-void Planner::make_loop(const Group& g, int32_t overwritten) {
+// `streams`: its results go past the caches, however few they are.
+void Planner::make_loop(const Group& g, int32_t overwritten, bool streams) {
   Loop loop;
   loop.size = g.size;
   loop.outer = g.outer;
   loop.length = g.length;
   loop.inner = g.inner;
   const int s = facts_[g.values.empty() ? g.reductions[0] : g.values[0]].step;
-  std::map<int32_t, int16_t> result_slot;  // of values that this loop computes, before sources are counted
   const auto inside = [&](int32_t x, const Value& shape) {
     Strides strides;
     const int32_t b = facts_[x].base;
@@ -113,9 +109,9 @@ void Planner::make_loop(const Group& g, int32_t overwritten) {
   }
   const int16_t first_result = int16_t(loop.sources.size());
   const auto slot_of = [&](int32_t x, const Value& shape) {
-    return inside(x, shape) ? result_slot.at(facts_[x].base) : source_slot(loop, x, shape);
+    return inside(x, shape) ? facts_[facts_[x].base].slot : source_slot(loop, x, shape);
   };
-  std::vector<bool> uniform(loop.sources.size() + g.values.size());
+  std::vector<char> uniform(loop.sources.size() + g.values.size());
   for (size_t k = 0; k < loop.sources.size(); ++k) uniform[k] = loop.sources[k].kind == Source::kUniform;
   for (int32_t i : g.values) {
     const Value& v = values_[i];
@@ -132,7 +128,7 @@ void Planner::make_loop(const Group& g, int32_t overwritten) {
     }
     const int16_t slot = int16_t(first_result + loop.instructions.size());
     uniform[slot] = in.uniform;
-    result_slot[i] = slot;
+    facts_[i].slot = slot;
     in.reg = -1;
     loop.instructions.push_back(in);
   }
@@ -160,13 +156,18 @@ void Planner::make_loop(const Group& g, int32_t overwritten) {
   for (Instruction& in : loop.instructions) in.stored = plan_.places[in.value].kind != Place::kNowhere;
   const bool in_place = std::any_of(loop.sources.begin(), loop.sources.end(),
                                     [&](const Source& source) { return source.value == overwritten; });
-  loop.streams = !in_place && bytes_in_memory(loop) > kStreamBytes;
+  streams = streams || (!in_place && bytes_in_memory(loop) > kStreamBytes);
+  for (Instruction& in : loop.instructions) {
+    in.streamed = streams && in.stored && !in.uniform && !facts_[in.value].read_in_tile &&
+                  plan_.places[in.value].kind != Place::kTile;
+    loop.streams = loop.streams || in.streamed;
+  }
   for (const Source& s : loop.sources) loop.widest = std::max<size_t>(loop.widest, s.size);
   for (const Instruction& in : loop.instructions) loop.widest = std::max<size_t>(loop.widest, in.result_size);
   assign_registers(loop, first_result);
   collapse(loop, g);
   share(loop.work());
-  plan_.scratch_bytes = std::max(plan_.scratch_bytes, loop_scratch(loop));
+  plan_.scratch_bytes = std::max(plan_.scratch_bytes, loop.register_bytes() + loop.own_bytes());
   plan_.most_sources = std::max(plan_.most_sources, loop.sources.size());
   plan_.most_operands = std::max(plan_.most_operands, loop.sources.size() + loop.instructions.size());
   plan_.loops.push_back(std::move(loop));
@@ -301,3 +302,7 @@ void Planner::emit_step(const Group& g) {
 }
 
 }  // namespace gradtape
+
+#ifdef __clang__
+#pragma clang attribute pop
+#endif

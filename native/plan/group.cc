@@ -4,6 +4,10 @@
 
 #include "planner.h"
 
+#ifdef __clang__  // of the prebuilt binaries, which have a budget; a plan serves every step of its structure
+#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
+#endif
+
 namespace gradtape {
 namespace {
 
@@ -96,6 +100,7 @@ void Planner::mark_demands() {
       const int32_t x = v.operands[o];
       if (empty) continue;
       facts_[x].needed = facts_[x].is_read = true;
+      if (is_reshape(v) || v.opcode == kBroadcast || v.opcode == k_transpose) facts_[x].is_viewed = true;
       if (is_reshape(v))
         facts_[x].want_contiguous = true;
       else if (is_loop_value(v) || is_reduction(v.opcode) || v.opcode == kBroadcast)
@@ -249,7 +254,29 @@ bool Planner::survey(int32_t i, int& ready) {
   return strided;
 }
 
-// Puts value i into loop s, behind what is deferred for it.
+// Whether both show the same elements in the same order.
+bool Planner::is_same(int32_t x, int32_t y) const {
+  const Value &a = values_[x], &b = values_[y];
+  const Strides &p = facts_[x].strides, &q = facts_[y].strides;
+  return x == y || (facts_[x].base == facts_[y].base && a.dtype == b.dtype && same_dims(a, b) &&
+                    std::equal(p.begin(), p.begin() + a.rank, q.begin()));
+}
+
+// The value in the group that is computed as i is, or -1; also for one that has to have elements of its own.
+int32_t Planner::twin_of(int32_t i, const Group& g) const {
+  const Value& v = values_[i];
+  if (facts_[i].is_output || facts_[i].is_viewed) return -1;
+  for (int32_t j : g.values) {
+    const Value& w = values_[j];
+    if (w.opcode != v.opcode || w.dtype != v.dtype || !same_dims(v, w)) continue;
+    int o = 0;
+    while (o < v.arity && is_same(v.operands[o], w.operands[o])) ++o;
+    if (o == v.arity) return j;
+  }
+  return -1;
+}
+
+// Puts value i into loop s, behind what is deferred for it; a value that is computed there already, it only shows.
 void Planner::enter_loop(int32_t i, int s, bool strided) {
   const Value& v = values_[i];
   for (int o = 0; o < v.arity; ++o) {
@@ -258,9 +285,13 @@ void Planner::enter_loop(int32_t i, int s, bool strided) {
     use(v.operands[o], s);
   }
   if (strided) groups_[s].shape = &v;
+  facts_[i].deferred = false;
+  if (const int32_t twin = twin_of(i, groups_[s]); twin >= 0) {
+    facts_[i].base = twin;
+    return;
+  }
   groups_[s].values.push_back(i);
   facts_[i].step = s;
-  facts_[i].deferred = false;
 }
 
 void Planner::join_loop(int32_t i) {
@@ -297,3 +328,7 @@ void Planner::join_reduction(int32_t i) {
 }
 
 }  // namespace gradtape
+
+#ifdef __clang__
+#pragma clang attribute pop
+#endif

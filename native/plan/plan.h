@@ -30,8 +30,10 @@ constexpr size_t kMaxParts = 64;  // the most parts that a step is cut into
 
 // Where a value's elements are while the program runs.
 struct Place {
-  enum Kind : uint8_t { kNowhere, kData, kArena, kSlot } kind = kNowhere;
-  int64_t at = 0;  // kData: index of the address; kArena: offset in bytes; kSlot: index of an 8-byte slot
+  enum Kind : uint8_t { kNowhere, kData, kArena, kSlot, kTile } kind = kNowhere;
+  // kData: index of the address; kArena: offset in bytes; kSlot: index of an 8-byte slot; kTile: offset in the room
+  // that each thread has for a tile
+  int64_t at = 0;
 };
 
 // How a loop reads a value that it does not compute itself.
@@ -51,8 +53,9 @@ struct Instruction {
   bool uniform;          // every operand is uniform: computed once
   int16_t operands[3];   // slots: sources first, then results in order
   int32_t value;
-  bool stored;  // the result has a place in memory
-  int16_t reg;  // register of the result, or -1: written straight to its place
+  bool stored;    // the result has a place in memory
+  bool streamed;  // goes there past the caches, from its register
+  int16_t reg;    // register of the result, or -1: written straight to its place
 };
 
 struct LoopReduction {
@@ -74,7 +77,9 @@ struct Loop {
   int64_t outer = 1, length = 0, inner = 1;  // what the reductions see; length 0: none
   int registers = 0;
   size_t widest = 1;     // the largest size of an element that it reads or makes: that of registers
-  bool streams = false;  // results go from registers past the caches to memory
+  bool streams = false;  // some results do
+  size_t register_bytes() const { return size_t(registers) * kBlock * widest; }
+  size_t own_bytes() const;  // of scratch memory, beside registers
   double work() const { return double(size) * double(instructions.size() + reductions.size() + 1); }
 };
 
@@ -92,20 +97,25 @@ struct ColumnPartition {
   int64_t panel, panels;  // blocks of a panel, panels
   int64_t piece;          // elements that are computed at once: whole rows of the loop if it has short ones
   int levels = 1;         // of the combination in a panel
-  explicit ColumnPartition(const Loop& loop) {
-    fold = loop.inner < kShortRow ? kFolded / loop.inner : 1;
-    if (fold > loop.length) fold = loop.length;
-    length = loop.length / fold;
-    inner = loop.inner * fold;
-    rest = loop.length % fold * loop.inner;
-    width = inner < kStrip ? inner : kStrip;
-    across = (inner + width - 1) / width;
-    piece = loop.inner < kShortRow ? int64_t(kBlock) / loop.inner * loop.inner : int64_t(kBlock);
-    rows = length > int64_t(kColumnRun) ? 8 : length;
-    chunks = (length + rows - 1) / rows;
-    for (panel = 1; panel < chunks && panel * rows * width < kPanel; panel *= 2) ++levels;
-    panels = (chunks + panel - 1) / panel;
-  }
+  explicit ColumnPartition(const Loop& loop) : ColumnPartition(loop.length, loop.inner) {}
+  ColumnPartition(int64_t of_length, int64_t of_inner);
+};
+
+// Loops over the same rows that are done together, tile by tile: some rows by all loops, then the next ones. The rows
+// of a tile stay in the near cache, and what no other step reads of the results has room for one tile only.
+struct Tiling {
+  // Of a value with such room: its bytes in a row.
+  struct Local {
+    int32_t value;
+    int64_t row_bytes;
+  };
+  int32_t first, end;         // in Plan::loops
+  int64_t rows, tile;         // of all, of a tile
+  int32_t columns = -1;       // a loop of them that reduces columns, whose panels are the units of work; else tiles are
+  std::vector<Local> locals;  // whose places are after what the loops have of a thread's scratch memory
+  size_t registers = 0;       // bytes, shared by the loops
+  size_t locals_at = 0;       // in the scratch memory
+  double work = 0;
 };
 
 // One-element values: no blocks, only calls.
@@ -155,8 +165,8 @@ struct KernelStep {
 };
 
 struct Step {
-  enum Kind : uint8_t { kLoop, kScalars, kMatmul, kKernel } kind;
-  int32_t index;  // into loops, scalars, matmuls, kernel_steps
+  enum Kind : uint8_t { kLoop, kTiling, kScalars, kMatmul, kKernel } kind;
+  int32_t index;  // into loops, tilings, scalars, matmuls, kernel_steps
 };
 
 // A value that is copied over an input at the end of the program, when nothing can fail and nobody reads the input.
@@ -170,9 +180,12 @@ struct Plan {
   size_t threads = 1;
   // A product of more bytes than this has left L2 when it is complete: the loop after it runs part by part with it.
   int64_t followed_product = 1 << 20;
+  // Loops over so many elements are tiled.
+  int64_t tiled = 1 << 17;
   double shared_awake = kSharedAwake, shared_asleep = kSharedAsleep;
   std::vector<Step> steps;
   std::vector<Loop> loops;
+  std::vector<Tiling> tilings;
   std::vector<std::vector<ScalarCall>> scalars;
   std::vector<MatmulStep> matmuls;
   std::vector<KernelStep> kernel_steps;
@@ -187,6 +200,7 @@ struct Plan {
   double shared_work = 0;    // of the steps that are worth a second thread
   // The most that a loop has of sources, and of sources and instructions; of operands that a kernel's step has.
   size_t most_sources = 0, most_operands = 0, most_pointers = 0;
+  size_t most_tiled = 1;  // loops of a tiling
 
   bool is_short() const { return work < kShortWork; }
   size_t bytes() const;  // of memory

@@ -24,10 +24,14 @@ struct Fact {
   bool deferred = false;      // to be placed with the first value that reads it
   int with = 0;               // so many that are deferred are placed with it, itself included
   bool is_read = false;       // by another value
+  bool is_viewed = false;     // by a view
+  bool read_in_tile = false;  // by another loop of its tiling
   bool is_checked = false;    // a step whose data are checked by a step before it, as it is to replace an input
   int32_t check = -1;         // a step whose check looks at it, and
   int32_t next_check = -1;    // of that step: another one
   int step = -1;              // that computes it
+  int16_t slot = -1;          // of the result in its loop
+  int counted = -1;           // the first step of the tiling whose bytes it counts among
   int last_use = -1;          // the last step that reads it
   int32_t redirected = -1;    // the output whose place it takes
   int32_t base = -1;          // whose elements it shows, with these strides
@@ -41,6 +45,14 @@ struct Group {
   int64_t outer = 0, length = 0, inner = 0;
   std::vector<int32_t> values, reductions;  // of a step that is no loop: its value, then its results that are asked for
   bool checks = false;                      // only checks the data of its value
+};
+
+// Groups that are done tile by tile, while these are chosen.
+struct Tiles {
+  int first, end;
+  int64_t rows;
+  int64_t tile = 0;  // rows of one
+  int columns = -1;  // the first group that reduces columns
 };
 
 class Planner {
@@ -73,8 +85,18 @@ class Planner {
   void place_deferred(int32_t x, const Value* reader);
   bool survey(int32_t i, int& ready);
   void enter_loop(int32_t i, int s, bool strided);
+  bool is_same(int32_t x, int32_t y) const;
+  int32_t twin_of(int32_t i, const Group& g) const;
   void join_loop(int32_t i);
   void join_reduction(int32_t i);
+
+  // tile.cc
+  void tile();
+  static bool reduces_columns(const Group& g) { return g.length > 0 && g.inner > 1; }
+  bool is_row_local(const Tiles& t, int32_t x, const Value& shape) const;
+  bool may_join(const Tiles& t) const;
+  bool is_local(const Tiles& t, int32_t i) const;
+  void emit_tiles(const Tiles& t);
 
   // place.cc
   void place();
@@ -97,7 +119,7 @@ class Planner {
   void emit(const Group& g);
   void emit_scalars(const Group& g);
   void emit_loop(const Group& g);
-  void make_loop(const Group& g, int32_t overwritten);
+  void make_loop(const Group& g, int32_t overwritten, bool streams);
   void collapse(Loop& loop, const Group& g);
   void emit_matmul(int32_t i, int32_t loop);
   void emit_step(const Group& g);
@@ -106,7 +128,8 @@ class Planner {
   const std::vector<Value>& values_;
   const Kernels& kernels_;
   std::vector<Fact> facts_;
-  std::vector<Group> groups_;  // one a step, in order
+  std::vector<Group> groups_;  // one a step, in order; but those that are tiled together are one step
+  std::vector<Tiles> tiles_;
   std::vector<int64_t> step_workspace_;
   ArenaLayout layout_;
 };

@@ -72,6 +72,25 @@ bool has_zero(size_t size, const char* integers, int64_t n) {
   return std::find(d, d + n, 0) != d + n;
 }
 
+LoopRun::LoopRun(const Loop& loop, char* const* addresses, char* arena, char* registers, char* own, LoopState& state)
+    : loop_(loop),
+      addresses_(addresses),
+      arena_(arena),
+      registers_(registers),
+      register_bytes_(kBlock * loop.widest),
+      slots_(state.operands),
+      expanded_(state.expanded) {
+  expand_at_ = own;
+  spare_ = expand_at_ + loop.sources.size() * register_bytes_;
+  levels_ = spare_ + register_bytes_;
+  slots_.resize(loop.sources.size() + loop.instructions.size());
+  expanded_.resize(loop.sources.size());
+  std::fill(expanded_.begin(), expanded_.end(), 0);
+  for (size_t k = 0; k < loop.sources.size(); ++k) {
+    if (loop.sources[k].kind == Source::kUniform) slots_[k] = {addresses_[loop.sources[k].value], true};
+  }
+}
+
 int64_t LoopRun::units(const Loop& loop) {
   if (loop.length == 0) {
     const FlatPartition part(loop);
@@ -79,7 +98,7 @@ int64_t LoopRun::units(const Loop& loop) {
   }
   if (loop.inner == 1) {
     if (loop.length > int64_t(kRowChunk)) return loop.outer * chunks_of(loop);
-    const int64_t together = int64_t(kRowChunk) / loop.length;
+    const int64_t together = rows_together(loop);
     return (loop.outer + together - 1) / together;
   }
   const ColumnPartition part(loop);
@@ -96,21 +115,49 @@ Failure LoopRun::run_units(int64_t from, int64_t to) {
     else if (loop_.length > int64_t(kRowChunk))
       ok = chunk(u);
     else
-      ok = rows(u);
+      ok = rows(u * rows_together(loop_), rows_together(loop_));
   }
   if (loop_.streams) stream_fence();
   return failure_;
 }
 
 bool LoopRun::run_elements(int64_t from, int64_t to) {
+  const bool ok = elements(from, to);
+  if (loop_.streams) stream_fence();
+  return ok;
+}
+
+bool LoopRun::elements(int64_t from, int64_t to) {
   const FlatPartition part(loop_);
   bool ok = true;
   for (int64_t n; from < to && ok; from += n) {
     n = std::min({part.width, part.row - from % part.row, to - from});
     ok = block(from, n);
   }
-  if (loop_.streams) stream_fence();
   return ok;
+}
+
+bool LoopRun::run_rows(int64_t from, int64_t to, int64_t of_rows) {
+  bool ok = true;
+  if (loop_.length == 0) {
+    const int64_t width = loop_.size / of_rows;
+    return elements(from * width, to * width);
+  }
+  const int64_t each = loop_.outer / of_rows;
+  from *= each;
+  to *= each;
+  if (loop_.length <= int64_t(kRowChunk)) {
+    const int64_t together = rows_together(loop_);
+    for (; from < to && ok; from += together) ok = rows(from, std::min(together, to - from));
+    return ok;
+  }
+  const int64_t chunks = chunks_of(loop_);
+  for (; from < to; ++from) {
+    for (int64_t c = 0; c < chunks && ok; ++c) ok = chunk(from * chunks + c);
+    if (!ok) return false;
+    combine_row(loop_, from, addresses_, arena_);
+  }
+  return true;
 }
 
 bool LoopRun::run_uniform() {
@@ -120,34 +167,41 @@ bool LoopRun::run_uniform() {
   return true;
 }
 
+void LoopRun::combine_row(const Loop& loop, int64_t row, char* const* addresses, char* arena) {
+  const int64_t chunks = chunks_of(loop);
+  for (const LoopReduction& red : loop.reductions) {
+    char* p = arena + red.partials + row * chunks * red.size;
+    for (int64_t m = chunks; m > 1;) {
+      const int64_t half = (m + 1) / 2;
+      red.combine[0](p, p + half * red.size, nullptr, p, size_t(m - half));
+      m = half;
+    }
+    std::memcpy(addresses[red.value] + row * red.size, p, red.size);
+  }
+}
+
 void LoopRun::combine_partials(const Loop& loop, char* const* addresses, char* arena) {
+  if (loop.inner == 1 && loop.length > int64_t(kRowChunk)) {
+    for (int64_t row = 0; row < loop.outer; ++row) combine_row(loop, row, addresses, arena);
+    return;
+  }
+  if (loop.inner <= 1) return;
+  const ColumnPartition part(loop);
   for (const LoopReduction& red : loop.reductions) {
     if (red.partials < 0) continue;
     char *p = arena + red.partials, *to = addresses[red.value];
+    const int64_t row = part.inner * red.size;
     for (int64_t o = 0; o < loop.outer; ++o, to += loop.inner * red.size) {
-      if (loop.inner == 1) {
-        const int64_t chunks = chunks_of(loop);
-        for (int64_t m = chunks; m > 1;) {
-          const int64_t half = (m + 1) / 2;
-          red.combine[0](p, p + half * red.size, nullptr, p, size_t(m - half));
-          m = half;
+      for (int64_t step = 1; step < part.panels; step *= 2) {
+        for (int64_t i = 0; i + step < part.panels; i += 2 * step) {
+          red.combine[0](p + i * row, p + (i + step) * row, nullptr, p + i * row, size_t(part.inner));
         }
-        std::memcpy(to, p, red.size);
-        p += chunks * red.size;
-      } else {
-        const ColumnPartition part(loop);
-        const int64_t row = part.inner * red.size;
-        for (int64_t step = 1; step < part.panels; step *= 2) {
-          for (int64_t i = 0; i + step < part.panels; i += 2 * step) {
-            red.combine[0](p + i * row, p + (i + step) * row, nullptr, p + i * row, size_t(part.inner));
-          }
-        }
-        // The rest moves from behind all panels to behind the first, which holds the sums now: unfold reads both as
-        // one.
-        std::memmove(p + row, p + part.panels * row, size_t(part.rest) * red.size);
-        unfold(red, part, loop, p, to);
-        p += part.panels * row + part.rest * red.size;
       }
+      // The rest moves from behind all panels to behind the first, which holds the sums now: unfold reads both as
+      // one.
+      std::memmove(p + row, p + part.panels * row, size_t(part.rest) * red.size);
+      unfold(red, part, loop, p, to);
+      p += part.panels * row + part.rest * red.size;
     }
   }
 }
@@ -166,12 +220,13 @@ bool LoopRun::flat(int64_t u) {
   return block(begin + at, std::min(part.width, part.row - at));
 }
 
-bool LoopRun::rows(int64_t u) {
-  const int64_t length = loop_.length, together = int64_t(kRowChunk) / length;
-  const int64_t r = u * together, count = std::min(together, loop_.outer - r);
-  if (!block(r * length, count * length)) return false;
+bool LoopRun::rows(int64_t from, int64_t count) {
+  const int64_t length = loop_.length;
+  count = std::min(count, loop_.outer - from);
+  if (!block(from * length, count * length)) return false;
   for (const LoopReduction& red : loop_.reductions) {
-    red.fns->rows(elements(red, count * length), addresses_[red.value] + r * red.size, size_t(count), size_t(length));
+    char* to = addresses_[red.value] + from * red.size;
+    red.fns->rows(elements(red, count * length), to, size_t(count), size_t(length));
   }
   return true;
 }
@@ -186,46 +241,65 @@ bool LoopRun::chunk(int64_t u) {
   return true;
 }
 
-bool LoopRun::columns(int64_t u) {
-  const ColumnPartition part(loop_);
-  const int64_t j = u % part.across * part.width, o = u / part.across / part.panels,
-                panel = u / part.across % part.panels;
-  const int64_t width = std::min(part.width, part.inner - j), begin = panel * part.panel,
-                chunks = std::min(part.panel, part.chunks - begin);
-  const int64_t origin = o * loop_.length * loop_.inner;
-  for (int64_t c = 0; c < chunks; ++c) {
-    const int64_t row = (begin + c) * part.rows, count = std::min(part.rows, part.length - row);
-    int level = 0;
-    while (c >> level & 1) ++level;
-    const int first = level == 0 ? 0 : part.levels;
-    if (!rows_of_panel(part, origin + row * part.inner + j, count, width, first)) return false;
-    for (size_t k = 0; k < loop_.reductions.size(); ++k) {
-      char* to = level_at(k, part, first);
-      for (int l = 0; l < level; ++l) {
-        char* sum = l + 1 == level ? level_at(k, part, level) : to;
-        loop_.reductions[k].combine[0](level_at(k, part, l), to, nullptr, sum, size_t(width));
-      }
+LoopRun::Panel LoopRun::panel(const ColumnPartition& part, int64_t u) {
+  Panel p{};
+  p.column = u % part.across * part.width;
+  p.outer = u / part.across / part.panels;
+  p.index = u / part.across % part.panels;
+  p.width = std::min(part.width, part.inner - p.column);
+  p.first = p.index * part.panel;
+  p.chunks = std::min(part.panel, part.chunks - p.first);
+  p.last = p.index + 1 == part.panels;
+  return p;
+}
+
+bool LoopRun::run_chunk(const ColumnPartition& part, const Panel& p, int64_t c) {
+  const int64_t row = (p.first + c) * part.rows, count = std::min(part.rows, part.length - row);
+  int level = 0;
+  while (c >> level & 1) ++level;
+  const int first = level == 0 ? 0 : part.levels;
+  const int64_t start = p.outer * loop_.length * loop_.inner + row * part.inner + p.column;
+  if (!rows_of_panel(part, start, count, p.width, first)) return false;
+  for (size_t k = 0; k < loop_.reductions.size(); ++k) {
+    char* to = level_at(k, part, first);
+    for (int l = 0; l < level; ++l) {
+      char* sum = l + 1 == level ? level_at(k, part, level) : to;
+      loop_.reductions[k].combine[0](level_at(k, part, l), to, nullptr, sum, size_t(p.width));
     }
   }
-  const bool ends = panel + 1 == part.panels && part.rest > 0;
-  if (ends && !rest_of_rows(part, origin + part.length * part.inner)) return false;
+  return true;
+}
+
+bool LoopRun::end_panel(const ColumnPartition& part, const Panel& p) {
+  const bool ends = p.last && part.rest > 0;
+  if (ends && !rest_of_rows(part, p.outer * loop_.length * loop_.inner + part.length * part.inner)) return false;
   for (size_t k = 0; k < loop_.reductions.size(); ++k) {
     const LoopReduction& red = loop_.reductions[k];
     char* sum = nullptr;
-    for (int l = 0; (chunks >> l) > 0; ++l) {
-      if (!(chunks >> l & 1)) continue;
-      if (sum) red.combine[0](level_at(k, part, l), sum, nullptr, level_at(k, part, l), size_t(width));
+    for (int l = 0; (p.chunks >> l) > 0; ++l) {
+      if (!(p.chunks >> l & 1)) continue;
+      if (sum) red.combine[0](level_at(k, part, l), sum, nullptr, level_at(k, part, l), size_t(p.width));
       sum = level_at(k, part, l);
     }
-    const size_t bytes = size_t(width) * red.size, rest = ends ? size_t(part.rest) * red.size : 0;
-    char* out = addresses_[red.value] + (o * loop_.inner + j) * red.size;
-    char* partial = arena_ + red.partials + ((o * part.panels + panel) * part.inner + o * part.rest + j) * red.size;
+    const size_t bytes = size_t(p.width) * red.size, rest = ends ? size_t(part.rest) * red.size : 0;
+    char* out = addresses_[red.value] + (p.outer * loop_.inner + p.column) * red.size;
+    const int64_t at = (p.outer * part.panels + p.index) * part.inner + p.outer * part.rest + p.column;
+    char* partial = arena_ + red.partials + at * red.size;
     char* to = red.partials >= 0 ? partial : part.fold > 1 ? level_at(k, part, part.levels) : out;
     std::memcpy(to, sum, bytes);
     std::memcpy(to + bytes, level_at(k, part, part.levels + 2), rest);
     if (red.partials < 0 && part.fold > 1) unfold(red, part, loop_, to, out);
   }
   return true;
+}
+
+bool LoopRun::columns(int64_t u) {
+  const ColumnPartition part(loop_);
+  const Panel p = panel(part, u);
+  for (int64_t c = 0; c < p.chunks; ++c) {
+    if (!run_chunk(part, p, c)) return false;
+  }
+  return end_panel(part, p);
 }
 
 bool LoopRun::rows_of_panel(const ColumnPartition& part, int64_t start, int64_t rows, int64_t width, int level) {
@@ -331,11 +405,11 @@ bool LoopRun::call(size_t k, int64_t start, int64_t n) {
   // A uniform result is stored block by block, not at once: its place may be that of an input which the loop still
   // reads.
   char* to = in.stored && !in.uniform ? addresses_[in.value] + start * in.result_size : nullptr;
-  char* out = in.reg >= 0 ? scratch_ + size_t(in.reg) * register_bytes_ : to;
+  char* out = in.reg >= 0 ? registers_ + size_t(in.reg) * register_bytes_ : to;
   in.variants[uniform ? 0 : variant](x[0], x[1], x[2], out, uniform ? 1 : size_t(n));
   if (to && uniform)
     fill(in.result_size, out, to, n);
-  else if (to && in.reg >= 0)
+  else if (in.streamed)
     stream_copy(to, out, size_t(n) * in.result_size);
   slots_[loop_.sources.size() + k] = {out, uniform && in.reg >= 0};
   return true;

@@ -27,23 +27,8 @@ bool has_zero(size_t size, const char* integers, int64_t n);
 // The current block's operands and the registers they live in.
 class LoopRun {
  public:
-  LoopRun(const Loop& loop, char* const* addresses, char* arena, char* scratch, LoopState& state)
-      : loop_(loop),
-        addresses_(addresses),
-        arena_(arena),
-        scratch_(scratch),
-        register_bytes_(kBlock * loop.widest),
-        slots_(state.operands),
-        expanded_(state.expanded) {
-    expand_at_ = scratch_ + size_t(loop.registers) * register_bytes_;
-    spare_ = expand_at_ + loop.sources.size() * register_bytes_;
-    levels_ = spare_ + register_bytes_;
-    slots_.resize(loop.sources.size() + loop.instructions.size());
-    expanded_.assign(loop.sources.size(), 0);
-    for (size_t k = 0; k < loop.sources.size(); ++k) {
-      if (loop.sources[k].kind == Source::kUniform) slots_[k] = {addresses_[loop.sources[k].value], true};
-    }
-  }
+  // `registers` may be shared with other loops, `own` is this one's while it lives: Loop::register_bytes, own_bytes.
+  LoopRun(const Loop& loop, char* const* addresses, char* arena, char* registers, char* own, LoopState& state);
 
   // How many units the loop is cut into, by its shape alone. No unit reads what another writes.
   static int64_t units(const Loop& loop);
@@ -55,15 +40,31 @@ class LoopRun {
 
   bool run_uniform();
 
+  // Computes some rows of a loop whose reductions are of elements of a row, and whole; run_uniform() must have run.
+  bool run_rows(int64_t from, int64_t to, int64_t of_rows);
+
+  // A unit of a reduction down the rows: some columns of a panel. Its chunks are reduced in order, then it is ended;
+  // run_uniform() must have run.
+  struct Panel {
+    int64_t outer, index, column, width, first, chunks;
+    bool last;  // of its columns: those with the rest of the rows
+  };
+  static Panel panel(const ColumnPartition& part, int64_t unit);
+  __attribute__((noinline)) bool run_chunk(const ColumnPartition& part, const Panel& panel, int64_t chunk);
+  __attribute__((noinline)) bool end_panel(const ColumnPartition& part, const Panel& panel);
+
   const Failure& failure() const { return failure_; }
 
   // Adds up the partial results of rows longer than a chunk, first half plus second half, and again; and those of
   // panels, neighbour plus neighbour, and again.
   static void combine_partials(const Loop& loop, char* const* addresses, char* arena);
 
+  // The same of a row longer than a chunk.
+  __attribute__((noinline)) static void combine_row(const Loop& loop, int64_t row, char* const* addresses, char* arena);
+
   // Reduces one long row (part.fold rows beside each other, then the rest) to a row of the result.
-  static void unfold(const LoopReduction& red, const ColumnPartition& part, const Loop& loop, const char* from,
-                     char* to);
+  __attribute__((noinline)) static void unfold(const LoopReduction& red, const ColumnPartition& part, const Loop& loop,
+                                               const char* from, char* to);
 
  private:
   static int64_t chunks_of(const Loop& loop) { return (loop.length + int64_t(kRowChunk) - 1) / int64_t(kRowChunk); }
@@ -86,11 +87,15 @@ class LoopRun {
 
   bool flat(int64_t u);
 
-  // Unit u of a loop whose rows are short: several whole rows.
-  bool rows(int64_t u);
+  // Elements from .. to - 1 of a loop without reductions.
+  __attribute__((noinline)) bool elements(int64_t from, int64_t to);
+
+  // Some whole short rows.
+  __attribute__((noinline)) bool rows(int64_t from, int64_t count);
+  static int64_t rows_together(const Loop& loop) { return int64_t(kRowChunk) / loop.length; }
 
   // Unit u of a loop whose rows are long: a chunk of one row.
-  bool chunk(int64_t u);
+  __attribute__((noinline)) bool chunk(int64_t u);
 
   // Unit u of a reduction down the rows: some columns of a panel.
   bool columns(int64_t u);
@@ -102,7 +107,7 @@ class LoopRun {
   bool rest_of_rows(const ColumnPartition& part, int64_t start);
 
   // Copies the n elements that a reduction reads in this block.
-  void copy_block(char* to, const LoopReduction& red, int64_t n);
+  __attribute__((noinline)) void copy_block(char* to, const LoopReduction& red, int64_t n);
 
   // The array that a reduction is over, if all of it is in memory; else null.
   const char* whole(const LoopReduction& red) const;
@@ -110,19 +115,20 @@ class LoopRun {
   char* level_at(size_t reduction, const ColumnPartition& part, int level);
 
   // The n elements that a reduction reads in this block; a uniform value is copied n times.
-  const char* elements(const LoopReduction& red, int64_t n);
+  __attribute__((noinline)) const char* elements(const LoopReduction& red, int64_t n);
 
-  bool block(int64_t start, int64_t n);
+  // Not inlined: there are many calls of it, and a block takes long.
+  __attribute__((noinline)) bool block(int64_t start, int64_t n);
 
   bool call(size_t k, int64_t start, int64_t n);
 
   // Points slot k at n elements from flat position `start` of a broadcast source; copies them if they cross a row.
-  void locate(size_t k, int64_t start, int64_t n);
+  __attribute__((noinline)) void locate(size_t k, int64_t start, int64_t n);
 
   const Loop& loop_;
   char* const* addresses_;
   char* arena_;
-  char* scratch_;
+  char* registers_;
   size_t register_bytes_;
   char *expand_at_, *spare_, *levels_;
   std::vector<BlockOperand>& slots_;

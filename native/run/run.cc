@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "stream.h"
+
 namespace gradtape {
 namespace {
 
@@ -152,8 +154,9 @@ void matmul_part(void* context, size_t part, size_t thread) {
     for (; product < end; ++product, at.next()) multiply(at, nullptr);
     return;
   }
-  LoopRun run(*job.loop, job.executor->addresses.data(), job.arena, job.scratch + thread * job.scratch_bytes,
-              job.executor->threads[thread]);
+  char* scratch = job.scratch + thread * job.scratch_bytes;
+  LoopRun run(*job.loop, job.executor->addresses.data(), job.arena, scratch, scratch + job.loop->register_bytes(),
+              job.executor->threads[thread].states[0]);
   Follower follower{&run, 0, s.n, run.run_uniform()};
   const GemmDone done{follow, &follower};
   for (; product < end; ++product, at.next()) {
@@ -267,8 +270,9 @@ struct LoopJob {
 
 void loop_part(void* context, size_t part, size_t thread) {
   const LoopJob& job = *static_cast<const LoopJob*>(context);
-  LoopRun run(*job.loop, job.executor->addresses.data(), job.arena, job.scratch + thread * job.scratch_bytes,
-              job.executor->threads[thread]);
+  char* scratch = job.scratch + thread * job.scratch_bytes;
+  LoopRun run(*job.loop, job.executor->addresses.data(), job.arena, scratch, scratch + job.loop->register_bytes(),
+              job.executor->threads[thread].states[0]);
   const int64_t from = job.units * int64_t(part) / int64_t(job.parts),
                 to = job.units * int64_t(part + 1) / int64_t(job.parts);
   job.executor->failures[part] = run.run_units(from, to);
@@ -288,13 +292,111 @@ Failure run_loop(const Plan& plan, const Loop& loop, Executor& executor, char* a
   return {};
 }
 
+// The loops of a tiling in as many parts as there are threads, each a contiguous range of units: of tiles, or of
+// panels.
+struct TilingJob {
+  const Plan* plan;
+  const Tiling* tiling;
+  Executor* executor;
+  char *arena, *scratch;
+  int64_t units;
+  size_t parts;
+};
+
+const Loop* columns_of(const Plan& plan, const Tiling& t) { return t.columns >= 0 ? &plan.loops[t.columns] : nullptr; }
+
+class TilingRun {
+ public:
+  TilingRun(const TilingJob& job, size_t thread)
+      : tiling_(*job.tiling),
+        thread_(job.executor->threads[thread]),
+        room_(job.scratch + thread * job.plan->scratch_bytes + tiling_.locals_at),
+        columns_(columns_of(*job.plan, tiling_)),
+        plan_(*job.plan) {
+    char *registers = job.scratch + thread * plan_.scratch_bytes, *own = registers + tiling_.registers;
+    thread_.runs.clear();
+    for (int32_t k = tiling_.first; k < tiling_.end; ++k) {
+      const Loop& loop = plan_.loops[k];
+      const auto take = [&](int32_t value) { thread_.addresses[value] = job.executor->addresses[value]; };
+      for (const Source& source : loop.sources) take(source.value);
+      for (const Instruction& in : loop.instructions) take(in.value);
+      for (const LoopReduction& red : loop.reductions) take(red.value);
+      thread_.runs.emplace_back(loop, thread_.addresses.data(), job.arena, registers, own,
+                                thread_.states[thread_.runs.size()]);
+      own += loop.own_bytes();
+    }
+  }
+
+  void unit(int64_t u) {
+    if (!columns_) return rows(u * tiling_.tile, tiling_.rows, nullptr, {}, 0);
+    const ColumnPartition part(*columns_);
+    const LoopRun::Panel panel = LoopRun::panel(part, u);
+    const int64_t end = part.length * part.fold;
+    for (int64_t c = 0; c < panel.chunks; ++c) rows((panel.first + c) * tiling_.tile, end, &part, panel, c);
+    rows(panel.last ? end : tiling_.rows, tiling_.rows, &part, panel, panel.chunks);
+  }
+
+ private:
+  // A tile, of rows before `end`, by each loop in turn. Those that reduce columns reduce a chunk, or end the panel.
+  void rows(int64_t from, int64_t end, const ColumnPartition* part, const LoopRun::Panel& panel, int64_t chunk) {
+    const int64_t to = std::min(from + tiling_.tile, end);
+    for (const Tiling::Local& local : tiling_.locals) {
+      // As if all rows were there.
+      const uintptr_t at = reinterpret_cast<uintptr_t>(room_ + plan_.places[local.value].at);
+      thread_.addresses[local.value] = reinterpret_cast<char*>(at - uintptr_t(from * local.row_bytes));
+    }
+    for (size_t k = 0; k < thread_.runs.size(); ++k) {
+      thread_.runs[k].run_uniform();  // into registers that the loops share
+      if (plan_.loops[size_t(tiling_.first) + k].inner <= 1)
+        thread_.runs[k].run_rows(from, to, tiling_.rows);
+      else if (chunk < panel.chunks)
+        thread_.runs[k].run_chunk(*part, panel, chunk);
+      else
+        thread_.runs[k].end_panel(*part, panel);
+    }
+  }
+
+  const Tiling& tiling_;
+  ThreadState& thread_;
+  char* room_;
+  const Loop* columns_;
+  const Plan& plan_;
+};
+
+void tiling_part(void* context, size_t part, size_t thread) {
+  const TilingJob& job = *static_cast<const TilingJob*>(context);
+  TilingRun run(job, thread);
+  const int64_t from = job.units * int64_t(part) / int64_t(job.parts),
+                to = job.units * int64_t(part + 1) / int64_t(job.parts);
+  for (int64_t u = from; u < to; ++u) run.unit(u);
+  stream_fence();
+}
+
+void run_tiling(const Plan& plan, const Tiling& tiling, Executor& executor, char* arena, char* scratch, Pool& pool) {
+  const Loop* columns = columns_of(plan, tiling);
+  const int64_t units = columns ? ColumnPartition(*columns).panels : (tiling.rows + tiling.tile - 1) / tiling.tile;
+  const size_t threads = executor.threads.size();
+  const size_t parts = shared(plan, pool, tiling.work) ? size_t(std::min<int64_t>(units, int64_t(threads))) : 1;
+  TilingJob job{&plan, &tiling, &executor, arena, scratch, units, parts};
+  pool.run(parts, threads, tiling_part, &job);
+  for (int32_t k = tiling.first; k < tiling.end; ++k) {
+    if (plan.loops[k].inner > 1) LoopRun::combine_partials(plan.loops[k], executor.addresses.data(), arena);
+  }
+}
+
 // Room for all that the steps put into the executor's lists, so that none of them allocates.
 void prepare(const Plan& plan, size_t threads, Executor& executor) {
   const size_t n = plan.program.values.size();
   executor.threads.resize(threads);
-  for (LoopState& state : executor.threads) {
-    if (state.operands.capacity() < plan.most_operands) state.operands.reserve(plan.most_operands);
-    if (state.expanded.capacity() < plan.most_sources) state.expanded.reserve(plan.most_sources);
+  for (ThreadState& thread : executor.threads) {
+    if (thread.states.size() < plan.most_tiled) thread.states.resize(plan.most_tiled);
+    for (LoopState& state : thread.states) {
+      if (state.operands.capacity() < plan.most_operands) state.operands.reserve(plan.most_operands);
+      if (state.expanded.capacity() < plan.most_sources) state.expanded.reserve(plan.most_sources);
+    }
+    if (plan.tilings.empty()) continue;
+    if (thread.runs.capacity() < plan.most_tiled) thread.runs.reserve(plan.most_tiled);
+    if (thread.addresses.size() < n) thread.addresses.resize(n);
   }
   if (executor.addresses.size() < n) executor.addresses.resize(n);
   if (executor.slots.size() < plan.slots) executor.slots.resize(plan.slots);
@@ -329,6 +431,9 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
       case Place::kArena:
         addresses[i] = arena + place.at;
         break;
+      case Place::kTile:
+        addresses[i] = nullptr;
+        break;
       case Place::kSlot:
         addresses[i] = reinterpret_cast<char*>(&executor.slots[size_t(place.at)]);
         if (values[i].opcode == kLiteral) store_number(values[i].dtype, data[values[i].data], addresses[i]);
@@ -345,6 +450,9 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
         break;
       case Step::kLoop:
         failure = run_loop(plan, plan.loops[step.index], executor, arena, arena + scratch_at, pool);
+        break;
+      case Step::kTiling:
+        run_tiling(plan, plan.tilings[step.index], executor, arena, arena + scratch_at, pool);
         break;
       case Step::kMatmul:
         failure = run_matmul(plan, plan.matmuls[step.index], executor, arena, arena + scratch_at, pool);

@@ -11,6 +11,13 @@
 
 namespace gradtape {
 
+// What each thread has for loops: for those of a tiling, which it does in turn, and for any other one.
+struct ThreadState {
+  std::vector<LoopState> states;
+  std::vector<LoopRun> runs;     // of a tiling
+  std::vector<char*> addresses;  // of what these read and write, by value
+};
+
 // What one run at a time owns; its vectors keep their capacity, so a steady run allocates nothing.
 struct Executor {
   Arena arena;
@@ -18,7 +25,7 @@ struct Executor {
   std::vector<double> slots;          // one-element values
   std::vector<const char*> pointers;  // operands of a step
   std::vector<char*> results;
-  std::vector<LoopState> threads;
+  std::vector<ThreadState> threads;
   std::vector<Failure> failures;                           // by part of a step
   uint64_t growths_counted = 0, absent_pages_counted = 0;  // of the arena, in the totals of IdleExecutors
 };

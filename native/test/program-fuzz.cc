@@ -262,6 +262,76 @@ void any_like(Bytes& in, const std::vector<Made>& before, Made& v) {
   while (v.attributes.size() < wanted) v.attributes.push_back(in.below(2));
 }
 
+// The latest value, a reduction, with axes of length 1 in place of those that it reduced: then loops read it along
+// rows.
+Made with_axes_kept(const std::vector<Made>& before) {
+  const int last = int(before.size()) - 1;
+  const Made &r = before[last], &x = before[r.operands[0]];
+  Made v{kReshape, r.dtype, x.dims, {last}, {}};
+  const size_t reduced = x.dims.size() - r.dims.size();
+  size_t from = 0;
+  while (!std::equal(x.dims.begin() + from + reduced, x.dims.end(), r.dims.begin() + from)) ++from;
+  std::fill_n(v.dims.begin() + from, reduced, 1);
+  return v;
+}
+
+// A reduction of the value over some axes.
+Made reduced(Bytes& in, const std::vector<Made>& before, int x, int from, int to) {
+  const std::vector<int32_t>& dims = before[x].dims;
+  Made v{kFirstReduction + (in.below(4) ? kSum : kMax), before[x].dtype, dims, {x}, {}};
+  v.attributes = {int32_t(product(dims, 0, from)), int32_t(product(dims, from, to)),
+                  int32_t(product(dims, to, dims.size()))};
+  v.dims.erase(v.dims.begin() + from, v.dims.begin() + to);
+  return v;
+}
+
+// A value of a program that goes over the rows of its first one again and again, as normalizations do.
+Made any_of_rows(Bytes& in, const std::vector<Made>& before) {
+  const int count = int(before.size());
+  Made v{kInput, kFloat32, {}, {}, {}};
+  if (count == 0) {
+    if (in.below(4) == 3) v.dtype = kFloat64;
+    for (int rank = 2 + in.below(2); rank > 0; --rank) v.dims.push_back(std::max(any_dim(in), 1));
+    while (v.size() > in.limits().size) v.dims.erase(v.dims.begin());
+    return v;
+  }
+  const Made& x = before[0];
+  v.dtype = x.dtype;
+  if (is_reduction(before.back().opcode) && in.below(4)) return with_axes_kept(before);
+  const auto pick = [&] { return count - 1 - std::min(in.below(count), in.below(count)); };
+  const int rank = int(x.dims.size()), kind = in.below(16);
+  if (kind == 0) {  // like x, or of one row, or of one column
+    v.dims = x.dims;
+    const int like = in.below(4);
+    if (like == 3) v.dims.clear();
+    if (like == 1) v.dims.erase(v.dims.begin());
+    if (like == 2 && rank > 0) v.dims.back() = 1;
+    return v;
+  }
+  const int first = in.below(3) ? pick() : 0;
+  v.operands = {first};
+  v.dims = before[first].dims;
+  const int axes = int(v.dims.size());
+  if (kind < 6 && axes > 0) {
+    if (kind == 1) return reduced(in, before, first, 0, std::max(axes - 1, 1));
+    return reduced(in, before, first, std::min(1 + in.below(axes), axes - 1), axes);
+  }
+  if (kind == 6 && broadcasts(v.dims, x.dims) && v.dims.size() <= x.dims.size()) {
+    v.opcode = kBroadcast;
+    v.dims = x.dims;
+    return v;
+  }
+  static const int kernels[] = {k_add, k_sub, k_mul, k_div, k_squaredDifference, k_maximum, k_exp, k_neg};
+  const int kernel = kernels[in.below(8)];
+  v.opcode = kFirstElementwise + kernel;
+  if (kElementwiseInfo[kernel].arity == 1) return v;
+  int other = pick();
+  for (int tries = 0; tries < count && !broadcasts(before[other].dims, v.dims); ++tries) other = (other + 1) % count;
+  v.operands.push_back(other);
+  v.dims = broadcast(v.dims, before[other].dims);
+  return v;
+}
+
 // A value over earlier ones that is mostly well formed.
 Made any_value(Bytes& in, const std::vector<Made>& before) {
   const int count = int(before.size());
@@ -274,6 +344,7 @@ Made any_value(Bytes& in, const std::vector<Made>& before) {
     v.dims = any_shape(in);
     return v;
   }
+  if (is_reduction(before.back().opcode) && in.below(2)) return with_axes_kept(before);
   const int first = pick();
   const Made& x = before[first];
   v.operands = {first};
@@ -529,9 +600,10 @@ std::vector<int32_t> any_program(Bytes& in) {
     return words;
   }
   const bool corrupt = in.below(4) == 3;
+  const bool of_rows = in.below(4) == 3;
   std::vector<Made> values;
   while (!in.empty() && int(values.size()) < in.limits().values) {
-    Made v = any_value(in, values);
+    Made v = of_rows ? any_of_rows(in, values) : any_value(in, values);
     // What does not fit its operands becomes a fresh input, but for a few.
     if (v.size() > in.limits().size || (!is_valid(v, values) && in.below(32) != 1))
       v = {kInput, any_dtype(in), any_shape(in), {}, {}};
@@ -705,6 +777,9 @@ class OneByOne {
 int64_t compared[kOpcodes], compared_large[kOpcodes];
 // How many steps were computed over an input, and how many by way of other memory.
 int64_t steps_in_place, steps_copied;
+// How many loops were done tile by tile, how many of them reduced columns, and how many values had room for a tile
+// only.
+int64_t loops_tiled, columns_tiled, values_tiled;
 
 // How the planner and the executor are called: plainly, or by a test that lets their memory run out first. `whole` says
 // whether all is as before.
@@ -729,6 +804,7 @@ void check(const std::vector<int32_t>& words, const Limits& limits, uint64_t see
   const auto make = [&] {
     plan = Plan();
     plan.followed_product = 4096;  // of a size that these programs reach
+    if (seed % 4 > 0) plan.tiled = 1;
     if (cut) plan.shared_awake = plan.shared_asleep = 0.5;
     wrong = make_plan(exact.get(), words.size(), *kernels, threads, plan);
   };
@@ -793,6 +869,11 @@ void check(const std::vector<int32_t>& words, const Limits& limits, uint64_t see
     const int32_t i = program.outputs[k];
     if (program.replaced[k] < 0 || !is_step(program.values[i].opcode)) continue;
     ++(plan.places[i].kind == Place::kData ? steps_in_place : steps_copied);
+  }
+  for (const Tiling& tiling : plan.tilings) {
+    loops_tiled += tiling.end - tiling.first;
+    for (int32_t k = tiling.first; k < tiling.end; ++k) columns_tiled += plan.loops[k].inner > 1;
+    values_tiled += int64_t(tiling.locals.size());
   }
   OneByOne alone(plan, data, words);
   size_t next = 0;

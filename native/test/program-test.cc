@@ -245,5 +245,13 @@ int main(int argc, char** argv) {
                 long(gradtape::steps_copied));
     return 1;
   }
+  using gradtape::loops_tiled, gradtape::columns_tiled, gradtape::values_tiled;
+  if (std::getenv("GRADTAPE_SHOW"))
+    std::printf("tiled %ld %ld %ld\n", long(loops_tiled), long(columns_tiled), long(values_tiled));
+  if (runs >= 20000 && (loops_tiled == columns_tiled || columns_tiled == 0 || values_tiled == 0)) {
+    std::printf("FAILED tiles: %ld loops, %ld of columns, %ld values\n", long(loops_tiled), long(columns_tiled),
+                long(values_tiled));
+    return 1;
+  }
   std::printf("%ld passed, 0 failed\n", replayed + runs);  // a failure aborts
 }

@@ -55,6 +55,45 @@ describe('a value has the same bits however it was grouped', () => {
     });
   });
 
+  // Loops over so many rows are done tile by tile: short rows, rows longer than a chunk of a reduction, and too long ones;
+  // the last rows fill no tile.
+  it.each([
+    [700, 300],
+    [20001, 7],
+    [131, 1501],
+    [33, 5000],
+    [3, 70000],
+  ])('rows that are read again and again, %i x %i', (rows, width) => {
+    const compute = (dtype: tf.DType, threads: number, eager: boolean): string[] => {
+      const normal = (shape: number[], seed: number): tf.Tensor => tf.random.normal(shape, { seed, dtype });
+      const [x, ct, gamma, beta] = [
+        normal([rows, width], 1),
+        normal([rows, width], 2),
+        normal([width], 3),
+        normal([width], 4),
+      ];
+      Object.assign(tf.config, { threads, eager });
+      const tape = new tf.GradientTape({ persistent: true });
+      const [y, z] = tape.record(() => {
+        tape.watch([x, gamma, beta]);
+        const powers = tf.exp(tf.sub(x, tf.reduceMax(x, -1, { keepdims: true })));
+        const z = tf.mul(tf.div(powers, tf.reduceSum(powers, -1, { keepdims: true })), gamma);
+        return [tf.nn.layerNormalization(x, gamma, beta), z] as const;
+      });
+      const gradients = (t: tf.Tensor, sources: tf.Tensor[]): tf.Tensor[] =>
+        tape.gradient(t, sources, { outputGradients: ct }) as tf.Tensor[];
+      const all = [y, ...gradients(y, [x, gamma, beta]), z, ...gradients(z, [x, gamma])];
+      tf.evaluate(all);
+      Object.assign(tf.config, settings);
+      return bits(all);
+    };
+    for (const dtype of ['float32', 'float64'] as const) {
+      const want = compute(dtype, 1, true);
+      for (const threads of [1, 3])
+        expect(compute(dtype, threads, false), `${dtype}, ${threads} threads`).toEqual(want);
+    }
+  });
+
   it('asynchronously, while other values are computed', async () => {
     const check = async (program: readonly Instruction[]): Promise<void> => {
       const want = bits(build(program, 'float32', nothing));

@@ -23,3 +23,16 @@ describe('layer normalization and its gradients', () => {
     expect(tf.memory().arenaBytes).toBeLessThan(0.5 * bytes);
   });
 });
+
+describe('loops over the same rows', () => {
+  it('have room for some rows of what they alone read', () => {
+    const [rows, width] = [2048, 768];
+    const x = tf.random.normal([rows, width], { seed: 1 });
+    tf.evaluate(x);
+    tf.clearMemory();
+    const powers = tf.exp(tf.sub(x, tf.reduceMax(x, -1, { keepdims: true })));
+    const y = tf.div(powers, tf.reduceSum(powers, -1, { keepdims: true }));
+    tf.evaluate(y);
+    expect(tf.memory().arenaBytes).toBeLessThan(0.5 * 4 * rows * width);
+  });
+});
