@@ -94,6 +94,27 @@ describe('a value has the same bits however it was grouped', () => {
     }
   });
 
+  // What is one number for all elements is computed into registers before the elements; loops done tile by tile share registers.
+  it('rows that are read again and again beside what is one number for all of them', () => {
+    const shape = [700, 300];
+    const compute = (eager: boolean): string[] => {
+      const x = tf.random.normal(shape, { seed: 1 });
+      const numbers = tf.random.normal([6], { seed: 2 });
+      tf.config.eager = eager;
+      const one = (i: number): tf.Tensor =>
+        tf.sub(tf.broadcastTo(numbers.at(i), shape), tf.broadcastTo(numbers.at(i + 1), shape));
+      const rowSum = (t: tf.Tensor): tf.Tensor => tf.reduceSum(t, -1, { keepdims: true });
+      const a = tf.mul(tf.sub(x, tf.reduceMax(x, -1, { keepdims: true })), one(0));
+      const b = tf.add(tf.div(tf.exp(a), rowSum(a)), one(2));
+      const c = tf.mul(tf.sub(b, rowSum(b)), one(4));
+      const all = [c, tf.div(c, rowSum(c))];
+      tf.evaluate(all);
+      Object.assign(tf.config, settings);
+      return bits(all);
+    };
+    expect(compute(false)).toEqual(compute(true));
+  });
+
   it('asynchronously, while other values are computed', async () => {
     const check = async (program: readonly Instruction[]): Promise<void> => {
       const want = bits(build(program, 'float32', nothing));
