@@ -262,11 +262,14 @@ bool Planner::is_same(int32_t x, int32_t y) const {
                     std::equal(p.begin(), p.begin() + a.rank, q.begin()));
 }
 
-// The value in the group that is computed as i is, or -1; also for one that has to have elements of its own.
+// The value among the latest of the group that is computed as i is, or -1; also for one that has to have elements of
+// its own. Not among all: a group may have a hundred thousand.
 int32_t Planner::twin_of(int32_t i, const Group& g) const {
+  constexpr size_t kLatest = 64;
   const Value& v = values_[i];
   if (facts_[i].is_output || facts_[i].is_viewed) return -1;
-  for (int32_t j : g.values) {
+  for (size_t k = g.values.size(), end = k < kLatest ? 0 : k - kLatest; k > end; --k) {
+    const int32_t j = g.values[k - 1];
     const Value& w = values_[j];
     if (w.opcode != v.opcode || w.dtype != v.dtype || !same_dims(v, w)) continue;
     int o = 0;
