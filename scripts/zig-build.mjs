@@ -82,13 +82,31 @@ function objectsOf({ name, platform, arch, triple, unitTriple }) {
     source: manifest.isa_source,
     unit: true,
   }));
-  // The planner runs once a structure, the queue once an asynchronous call, and these steps spend their time in kernels or on one number: size counts, too.
-  const seldom = ['emit', 'place', 'group', 'plan', 'queue', 'async-run'];
+  // The planner runs once a structure, the queue and what serves buffers once a call, and these steps spend their time in kernels or on
+  // one number: size counts, too.
+  const seldom = [
+    'emit',
+    'place',
+    'group',
+    'tile',
+    'plan',
+    'cache',
+    'queue',
+    'async-run',
+    'buffers',
+    'weak-list',
+    'home',
+  ];
   const smallSources = new Set([
     ...seldom,
     'matrix-functions',
     'banded',
     'reflect',
+    'entries',
+    'linalg',
+    'sort',
+    'special',
+    'window',
     'gamma',
     'bessel',
     'error-functions',
