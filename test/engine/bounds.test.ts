@@ -85,18 +85,20 @@ describe.runIf(linux)('memory is bounded', () => {
   }, 60_000);
 
   it('of arenas: one a thread, however many evaluations wait', async () => {
-    const [bytes, growths, threads] = await child<number[]>(`
+    const [bytes, growths, threads, seconds] = await child<[number, number, number, number]>(`
       const x = tf.random.normal([1000, 1000]);
       tf.evaluate(x);
+      const start = performance.now();
       const big = (i) => tf.reduceSum(tf.transpose(tf.concat([tf.transpose(x), tf.transpose(tf.add(x, i))], 0)));
       await big(0).data();
       const one = tf.memory().arenaBytes;
       await Promise.all(Array.from({ length: 100 }, (_, i) => big(i).data()));
       const { arenaBytes, arenaGrowths } = tf.memory();
-      done([arenaBytes / one, arenaGrowths, tf.config.asyncThreads]);`);
+      done([arenaBytes / one, arenaGrowths, tf.config.asyncThreads, (performance.now() - start) / 1000]);`);
     expect(bytes).toBeGreaterThanOrEqual(1);
-    expect(bytes).toBeLessThanOrEqual(threads as number);
-    expect(growths).toBeLessThanOrEqual(threads as number);
+    expect(bytes).toBeLessThanOrEqual(threads);
+    // A thread that gets no work for a second, as on a busy machine, gives its arena back and needs another.
+    expect(growths).toBeLessThanOrEqual(threads * (1 + Math.floor(seconds)));
   });
 
   it('as memory() tells: of what variables, calls and other values make wait', async () => {
