@@ -66,7 +66,7 @@ export function inTheNameOf<T>(op: string, run: () => T): T {
   try {
     return run();
   } catch (error) {
-    if (error instanceof GradtapeError && !error.message.startsWith(`${op}`)) {
+    if (error instanceof GradtapeError && !error.message.startsWith(op)) {
       const { message, stack } = error;
       error.message = message.replace(/^[\w.]+(?=: | \(at )/, op);
       if (typeof stack === 'string') error.stack = stack.replace(message, () => error.message);

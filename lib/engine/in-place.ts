@@ -28,6 +28,14 @@ export interface Replacing {
 
 const noTensors: readonly Tensor[] = [];
 
+/** The pending scatter that makes a value of another by writing few of its rows; null if it is made otherwise. */
+function scatterOfFew(value: Tensor): Tensor | null {
+  const t = viewed(value);
+  if (isKnown(t) || opcodeIn(t) !== kScatterInto || t.size < kWorthwhile) return null;
+  const [, updates] = t.more as readonly [Tensor, Tensor, Tensor];
+  return updates.size <= t.size * kShare ? t : null;
+}
+
 /**
  * A value that differs from the one before in some rows, which alone are written. Somebody may have the one before, so the
  * program also computes what its rows were.
@@ -57,13 +65,13 @@ export class RowUpdate implements Replacing {
 
   /** The update that a wish is; null if it is none, or its rows are not few. */
   static of({ cell, value }: Wish): RowUpdate | null {
-    const t = viewed(value);
-    if (isKnown(t) || opcodeIn(t) !== kScatterInto || t.size < kWorthwhile) return null;
+    const t = scatterOfFew(value);
+    if (!t) return null;
     const [input, updates] = t.more as readonly [Tensor, Tensor, Tensor];
     const { buffer } = input;
     if (!(buffer instanceof SlabBuffer) || buffer !== cell.lastGood.buffer) return null;
     if (cell.replaces.length > 0 && !buffer.isHeir) return null; // it is dropped
-    if (updates.size === 0 || updates.size > t.size * kShare || !buffer.mayPass(updates.size)) return null;
+    if (updates.size === 0 || !buffer.mayPass(updates.size)) return null;
     const words = (t.op as Computation).words as NonNullable<Computation['words']>;
     return new RowUpdate(t, buffer, words(t.attributes).slice(0, 5));
   }
@@ -96,10 +104,10 @@ export class RowUpdate implements Replacing {
  * Once they are known, the rest is little work.
  */
 export function rowsToPlace({ value }: Wish): readonly Tensor[] | null {
-  const t = viewed(value);
-  if (isKnown(t) || opcodeIn(t) !== kScatterInto || t.size < kWorthwhile) return null;
-  const [input, updates, indices] = t.more as readonly [Tensor, Tensor, Tensor];
-  return input.buffer && updates.size <= t.size * kShare ? [updates, indices] : null;
+  const t = scatterOfFew(value);
+  if (!t) return null;
+  const [input, ...places] = t.more as readonly [Tensor, Tensor, Tensor];
+  return input.buffer ? places : null;
 }
 
 /**
