@@ -199,9 +199,11 @@ struct Gemm : Gemv<T> {
     V acc[R][N];
 #pragma GCC unroll 16
     for (size_t i = 0; i < R; ++i) {
-      __builtin_prefetch(panel.c + ptrdiff_t(i) * panel.rsc, 1);
 #pragma GCC unroll 4
-      for (size_t j = 0; j < N; ++j) acc[i][j] = V{};
+      for (size_t j = 0; j < N; ++j) {
+        acc[i][j] = V{};
+        if (j * L % kLine == 0) __builtin_prefetch(panel.c + ptrdiff_t(i) * panel.rsc + j * L, 1);
+      }
     }
     [[maybe_unused]] T* keep = panel.keep;
     for (size_t p = panel.depth; p > 0;) {

@@ -436,6 +436,11 @@ GRADTAPE_INLINE Vec<double, 8> fma(Vec<double, 8> a, Vec<double, 8> b, Vec<doubl
 }
 GRADTAPE_INLINE Vec<float, 16> sqrt(Vec<float, 16> x) { return _mm512_maskz_sqrt_ps(0xffff, x); }
 GRADTAPE_INLINE Vec<double, 8> sqrt(Vec<double, 8> x) { return _mm512_maskz_sqrt_pd(0xff, x); }
+// x 2^n, rounded once, for integers n.
+GRADTAPE_INLINE Vec<float, 16> scale(Vec<float, 16> x, Vec<float, 16> n) {
+  return _mm512_maskz_scalef_ps(0xffff, x, n);
+}
+GRADTAPE_INLINE Vec<double, 8> scale(Vec<double, 8> x, Vec<double, 8> n) { return _mm512_maskz_scalef_pd(0xff, x, n); }
 #endif
 #if defined(__AVX2__)
 GRADTAPE_INLINE Vec<float, 8> fma(Vec<float, 8> a, Vec<float, 8> b, Vec<float, 8> c) {

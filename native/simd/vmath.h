@@ -79,14 +79,19 @@ GRADTAPE_INLINE V chain(V z, const T (&c)[N]) {
   return r;
 }
 
-// c[0] + c[1] x + ..., in one, two or four chains: the longer, the more its latency counts.
+// c[0] + c[1] x + ..., in one, two, three or four chains: the longer, the more its latency counts. (Functions multiply
+// by x^2 anyway where there are three.)
 template <class V, class T, size_t N>
 GRADTAPE_INLINE V poly(V x, const T (&c)[N]) {
-  if constexpr (N <= 6) {
+  if constexpr (N <= 4) {
     return chain<0, 1>(x, c);
   } else {
     const V z = x * x;
-    if constexpr (N < 12) {
+    if constexpr (N <= 6) {
+      const V top = N == 6 ? fma(splat<V>(c[N - 1]), x, splat<V>(c[4])) : splat<V>(c[4]);
+      const V low = fma(splat<V>(c[1]), x, splat<V>(c[0]));
+      return fma(fma(top, z, fma(splat<V>(c[3]), x, splat<V>(c[2]))), z, low);
+    } else if constexpr (N < 12) {
       return fma(chain<1, 2>(z, c), x, chain<0, 2>(z, c));
     } else {
       const V w = z * z;
@@ -113,11 +118,11 @@ GRADTAPE_INLINE V product_error(V a, V b, V p) {
 
 // exp
 
-// x = n u + r + c = n u + high - low, |r| <= u / 2, where u is ln(2), or the half of it; high is exact, r is rounded,
+// x = n u + r + c = n u + high + low, |r| <= u / 2, where u is ln(2), or the half of it; high is exact, r is rounded,
 // and c is what that takes from it. The low bits of `bits` are n + offset.
 template <class V>
 struct Reduced {
-  V r, c, high, low;
+  V n, r, c, high, low;
   UintVec<V> bits;
 };
 template <bool half = false, class V>
@@ -128,20 +133,27 @@ GRADTAPE_INLINE Reduced<V> reduce_exp(V x, int offset) {
   const V t = fma(x, splat<V>(T(1.4426950408889634) / u), splat<V>(magic));
   const V n = t - magic;
   const V high = fma(n, splat<V>(-u * kLn2<V>()[0]), x);
-  const V low = n * (u * kLn2<V>()[1]), r = high - low;
-  return {r, (high - r) - low, high, low, bitcast<UintVec<V>>(t)};
+  const V low = n * (-u * kLn2<V>()[1]), r = fma(n, splat<V>(-u * kLn2<V>()[1]), high);
+  return {n, r, (high - r) + low, high, low, bitcast<UintVec<V>>(t)};
 }
 
-// exp(x) for x that needs no clamping but for NaN: 2^n is applied in two halves, so that the result is rounded once
-// even if it is denormal, and overflows to infinity.
+// p 2^n, rounded once even if it is denormal, for p near 1; overflows to infinity. The low bits of `bits` are n + 2 bias.
+template <class V>
+GRADTAPE_INLINE V times_power(V p, [[maybe_unused]] V n, [[maybe_unused]] UintVec<V> bits) {
+#if defined(__AVX512F__)
+  return scale(p, n);
+#else
+  const UintVec<V> half = bits >> 1, rest = bits - half;
+  return p * bitcast<V>(half << Format<Lane<V>>::mantissa) * bitcast<V>(rest << Format<Lane<V>>::mantissa);
+#endif
+}
+
+// exp(x) for x that needs no clamping but for NaN.
 template <class V>
 GRADTAPE_INLINE V exp_clamped(V x) {
   using T = Lane<V>;
-  const auto [r, c, high, low, bits] = reduce_exp(x, 2 * int(Format<T>::bias));
-  const V q = r * r * poly(r, kExp<V>());
-  const UintVec<V> half = bits >> 1, rest = bits - half;
-  const V p = (q + r) + 1;
-  return p * bitcast<V>(half << Format<T>::mantissa) * bitcast<V>(rest << Format<T>::mantissa);
+  const auto [n, r, c, high, low, bits] = reduce_exp(x, 2 * int(Format<T>::bias));
+  return times_power(1 + fma(r * r, poly(r, kExp<V>()), r), n, bits);
 }
 
 template <class V>
@@ -155,8 +167,8 @@ GRADTAPE_INLINE V exp(V x) {
 template <int shift, class V>
 GRADTAPE_INLINE V scaled_expm1(V x) {
   using T = Lane<V>;
-  const auto [r, c, high, low, bits] = reduce_exp(x, int(Format<T>::bias) - shift);
-  const V q = fma(r * r, poly(r, kExp<V>()), neg(low));
+  const auto [n, r, c, high, low, bits] = reduce_exp(x, int(Format<T>::bias) - shift);
+  const V q = fma(r * r, poly(r, kExp<V>()), low);
   const V s = bitcast<V>(bits << Format<T>::mantissa);
   return fma(s, q, fma(s, high, s - T(1) / (1 << shift)));
 }
@@ -173,8 +185,8 @@ template <class V>
 GRADTAPE_INLINE V tanh(V x) {
   using T = Lane<V>;
   const V a = lesser(splat<V>(Format<T>::tanh_high), abs(x));
-  const auto [r, c, high, low, bits] = reduce_exp<true>(a, int(Format<T>::bias));
-  const V q = fma(r * r, poly(r, kTanh<V>()), neg(low));
+  const auto [n, r, c, high, low, bits] = reduce_exp<true>(a, int(Format<T>::bias));
+  const V q = fma(r * r, poly(r, kTanh<V>()), low);
   const V s = bitcast<V>(bits << Format<T>::mantissa);
   const V h = fma(s, q, fma(s, high, fma(s, splat<V>(T(0.5)), splat<V>(T(-0.5)))));
   return flip(h / (h + 1), x);
@@ -191,9 +203,9 @@ GRADTAPE_INLINE V sinh(V x) {
 template <class V>
 GRADTAPE_INLINE V cosh(V x) {
   using T = Lane<V>;
-  const auto [r, c, high, low, bits] =
+  const auto [n, r, c, high, low, bits] =
       reduce_exp(lesser(splat<V>(Format<T>::sinh_high), abs(x)), int(Format<T>::bias) - 2);
-  const V quarter = bitcast<V>(bits << Format<T>::mantissa) * (1 + (high + fma(r * r, poly(r, kExp<V>()), neg(low))));
+  const V quarter = bitcast<V>(bits << Format<T>::mantissa) * (1 + (high + fma(r * r, poly(r, kExp<V>()), low)));
   return fma(splat<V>(2), quarter, T(0.125) / quarter);
 }
 
@@ -560,12 +572,11 @@ GRADTAPE_INLINE V pow_double(V x, V y, V k_more) {
   }
   const V p = y * b, p_low = fma(y, b_low, product_error(y, b, p));
   const V e0 = clamp(p, Format<double>::exp_low, Format<double>::exp_high);
-  const auto [s, c, high, low, bits] = reduce_exp(e0, 2 * 1023);
+  const auto [n, s, c, high, low, bits] = reduce_exp(e0, 2 * 1023);
   const V correction = c + select(e0 == p, p_low, V{});
   const V tail = s * s * poly(s, kExpD);
   const V e = 1 + (s + (tail + fma(correction, s + tail, correction)));
-  const UintVec<V> some = bits >> 1, others = bits - some;
-  return e * bitcast<V>(some << 52) * bitcast<V>(others << 52);
+  return times_power(e, n, bits);
 }
 
 // What IEEE 754 says of pow outside of positive finite x and finite y; r holds |x|^y where those are plain.

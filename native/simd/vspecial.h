@@ -138,14 +138,13 @@ GRADTAPE_INLINE V erfc(V x) {
   using T = Lane<V>;
   const V a = lesser(splat<V>(kIsFloat<V> ? T(10.1) : T(27.4)), abs(x));
   const V square = a * a;
-  const auto [r, c, high, low, bits] = reduce_exp(neg(square), 2 * int(Format<T>::bias));
+  const auto [n, r, c, high, low, bits] = reduce_exp(neg(square), 2 * int(Format<T>::bias));
   const V d = a + 2, u = 1 / d, one = d * u;
   const V lost = ((1 - one) - product_error(d, u, one)) - (a - (d - 2)) * u;
   const V more = (c - product_error(a, a, square)) + lost, tail = r * r * poly(r, kExp<V>());
   const V scaled = fma(u, poly(fma(a, u, -2 * u), kErfc<V>()), u);
   const V p = fma(scaled, r + (tail + fma(more, r + tail, more)), scaled);
-  const UintVec<V> half = bits >> 1, rest = bits - half;
-  const V y = p * bitcast<V>(half << Format<T>::mantissa) * bitcast<V>(rest << Format<T>::mantissa);
+  const V y = times_power(p, n, bits);
   const V near = 1 - fma(x, poly(x * x, kErf<V>()), x);
   return select(abs(x) < T(0.47), near, select(x < 0, 2 - y, y));
 }
