@@ -52,6 +52,16 @@ async function inParallel(tasks, width) {
 const manifest = JSON.parse(readFileSync(join(root, 'native', 'sources.gypi'), 'utf8')).variables;
 const pathInRoot = (path) => relative(root, path);
 
+// Sources of which size counts more than speed: the planner runs once a structure, the queue and what serves buffers once a call,
+// and these steps spend their time in kernels or on one number.
+const SMALL = {
+  '-Oz': ['emit', 'group', 'place', 'tile'],
+  '-Os': [
+    ...['plan', 'cache', 'queue', 'async-run', 'buffers', 'weak-list', 'home', 'reflect', 'entries'],
+    ...['matrix-functions', 'banded', 'linalg', 'sort', 'special', 'window', 'gamma', 'bessel', 'error-functions'],
+  ],
+};
+
 /** What is compiled: of each object its name and the compiler's arguments. The units first: they take longest. */
 function objectsOf({ name, platform, arch, triple, unitTriple }) {
   const isas = manifest[`isas_${arch}`].filter((isa) => !leftOut[name]?.includes(isa));
@@ -82,38 +92,10 @@ function objectsOf({ name, platform, arch, triple, unitTriple }) {
     source: manifest.isa_source,
     unit: true,
   }));
-  // The planner runs once a structure, the queue and what serves buffers once a call, and these steps spend their time in kernels or on
-  // one number: size counts, too.
-  const seldom = [
-    'emit',
-    'place',
-    'group',
-    'tile',
-    'plan',
-    'cache',
-    'queue',
-    'async-run',
-    'buffers',
-    'weak-list',
-    'home',
-  ];
-  const smallSources = new Set([
-    ...seldom,
-    'matrix-functions',
-    'banded',
-    'reflect',
-    'entries',
-    'linalg',
-    'sort',
-    'special',
-    'window',
-    'gamma',
-    'bessel',
-    'error-functions',
-  ]);
   const known = new Set(manifest.common_sources.map((source) => basename(source, '.cc')));
-  const gone = [...smallSources].filter((name) => !known.has(name));
+  const gone = Object.values(SMALL).flat().filter((name) => !known.has(name));
   if (gone.length > 0) throw new StepError(`zig-build.mjs: no source of the manifest is called ${gone.join(', ')}`);
+  const sizeOf = (source) => Object.keys(SMALL).filter((flag) => SMALL[flag].includes(basename(source, '.cc')));
   const includes = [headers, join(root, 'node_modules', 'node-addon-api')].map(pathInRoot);
   const common = manifest.common_sources.map((source) => ({
     name: `${basename(source, '.cc')}.o`,
@@ -122,7 +104,7 @@ function objectsOf({ name, platform, arch, triple, unitTriple }) {
       triple,
       ...base,
       ...manifest.common_flags,
-      ...(smallSources.has(basename(source, '.cc')) ? ['-Os'] : []),
+      ...sizeOf(source),
       ...manifest.common_defines.map((define) => `-D${define}`),
       ...isas.map((isa) => `-DGRADTAPE_HAS_${isa.toUpperCase()}`),
       ...includes.flatMap((path) => ['-isystem', path]),

@@ -5,10 +5,6 @@
 
 #include "planner.h"
 
-#ifdef __clang__  // of the prebuilt binaries, which have a budget; a plan serves every step of its structure
-#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
-#endif
-
 namespace gradtape {
 namespace {
 
@@ -302,7 +298,3 @@ void Planner::emit_step(const Group& g) {
 }
 
 }  // namespace gradtape
-
-#ifdef __clang__
-#pragma clang attribute pop
-#endif

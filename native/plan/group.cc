@@ -4,10 +4,6 @@
 
 #include "planner.h"
 
-#ifdef __clang__  // of the prebuilt binaries, which have a budget; a plan serves every step of its structure
-#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
-#endif
-
 namespace gradtape {
 namespace {
 
@@ -331,7 +327,3 @@ void Planner::join_reduction(int32_t i) {
 }
 
 }  // namespace gradtape
-
-#ifdef __clang__
-#pragma clang attribute pop
-#endif

@@ -3,10 +3,6 @@
 
 #include "planner.h"
 
-#ifdef __clang__  // of the prebuilt binaries, which have a budget; a plan serves every step of its structure
-#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
-#endif
-
 namespace gradtape {
 
 // Places what does not live in the arena: inputs, one-element values, outputs.
@@ -159,7 +155,3 @@ int64_t Planner::workspace(size_t bytes) {
 }
 
 }  // namespace gradtape
-
-#ifdef __clang__
-#pragma clang attribute pop
-#endif
