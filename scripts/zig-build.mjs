@@ -93,7 +93,9 @@ function objectsOf({ name, platform, arch, triple, unitTriple }) {
     unit: true,
   }));
   const known = new Set(manifest.common_sources.map((source) => basename(source, '.cc')));
-  const gone = Object.values(SMALL).flat().filter((name) => !known.has(name));
+  const gone = Object.values(SMALL)
+    .flat()
+    .filter((name) => !known.has(name));
   if (gone.length > 0) throw new StepError(`zig-build.mjs: no source of the manifest is called ${gone.join(', ')}`);
   const sizeOf = (source) => Object.keys(SMALL).filter((flag) => SMALL[flag].includes(basename(source, '.cc')));
   const includes = [headers, join(root, 'node_modules', 'node-addon-api')].map(pathInRoot);

@@ -137,7 +137,7 @@ GRADTAPE_INLINE Reduced<V> reduce_exp(V x, int offset) {
   return {n, r, (high - r) + low, high, low, bitcast<UintVec<V>>(t)};
 }
 
-// p 2^n, rounded once even if it is denormal, for p near 1; overflows to infinity. The low bits of `bits` are n + 2 bias.
+// p 2^n for p near 1, rounded once even if it is denormal; overflows to infinity. The low bits of `bits`: n + 2 bias.
 template <class V>
 GRADTAPE_INLINE V times_power(V p, [[maybe_unused]] V n, [[maybe_unused]] UintVec<V> bits) {
 #if defined(__AVX512F__)
