@@ -86,12 +86,12 @@ function setDepth(): void {
   flags.depth = lazy ? Number.POSITIVE_INFINITY : all ? -1 : kMaxDepth;
 }
 
-function withLazy<T>(value: boolean, fn: () => T): T {
-  if (lazy === value) return fn();
+function withLazy<T, A>(value: boolean, fn: (a: A) => T, a: A): T {
+  if (lazy === value) return fn(a);
   lazy = value;
   setDepth();
   try {
-    return fn();
+    return fn(a);
   } finally {
     lazy = !value;
     setDepth();
@@ -105,12 +105,12 @@ export function checksRules(): boolean {
 
 /** Runs fn, in which `apply` computes nothing, whatever the settings say: for computations with placeholders. */
 export function unlooked<T>(fn: () => T): T {
-  return withLazy(true, fn);
+  return withLazy(true, fn, undefined);
 }
 
-/** Runs fn, in which the settings count, though it runs within `unlooked`. */
-export function asUsual<T>(fn: () => T): T {
-  return withLazy(false, fn);
+/** Runs fn(a), in which the settings count, though it runs within `unlooked`. */
+export function asUsual<T, A>(fn: (a: A) => T, a?: A): T {
+  return withLazy(false, fn, a as A);
 }
 
 /** Says how many values more are noted. */

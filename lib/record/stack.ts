@@ -241,19 +241,22 @@ export function isOnTape(t: Tensor): boolean {
 }
 
 /**
- * Runs fn outside of a recorder: that one and those entered after it do not take fn's ops. Those entered before it do,
+ * Runs fn(a, b) outside of a recorder: that one and those entered after it do not take fn's ops. Those entered before it do,
  * and so do those that fn enters. With null, none that is there now takes them.
  */
-export function below<T>(recorder: Recorder | null, fn: () => T): T {
+export function below<T, A, B>(recorder: Recorder | null, fn: (a: A, b: B) => T, a?: A, b?: B): T {
   const all = listening();
-  const from = recorder ? all.indexOf(recorder) : 0;
-  if (from < 0 || all.length === 0) return fn();
-  const hiddenFrom = all.slice(from);
-  for (const r of hiddenFrom) r.hidden++;
+  const from = recorder ? all.lastIndexOf(recorder) : 0;
+  if (from < 0 || all.length === 0) return fn(a as A, b as B);
+  const last = from === all.length - 1 ? all[from] : null;
+  const hiddenFrom = last ? null : all.slice(from);
+  if (last) last.hidden++;
+  else if (hiddenFrom) for (const r of hiddenFrom) r.hidden++;
   try {
-    return fn();
+    return fn(a as A, b as B);
   } finally {
-    for (const r of hiddenFrom) r.hidden--;
+    if (last) last.hidden--;
+    else if (hiddenFrom) for (const r of hiddenFrom) r.hidden--;
   }
 }
 

@@ -137,6 +137,13 @@ class Pass {
     this.earliest = earliest;
   }
 
+  /** Those between the sources and a target, the latest first. */
+  between(target: Entry): Entry[] {
+    this.collect([{ entry: target }]);
+    this.reach();
+    return this.entries.filter((e) => this.isWanted(e));
+  }
+
   private start(targets: readonly TargetEntry[]): void {
     this.collect(targets);
     this.cts = new Array(this.entries.length);
@@ -165,7 +172,7 @@ class Pass {
   }
 
   /** Puts all entries that the targets depend on, from the earliest source on, into `entries`. */
-  private collect(targets: readonly TargetEntry[]): void {
+  private collect(targets: readonly Pick<TargetEntry, 'entry'>[]): void {
     while (heapSize > 0) heap[--heapSize] = null; // entries left by a pass that threw
     for (const { entry } of targets) this.meet(entry);
     while (heapSize > 0) {
@@ -331,4 +338,11 @@ export function backpropagate(
     current = outer;
     outer?.resume();
   }
+}
+
+/** The entries that depend on a source, and on which the target depends; the latest first. */
+export function entriesBetween(target: Entry, sources: readonly (Entry | null)[]): Entry[] {
+  const between = new Pass(current, sources, undefined).between(target);
+  current?.resume();
+  return between;
 }

@@ -51,15 +51,19 @@ export function tangentsOf(e: Entry, tangents: readonly Tangent[]): readonly Tan
     ];
   }
   if (forward === 'multilinear') {
-    const parts = tangents.map(
-      (t, k) =>
-        t &&
-        appliedTo(
-          e,
-          tangents.map((_, j) => (j === k ? t : e.kept(j))),
-        ),
-    );
-    return [parts.reduce(sum)];
+    let total: Tangent = null;
+    for (let k = 0; k < tangents.length; k++) {
+      const t = tangents[k];
+      if (t)
+        total = sum(
+          total,
+          appliedTo(
+            e,
+            tangents.map((_, j) => (j === k ? t : e.kept(j))),
+          ),
+        );
+    }
+    return [total];
   }
   return forward ? forward(tangents, e) : transposedTwice(e, tangents);
 }
@@ -75,9 +79,10 @@ function zerosOf(e: Entry, shape: Shape): Tensor {
 /** Of an elementwise op: a rule multiplies by a diagonal, whichever way. */
 function byDiagonal(e: Entry, tangents: readonly Tangent[]): Tangent {
   let total: Tangent = null;
-  tangents.forEach((t, k) => {
+  for (let k = 0; k < tangents.length; k++) {
+    const t = tangents[k];
     if (t) total = sum(total, pulledOne(e, t, k, 'tangent') ?? null);
-  });
+  }
   return total && broadcast(total, e.outShape);
 }
 

@@ -6,7 +6,7 @@
  */
 import { dtypeBytes } from '../base/dtype.js';
 import { type Shape, sameShape, shapeOf, sizeOf } from '../base/shape.js';
-import { asUsual, checksRules, jacobianBytes, unlooked } from '../engine/config.js';
+import { checksRules, jacobianBytes, unlooked } from '../engine/config.js';
 import { evaluateTensors } from '../engine/evaluate.js';
 import { allocate } from '../engine/memory.js';
 import { bufferTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
@@ -39,11 +39,13 @@ interface Part extends Pick<Differentiated, 'batchAxes'> {
 /** The axes that are no batch. */
 const own = (shape: Shape, batchAxes: number): readonly number[] => shape.slice(batchAxes);
 
-/** The derivative at one entry: the sum of a diagonal matrix (its diagonal, of the entry's shape) and a full one (a placeholder). */
+/** The derivative at one entry: the sum of a diagonal matrix (its diagonal, of the entry's shape) and of rows [count, ...shape]. */
 interface Derivative {
   diagonal: Tensor | null;
-  full: Tensor | null;
+  rows: Tensor | null;
 }
+
+const nowhere: Derivative = { diagonal: null, rows: null };
 
 function plus(a: Tensor | null, b: Tensor): Tensor {
   return a ? add(a, b) : b;
@@ -81,13 +83,20 @@ function spread(
   return scatterRows('jacobian', pieces, indices, { sizes, sparse: false }, shape);
 }
 
+/** Whether operand k stays in its place: what a rule makes of a diagonal is a diagonal, and of rows, each by itself. */
+function stays(e: Entry, k: number): boolean {
+  return e.op.forward === 'elementwise' && sameShape(e.shape(k), e.outShape);
+}
+
 /** A pass over a path for some rows, in either direction. */
 class MatrixPass {
   private readonly part: Part;
   private readonly batcher: Batcher;
   private readonly found = new Map<Entry, Derivative>();
-  /** Of diagonals, which several entries may share, the placeholders of their rows. */
+  /** Of diagonals, which several entries may share, the rows. */
   private readonly expanded = new Map<Tensor, Tensor>();
+  /** By the ids of rows, what stands for one of them. */
+  private readonly ones = new Map<number, Tensor>();
 
   constructor(start: Entry, part: Part) {
     this.part = part;
@@ -95,95 +104,61 @@ class MatrixPass {
     this.at(start).diagonal = uniformTensor(1, start.outDType, start.outShape);
   }
 
-  run(step: (pass: MatrixPass) => void): void {
-    this.batcher.hear(() => unlooked(() => step(this)));
-  }
-
   private at(e: Entry): Derivative {
     let derivative = this.found.get(e);
     if (!derivative) {
-      derivative = { diagonal: null, full: null };
+      derivative = { diagonal: null, rows: null };
       this.found.set(e, derivative);
     }
     return derivative;
   }
 
-  /** The placeholder of the rows of a diagonal matrix. */
+  /** The rows of a diagonal matrix. */
   private expand(diagonal: Tensor): Tensor {
-    let t = this.expanded.get(diagonal);
-    if (!t) {
-      t = placeholderOf(diagonal.dtype, diagonal.shape);
-      this.batcher.stands(
-        t,
-        asUsual(() => diagonalRows(diagonal, this.part)),
-      );
-      this.expanded.set(diagonal, t);
+    let rows = this.expanded.get(diagonal);
+    if (!rows) {
+      rows = diagonalRows(diagonal, this.part);
+      this.expanded.set(diagonal, rows);
     }
-    return t;
-  }
-
-  /** Everything at an entry as a full matrix. */
-  private fullAt(e: Entry): Tensor | null {
-    const { diagonal, full } = this.found.get(e) ?? { diagonal: null, full: null };
-    return diagonal ? plus(full, this.expand(diagonal)) : full;
+    return rows;
   }
 
   /** The rows of the matrix at an entry, [count, ...shape of the entry]; null if there is none. */
   matrixAt(e: Entry): Tensor | null {
-    const { diagonal, full } = this.found.get(e) ?? { diagonal: null, full: null };
-    const rows = full && this.batcher.wholeOf(full);
-    return diagonal ? plus(rows, diagonalRows(diagonal, this.part)) : rows;
+    const { diagonal, rows } = this.found.get(e) ?? nowhere;
+    return diagonal ? plus(rows, this.expand(diagonal)) : rows;
   }
 
-  /** Pulls what is at the results of an entry back to its operands. */
-  pullBack(e: Entry, path: Path): void {
-    if (e.firstResult || !path.reachesThrough(e)) return;
-    if (e.op.forward === 'elementwise') {
-      const { diagonal, full } = this.found.get(e) ?? { diagonal: null, full: null };
-      if (diagonal) this.pullDiagonal(e, diagonal, path);
-      if (full) this.pullFull(e, [full], path);
-      return;
+  private addRows(e: Entry, rows: Tensor): void {
+    const at = this.at(e);
+    at.rows = plus(at.rows, rows);
+  }
+
+  /** A tensor that stands for one of the rows. */
+  private oneOf(rows: Tensor): Tensor {
+    let one = this.ones.get(rows.id);
+    if (!one) {
+      one = placeholderOf(rows.dtype, shapeOf(rows.shape.slice(1)));
+      this.batcher.stands(one, rows);
+      this.ones.set(rows.id, one);
     }
-    const results = resultsOf(e);
-    const cts = results.map((result) => this.fullAt(result));
-    if (!cts.some((ct) => ct)) return;
-    this.pullFull(
-      e,
-      cts.map((ct, k) => ct ?? zerosAt(results[k] as Entry)),
-      path,
-    );
+    return one;
   }
 
-  private pullDiagonal(e: Entry, diagonal: Tensor, path: Path): void {
-    let full: Tensor | null = null;
-    eachOperand(e, (operand, k) => {
-      if (!path.has(operand)) return;
-      if (sameShape(e.shape(k), e.outShape)) {
-        const pulled = asUsual(() => pulledOne(e, diagonal, k));
-        const at = this.at(operand);
-        if (pulled) at.diagonal = plus(at.diagonal, broadcast(pulled, e.outShape));
-      } else {
-        full ??= this.expand(diagonal);
-        const one = this.asOneStep(() => ruleOf(e.op, k)?.pull(full as Tensor, e, k));
-        this.checkWhole(e, k, [full], one, 'cotangent');
-        this.addPulled(operand, one, e.shape(k));
-      }
-    });
+  /** The rows of which a rule made one. */
+  private rowsOf(one: Tensor): Tensor {
+    const rows = this.batcher.wholeOf(one);
+    this.ones.set(rows.id, one);
+    return rows;
   }
 
-  private pullFull(e: Entry, cts: readonly Tensor[], path: Path): void {
-    const pulled = e.op.pullAll && this.asOneStep(() => e.op.pullAll?.(cts, e));
-    eachOperand(e, (operand, k) => {
-      if (!path.has(operand)) return;
-      const one = pulled ? pulled[k] : this.asOneStep(() => ruleOf(e.op, k)?.pull(cts[0] as Tensor, e, k));
-      this.checkWhole(e, k, cts, one, 'cotangent');
-      this.addPulled(operand, one, e.shape(k));
-    });
-  }
-
-  /** Runs a rule. While numbers are checked, not its steps are, but what it gives (`checkWhole`): that names the user's op. */
-  private asOneStep<T>(rule: () => T): T {
-    return asUsual(checksRules) ? unchecked(rule) : rule();
+  /**
+   * Runs a rule on what stands for one row; the batcher makes the same of all. While numbers are checked, not its steps are, but
+   * what it gives (`checkWhole`): that names the user's op.
+   */
+  private ofOne<T>(rule: () => T): T {
+    const checks = checksRules();
+    return this.batcher.hear(() => unlooked(() => (checks ? unchecked(rule) : rule())));
   }
 
   /** @throws GradtapeError ERR_NUMERICS for what a rule made NaN or infinite, in any row */
@@ -191,56 +166,142 @@ class MatrixPass {
     e: Entry,
     k: number,
     given: readonly (Tensor | null)[],
-    made: Tensor | null | undefined,
+    made: Tensor,
     as: 'cotangent' | 'tangent',
   ): void {
-    if (!made || !asUsual(checksRules)) return;
-    const from = given.find((t) => t !== null) as Tensor;
-    const whole = this.batcher.wholeOf(densify(made));
-    asUsual(() => checkPulled(e, k, this.batcher.wholeOf(from), whole, as));
+    if (checksRules()) checkPulled(e, k, given.find((t) => t !== null) as Tensor, made, as);
   }
 
-  private addPulled(operand: Entry, pulled: Tensor | null | undefined, shape: Shape): void {
-    if (!pulled) return;
-    const at = this.at(operand);
-    at.full = plus(at.full, sumTo(densify(pulled), shape));
+  /** What the rule of an operand that stays in its place makes of rows. */
+  private pulledRows(e: Entry, rows: Tensor, k: number, as?: 'tangent'): Tensor | null {
+    const pulled = pulledOne(e, rows, k, as);
+    if (!pulled) return null;
+    const dense = densify(pulled);
+    // A rule may give zeros, which have no rows.
+    return dense.rank === rows.rank ? dense : broadcast(dense, shapeOf([this.part.count, ...dense.shape]));
+  }
+
+  /** Pulls what is at the results of an entry back to its operands. */
+  pullBack(e: Entry, path: Path): void {
+    if (e.firstResult || !path.reachesThrough(e)) return;
+    if (e.op.forward === 'elementwise') {
+      const { diagonal, rows } = this.found.get(e) ?? nowhere;
+      if (diagonal) this.pullDiagonal(e, diagonal, path);
+      if (rows) this.pullRows(e, [rows], path);
+      return;
+    }
+    const cts = resultsOf(e).map((result) => this.matrixAt(result));
+    if (cts.some((ct) => ct)) this.pullRows(e, cts, path);
+  }
+
+  private pullDiagonal(e: Entry, diagonal: Tensor, path: Path): void {
+    for (let k = 0; k < e.count; k++) {
+      const operand = e.operand(k);
+      if (!operand || !path.has(operand)) continue;
+      if (stays(e, k)) {
+        const pulled = pulledOne(e, diagonal, k);
+        const at = this.at(operand);
+        if (pulled) at.diagonal = plus(at.diagonal, broadcast(densify(pulled), e.outShape));
+      } else {
+        this.pullRow(e, k, operand, [this.expand(diagonal)]);
+      }
+    }
+  }
+
+  private pullRows(e: Entry, cts: readonly (Tensor | null)[], path: Path): void {
+    if (e.op.pullAll) {
+      this.pullTogether(e, cts, path);
+      return;
+    }
+    for (let k = 0; k < e.count; k++) {
+      const operand = e.operand(k);
+      if (!operand || !path.has(operand)) continue;
+      if (stays(e, k)) {
+        const pulled = this.pulledRows(e, cts[0] as Tensor, k);
+        if (pulled) this.addRows(operand, pulled);
+      } else {
+        this.pullRow(e, k, operand, cts);
+      }
+    }
+  }
+
+  private pullRow(e: Entry, k: number, operand: Entry, cts: readonly (Tensor | null)[]): void {
+    const rule = ruleOf(e.op, k);
+    const one = this.ofOne(() => {
+      const pulled = rule?.pull(this.oneOf(cts[0] as Tensor), e, k);
+      return pulled ? sumTo(densify(pulled), e.shape(k)) : null;
+    });
+    if (one) this.addChecked(e, k, operand, cts, one);
+  }
+
+  private pullTogether(e: Entry, cts: readonly (Tensor | null)[], path: Path): void {
+    const results = resultsOf(e);
+    const pulled = this.ofOne(() =>
+      e.op
+        .pullAll?.(
+          cts.map((ct, k) => (ct ? this.oneOf(ct) : zerosAt(results[k] as Entry))),
+          e,
+        )
+        .map((one, k) => one && path.has(e.operand(k)) && sumTo(densify(one), e.shape(k))),
+    );
+    pulled?.forEach((one, k) => {
+      if (one) this.addChecked(e, k, e.operand(k) as Entry, cts, one);
+    });
+  }
+
+  private addChecked(e: Entry, k: number, operand: Entry, cts: readonly (Tensor | null)[], one: Tensor): void {
+    const whole = this.rowsOf(one);
+    this.checkWhole(e, k, cts, whole, 'cotangent');
+    this.addRows(operand, whole);
   }
 
   /** Pushes what is at the operands of an entry on to its results. */
   pushOn(e: Entry, path: Path): void {
     if (e.firstResult || !path.reachesThrough(e)) return;
     const diagonals: (Tensor | null)[] = [];
-    const fulls: (Tensor | null)[] = [];
-    let expanded = false;
+    const rows: (Tensor | null)[] = [];
+    let first = -1;
+    let allStay = true;
     for (let k = 0; k < e.count; k++) {
       const operand = e.operand(k);
-      const at = operand && path.has(operand) ? this.found.get(operand) : null;
-      const stays = at?.diagonal && e.op.forward === 'elementwise' && sameShape(e.shape(k), e.outShape);
-      diagonals.push(stays ? at.diagonal : null);
-      fulls.push(at ? (stays ? at.full : this.fullAt(operand as Entry)) : null);
-      expanded ||= fulls[k] !== null;
+      const at = operand && path.has(operand) ? this.found.get(operand) : undefined;
+      const stay = stays(e, k);
+      const diagonal = at && stay ? at.diagonal : null;
+      const ofRows = at ? (diagonal ? at.rows : this.matrixAt(operand as Entry)) : null;
+      diagonals.push(diagonal);
+      rows.push(ofRows);
+      if (!ofRows) continue;
+      allStay &&= stay;
+      if (first < 0) first = k;
     }
     if (diagonals.some((t) => t)) {
-      const [t] = asUsual(() => tangentsOf(e, diagonals));
+      const [t] = tangentsOf(e, diagonals);
       const at = this.at(e);
       if (t) at.diagonal = plus(at.diagonal, t);
     }
-    if (!expanded) return;
+    if (first < 0) return;
+    if (allStay) {
+      let total: Tensor | null = null;
+      for (const [k, t] of rows.entries()) {
+        const pushed: Tensor | null = t && this.pulledRows(e, t, k, 'tangent');
+        if (pushed) total = plus(total, pushed);
+      }
+      if (total) this.addRows(e, total);
+      return;
+    }
     const results = resultsOf(e);
-    this.asOneStep(() => tangentsOf(e, fulls)).forEach((t, k) => {
-      this.checkWhole(
+    const ones = this.ofOne(() =>
+      tangentsOf(
         e,
-        Math.max(
-          0,
-          fulls.findIndex((full) => full !== null),
-        ),
-        fulls,
-        t,
-        'tangent',
-      );
-      const at = this.at(results[k] as Entry);
-      if (t) at.full = plus(at.full, t);
-    });
+        rows.map((t) => t && this.oneOf(t)),
+      ),
+    );
+    for (const [k, one] of ones.entries()) {
+      if (!one) continue;
+      const whole = this.rowsOf(one);
+      this.checkWhole(e, first, rows, whole, 'tangent');
+      this.addRows(results[k] as Entry, whole);
+    }
   }
 }
 
@@ -251,7 +312,6 @@ function zerosAt({ outDType, outShape }: Entry): Tensor {
 /** The bytes of a row that a pass needs, at most: of everything that is not on a diagonal. */
 function bytesOfRow(path: Path, start: Entry, backwards: boolean): number {
   const diagonal = new Set([start]);
-  const stays = (e: Entry, k: number): boolean => e.op.forward === 'elementwise' && sameShape(e.shape(k), e.outShape);
   let bytes = 0;
   for (const e of backwards ? path.entries : [...path.entries].reverse()) {
     if (backwards) {
@@ -259,14 +319,27 @@ function bytesOfRow(path: Path, start: Entry, backwards: boolean): number {
     } else {
       eachOperand(e, (operand, k) => path.has(operand) && diagonal.has(operand) && stays(e, k) && diagonal.add(e));
     }
-    const leaves = (k: number): boolean => !stays(e, k);
     let full = !diagonal.has(e);
     eachOperand(e, (operand, k) => {
-      full ||= path.has(operand) && leaves(k);
+      full ||= path.has(operand) && !stays(e, k);
     });
-    if (full) bytes += sizeOf(e.outShape) * dtypeBytes[e.outDType];
+    if (full) bytes += bytesOf(e);
   }
   return bytes;
+}
+
+function bytesOf({ outShape, outDType }: Entry): number {
+  return sizeOf(outShape) * dtypeBytes[outDType];
+}
+
+/** How many of `count` rows a pass computes at once: as many as fit into the budget of `config.jacobianBytes`. */
+function mostAtOnce(count: number, path: Path, start: Entry, backwards: boolean): number {
+  const budget = jacobianBytes();
+  let all = 0;
+  for (const e of path.entries) all += bytesOf(e);
+  if (all * count <= budget) return count; // though nothing were on a diagonal
+  const bytes = bytesOfRow(path, start, backwards);
+  return bytes > 0 ? Math.max(1, Math.floor(budget / bytes)) : count;
 }
 
 /** Whether each example of the target depends on that example of the sources alone: no op on the path mixes those of axis 0. */
@@ -292,14 +365,12 @@ function fromBlocks(blocks: Tensor, target: Shape, source: Shape): Tensor {
   return spread(blocks, [examples, examples], rows, columns, shapeOf([...target, ...source]));
 }
 
-/** Computes all rows, in chunks whose passes fit into the budget of `config.jacobianBytes`; concatenated by `join`. */
+/** Computes all rows, so many at once. */
 function inChunks(
   count: number,
-  rowBytes: number,
-  atOnce: number | undefined,
+  most: number,
   compute: (from: number, count: number) => readonly (Tensor | null)[],
 ): readonly (Tensor | null)[] {
-  const most = atOnce ?? (rowBytes > 0 ? Math.max(1, Math.floor(jacobianBytes() / rowBytes)) : count);
   if (most >= count) return compute(0, count);
   const chunks: (readonly (Tensor | null)[])[] = [];
   for (let from = 0; from < count; from += most) {
@@ -326,11 +397,10 @@ function byRows(of: Differentiated, sources: readonly (Entry | null)[], path: Pa
   const { entry, batchAxes } = of;
   const { outShape } = entry;
   const count = sizeOf(own(outShape, batchAxes));
-  const found = inChunks(count, bytesOfRow(path, entry, true), of.atOnce, (from, n) => {
+  const most = of.atOnce ?? mostAtOnce(count, path, entry, true);
+  const found = inChunks(count, most, (from, n) => {
     const pass = new MatrixPass(entry, { from, count: n, batchAxes });
-    pass.run(() => {
-      for (const e of path.entries) pass.pullBack(e, path);
-    });
+    for (const e of path.entries) pass.pullBack(e, path);
     return sources.map((source) => (source && path.has(source) ? pass.matrixAt(source) : null));
   });
   return found.map((t, s) => {
@@ -346,11 +416,10 @@ function byColumns(of: Differentiated, source: Entry): Tensor | null {
   if (!path.has(entry)) return null;
   const batch = sizeOf(source.outShape.slice(0, batchAxes));
   const count = sizeOf(own(source.outShape, batchAxes));
-  const [t] = inChunks(count, bytesOfRow(path, source, false), of.atOnce, (from, n) => {
+  const most = of.atOnce ?? mostAtOnce(count, path, source, false);
+  const [t] = inChunks(count, most, (from, n) => {
     const pass = new MatrixPass(source, { from, count: n, batchAxes });
-    pass.run(() => {
-      for (let i = path.entries.length - 1; i >= 0; i--) pass.pushOn(path.entries[i] as Entry, path);
-    });
+    for (let i = path.entries.length - 1; i >= 0; i--) pass.pushOn(path.entries[i] as Entry, path);
     return [pass.matrixAt(entry)];
   });
   if (!t) return null;

@@ -3,13 +3,20 @@
  * those of the operands, and keeps them as long as the results.
  */
 import { isFloating } from '../base/dtype.js';
+import { scalarShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { Entry, type RecordedOp, ruleOf } from '../record/entry.js';
 import { below, Recorder, type VariableInfo } from '../record/stack.js';
 import { type Tangent, tangentsOf } from './forward.js';
 
-/** Stands in entries for the entry of an operand that has a tangent: rules ask only whether there is one. */
-const primalOp: RecordedOp = { name: 'primal', vjps: [], pullAll: null, needs: 0, forward: null };
+/** Stands in entries for that of any operand that has a tangent: rules ask only whether there is one. */
+const primal = new Entry(
+  { name: 'primal', vjps: [], pullAll: null, needs: 0, forward: null },
+  0,
+  scalarShape,
+  'float32',
+  null,
+);
 
 export class Tangents extends Recorder {
   private readonly known = new WeakMap<Tensor, Tensor>();
@@ -82,14 +89,22 @@ export class Tangents extends Recorder {
     attributes: unknown,
     given: readonly Tangent[],
   ): void {
-    const tangents = given.map((t, k) => (op.pullAll || ruleOf(op, k) ? t : null));
-    if (!tangents.some((t) => t)) return;
+    const tangents: Tangent[] = [];
+    let any = false;
+    for (let k = 0; k < given.length; k++) {
+      const t = given[k] as Tangent;
+      const flows = t !== null && (op.pullAll !== null || !!ruleOf(op, k));
+      tangents.push(flows ? t : null);
+      any ||= flows;
+    }
+    if (!any) return;
     const e = entryFor(op, outs, operands, attributes, tangents);
-    const found = below(this, () => tangentsOf(e, tangents));
-    found.forEach((t, k) => {
+    const found = below(this, tangentsOf, e, tangents);
+    for (let k = 0; k < found.length; k++) {
+      const t = found[k];
       const out = outs[k] as Tensor;
       if (t && isFloating(out.dtype)) this.known.set(out, t);
-    });
+    }
   }
 }
 
@@ -103,8 +118,10 @@ function entryFor(
 ): Entry {
   const [out] = outs as [Tensor];
   const e = new Entry(op, out.id, out.shape, out.dtype, attributes);
-  const entries = operands.map((t, k) => (tangents[k] ? new Entry(primalOp, t.id, t.shape, t.dtype, null) : null));
-  e.setOperands(entries, operands);
+  e.setOperands(
+    tangents.map((t) => (t ? primal : null)),
+    operands,
+  );
   e.borrow(operands, out);
   if (outs.length > 1) {
     e.setResults(outs.map((t, k) => (k === 0 ? e : new Entry(op, t.id, t.shape, t.dtype, null))));
