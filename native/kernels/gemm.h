@@ -275,6 +275,10 @@ struct Gemm : Gemv<T> {
   }
 
   [[gnu::noinline]] static void put_narrow(size_t rows, size_t columns, const T* lanes, T* c, ptrdiff_t rsc, bool add) {
+    // Where the next row is right behind, whole vectors: what they write past a row is overwritten.
+    for (; !add && rsc == ptrdiff_t(columns) && rows * columns >= L; --rows, lanes += L, c += rsc) {
+      store(c, load<T>(lanes));
+    }
     for (size_t i = 0; i < rows; ++i, lanes += L, c += rsc) {
       for (size_t j = 0; j < columns; ++j) c[j] = add ? c[j] + lanes[j] : lanes[j];
     }
@@ -540,13 +544,19 @@ struct Gemm : Gemv<T> {
   }
 
   // Packs columns j .. of the block, as many vectors as a tile takes. The last vector of the last ones is shifted to
-  // end at column n, so it holds columns of its neighbour too; if n < L it is padded with zeros.
+  // end at column n, so it holds columns of its neighbour too; if n < L its lanes from n on are any.
   [[gnu::noinline]] static void pack_columns(const Block& block, size_t j, size_t vectors, T* to) {
     const size_t n = block.n, depth = block.depth, stride = vectors * L;
     const ptrdiff_t rsb = block.rsb, csb = block.csb;
     const T* b = block.b + ptrdiff_t(block.j0 + j) * csb;
     if (n < L) {
-      for (size_t p = 0; p < depth; ++p)
+      size_t p = 0;
+      // Whole vectors, as far as they are within b: nobody reads their lanes from n on.
+      const ptrdiff_t end = ptrdiff_t(depth - 1) * rsb + ptrdiff_t(n);
+      for (; csb == 1 && rsb >= 0 && p < depth && ptrdiff_t(p) * rsb + ptrdiff_t(L) <= end; ++p) {
+        store(to + p * L, load<T>(b + ptrdiff_t(p) * rsb));
+      }
+      for (; p < depth; ++p)
         for (size_t l = 0; l < L; ++l) to[p * L + l] = l < n ? b[ptrdiff_t(p) * rsb + ptrdiff_t(l) * csb] : T(0);
       return;
     }
