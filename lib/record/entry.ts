@@ -33,8 +33,9 @@ export type PullAll<A> = {
 
 /**
  * How tangents of operands become that of the result, where no transposing is needed. elementwise: the derivative is
- * diagonal, so a rule is its own transpose. linear: the op applied to the tangents, of all operands with a rule at once.
- * multilinear: the op applied to one tangent beside the other operands, added up. Or a function of the tangents.
+ * diagonal, so a rule is its own transpose, and takes cotangents of many rows at once, which have one more axis in front.
+ * linear: the op applied to the tangents, of all operands with a rule at once. multilinear: the op applied to one tangent
+ * beside the other operands, added up. Or a function of the tangents.
  */
 export type Forward<A> = 'elementwise' | 'linear' | 'multilinear' | ForwardRule<A>;
 type ForwardRule<A> = {
