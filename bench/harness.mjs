@@ -7,12 +7,12 @@ setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc');
 
 /**
- * How long things take: a sample lasts `sample` ms at least, after `warm` ms of the CPU; `rounds` samples a side, fewer
- * (but `least`, or one) where they would last longer than `budget` ms.
+ * How long things take: a sample lasts `sample` ms at least, after `warm` ms of the CPU, again and again up to `warmings` times
+ * until it is warm; `rounds` samples a side, fewer (but `least`, or one) where they would last longer than `budget` ms.
  */
 export const efforts = {
-  full: { warm: 500, sample: 40, rounds: 15, least: 3, budget: 6000 },
-  quick: { warm: 60, sample: 5, rounds: 3, least: 1, budget: 200 },
+  full: { warm: 300, warmings: 12, sample: 40, rounds: 15, least: 3, budget: 6000 },
+  quick: { warm: 60, warmings: 1, sample: 5, rounds: 3, least: 1, budget: 200 },
 };
 
 // What the steps return goes here, so that nothing measured is dead code.
@@ -112,6 +112,23 @@ function difference(numbers, expected, rtol) {
 }
 
 /**
+ * Warms a side until it has twice in turn not become faster by 5 %: V8, for one, goes on compiling for seconds where a step is
+ * much code. Returns how many ms a sample will take.
+ */
+async function warmUp(side, effort) {
+  let best = Number.POSITIVE_INFINITY;
+  let each = 0;
+  for (let warmed = 0, steady = 0; warmed < effort.warmings && steady < 2; warmed++) {
+    each = await side.warm(effort);
+    if (effort.warmings === 1 || each > effort.warm) break; // of a step so long nothing is left to compile
+    const now = await side.sample();
+    steady = now > 0.95 * best ? steady + 1 : 0;
+    best = Math.min(best, now);
+  }
+  return each;
+}
+
+/**
  * Measures a case. `sides` maps a library's name to its side; the first is ours. The numbers of all must agree.
  * Returns by name { times: ms per step, one a round } or { failure }.
  */
@@ -126,7 +143,7 @@ export async function measure(test, sides, effort) {
       const wrong = expected && difference(numbers, expected, test.rtol ?? 1e-4);
       if (wrong) throw new Error(`wrong result: ${wrong}`);
       expected ??= numbers;
-      const each = await side.warm(effort);
+      const each = await warmUp(side, effort);
       const affordable = Math.floor(effort.budget / each);
       const rounds = affordable < 1 ? 1 : Math.max(effort.least, Math.min(effort.rounds, affordable));
       outcome[name] = { times: [] };
