@@ -61,10 +61,30 @@ GRADTAPE_SMALL S stirling(const Elementary& e, const S& a) {
   return sum * y;
 }
 
+// Below it a / 2 and log(a) have no part in what is computed: of a tiny a they would cancel each other.
+constexpr double kTiny = 0.1;
+
+// log(x^a / gamma(a + 1)) for a < kTiny. log(gamma(a + 1)) is the integral of digamma(t + 1) from 0 to a, by Gauss's and
+// Legendre's formula with 5 points, so that it is relatively as small as a.
+template <class S>
+GRADTAPE_SMALL S log_power(const Elementary& e, const S& a, double x) {
+  constexpr double points[] = {0.046910077030668003601, 0.23076534494715845448, 0.5, 0.76923465505284154552,
+                               0.9530899229693319964};
+  constexpr double weights[] = {0.11846344252809454376, 0.23931433524968323402, 0.28444444444444444444,
+                                0.23931433524968323402, 0.11846344252809454376};
+  const double v = value(a), log = e(k_log, x);
+  double mean = 0;
+  for (int k = 0; k < 5; ++k) mean += weights[k] * e(k_digamma, v * points[k] + 1);
+  const double f = v * (log - mean);
+  if constexpr (sizeof(S) == sizeof(double)) return f;
+  return chain(a, f, log - e(k_digamma, v + 1), -e(k_polygamma, 1, v + 1));
+}
+
 // x^a exp(-x) / gamma(a + 1), without the large numbers that cancel each other where x is about a.
 template <class S>
 GRADTAPE_SMALL S front(const Elementary& e, const S& a, double x) {
   const double v = value(a), m = (x - v) / v;
+  if (v < kTiny) return exp(e, log_power(e, a, x) - S(x));
   // a (log(x / a) - x / a + 1), whose derivative with respect to a is log(x / a)
   const double log = m < -0.5 ? e(k_log, x / v) : e(k_log1p, m);
   const double power = v * (m < -0.5 ? log - m : log1p_minus(e, m));
@@ -114,13 +134,35 @@ GRADTAPE_SMALL Incomplete<S> uniform(const Elementary& e, const S& a, double x) 
   return {other - correction, half + correction};
 }
 
-// For a > 0 and 0 < x < infinity: the power series of the lower one (DLMF 8.7.1, 8.7.3), or the continued fraction of
-// the upper one (DLMF 8.9.2), by its convergents.
+// Both for a < kTiny and x < a + 1, by a power series (DLMF 8.7.1, 8.7.3): neither is 1 less the other, as the upper one is
+// about as small as a.
+template <class S>
+GRADTAPE_SMALL Incomplete<S> near_zero(const Elementary& e, const S& a, double x) {
+  const S exponent = log_power(e, a, x), power = exp(e, exponent);
+  S series = 0;
+  double term = 1;
+  for (int k = 1; k < 24; ++k) {
+    term *= -x / k;
+    series = series + S(term) * inverse(a + S(k));
+  }
+  series = series * a;
+  const double v = value(exponent);
+  const S off = chain(exponent, e(k_expm1, v), value(power), value(power));
+  return {power * (S(1) + series), S(0) - (off + power * series)};
+}
+
+// Whether a factor is 1 to all digits, with derivatives 0.
+bool is_one(double x) { return x - 1 < kEpsilon && x - 1 > -kEpsilon; }
+GRADTAPE_SMALL bool is_one(const Jet& x) { return is_one(x.v) && is_one(x.d + 1) && is_one(x.dd + 1); }
+
+// For a > 0 and 0 < x < infinity: the power series of the lower one (DLMF 8.7.1), or the continued fraction of the upper
+// one (DLMF 8.9.2), by its convergents.
 template <class S>
 GRADTAPE_SMALL Incomplete<S> incomplete_gamma(const Elementary& e, const S& a, double x) {
   const double v = value(a);
   if (v > kUniform && x > 0.7 * v && x < 1.3 * v) return uniform(e, a, x);
   if (x < v + 1) {
+    if (v < kTiny) return near_zero(e, a, x);
     S term = 1, sum = 1;
     for (int k = 1; k < 4000; ++k) {
       term = term * S(x) * inverse(a + S(k));
@@ -140,9 +182,8 @@ GRADTAPE_SMALL Incomplete<S> incomplete_gamma(const Elementary& e, const S& a, d
     c = b + numerator * inverse(c);
     const S step = c * ratio;
     fraction = fraction * step;
-    const double off = value(step) - 1;
-    // Derivatives converge a little later.
-    if (last == 4000 && off < kEpsilon && off > -kEpsilon) last = k + k / 4 + 4;
+    // At a whole a the fraction of the values ends, and that of the derivatives goes on.
+    if (last == 4000 && is_one(step)) last = k + k / 4 + 4;
   }
   const S upper = front(e, a, x) * a * fraction;
   return {S(1) - upper, upper};

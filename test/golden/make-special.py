@@ -62,6 +62,9 @@ def upper(a, x):
 
 
 gammas = [*zip(uniform(0.01, 6, 12), uniform(0.01, 12, 12)), (30, 25), (30, 40), (400, 380), (400, 450)]
+# Where the continued fraction ends, and where a / 2 and log(a) would cancel.
+gammas += [(1, 0.5), (1, 2), (1, 3), (2, 3), (3, 4), (7, 20), (10, 11.5), (1.5, 2.5), (0.5, 2)]
+gammas += [(a, x) for a in (1e-30, 1e-12, 1e-4, 0.0999) for x in (1e-20, 0.5, 1.05, 3)]
 large = [(a, a + z * a**0.5) for a in (12000, 1e6, 1e9) for z in (-4, 0, 0.001, 3)]
 add("igamma", lower, gammas + large)
 add("igammac", upper, gammas + large)
