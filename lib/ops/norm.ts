@@ -23,11 +23,16 @@ function safeRoot(t: Tensor, p: number): Tensor {
   return select(zero, 0, pow(select(zero, 1, t), 1 / p));
 }
 
+/** The same, with gradient 0 at 0, where the derivative depends on the direction. */
+function flatAtZero(t: Tensor): Tensor {
+  return select(equal(t, 0), 0, t);
+}
+
 /** The matrices along a pair of axes reduced to a number each, from their singular values; kept as axes of length 1. */
 function ofSingularValues(x: Tensor, pair: readonly number[], reduce: Reducer): Tensor {
   const others = x.shape.map((_, d) => d).filter((d) => !pair.includes(d));
   const [s] = svdOf(transposeBy(x, [...others, ...pair]), false);
-  return reshapeTo(reduce(s, [s.rank - 1], false), reducedShape(x.shape, pair, true));
+  return reshapeTo(flatAtZero(reduce(s, [s.rank - 1], false)), reducedShape(x.shape, pair, true));
 }
 
 /** The norm of matrices, kept as axes of length 1; null for an unknown one. */

@@ -7,6 +7,7 @@ import { fromXOut, fromY, linear } from '../op/rules.js';
 import { type Entry, keep } from '../record/entry.js';
 import { mul, sub } from './arithmetic.js';
 import { boxAt, concatAlong, sliceBox } from './box.js';
+import { equal, logicalAnd } from './compare.js';
 import { exp, isInf } from './math.js';
 import { repeatedOperands } from './movement.js';
 import { select } from './select.js';
@@ -127,10 +128,9 @@ export function runningProduct(x: Tensor, scan: Scan): Tensor {
   return productsOf(scan.exclusive ? shifted(x, scan, 1) : x, scan);
 }
 
-/** a - b where b is finite, else 0: differences of logarithms of which both are infinite. */
-function difference(a: Tensor, b: Tensor): Tensor {
-  const infinite = isInf(b);
-  return select(infinite, 0, sub(select(infinite, 0, a), select(infinite, 0, b)));
+/** a - b, but 0 where both are the same infinity: differences of logarithms. */
+function differenceUnless(same: Tensor, a: Tensor, b: Tensor): Tensor {
+  return select(same, 0, sub(a, b));
 }
 
 // The derivative of out[j] by x[i], i <= j, is exp(x[i] - out[j]). With s[i] the sum over j of ct[j] exp(out[i] - out[j]):
@@ -141,9 +141,11 @@ const logSumExpOp = new Op<Directed>('cumulativeLogsumexp', {
   vjps: [
     fromXOut((ct, x, out, { attributes }) => {
       const behind = back(attributes);
-      // Nothing stands behind the last element: of an infinite one the difference is 0, so that no exponential overflows.
-      const ratio = exp(difference(out, shifted(out, behind, Number.POSITIVE_INFINITY)));
-      return mul(exp(difference(x, out)), recurrence(ct, ratio, behind));
+      const next = shifted(out, behind, Number.POSITIVE_INFINITY);
+      const ratio = exp(differenceUnless(logicalAnd(isInf(out), equal(out, next)), out, next));
+      // inf - inf stays NaN: which of several infinite elements the sum follows is open.
+      const part = exp(differenceUnless(equal(out, Number.NEGATIVE_INFINITY), x, out));
+      return mul(part, recurrence(ct, ratio, behind));
     }),
   ],
   batch: ({ operands, attributes }) => logSumExpsOf(operands[0] as Tensor, inBatch(attributes)),

@@ -155,6 +155,22 @@ describe('cumulativeLogsumexp', () => {
     expect(tape.gradient(y, x)?.arraySync()).toEqual([1, 1.5, 0.5]);
   });
 
+  it.each([false, true])('has gradient 0 beside an infinite element, as reduceLogsumexp (reverse: %s)', (reverse) => {
+    const inf = Number.POSITIVE_INFINITY;
+    // TensorFlow's numbers; [1, inf, inf] but for its values, which are NaN there.
+    for (const [x, ct, want] of [
+      [[1, inf, 1], [0, 1, 1], [0, NaN, 0]],
+      [[1, inf, 1], [1, 1, 1], [1, NaN, 0]],
+      [[1, inf, inf], [1, 1, 1], [1, NaN, NaN]],
+      [[1, 0, inf], [0, 0, 1], [0, 0, NaN]],
+    ] as const) {
+      const turn = (list: readonly number[]): number[] => (reverse ? [...list].reverse() : [...list]);
+      const a = tf.constant(turn(x));
+      const [tape, y] = tapeOf(a, () => tf.cumulativeLogsumexp(a, { reverse }));
+      expect(arrayOf(tape.gradient(y, a, { outputGradients: tf.constant(turn(ct)) }))).toEqual(turn(want));
+    }
+  });
+
   it.each([false, true])('has a finite second derivative of numbers far apart (reverse: %s)', (reverse) => {
     const numbers = [2.5, -20, 0, 0, 100, -100, 100];
     const second = (dtype: 'float32' | 'float64'): unknown => {
