@@ -179,7 +179,7 @@ export type ErrorCode =
    */
   | 'ERR_SINGULAR'
   /**
-   * `config.checkNumerics` is on, and an op or a gradient rule made NaN or an infinity of finite operands.
+   * `config.checkNumerics` is on, and an op or a gradient rule made NaN without one in the operands, or an infinity of finite ones.
    *
    * Do: the message names op, element, operands, lines and the usual remedy.
    */

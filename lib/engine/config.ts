@@ -194,8 +194,8 @@ export interface Config {
   /** Whether each op is computed when it is called. Default false. */
   eager: boolean;
   /**
-   * Whether an op, or a gradient rule, that makes NaN or an infinity of finite operands throws ERR_NUMERICS; each op is
-   * computed when it is called, then. Default false.
+   * Whether an op, or a gradient rule, that makes NaN without one in the operands, or an infinity of finite ones, throws
+   * ERR_NUMERICS; each op is computed when it is called, then. Default false.
    */
   checkNumerics: boolean;
   /** Whether ops remember the line that called them, for errors that show when they are computed. Default false. */

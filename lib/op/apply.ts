@@ -103,7 +103,7 @@ export function applied2<A>(op: Op<A>, t: Tensor, x: Tensor, y: Tensor, attribut
  * those.
  */
 export function applyComposed<A>(op: Op<A>, operands: readonly Tensor[], attributes: A, forward: () => Tensor): Tensor {
-  const t = flags.checkNumerics ? uncheckedWithin(op, operands, forward) : composed(forward);
+  const t = flags.checkNumerics ? uncheckedWithin(op, operands, attributes, forward) : composed(forward);
   if (isRecording()) recordComposed(op, t, operands, attributes);
   return t;
 }
@@ -113,9 +113,9 @@ function composed(forward: () => Tensor): Tensor {
 }
 
 /** The result of `forward`, which alone is checked, not the steps to it. */
-function uncheckedWithin(op: Computation, operands: readonly Tensor[], forward: () => Tensor): Tensor {
+function uncheckedWithin<A>(op: Op<A>, operands: readonly Tensor[], attributes: A, forward: () => Tensor): Tensor {
   const t = unchecked(() => composed(forward));
-  if (isChecking()) checkResult(op.name, op.opcode, t, operands);
+  if (isChecking()) checkResult(op, t, operands, { op, operands, attributes });
   return t;
 }
 
@@ -162,7 +162,7 @@ export function applyParts<A, B>(
 ): Tensor[] {
   const parts = specs.map((spec) => pending(part, spec.dtype, spec.shape, x, null, spec.attributes));
   if (isRecording()) recordMany(op, parts, [x], attributes);
-  for (const t of parts) settledIfAsked(t, op);
+  for (const t of parts) settledIfAsked(t, op, [x]);
   return parts;
 }
 
@@ -181,7 +181,7 @@ export function applyResults<A>(
   const results = specs.map((spec, k) => (k === 0 ? t : pending(resultOp, spec.dtype, spec.shape, t, null, k)));
   linkResults(t, results.slice(1));
   if (isRecording()) recordMany(op, results, operands, attributes);
-  for (const result of results) settledIfAsked(result, op);
+  for (const result of results) settledIfAsked(result, op, operands);
   return results;
 }
 
@@ -189,13 +189,16 @@ export function applyResults<A>(
  * The last step of an op: computes the value at once, if the settings or the length of the pending chain ask for it.
  * (apply1 and apply2 have it in place: a call costs them 3 %.)
  */
-function settledIfAsked(t: Tensor, op: Computation): Tensor {
-  if (t.depth > flags.depth) evaluateNow(t, op);
+function settledIfAsked(t: Tensor, op: Computation, operands: readonly Tensor[] | null = null): Tensor {
+  if (t.depth > flags.depth) evaluateNow(t, op, operands);
   return t;
 }
 
-/** What the settings ask for, noting values while memory grows, and computing a chain that is too long. */
-function evaluateNow(t: Tensor, op: Computation, operands = operandsOf(t)): void {
+/**
+ * What the settings ask for, noting values while memory grows, and computing a chain that is too long. `given`: the
+ * operands of a view, or of one of several results, where t is not what its op computes alone.
+ */
+function evaluateNow(t: Tensor, op: Computation, given: readonly Tensor[] | null = null): void {
   if (flags.trackOrigin && t.op && !isKnown(t)) {
     const at = callSite();
     if (at !== null) t.op = new Computation(`${op.name} (at ${at})`, t.op.opcode, t.op.words);
@@ -206,6 +209,9 @@ function evaluateNow(t: Tensor, op: Computation, operands = operandsOf(t)): void
     if (t.depth > kMaxDepth) t.depth = pendingDepth(t);
     if (t.depth <= kMaxDepth) return;
   }
+  const operands = given ?? operandsOf(t);
+  const own = checks && !given && op instanceof Op && op.opcode === t.op?.opcode;
+  const call = own ? { op, operands, attributes: t.attributes } : null;
   evaluateTensors([t]);
-  if (checks) checkResult(op.name, op.opcode, t, operands);
+  if (checks) checkResult(op, t, operands, call);
 }

@@ -1,17 +1,18 @@
 /**
  * Checking numbers (config.checkNumerics): finds the op, forward or backward, that makes NaN or an infinity of finite
- * operands. What was not finite before is not reported.
+ * operands, or NaN of others. What was not finite before is not reported.
  */
-import { type DType, isFloating, newArray } from '../base/dtype.js';
+import { type DType, isFloating } from '../base/dtype.js';
 import { GradtapeError } from '../base/errors.js';
 import { callSite } from '../base/origin.js';
 import type { Shape } from '../base/shape.js';
 import { isElementwise } from '../engine/addon.js';
 import { flags } from '../engine/config.js';
-import { evaluateTensors } from '../engine/evaluate.js';
-import { isKnown, type Tensor } from '../engine/tensor.js';
+import type { Computation, Tensor } from '../engine/tensor.js';
 import type { Entry } from '../record/entry.js';
 import { traceOfEntry } from '../record/trace.js';
+import { Op } from './op.js';
+import { type Call, elementsOf, madeBy } from './reach.js';
 
 /** How many functions run by `unchecked` now. */
 let uncheckedRuns = 0;
@@ -43,21 +44,29 @@ interface Finding {
   readonly index: readonly number[];
   /** The operands' elements at that index; none where the op does not go element by element. */
   readonly beside: readonly { readonly name: string; readonly value: number; readonly dtype: DType }[];
+  /** Whether all elements of the operands are finite, where none are beside it. */
+  readonly finite: boolean;
+}
+
+/** An operand's elements. */
+interface Elements {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: Shape;
+  readonly elements: ArrayLike<number>;
 }
 
 const names = ['x', 'y', 'z'];
 
 /**
- * Checks the result of an op.
+ * Checks the result of an op. `call`: of an op that does not go element by element, if it is known.
  * @throws GradtapeError ERR_NUMERICS
  */
-export function checkResult(name: string, opcode: number, out: Tensor, operands: readonly Tensor[]): void {
-  const byElement = opcode >= 0 && isElementwise[opcode] === 1;
-  const found = findIn(
-    out,
-    operands.map((t, k) => ({ t, name: operands.length > 1 ? (names[k] ?? `operand ${k}`) : 'x' })),
-    byElement,
-  );
+export function checkResult(op: Computation, out: Tensor, operands: readonly Tensor[], call: Call | null): void {
+  const { name, opcode } = op;
+  const byElement = isElementwise[opcode] === 1 || (op instanceof Op && op.forward === 'elementwise');
+  const named = operands.map((t, k) => ({ t, name: operands.length > 1 ? (names[k] ?? `operand ${k}`) : 'x' }));
+  const found = byElement ? findByElement(out, named) : findReached(out, named, call);
   if (!found) return;
   throw new GradtapeError(
     'ERR_NUMERICS',
@@ -75,7 +84,7 @@ export function checkPulled(e: Entry, k: number, given: Tensor, pulled: Tensor, 
   if (e.y) operands.push({ name: 'y', t: e.y });
   if (e.out) operands.push({ name: 'the result', t: e.out });
   for (const [i, t] of e.keptBeyondTwo) operands.push({ name: names[i] ?? `operand ${i}`, t });
-  const found = findIn(pulled, operands, true);
+  const found = findByElement(pulled, operands);
   if (!found) return;
   const forward = traceOfEntry(e)?.at ?? null;
   const about = e.count > 1 ? ` with respect to ${names[k] ?? `operand ${k}`}` : '';
@@ -86,9 +95,11 @@ export function checkPulled(e: Entry, k: number, given: Tensor, pulled: Tensor, 
   );
 }
 
-function where({ index, beside }: Finding): string {
+function where({ index, beside, finite, value }: Finding): string {
   const values = beside.map(({ name, value, dtype }) => `${name} is ${shown(value, dtype)}`).join(' and ');
-  return `at [${index.join(', ')}]${values ? `, where ${values}` : ', of finite operands'}`;
+  // Beside infinite operands a NaN may be inf - inf or 0 * inf; what else is reported comes of finite ones.
+  const of = finite || !Number.isNaN(value) ? ', of finite operands' : ', of operands without NaN';
+  return `at [${index.join(', ')}]${values ? `, where ${values}` : of}`;
 }
 
 /** The shortest decimal that reads back as the value. */
@@ -114,18 +125,9 @@ function checkedPart(t: Tensor): Tensor {
   return 'denseShape' in t && 'values' in t ? (t.values as Tensor) : t;
 }
 
-function elementsOf(t: Tensor): ArrayLike<number> {
-  if (!isKnown(t)) evaluateTensors([t]);
-  return t.buffer ? t.buffer.elements : newArray(t.dtype, t.size).fill(t.uniform as number);
-}
-
-function findIn(result: Tensor, operands: readonly Operand[], byElement: boolean): Finding | null {
-  const out = checkedPart(result);
-  if (!isFloating(out.dtype)) return null;
-  const elements = elementsOf(out);
-  let at = nextNotFinite(elements, 0);
-  if (at < 0) return null;
-  const floating = operands
+/** The floating operands, with the elements that are checked. */
+function elementsIn(operands: readonly Operand[]): Elements[] {
+  return operands
     .filter(({ t }) => isFloating(t.dtype))
     .map(({ name, t }) => ({
       name,
@@ -133,22 +135,54 @@ function findIn(result: Tensor, operands: readonly Operand[], byElement: boolean
       shape: checkedPart(t).shape,
       elements: elementsOf(checkedPart(t)),
     }));
-  const aligned = byElement && floating.every(({ shape }) => broadcasts(shape, out.shape));
-  if (!aligned) {
+}
+
+const besideAt = (floating: readonly Elements[], shape: Shape, at: number): Finding['beside'] =>
+  floating
+    .filter((o) => broadcasts(o.shape, shape))
+    .map((o) => ({ name: o.name, dtype: o.dtype, value: elementAt(o, shape, at) }));
+
+/** Of operands that broadcast to the result: each element by those beside it. Of others only if all are finite. */
+function findByElement(result: Tensor, operands: readonly Operand[]): Finding | null {
+  const out = checkedPart(result);
+  if (!isFloating(out.dtype)) return null;
+  const elements = elementsOf(out);
+  let at = nextNotFinite(elements, 0);
+  if (at < 0) return null;
+  const floating = elementsIn(operands);
+  if (!floating.every(({ shape }) => broadcasts(shape, out.shape))) {
     if (floating.some((o) => nextNotFinite(o.elements, 0) >= 0)) return null;
-    const beside = floating
-      .filter(({ shape }) => broadcasts(shape, out.shape))
-      .map((o) => ({ name: o.name, dtype: o.dtype, value: elementAt(o, out.shape, at) }));
-    return { value: elements[at] as number, index: indexOf(at, out.shape), beside };
+    return findingAt(elements, floating, out.shape, at);
   }
   for (; at >= 0; at = nextNotFinite(elements, at + 1)) {
-    const value = elements[at] as number;
-    const beside = floating.map((o) => ({ name: o.name, dtype: o.dtype, value: elementAt(o, out.shape, at) }));
-    const finite = beside.every((operand) => Number.isFinite(operand.value));
-    const newNaN = Number.isNaN(value) && !beside.some((operand) => Number.isNaN(operand.value));
-    if (finite || newNaN) return { value, index: indexOf(at, out.shape), beside };
+    const found = findingAt(elements, floating, out.shape, at);
+    const finite = found.beside.every((operand) => Number.isFinite(operand.value));
+    const newNaN = Number.isNaN(found.value) && !found.beside.some((operand) => Number.isNaN(operand.value));
+    if (finite || newNaN) return found;
   }
   return null;
+}
+
+/** Of any operands: an element that the op made, whatever else was not finite. */
+function findReached(result: Tensor, operands: readonly Operand[], call: Call | null): Finding | null {
+  const out = checkedPart(result);
+  if (!isFloating(out.dtype)) return null;
+  const elements = elementsOf(out);
+  let at = nextNotFinite(elements, 0);
+  if (at < 0) return null;
+  const parts = operands.map(({ t }) => checkedPart(t));
+  const dense = out === result && operands.every(({ t }, k) => t === parts[k]);
+  const made = unchecked(() => madeBy(dense ? call : null, parts, out));
+  while (at >= 0 && !made(at)) at = nextNotFinite(elements, at + 1);
+  if (at < 0) return null;
+  const floating = elementsIn(operands);
+  const finite = floating.every((o) => nextNotFinite(o.elements, 0) < 0);
+  return { ...findingAt(elements, floating, out.shape, at), finite };
+}
+
+function findingAt(elements: ArrayLike<number>, floating: readonly Elements[], shape: Shape, at: number): Finding {
+  const beside = besideAt(floating, shape, at);
+  return { value: elements[at] as number, index: indexOf(at, shape), beside, finite: true };
 }
 
 function nextNotFinite(elements: ArrayLike<number>, from: number): number {
@@ -173,7 +207,7 @@ function indexOf(flat: number, shape: Shape): number[] {
 }
 
 /** The element of an operand that broadcasts to `shape`, at a flat index there. */
-function elementAt(operand: { shape: Shape; elements: ArrayLike<number> }, shape: Shape, flat: number): number {
+function elementAt(operand: Elements, shape: Shape, flat: number): number {
   const index = indexOf(flat, shape).slice(shape.length - operand.shape.length);
   const at = operand.shape.reduce((sum, length, d) => sum * length + (length === 1 ? 0 : (index[d] as number)), 0);
   return operand.elements[at] as number;
@@ -186,6 +220,9 @@ function hintOf(name: string, { beside }: Finding): string {
     return ' log1p is the logarithm of 1 + x: -inf at -1 and NaN below. Clip with maximum(x, -0.999).';
   if (/^(log|log2|log10|xlogy|logSigmoid)$/.test(name)) {
     return ' The logarithm of 0 is -inf and that of a negative number NaN: add a small number, or clip with maximum(x, 1e-7).';
+  }
+  if (/[sS]oftmax$/.test(name) && x === Number.NEGATIVE_INFINITY) {
+    return ' All of the row are -inf: leave a finite one in each row, or mask with a large negative number.';
   }
   if (name === 'pow' && x !== undefined && y !== undefined) {
     if (x < 0 && !Number.isInteger(y)) return ' A negative number to a power that is no whole number is NaN.';

@@ -1,6 +1,7 @@
 // config.checkNumerics: the first op, forward or backward, that makes NaN or an infinity; and what is not one.
 import * as tf from 'gradtape';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { opCases } from '../ops/op-cases.js';
 import { errorOf, expectError } from '../support/errors.js';
 import { restoreSettings } from '../support/settings.js';
 import { gradientsOf } from '../support/tape.js';
@@ -108,6 +109,140 @@ describe('forward', () => {
       [0, expect.closeTo(Math.LN2)],
       [0, 0.5],
     ]);
+  });
+});
+
+describe('one element that is not finite does not hide what an op makes of others', () => {
+  const inf = Number.POSITIVE_INFINITY;
+  const big = 3e38;
+  const masked = [
+    [-inf, 1],
+    [big, big],
+  ];
+  const down = [-inf, 0, NaN, 0].map((first, k) => [first, k === 3 ? big : 0, k === 3 ? big : 1]);
+  it.each<[string, RegExp, () => unknown]>([
+    ['reduceSum', /^reduceSum: the result contains Infinity at \[1\], of finite/, () => tf.reduceSum(masked, 1)],
+    ['reduceSum, NaN beside', /^reduceSum: .* Infinity at \[3\], of finite/, () => tf.reduceSum(down, 1)],
+    ['reduceProd', /^reduceProd: .* Infinity at \[1\]/, () => tf.reduceProd(masked, 1)],
+    ['reduceMean', /: the result contains Infinity at \[1\]/, () => tf.reduceMean(masked, 1)],
+    ['matmul', /^matmul: .* Infinity at \[1, 0\]/, () => tf.matmul(masked, [[10], [10]])],
+    ['einsum', /: .* Infinity at \[1, 0\]/, () => tf.einsum('ij,jk->ik', masked, [[10], [10]])],
+    ['cumsum', /^cumsum: .* Infinity at \[1, 1\], where x is 3e\+38/, () => tf.cumsum(masked, 1)],
+    ['cumprod', /^cumprod: .* Infinity at \[1, 1\]/, () => tf.cumprod(masked, 1)],
+    ['segmentSum', /^segmentSum: .* Infinity at \[1\]/, () => tf.segmentSum([-inf, 0, big, big], [0, 0, 1, 1])],
+    [
+      'conv2d',
+      /^nn.conv2d: .* Infinity at \[1, 0, 0, 0\]/,
+      () => tf.nn.conv2d(tf.constant([-inf, 0, big, big]).reshape([2, 1, 2, 1]), tf.ones([1, 2, 1, 1]), 1, 'VALID'),
+    ],
+    [
+      'det of a batch',
+      /^linalg.det: .* Infinity at \[1\]/,
+      () =>
+        tf.linalg.det([
+          [
+            [-inf, 0],
+            [0, 1],
+          ],
+          [
+            [big, 0],
+            [0, big],
+          ],
+        ]),
+    ],
+    [
+      'softmax of a row of -inf',
+      /^nn.softmax: .* NaN at \[0\], where x is -Infinity, .*\. All of the row are -inf/,
+      () => tf.nn.softmax([-inf, -inf]),
+    ],
+    ['inf - inf in a sum', /^reduceSum: .* NaN at \[\], of operands without NaN/, () => tf.reduceSum([inf, -inf])],
+    ['0 * inf in a product', /^matmul: .* NaN at \[0, 0\]/, () => tf.matmul([[inf]], [[0]])],
+    [
+      'inf - inf beside NaN',
+      /^reduceSum: .* NaN at \[1\]/,
+      () =>
+        tf.reduceSum(
+          [
+            [NaN, 1],
+            [inf, -inf],
+          ],
+          1,
+        ),
+    ],
+  ])('%s', (_, says, fn) => {
+    expect(numericsOf(fn)).toMatch(says);
+    expect(numericsOf(fn)).toMatch(here);
+  });
+
+  it('on a tape, too, which hears of the op once', () => {
+    const x = tf.constant(masked);
+    const tape = new tf.GradientTape();
+    expect(numericsOf(() => tape.record(() => tape.watch(x) ?? tf.reduceSum(x, 1)))).toMatch(/^reduceSum/);
+    const y = tape.record(() => tf.reduceSum(tf.constant([-inf, 1])));
+    expect(tape.gradient(y, x)).toBeNull();
+  });
+
+  it('and what an infinity or NaN reaches is not reported', () => {
+    const rows = [
+      [-inf, big],
+      [NaN, 1],
+      [inf, 1],
+    ];
+    const x = tf.constant(rows);
+    for (const f of [
+      (t: tf.Tensor) => tf.reduceSum(t, 1),
+      (t: tf.Tensor) => tf.reduceMean(t, 1),
+      (t: tf.Tensor) => tf.reduceMax(t, 1),
+      (t: tf.Tensor) => tf.reduceProd(t, 1),
+      (t: tf.Tensor) => tf.cumsum(t, 1),
+      (t: tf.Tensor) => tf.cumprod(t, 1),
+      (t: tf.Tensor) => tf.sort(t, 1),
+      (t: tf.Tensor) => tf.transpose(t),
+      (t: tf.Tensor) => tf.gather(t, [2, 0]),
+      (t: tf.Tensor) => tf.concat([t, t], 0),
+      (t: tf.Tensor) => tf.matmul(t, [[0.5], [0.5]]),
+      (t: tf.Tensor) => tf.reduceLogsumexp(t, 1),
+      (t: tf.Tensor) => tf.cumulativeLogsumexp(t, 1),
+      (t: tf.Tensor) => tf.unsortedSegmentSum(t, [0, 1, 1], 3),
+      (t: tf.Tensor) => tf.unsortedSegmentMax(t, [0, 1, 2], 3),
+    ])
+      expect(f(x).size).toBeGreaterThan(0);
+    expect(tf.reduceMax([-inf, -inf]).item()).toBe(-inf);
+    expect(tf.reduceLogsumexp([-inf, -inf]).item()).toBe(-inf);
+    expect(tf.linalg.logdet(tf.constant([[inf]])).shape).toEqual([]);
+  });
+
+  it('of no op is a NaN reported that an operand had', () => {
+    const noted = (call: () => unknown): string => {
+      try {
+        call();
+      } catch (error) {
+        if (!(error instanceof tf.GradtapeError)) throw error;
+        return error.code;
+      }
+      return '';
+    };
+    for (const [name, entry] of opCases)
+      for (const { shapes, call } of entry?.cases.slice(0, 1) ?? [])
+        shapes.forEach((shape, k) => {
+          const xs = shapes.map((s, j) =>
+            tf.random.uniform(s, { minval: 0.2, maxval: 0.9, seed: 7 + j, dtype: 'float64' }),
+          );
+          const before = noted(() => call(...xs));
+          const elements = Float64Array.from((xs[k] as tf.Tensor).dataSync());
+          elements[elements.length >> 1] = NaN;
+          xs[k] = tf.constant(elements).reshape(shape);
+          if (before === '')
+            expect(
+              noted(() => call(...xs)),
+              name,
+            ).not.toBe('ERR_NUMERICS');
+        });
+  });
+
+  it('matrices without elements have no largest singular value', () => {
+    expect(tf.linalg.pinv(tf.zeros([3, 1, 0])).shape).toEqual([3, 0, 1]);
+    expect(tf.linalg.matrixRank(tf.zeros([3, 1, 0])).arraySync()).toEqual([0, 0, 0]);
   });
 });
 

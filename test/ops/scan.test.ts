@@ -159,10 +159,26 @@ describe('cumulativeLogsumexp', () => {
     const inf = Number.POSITIVE_INFINITY;
     // TensorFlow's numbers; [1, inf, inf] but for its values, which are NaN there.
     for (const [x, ct, want] of [
-      [[1, inf, 1], [0, 1, 1], [0, NaN, 0]],
-      [[1, inf, 1], [1, 1, 1], [1, NaN, 0]],
-      [[1, inf, inf], [1, 1, 1], [1, NaN, NaN]],
-      [[1, 0, inf], [0, 0, 1], [0, 0, NaN]],
+      [
+        [1, inf, 1],
+        [0, 1, 1],
+        [0, NaN, 0],
+      ],
+      [
+        [1, inf, 1],
+        [1, 1, 1],
+        [1, NaN, 0],
+      ],
+      [
+        [1, inf, inf],
+        [1, 1, 1],
+        [1, NaN, NaN],
+      ],
+      [
+        [1, 0, inf],
+        [0, 0, 1],
+        [0, 0, NaN],
+      ],
     ] as const) {
       const turn = (list: readonly number[]): number[] => (reverse ? [...list].reverse() : [...list]);
       const a = tf.constant(turn(x));

@@ -5,7 +5,7 @@ import { join, relative } from 'node:path';
 import * as tf from 'gradtape';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
-import { elementwiseKernels } from '../../lib/engine/addon.js';
+import { elementwiseKernels, specialFunctions } from '../../lib/engine/addon.js';
 import { keep, type RecordedOp } from '../../lib/record/entry.js';
 import { pop, push, Recorder } from '../../lib/record/stack.js';
 import { opCases } from '../ops/op-cases.js';
@@ -97,12 +97,31 @@ function signatures(): Row[] {
 
 const names = readGolden<Record<string, string | null>>('names.json');
 const seen = seenInGolden();
-const order = ['float32', 'float64', 'int32', 'uint8', 'bool'];
+const order = ['float32', 'float64', 'int32', 'uint8', 'bool'] as const;
+
+/** Whether the op takes a tensor of the dtype, as only operand or twice. */
+function takes(op: string, dtype: tf.DType): boolean {
+  const fn = op.split('.').reduce<unknown>((at, name) => Reflect.get(at as object, name), tf) as (
+    ...xs: tf.Tensor[]
+  ) => unknown;
+  const x = tf.ones([2, 2], { dtype });
+  return [[x], [x, x]].some((operands) => {
+    try {
+      const result = fn(...operands);
+      if (result instanceof tf.Tensor) result.dataSync();
+      return true;
+    } catch {
+      return false;
+    }
+  });
+}
 
 function row({ op, signature }: Row): string {
   const golden = seen.get(op);
   const kernel = elementwiseKernels.get(op.replace(/^nn\./, ''));
-  const dtypes = order.filter((dtype) => golden?.dtypes.has(dtype) || kernel?.dtypes.includes(dtype as never));
+  const special = specialFunctions.get(op.replace(/^bitwise\./, ''));
+  const known = [...(golden?.dtypes ?? []), ...(kernel?.dtypes ?? []), ...(special?.dtypes ?? [])];
+  const dtypes = order.filter((dtype) => known.includes(dtype) || (known.length > 0 && takes(op, dtype)));
   const kept = opCases.get(op) ? keeps(op) : '';
   const gradient = kept ? `keeps ${kept}` : (golden?.gradients.size ?? 0) > 0 ? 'yes' : 'none';
   const name = names[op];
@@ -136,8 +155,8 @@ function page(): string {
   return [
     '# Ops',
     '',
-    'Every public op, by the file that has it. The dtypes are those of the numbers of TensorFlow that tests compare it with, and of its',
-    'kernel. Of a gradient the third column says what a tape keeps for it of a call: operands, the result, values between (of an op that',
+    'Every public op, by the file that has it. The dtypes are those of the numbers of TensorFlow that tests compare it with, those of its',
+    'kernel, and those that it takes of a matrix of ones. Of a gradient the third column says what a tape keeps for it of a call: operands, the result, values between (of an op that',
     'is computed by others), or nothing.',
     '',
     'Written from the code by `GRADTAPE_WRITE=1 npx vitest run test/package/ops-page.test.ts`, and checked.',

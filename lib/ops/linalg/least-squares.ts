@@ -33,8 +33,11 @@ function accuracyOf(x: Tensor): number {
   return Math.max(m, n) * epsilonOf[x.dtype];
 }
 
-/** The largest of singular values, kept as an axis of length 1. */
-const largest = (s: Tensor): Tensor => maxOver(s, [s.rank - 1], true);
+/** The largest of singular values, kept as an axis of length 1; 0 of none. */
+function largest(s: Tensor): Tensor {
+  const axis = s.rank - 1;
+  return s.shape[axis] === 0 ? sumOver(s, [axis], true) : maxOver(s, [axis], true);
+}
 
 /** Infinity in place of singular values that are not above the cutoff: their reciprocals and the derivatives are 0. */
 function saturated(s: Tensor, cutoff: Tensor): Tensor {
