@@ -317,7 +317,7 @@ describe('least squares', () => {
 
 describe('norms', () => {
   it.each([2, 'nuclear'] as const)(
-    '191: of a matrix of zeros have gradient 0 (%s), those beside it their own',
+    'of a matrix of zeros have gradient 0 (%s), those beside it their own',
     (ord) => {
       const x = f64([
         [
