@@ -86,18 +86,6 @@ function setDepth(): void {
   flags.depth = lazy ? Number.POSITIVE_INFINITY : all ? -1 : kMaxDepth;
 }
 
-function withLazy<T, A>(value: boolean, fn: (a: A) => T, a: A): T {
-  if (lazy === value) return fn(a);
-  lazy = value;
-  setDepth();
-  try {
-    return fn(a);
-  } finally {
-    lazy = !value;
-    setDepth();
-  }
-}
-
 /** Whether rules are checked: numbers are to be, and there are numbers. */
 export function checksRules(): boolean {
   return flags.checkNumerics && !lazy;
@@ -105,12 +93,15 @@ export function checksRules(): boolean {
 
 /** Runs fn, in which `apply` computes nothing, whatever the settings say: for computations with placeholders. */
 export function unlooked<T>(fn: () => T): T {
-  return withLazy(true, fn, undefined);
-}
-
-/** Runs fn(a), in which the settings count, though it runs within `unlooked`. */
-export function asUsual<T, A>(fn: (a: A) => T, a?: A): T {
-  return withLazy(false, fn, a as A);
+  if (lazy) return fn();
+  lazy = true;
+  setDepth();
+  try {
+    return fn();
+  } finally {
+    lazy = false;
+    setDepth();
+  }
 }
 
 /** Says how many values more are noted. */

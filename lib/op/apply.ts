@@ -203,15 +203,24 @@ function evaluateNow(t: Tensor, op: Computation, given: readonly Tensor[] | null
     const at = callSite();
     if (at !== null) t.op = new Computation(`${op.name} (at ${at})`, t.op.opcode, t.op.words);
   }
-  if (flags.noting > 0) noteMade(t);
   const checks = isChecking();
-  if (!flags.eager && !checks) {
-    if (t.depth > kMaxDepth) t.depth = pendingDepth(t);
-    if (t.depth <= kMaxDepth) return;
-  }
+  if (!isDue(t, checks)) return;
   const operands = given ?? operandsOf(t);
   const own = checks && !given && op instanceof Op && op.opcode === t.op?.opcode;
   const call = own ? { op, operands, attributes: t.attributes } : null;
   evaluateTensors([t]);
   if (checks) checkResult(op, t, operands, call);
+}
+
+/** Whether a value is to be computed at once. Notes it while memory grows. */
+function isDue(t: Tensor, checks: boolean): boolean {
+  if (flags.noting > 0) noteMade(t);
+  if (flags.eager || checks) return true;
+  if (t.depth > kMaxDepth) t.depth = pendingDepth(t);
+  return t.depth > kMaxDepth;
+}
+
+/** Computes what was made while nothing was to be computed (`unlooked`), if the settings or the length of the chain ask for it. */
+export function settle(t: Tensor): void {
+  if (t.depth > flags.depth && isDue(t, false)) evaluateTensors([t]);
 }

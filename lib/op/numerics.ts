@@ -7,7 +7,7 @@ import { GradtapeError } from '../base/errors.js';
 import { callSite } from '../base/origin.js';
 import type { Shape } from '../base/shape.js';
 import { isElementwise } from '../engine/addon.js';
-import { flags } from '../engine/config.js';
+import { checksRules } from '../engine/config.js';
 import type { Computation, Tensor } from '../engine/tensor.js';
 import type { Entry } from '../record/entry.js';
 import { traceOfEntry } from '../record/trace.js';
@@ -19,7 +19,7 @@ let uncheckedRuns = 0;
 
 /** Whether the results of ops are checked now. */
 export function isChecking(): boolean {
-  return flags.checkNumerics && uncheckedRuns === 0;
+  return checksRules() && uncheckedRuns === 0;
 }
 
 /** Runs fn without checking its ops: the library's own steps may pass through infinities that a later step leaves out. */
@@ -75,11 +75,18 @@ export function checkResult(op: Computation, out: Tensor, operands: readonly Ten
 }
 
 /**
- * Checks what the gradient rule of an entry's op gave for operand k, of a cotangent, or of a tangent.
+ * Checks what the gradient rule of an entry's op gave for operand k, of cotangents, or of tangents.
  * @throws GradtapeError ERR_NUMERICS
  */
-export function checkPulled(e: Entry, k: number, given: Tensor, pulled: Tensor, as = 'cotangent'): void {
-  const operands: Operand[] = [{ name: `the ${as}`, t: given }];
+export function checkPulled(
+  e: Entry,
+  k: number,
+  given: readonly (Tensor | null)[],
+  pulled: Tensor,
+  as = 'cotangent',
+): void {
+  const operands: Operand[] = [];
+  for (const t of given) if (t) operands.push({ name: `the ${as}`, t });
   if (e.x) operands.push({ name: 'x', t: e.x });
   if (e.y) operands.push({ name: 'y', t: e.y });
   if (e.out) operands.push({ name: 'the result', t: e.out });

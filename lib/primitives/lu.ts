@@ -264,5 +264,7 @@ const permutationOp: Op = new Op('linalg.lu', { batch: ({ operands }) => luOf(op
 export function luOf(x: Tensor): [lu: Tensor, p: Tensor] {
   const { lu, rows } = factorsOf('linalg.lu', x, true);
   if (x.size === 0) return [identityOf(x), rows];
-  return [applyComposed(luOp, [x, rows], null, () => lu), applyComposed(permutationOp, [x], null, () => rows)];
+  // As in sort.ts: each result is made before the next is told of.
+  const factors = applyComposed(luOp, [x, rows], null, () => lu);
+  return [factors, applyComposed(permutationOp, [x], null, () => identityOf(rows))];
 }

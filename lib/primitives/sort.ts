@@ -8,7 +8,7 @@ import { fromXOut, fromY } from '../op/rules.js';
 import { isOnTape, unheard } from '../record/stack.js';
 import { boxAt, sliceBox } from './box.js';
 import { scatterRows } from './gather.js';
-import { repeatedOperands, reshapeTo, transposeBy } from './movement.js';
+import { identityOf, repeatedOperands, reshapeTo, transposeBy } from './movement.js';
 import { sharedAmongEquals } from './reduce.js';
 
 /** How a tensor is sorted. */
@@ -93,9 +93,9 @@ export function placesSorted(name: string, x: Tensor, order: Order): Tensor {
 /** The elements in order, and where they come from. */
 export function valuesAndPlaces(name: string, x: Tensor, order: Order): [values: Tensor, places: Tensor] {
   const [values, places] = sortedAndPlaces(x, order);
-  // Recorders are told of results in the order in which they were made.
+  // Recorders are told of results in the order in which they were made; forward mode makes tangents after the first.
   const heard = applyComposed(sortOp.as(name), [x, places], order, () => values);
-  return [heard, applyComposed(placesOp.as(name), [x], order, () => places)];
+  return [heard, applyComposed(placesOp.as(name), [x], order, () => identityOf(places))];
 }
 
 /** Attributes: whether behind what equals the value, or before it. */

@@ -302,7 +302,7 @@ export function pulledOne(e: Entry, given: Tensor, k: number, as?: 'tangent'): C
   if (!rule) return null;
   if (!checksRules()) return rule.pull(given, e, k);
   const pulled = unchecked(() => rule.pull(given, e, k));
-  if (pulled) checkPulled(e, k, given, pulled, as);
+  if (pulled) checkPulled(e, k, [given], pulled, as);
   return pulled;
 }
 
@@ -311,7 +311,7 @@ function allPulledChecked(e: Entry, cts: readonly Tensor[]): readonly (Cotangent
   const pull = (): readonly (Cotangent | null)[] => e.op.pullAll?.(cts, e) ?? [];
   if (e.op.custom) return pull();
   const pulled = unchecked(pull);
-  for (const [k, ct] of pulled.entries()) if (ct) checkPulled(e, k, cts[0] as Tensor, ct);
+  for (const [k, ct] of pulled.entries()) if (ct) checkPulled(e, k, cts, ct);
   return pulled;
 }
 

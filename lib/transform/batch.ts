@@ -4,7 +4,6 @@
  */
 import { GradtapeError } from '../base/errors.js';
 import { shapeOf } from '../base/shape.js';
-import { asUsual } from '../engine/config.js';
 import { Tensor } from '../engine/tensor.js';
 import type { BatchedCall, Op } from '../op/op.js';
 import { broadcast } from '../primitives/movement.js';
@@ -104,7 +103,7 @@ export class Batcher extends Recorder {
     if (!op.batch) throw withoutRule(op.name);
     const { shape, dtype } = outs[0] as Tensor;
     const call = { op, count: this.count, operands, batched, shape, dtype, attributes };
-    const built = below(this, asUsual<Built, BatchedCall<unknown>>, op.batch, call);
+    const built = below<Built, BatchedCall<unknown>, void>(this, op.batch, call);
     if (built instanceof Tensor) this.stands(outs[0] as Tensor, built);
     else for (const [k, whole] of built.entries()) this.stands(outs[k] as Tensor, whole);
   }

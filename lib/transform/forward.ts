@@ -4,9 +4,10 @@
  */
 import { isFloating } from '../base/dtype.js';
 import type { Shape } from '../base/shape.js';
-import { asUsual, unlooked } from '../engine/config.js';
+import { checksRules, unlooked } from '../engine/config.js';
 import { type Tensor, uniformTensor } from '../engine/tensor.js';
-import { apply1, apply2, applyMany } from '../op/apply.js';
+import { apply1, apply2, applyMany, settle } from '../op/apply.js';
+import { checkPulled } from '../op/numerics.js';
 import type { Op } from '../op/op.js';
 import { add } from '../primitives/arithmetic.js';
 import { densify } from '../primitives/gather.js';
@@ -24,12 +25,14 @@ function sum(a: Tangent, b: Tangent): Tangent {
   return a && b ? add(a, b) : (a ?? b);
 }
 
-/** The op of the entry, applied to these operands. */
+/** The op of the entry, applied to these operands. Of ops of one or two operands, recorders read only rules of each. */
 function appliedTo(e: Entry, operands: readonly Tensor[]): Tensor {
   const op = e.op as Op<unknown>;
   const [x, y] = operands as [Tensor, Tensor?];
-  if (!y) return apply1(op, x, e.outDType, e.outShape, e.attributes);
-  if (operands.length === 2) return apply2(op, x, y, e.outDType, e.outShape, e.attributes);
+  if (op.vjps.length === operands.length) {
+    if (!y) return apply1(op, x, e.outDType, e.outShape, e.attributes);
+    if (operands.length === 2) return apply2(op, x, y, e.outDType, e.outShape, e.attributes);
+  }
   return applyMany(op, operands, e.outDType, e.outShape, e.attributes);
 }
 
@@ -88,35 +91,45 @@ function byDiagonal(e: Entry, tangents: readonly Tangent[]): Tangent {
 
 /**
  * To transpose a rule: it gives cotangents of operands as linear functions of those of the results, which here are placeholders. The
- * gradient of these functions, at the tangents, are the tangents of the results.
+ * gradient of these functions, at the tangents, are the tangents of the results. Rules may give more than is asked for, which depends
+ * on placeholders to the end; so nothing is computed before the tangents are found, and these are checked as a whole.
  */
 function transposedTwice(e: Entry, tangents: readonly Tangent[]): readonly Tangent[] {
+  const found = unlooked(() => transposed(e, tangents));
+  const k = tangents.findIndex((t) => t !== null);
+  for (const t of found) {
+    if (!t) continue;
+    settle(t);
+    if (checksRules()) checkPulled(e, k, tangents, t, 'tangent');
+  }
+  return found;
+}
+
+function transposed(e: Entry, tangents: readonly Tangent[]): readonly Tangent[] {
   const results = resultsOf(e);
   const recording = new Recording(false);
   const cts = results.map((result) => placeholderOf(result.outDType, result.outShape));
   const targets: TargetEntry[] = [];
   let connected = false;
-  unlooked(() => {
-    push(recording);
-    try {
-      cts.forEach((ct, k) => {
-        if (isFloating((results[k] as Entry).outDType)) recording.watch(ct);
-      });
-      const pulled = e.op.pullAll?.(cts, e);
-      tangents.forEach((t, k) => {
-        if (!t) return;
-        const given = pulled ? pulled[k] : ruleOf(e.op, k)?.pull(cts[0] as Tensor, e, k);
-        if (!given) return;
-        connected = true;
-        const dense = densify(given);
-        const entry = recording.find(dense);
-        // Where the rule repeats the operand's elements, what is summed by backward.ts is repeated here.
-        if (entry) targets.push({ entry, ct: asUsual(() => broadcast(t, dense.shape)) });
-      });
-    } finally {
-      pop(recording);
-    }
-  });
+  push(recording);
+  try {
+    cts.forEach((ct, k) => {
+      if (isFloating((results[k] as Entry).outDType)) recording.watch(ct);
+    });
+    const pulled = e.op.pullAll?.(cts, e);
+    tangents.forEach((t, k) => {
+      if (!t) return;
+      const given = pulled ? pulled[k] : ruleOf(e.op, k)?.pull(cts[0] as Tensor, e, k);
+      if (!given) return;
+      connected = true;
+      const dense = densify(given);
+      const entry = recording.find(dense);
+      // Where the rule repeats the operand's elements, what is summed by backward.ts is repeated here.
+      if (entry) targets.push({ entry, ct: broadcast(t, dense.shape) });
+    });
+  } finally {
+    pop(recording);
+  }
   const sources = cts.map((ct) => recording.find(ct));
   return backpropagate(targets, sources, true).map((t, k) => {
     if (t) return densify(t);

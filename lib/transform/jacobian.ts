@@ -10,7 +10,8 @@ import { checksRules, jacobianBytes, unlooked } from '../engine/config.js';
 import { evaluateTensors } from '../engine/evaluate.js';
 import { allocate } from '../engine/memory.js';
 import { bufferTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
-import { checkPulled, unchecked } from '../op/numerics.js';
+import { settle } from '../op/apply.js';
+import { checkPulled } from '../op/numerics.js';
 import { add } from '../primitives/arithmetic.js';
 import { boxAt, concatAlong, sliceBox } from '../primitives/box.js';
 import { densify, scatterRows } from '../primitives/gather.js';
@@ -148,17 +149,17 @@ class MatrixPass {
   /** The rows of which a rule made one. */
   private rowsOf(one: Tensor): Tensor {
     const rows = this.batcher.wholeOf(one);
+    settle(rows);
     this.ones.set(rows.id, one);
     return rows;
   }
 
   /**
-   * Runs a rule on what stands for one row; the batcher makes the same of all. While numbers are checked, not its steps are, but
-   * what it gives (`checkWhole`): that names the user's op.
+   * Runs a rule on what stands for one row; the batcher makes the same of all. Some of that may depend on placeholders, so nothing is
+   * computed but what the rule gives (`rowsOf`). While numbers are checked, that is, too (`checkWhole`): it names the user's op.
    */
   private ofOne<T>(rule: () => T): T {
-    const checks = checksRules();
-    return this.batcher.hear(() => unlooked(() => (checks ? unchecked(rule) : rule())));
+    return this.batcher.hear(() => unlooked(rule));
   }
 
   /** @throws GradtapeError ERR_NUMERICS for what a rule made NaN or infinite, in any row */
@@ -169,7 +170,7 @@ class MatrixPass {
     made: Tensor,
     as: 'cotangent' | 'tangent',
   ): void {
-    if (checksRules()) checkPulled(e, k, given.find((t) => t !== null) as Tensor, made, as);
+    if (checksRules()) checkPulled(e, k, given, made, as);
   }
 
   /** What the rule of an operand that stays in its place makes of rows. */

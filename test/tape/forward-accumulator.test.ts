@@ -3,7 +3,7 @@ import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
 import { jsonOf, runChild } from '../support/child.js';
 import { expectClose } from '../support/close.js';
-import { codeOf, errorOf, expectError, rejectionOf } from '../support/errors.js';
+import { codeOf, errorOf, expectError, gradtapeErrorOf, rejectionOf } from '../support/errors.js';
 import { f64 } from '../support/tensors.js';
 
 /** The tangent of f(x) along v. */
@@ -270,6 +270,21 @@ describe('1.18', () => {
       } finally {
         tf.config[setting] = false;
       }
+    }
+  });
+
+  it('checkNumerics reports the tangents of an op whose rule is transposed, and not what was infinite before', () => {
+    const [a, b] = [f64([[1e-200]]), f64([[1]])];
+    const solve = (v: tf.Tensor, w: tf.Tensor): unknown =>
+      tf.jvp((x: tf.Tensor, y: tf.Tensor) => tf.linalg.solve(x, y), [a, b], [v, w]).tangent.arraySync();
+    tf.config.checkNumerics = true;
+    try {
+      expect(solve(f64([[0]]), f64([[1]]))).toEqual([[1e200]]);
+      expect(solve(f64([[0]]), f64([[Infinity]]))).toEqual([[Infinity]]);
+      const error = gradtapeErrorOf(() => solve(f64([[0]]), f64([[1e200]])));
+      expect([error.code, error.message]).toEqual(['ERR_NUMERICS', expect.stringContaining('linalg.solve')]);
+    } finally {
+      tf.config.checkNumerics = false;
     }
   });
 });

@@ -21,8 +21,16 @@ casesOf(tf.pad, [
   { shapes: [m23], call: (x) => tf.pad(x, wide, { mode: 'SYMMETRIC' }) },
 ]);
 casesOf(tf.reverse, [{ shapes: [m23], call: (x) => tf.reverse(x, [0, 1]) }]);
-casesOf(tf.concat, [{ shapes: [m23, [2, 1]], call: (x, y) => tf.concat([x, y, x], 1) }]);
-casesOf(tf.stack, [{ shapes: [m23, m23], call: (x, y) => tf.stack([x, y], -1) }]);
+casesOf(tf.concat, [
+  { shapes: [m23], call: (x) => tf.concat([x], 1) },
+  { shapes: [m23, [1, 3]], call: (x, y) => tf.concat([x, y], 0) },
+  { shapes: [m23, [2, 1]], call: (x, y) => tf.concat([x, y, x], 1) },
+]);
+casesOf(tf.stack, [
+  { shapes: [m23], call: (x) => tf.stack([x]) },
+  { shapes: [m23, m23], call: (x, y) => tf.stack([x, y], -1) },
+  { shapes: [m23, m23], call: (x, y) => tf.stack([y, x, x], 1) },
+]);
 casesOf(tf.unstack, [{ shapes: [m23], call: (x) => tf.unstack(x, 1)[1] as tf.Tensor }]);
 casesOf(tf.split, [{ shapes: [[4, 3]], call: (x) => tf.split(x, [1, 3])[1] as tf.Tensor }]);
 casesOf(tf.tile, [{ shapes: [m23], call: (x) => tf.tile(x, [2, 3]) }]);
