@@ -72,3 +72,24 @@ describe('tangents and Jacobians of every op are the same with config.eager and 
     }
   });
 });
+
+it('Jacobians of Jacobians of what follows an outer product', () => {
+  const x = tf.constant([0.5, -1, 2], { dtype: 'float64' });
+  const outer = (t: tf.Tensor): tf.Tensor => tf.linalg.outer(t, tf.square(t));
+  const followers = {
+    bandPart: (m: tf.Tensor) => tf.linalg.bandPart(m, 0, 1),
+    trace: (m: tf.Tensor) => tf.linalg.trace(m),
+  };
+  for (const [name, follow] of Object.entries(followers)) {
+    const second = (): unknown =>
+      tf
+        .jacobian(tf.jacobian((t: tf.Tensor) => tf.reduceSum(tf.sin(follow(outer(t))))))(x)
+        .arraySync();
+    const want = second();
+    for (const setting of ['eager', 'checkNumerics'] as const) {
+      Object.assign(tf.config, settings, { [setting]: true });
+      expect(second(), `${name} with ${setting}`).toEqual(want);
+    }
+    Object.assign(tf.config, settings);
+  }
+});
