@@ -162,6 +162,9 @@ void Planner::make_loop(const Group& g, int32_t overwritten, bool streams) {
   for (const Instruction& in : loop.instructions) loop.widest = std::max<size_t>(loop.widest, in.result_size);
   assign_registers(loop, first_result);
   collapse(loop, g);
+  loop.direct = loop.length == 0 && loop.registers == 0 && loop.instructions.size() == 1 &&
+                std::none_of(loop.sources.begin(), loop.sources.end(),
+                             [](const Source& source) { return source.kind == Source::kStrided; });
   share(loop.work());
   plan_.scratch_bytes = std::max(plan_.scratch_bytes, loop.register_bytes() + loop.own_bytes());
   plan_.most_sources = std::max(plan_.most_sources, loop.sources.size());

@@ -107,6 +107,10 @@ int64_t LoopRun::units(const Loop& loop) {
 
 Failure LoopRun::run_units(int64_t from, int64_t to) {
   bool ok = run_uniform();
+  if (ok && loop_.direct) {
+    ok = elements(from * int64_t(kBlock), std::min(to * int64_t(kBlock), loop_.size));
+    from = to;
+  }
   for (int64_t u = from; u < to && ok; ++u) {
     if (loop_.length == 0)
       ok = flat(u);
@@ -128,6 +132,7 @@ bool LoopRun::run_elements(int64_t from, int64_t to) {
 }
 
 bool LoopRun::elements(int64_t from, int64_t to) {
+  if (loop_.direct) return from == to || block(from, to - from);
   const FlatPartition part(loop_);
   bool ok = true;
   for (int64_t n; from < to && ok; from += n) {
