@@ -4,7 +4,7 @@
  */
 import { anything, isA, options, refuseExtra } from './base/arguments.js';
 import { isFloating } from './base/dtype.js';
-import { GradtapeError, named, ShapeError, show } from './base/errors.js';
+import { GradtapeError, inTheNameOf, named, ShapeError, show } from './base/errors.js';
 import { sameShape, shapeOf, showShape, sizeOf } from './base/shape.js';
 import { Tensor, uniformTensor } from './engine/tensor.js';
 import { asIndices } from './op/operands.js';
@@ -19,7 +19,7 @@ import { placesOfEqual } from './primitives/equal-rows.js';
 import { gatherRows, IndexedSlices, type Rows } from './primitives/gather.js';
 import { reshapeTo } from './primitives/movement.js';
 import { type Combination, scatterInto } from './primitives/scatter-into.js';
-import { isRecording, recordAssigned, unheard } from './record/stack.js';
+import { unheard } from './record/stack.js';
 
 /**
  * A signature without its first argument. (Where a function has fewer overloads than a pattern below, TypeScript infers
@@ -147,13 +147,13 @@ for (const { prototype } of [Tensor, Variable]) Object.setPrototypeOf(prototype,
 
 /** Replaces a variable's value by one computed from it, outside of all recorders: no gradients flow, and it is no reading. */
 function assignComputed(name: string, v: Variable, from: Tensor, compute: (value: Tensor) => Tensor): Variable {
-  v.replace(
+  // Recorders do not hear of what is computed, so they are told what from.
+  return v.replace(
     name,
     unheard(() => compute(v.peek())),
+    false,
+    [from],
   );
-  // Recorders have not heard of what was computed, so they are told what from.
-  if (isRecording()) recordAssigned(v, v.borrow(), [from]);
-  return v;
 }
 
 function assignBy(name: string, combine: typeof add): (this: Variable, x: TensorLike) => Variable {
@@ -161,7 +161,7 @@ function assignBy(name: string, combine: typeof add): (this: Variable, x: Tensor
     if (!isVariable(this)) throw notAVariable(name, this);
     if (arguments.length > 1) refuseExtra(name, arguments[1], undefined);
     const change = this.checked(name, x);
-    return assignComputed(name, this, change, (value) => combine(value, change));
+    return assignComputed(name, this, change, (value) => inTheNameOf(name, () => combine(value, change)));
   });
 }
 

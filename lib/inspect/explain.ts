@@ -354,7 +354,8 @@ class Question {
         `The way to the target leads through ${integer.dtype} at ${op}${place}: only float32 and float64 have derivatives.`,
       );
     }
-    return say('BROKE_AT', `${op}${place} has no gradient, and the way to the target leads through it.`);
+    const partly = to.links().some(({ passes }) => passes) ? ' with respect to this operand' : '';
+    return say('BROKE_AT', `${op}${place} has no gradient${partly}, and the way to the target leads through it.`);
   }
 
   /** The explanation where no links lead from the source to the target. */
@@ -467,7 +468,7 @@ function nameOf(leaf: Leaf, what: string): string {
 function detachedText({ op, at }: Step): string {
   return (
     `A value on the way${op === null ? '' : `, of ${op}${placed(at)},`} left the library as numbers (data, array or item) ` +
-    'and came back as a constant, which has no past. Use the tensor itself.'
+    'and came back as a constant, which has no past. Use the tensor itself. (A single number is known again by its value.)'
   );
 }
 

@@ -13,6 +13,8 @@ export interface GraphNode {
   /** The op; of a leaf its name. */
   readonly label: string;
   readonly leaf: boolean;
+  /** Whether a gradient function of the user makes its gradient, which may be null. */
+  readonly custom: boolean;
   /** As '[2, 3]'. */
   readonly shape: string;
   readonly dtype: string;
@@ -56,6 +58,7 @@ function graphOfEntries(tape: Recording): Graph {
     id: e.outId,
     label: isLeafEntry(e) ? (names.get(e.outId) ?? 'tensor') : e.op.name,
     leaf: isLeafEntry(e),
+    custom: e.op.custom ?? false,
     shape: showShape(e.outShape),
     dtype: e.outDType,
     bytes: keptBytes(e),
@@ -66,7 +69,10 @@ function graphOfEntries(tape: Recording): Graph {
     const rule = e.firstResult ?? e;
     for (let k = 0; k < rule.count; k++) {
       const operand = rule.operand(k);
-      if (operand && made.has(operand.outId)) edges.push({ from: operand.outId, to: e.outId, why: null });
+      if (!operand || !made.has(operand.outId)) continue;
+      const at = traceOfEntry(e)?.at ?? null;
+      const why = tape.gaveNull?.has(`${rule.outId}:${k}`) ? gaveNone(e.op.name, e.op.custom ?? false, at) : null;
+      edges.push({ from: operand.outId, to: e.outId, why });
     }
     for (const id of rule.blocked ?? []) {
       const operand = tape.byId(id);
@@ -74,6 +80,10 @@ function graphOfEntries(tape: Recording): Graph {
       const dtype = [operand.outDType, e.outDType].find((each) => !isFloating(each)) ?? null;
       edges.push({ from: operand.outId, to: e.outId, why: whyNot(e.op.name, dtype, traceOfEntry(e)?.at ?? null) });
     }
+  }
+  for (const { id, name } of tape.variables) {
+    if (!made.has(id)) continue;
+    for (const from of tape.assigned?.get(id) ?? []) if (made.has(from)) edges.push(assignment(from, id, name, null));
   }
   return { nodes, edges };
 }
@@ -84,6 +94,19 @@ function whyNot(op: string, dtype: string | null, at: string | null): string {
   if (op === 'stopGradient') return `STOPPED: stopGradient${place} stops the gradient.`;
   if (dtype !== null) return `INTEGER_DTYPE: the way leads through ${dtype} at ${op}${place}.`;
   return `BROKE_AT: ${op}${place} has no gradient.`;
+}
+
+/** Why there is no gradient where a rule was asked for one. */
+function gaveNone(op: string, custom: boolean, at: string | null): string {
+  const place = at === null ? '' : ` (${at})`;
+  return custom
+    ? `CUSTOM_NULL: the gradient function of ${op}${place} gave null.`
+    : `BROKE_AT: ${op}${place} has no gradient with respect to this operand.`;
+}
+
+function assignment(from: number, to: number, variable: string, at: string | null): GraphEdge {
+  const place = at === null ? '' : ` (${at})`;
+  return { from, to, why: `ASSIGNED: no gradient flows through the assignment to variable ${variable}${place}.` };
 }
 
 function graphOfTraces(tape: Recording): Graph {
@@ -98,6 +121,7 @@ function graphOfTraces(tape: Recording): Graph {
       id,
       label: trace.op ?? names.get(id) ?? 'tensor',
       leaf: trace.op === null,
+      custom: trace.custom,
       shape: showShape(trace.shape),
       dtype: trace.dtype,
       bytes: 0,
@@ -105,6 +129,7 @@ function graphOfTraces(tape: Recording): Graph {
     });
   };
   const edges: GraphEdge[] = [];
+  const assigned = new Set<number>(); // variables whose assignments are among the edges
   const ids = new Set(traced.map(({ id }) => id));
   for (const trace of traced) {
     for (const [k, operand] of trace.operands.entries()) {
@@ -112,10 +137,23 @@ function graphOfTraces(tape: Recording): Graph {
       if (!ids.has(operand.id) && tape.since(from) === null) continue;
       add(operand);
       const dtype = [operand.dtype, trace.dtype].find((each) => !isFloating(each)) ?? null;
-      const why = trace.passes[k] ? null : whyNot(trace.op ?? '', dtype, trace.at);
+      const isNull = tape.gaveNull?.has(`${trace.id}:${k}`) ?? false;
+      const why = isNull
+        ? gaveNone(trace.op ?? '', trace.custom, trace.at)
+        : trace.passes[k]
+          ? null
+          : whyNot(trace.op ?? '', dtype, trace.at);
       edges.push({ from, to: trace.id, why });
     }
     add(trace);
+    for (const operand of trace.operands) {
+      const { variable } = operand;
+      if (operand.op !== null || !variable || assigned.has(variable.id) || !nodes.has(variable.id)) continue;
+      assigned.add(variable.id);
+      for (const { id } of variable.assigned) {
+        if (ids.has(id)) edges.push(assignment(id, variable.id, variable.name, variable.at));
+      }
+    }
   }
   return { nodes: [...nodes.values()], edges };
 }

@@ -62,9 +62,9 @@ const pick=n=>{if(!target||source){clear();target=n;source=null;n.group.classLis
  source=n;n.group.classList.add('source');
  if(n===target){says.textContent='CONNECTED: the target is the source.';return}
  const good=find(e=>!e.why),path=good||find(()=>true),kind=good?'path':'broken';
- if(!path){says.textContent='NOT_ON_PATH: '+target.label+' does not depend on '+n.label+'.';return}
+ if(!path){says.textContent='NOT_ON_PATH: no op that the tape recorded leads from '+n.label+' to '+target.label+'. What was computed outside of the tape, or left the library as numbers, is not in this picture: tape.explain(target, source) tells.';return}
  for(const e of path){e.line.classList.add(kind);byId.get(e.from).group.classList.add(kind);byId.get(e.to).group.classList.add(kind)}
- says.textContent=good?'CONNECTED: '+[n.label,...path.map(e=>byId.get(e.to).label)].join(' \\u2192 '):path.find(e=>e.why).why};
+ says.textContent=good?'CONNECTED: '+[n.label,...path.map(e=>byId.get(e.to).label)].join(' \\u2192 ')+(path.some(e=>byId.get(e.to).custom)?'; a custom gradient on the way may give null: tape.explain(target, source) tells.':''):path.find(e=>e.why).why};
 document.getElementById('search').addEventListener('input',({target:{value}})=>{
  const words=value.toLowerCase();for(const n of graph.nodes)n.group.classList.toggle('dim',words!==''&&!(n.label+' '+n.dtype+' '+n.shape+' '+(n.at||'')).toLowerCase().includes(words))});
  let box=[-20,-20,Math.max(400,...graph.nodes.map(n=>n.x+200)),Math.max(300,...graph.nodes.map(n=>n.y+92))];

@@ -72,7 +72,7 @@ export class Variable {
     this.dtype = t.dtype;
     this.trainable = trainable;
     this.name = this.cell.name;
-    if (isRecording() && isTensor(initialValue)) recordAssigned(this, this.cell.current, [initialValue]);
+    if (isRecording() && isTensor(initialValue)) recordAssigned(this, this.cell.current, [initialValue], false);
   }
 
   /** Number of axes. */
@@ -116,8 +116,11 @@ export class Variable {
     return t;
   }
 
-  /** @internal Makes a tensor of this shape and dtype the value. `replaceable`: nobody else keeps the tensor. */
-  replace(op: string, t: Tensor, replaceable = false): this {
+  /**
+   * @internal Makes a tensor of this shape and dtype the value. `replaceable`: nobody else keeps the tensor. `changes`: of a
+   * value that was computed from the old one, unheard, what that was changed by.
+   */
+  replace(op: string, t: Tensor, replaceable = false, changes: readonly Tensor[] | null = null): this {
     if (!sameShape(t.shape, this.shape)) {
       throw new ShapeError(
         `${op}: variable ${this.name} has shape ${showShape(this.shape)}, the value has ${showShape(t.shape)}`,
@@ -128,7 +131,7 @@ export class Variable {
     // A value that still waits is computed first, so that a loop that never looks keeps one iteration pending, not all.
     if (cell.state !== 'settled' && !isKnown(cell.current)) evaluateCell(cell);
     cell.assign(t, replaceable);
-    if (isRecording()) recordAssigned(this, cell.current, [t]);
+    if (isRecording()) recordAssigned(this, cell.current, changes ?? [t], changes !== null);
     if (isCrowded()) evaluateTensors([]);
     return this;
   }

@@ -3,7 +3,7 @@
  * gradients are.
  */
 import { anything, options, refuseBehind, refuseExtra } from '../base/arguments.js';
-import { ShapeError, show, ValueError } from '../base/errors.js';
+import { inTheNameOf, ShapeError, show, ValueError } from '../base/errors.js';
 import { isNumbers, mapNested, unnest } from '../base/nested.js';
 import { broadcastsTo, checkAxes, scalarShape, showShape } from '../base/shape.js';
 import type { NumberArray } from '../engine/constant.js';
@@ -174,7 +174,7 @@ export function clipByNorm<const S>(
     const most = limitOf(op, clipNorm, a);
     return ofValues(a, (values) => {
       const over = axes === undefined || axes === null ? null : checkAxes(op, axes, values.rank);
-      const result = toNorm(values, most, over);
+      const result = inTheNameOf(op, () => toNorm(values, most, over));
       if (result.rank === values.rank && result.size === values.size) return result;
       throw new ShapeError(
         `${op}: clipNorm ${showShape(most.shape)} does not broadcast to the norms of x ${showShape(values.shape)}`,

@@ -20,7 +20,7 @@ import type { TensorLike } from '../op/variable.js';
 import { add, div, maximum, minimum, mul, sub } from '../primitives/arithmetic.js';
 import { greater, less } from '../primitives/compare.js';
 import { isNan } from '../primitives/math.js';
-import { castTo, reshapeTo, stopGradientOf } from '../primitives/movement.js';
+import { castTo, reshapeTo, stopping } from '../primitives/movement.js';
 import { combined } from '../primitives/segment.js';
 import { select } from '../primitives/select.js';
 
@@ -66,6 +66,8 @@ const bincountOptions = {
   axis: rowsAxis,
   binaryOutput: boolean,
 } as const;
+
+const counted = stopping('bincount');
 
 /**
  * How often each whole number from 0 comes in arr (whole numbers >= 0): result[i] is the count of i, or the sum of its
@@ -118,9 +120,10 @@ export function bincount(arr: TensorLike, opts?: BincountOptions): Tensor {
     shape,
   );
   const counts = w.dtype === 'uint8' ? castTo(sums, 'uint8') : sums;
-  return stopGradientOf(binaryOutput ? castTo(greater(counts, 0), dtype) : counts);
+  return counted(binaryOutput ? castTo(greater(counts, 0), dtype) : counts);
 }
 
+const binned = stopping('histogramFixedWidth');
 const binsKind = integer(1, 2 ** 31 - 1);
 
 /**
@@ -145,7 +148,7 @@ export function histogramFixedWidth(values: TensorLike, valueRange: TensorLike, 
   const numbers = select(isNan(places), -1, minimum(castTo(places, 'int32'), bins - 1));
   const sizes = [1, 1, bins, v.size, 1] as const;
   const ones = uniformTensor(1, 'int32', v.shape);
-  return stopGradientOf(combined(op, 'sum', ones, numbers, { sizes, sorted: false }, shapeOf([bins])));
+  return binned(combined(op, 'sum', ones, numbers, { sizes, sorted: false }, shapeOf([bins])));
 }
 
 /** The options of `confusionMatrix`. */

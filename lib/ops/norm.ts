@@ -1,6 +1,6 @@
 /** Norms of vectors and matrices. */
 import { isOptions, listOf, refuseBehind, showDeep } from '../base/arguments.js';
-import { show, ValueError } from '../base/errors.js';
+import { inTheNameOf, show, ValueError } from '../base/errors.js';
 import { checkAxes, checkAxis } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Axis, type ReduceOptions, reduceArguments } from '../op/axes.js';
@@ -91,7 +91,8 @@ export function norm(
   const early = axis === undefined && opts === undefined && isOptions(ord);
   const [over, keepdims] = reduceArguments('norm', early ? (ord as ReduceOptions) : axis, opts);
   if (arguments.length > 4) refuseBehind('norm', arguments[4]);
-  return normOf('norm', a, early || ord === undefined ? 'euclidean' : ord, over, keepdims);
+  const order = early || ord === undefined ? 'euclidean' : ord;
+  return inTheNameOf('norm', () => normOf('norm', a, order, over, keepdims));
 }
 
 /** The Euclidean norm of all elements of tensors that are floating; of float64 if one of them is. */

@@ -2,7 +2,7 @@
 import { isOptions, options, refuseBehind, refuseExtra } from '../base/arguments.js';
 import type { DTypeKind } from '../base/dtype.js';
 import { isFloating, kindOf } from '../base/dtype.js';
-import { named, ShapeError } from '../base/errors.js';
+import { inTheNameOf, named, ShapeError } from '../base/errors.js';
 import { checkAxes, checkAxis, showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Axis, type ReduceOptions, reduceArguments } from '../op/axes.js';
@@ -83,7 +83,7 @@ export const reduceMin: Reduce = extreme('reduceMin', minOver);
 export function reduceMean(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
   const { a, axes, keepdims } = prepare('reduceMean', numeric, x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceMean', arguments[3]);
-  return meanOver(a, axes, keepdims);
+  return inTheNameOf('reduceMean', () => meanOver(a, axes, keepdims));
 }
 
 /** The product; integers wrap around. */
@@ -111,7 +111,7 @@ function varianceOf(a: Tensor, axes: readonly number[], keepdims: boolean): Tens
 export function reduceVariance(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
   const { a, axes, keepdims } = prepare('reduceVariance', ['floating'], x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceVariance', arguments[3]);
-  return varianceOf(a, axes, keepdims);
+  return inTheNameOf('reduceVariance', () => varianceOf(a, axes, keepdims));
 }
 
 /**
@@ -121,7 +121,7 @@ export function reduceVariance(x: TensorLike, axis?: Axis | ReduceOptions, opts?
 export function reduceStd(x: TensorLike, axis?: Axis | ReduceOptions, opts?: ReduceOptions): Tensor {
   const { a, axes, keepdims } = prepare('reduceStd', ['floating'], x, axis, opts);
   if (arguments.length > 3) refuseBehind('reduceStd', arguments[3]);
-  return safeSqrt(varianceOf(a, axes, keepdims));
+  return inTheNameOf('reduceStd', () => safeSqrt(varianceOf(a, axes, keepdims)));
 }
 
 /**

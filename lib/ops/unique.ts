@@ -6,7 +6,7 @@ import type { Tensor } from '../engine/tensor.js';
 import { asTensor, asTensors } from '../op/operands.js';
 import type { TensorLike } from '../op/variable.js';
 import { gatherRows } from '../primitives/gather.js';
-import { stopGradientOf } from '../primitives/movement.js';
+import { stopping } from '../primitives/movement.js';
 import { placesSorted } from '../primitives/sort.js';
 import { unheard } from '../record/stack.js';
 
@@ -15,11 +15,17 @@ function vector(op: string, t: Tensor, name: string): Tensor {
   throw new ShapeError(`${op}: ${name} must be a vector, got shape ${showShape(t.shape)}`);
 }
 
+const stops = {
+  unique: stopping('unique'),
+  uniqueWithCounts: stopping('uniqueWithCounts'),
+  setdiff1d: stopping('setdiff1d'),
+};
+
 /** The elements at these places, through which no gradient flows. */
-function picked(op: string, x: Tensor, places: Int32Array): Tensor {
+function picked(op: keyof typeof stops, x: Tensor, places: Int32Array): Tensor {
   const rows = { sizes: [1, 1, x.size, places.length, 1], sparse: false } as const;
   const shape = shapeOf([places.length]);
-  return stopGradientOf(gatherRows(op, x, asTensor(op, places), rows, shape));
+  return stops[op](gatherRows(op, x, asTensor(op, places), rows, shape));
 }
 
 interface Groups {
@@ -29,7 +35,7 @@ interface Groups {
 }
 
 /** Equal elements are neighbours in the sorted vector, and the first of them is the first of x. */
-function groupsOf(op: string, x: TensorLike): Groups {
+function groupsOf(op: 'unique' | 'uniqueWithCounts', x: TensorLike): Groups {
   const a = vector(op, asTensor(op, x), 'x');
   const values = a.dataSync();
   const order = unheard(() => placesSorted(op, a, { axis: 0, descending: false, count: a.size })).dataSync();

@@ -280,15 +280,15 @@ export function identityOf(x: Tensor): Tensor {
   return applied1(identityOp, aliasOf(x, identityOp), x, null);
 }
 
-const stopOp = new Op('stopGradient', {
-  kernel: 'reshape',
-  batch: ({ operands }) => stopGradientOf(operands[0] as Tensor),
-});
+/** A function that gives the value of a tensor as the result of an op of this name, through which no gradient flows. */
+export function stopping(name: string): (x: Tensor) => Tensor {
+  const op: Op = new Op(name, { kernel: 'reshape', batch: ({ operands }) => stop(operands[0] as Tensor) });
+  const stop = (x: Tensor): Tensor => applied1(op, aliasOf(x, op), x, null);
+  return stop;
+}
 
 /** stopGradient: another tensor with the same value, to which no gradient flows. */
-export function stopGradientOf(x: Tensor): Tensor {
-  return applied1(stopOp, aliasOf(x, stopOp), x, null);
-}
+export const stopGradientOf: (x: Tensor) => Tensor = stopping('stopGradient');
 
 // ---- zeros that are connected ----
 

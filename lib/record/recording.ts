@@ -3,7 +3,7 @@ import { isFloating } from '../base/dtype.js';
 import type { Cohort, Tensor } from '../engine/tensor.js';
 import { peekId, startCohort } from '../engine/tensor.js';
 import { Entry, keep, type RecordedOp, ruleOf } from './entry.js';
-import { Recorder, type VariableInfo } from './stack.js';
+import { latestOf, Recorder, type VariableInfo } from './stack.js';
 import { Strangers } from './strangers.js';
 import { isTracing, type Trace, traceEntry } from './trace.js';
 
@@ -64,7 +64,7 @@ export class Recording extends Recorder {
   private earlierSpans: number[] = noIds;
   /** The last ops on tensors that the tape does not know. */
   strangers: Strangers | null = null;
-  /** By variables: tensors on the tape that the value assigned last was computed from. */
+  /** By variables: tensors on the tape that the value assigned last, and those that it updates, were computed from. */
   assigned: Map<number, readonly number[]> | null = null;
   /** The traces of what it recorded, while traces are made. They outlive the entries. */
   traced: Trace[] | null = null;
@@ -225,8 +225,9 @@ export class Recording extends Recorder {
     }
   }
 
-  override noteAssigned(v: VariableInfo, _value: Tensor, from: readonly Tensor[]): void {
-    const known = this.knownIds(from);
+  override noteAssigned(v: VariableInfo, _value: Tensor, from: readonly Tensor[], isUpdate: boolean): void {
+    const before = isUpdate ? this.assigned?.get(v.id) : undefined;
+    const known = latestOf(before ?? [], this.knownIds(from));
     if (known.length === 0) {
       this.assigned?.delete(v.id);
       return;

@@ -57,7 +57,7 @@ export abstract class Recorder {
   /** A variable was read, as the tensor t. */
   abstract noteReading(t: Tensor, v: VariableInfo): void;
   /** A variable got a value, which was computed from these tensors. By default not noted. */
-  noteAssigned(_v: VariableInfo, _value: Tensor, _from: readonly Tensor[]): void {}
+  noteAssigned(_v: VariableInfo, _value: Tensor, _from: readonly Tensor[], _isUpdate: boolean): void {}
   /** It has left the stack, for good or until it is pushed again. */
   abstract left(): void;
 
@@ -319,7 +319,15 @@ export function recordReading(t: Tensor, v: VariableInfo): void {
   }
 }
 
-/** Tells that a variable got a value, which was computed from these tensors. */
-export function recordAssigned(v: VariableInfo, value: Tensor, from: readonly Tensor[]): void {
-  for (const r of listening()) if (r.takes()) r.noteAssigned(v, value, from);
+/** How many of the latest values are remembered that a variable was computed from. */
+const kRemembered = 32;
+
+/** What a variable was computed from: what was so before, and what is added; each once, the latest ones. */
+export function latestOf<T>(before: readonly T[], added: readonly T[]): readonly T[] {
+  return before.length === 0 ? added : [...new Set([...before, ...added])].slice(-kRemembered);
+}
+
+/** Tells that a variable got a value, which was computed from these tensors; and if it `isUpdate`, from the old value. */
+export function recordAssigned(v: VariableInfo, value: Tensor, from: readonly Tensor[], isUpdate: boolean): void {
+  for (const r of listening()) if (r.takes()) r.noteAssigned(v, value, from, isUpdate);
 }

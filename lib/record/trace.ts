@@ -10,7 +10,7 @@ import { flags, onFlags } from '../engine/config.js';
 import { lookBehind } from '../engine/looks.js';
 import type { Tensor } from '../engine/tensor.js';
 import { type Entry, type RecordedOp, ruleOf } from './entry.js';
-import { observe, Recorder, type VariableInfo } from './stack.js';
+import { latestOf, observe, Recorder, type VariableInfo } from './stack.js';
 
 const none: readonly Trace[] = [];
 const noBooleans: readonly boolean[] = [];
@@ -22,7 +22,7 @@ const kDeepest = 2 ** 16;
 export class VariableTrace {
   readonly name: string;
   readonly id: number;
-  /** What the value assigned last was computed from. */
+  /** What the value assigned last, and those that it updates, were computed from. */
   assigned: readonly Trace[] = none;
   /** The place of the assignment. */
   at: string | null = null;
@@ -169,9 +169,9 @@ class Tracer extends Recorder {
   override noteReading(t: Tensor, v: VariableInfo): void {
     tracedAs(t).variable ??= variableTraceOf(v);
   }
-  override noteAssigned(v: VariableInfo, value: Tensor, from: readonly Tensor[]): void {
+  override noteAssigned(v: VariableInfo, value: Tensor, from: readonly Tensor[], isUpdate: boolean): void {
     const trace = variableTraceOf(v);
-    trace.assigned = from.map(tracedAs);
+    trace.assigned = latestOf(isUpdate ? trace.assigned : none, from.map(tracedAs));
     trace.at = tracksOrigin() ? callSite() : null;
     tracedAs(value).variable = trace;
   }

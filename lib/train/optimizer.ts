@@ -23,7 +23,7 @@ import type { Sources } from '../op/sources.js';
 import { isVariable, Variable } from '../op/variable.js';
 import { add, div, mul, sub } from '../ops/index.js';
 import { densify, IndexedSlices } from '../primitives/gather.js';
-import { below } from '../record/stack.js';
+import { below, isRecording, recordAssigned } from '../record/stack.js';
 import { GradientTape } from '../tape/gradient-tape.js';
 import { clipped } from './clipping.js';
 import { checkPair, type Gradient, type GradientPair, matched, pairsOf, variablesIn } from './gradient-pairs.js';
@@ -364,6 +364,7 @@ export abstract class Optimizer {
       for (const [, v] of pairs) if (!this.#trained.has(v)) fresh.push(this.#trainedOf(op, v).variable);
       // Outside of all recorders, because no gradient flows through an assignment.
       below(null, () => this.#call(op, applied, rate, calls));
+      if (isRecording()) for (const [g, v] of applied) recordAssigned(v, v.borrow(), [g], true);
     } catch (error) {
       for (const v of fresh) this.#trained.delete(v);
       throw error;

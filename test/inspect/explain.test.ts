@@ -208,6 +208,45 @@ const cases: Case[] = [
     ask: (value) => watched(value, (x) => tf.floordiv(x, 2).mul(2)),
   },
   {
+    name: 'the different elements of a vector',
+    code: 'BROKE_AT',
+    op: 'unique',
+    says: /unique.* has no gradient/,
+    ask: (value) => watched(value, (x) => tf.unique(x.reshape([-1])).y.mul(2)),
+  },
+  {
+    name: 'weights of a bincount',
+    code: 'BROKE_AT',
+    op: 'bincount',
+    says: /bincount.* has no gradient/,
+    ask: (value) =>
+      watched(value, (x) => tf.bincount(tf.ones([x.size], { dtype: 'int32' }), { weights: x.reshape([-1]) })),
+  },
+  {
+    name: 'an assignment before an update',
+    code: 'ASSIGNED',
+    says: /assignment to variable held/,
+    ask: (value) => {
+      const held = new tf.Variable(tf.zerosLike(value), { name: 'held' });
+      return watched(value, (x) => {
+        held.assign(x).assignAdd(tf.onesLike(x));
+        return held.square();
+      });
+    },
+  },
+  {
+    name: 'a step by a gradient that is the source',
+    code: 'ASSIGNED',
+    says: /assignment to variable held/,
+    ask: (value) => {
+      const held = new tf.Variable(tf.zerosLike(value), { name: 'held' });
+      return watched(value, (x) => {
+        new tf.optimizers.SGD({ learningRate: 1 }).applyGradients([[x, held]]);
+        return held.square();
+      });
+    },
+  },
+  {
     name: 'stopGradient',
     code: 'STOPPED',
     op: 'stopGradient',

@@ -88,6 +88,26 @@ describe('toHTML', () => {
     );
   });
 
+  it.each([false, true])('says of gradients that were null why, and of assignments (explain: %s)', (explain) => {
+    tf.config.explain = explain;
+    const nothing = tf.customGradient((u: tf.Tensor) => ({ value: u.mul(2), gradFn: () => null }));
+    const x = tf.constant([1.5]);
+    const held = new tf.Variable([0], { name: 'held' });
+    const tape = new tf.GradientTape({ persistent: true });
+    const y = tape.record(() => {
+      tape.watch(x);
+      held.assign(x.square());
+      return nothing(x).mul(held);
+    });
+    tape.gradient(y, x);
+    const { nodes, edges } = JSON.parse(/<script id="graph"[^>]*>(.*)<\/script>/.exec(tape.toHTML())?.[1] as string);
+    const reasons = edges.map(({ why }: { why: string | null }) => why?.replace(/:.*/s, '') ?? null);
+    expect(reasons).toContain('ASSIGNED');
+    // Which gradients were null is noted with the links only; else the page says that one may be.
+    expect(reasons.includes('CUSTOM_NULL')).toBe(explain);
+    expect(nodes.filter(({ custom }: { custom: boolean }) => custom)).toHaveLength(1);
+  });
+
   it.runIf(plain && browser)(
     'a browser draws it, finds the path of a gradient, and says why there is none',
     () => {

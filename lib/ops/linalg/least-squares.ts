@@ -1,7 +1,7 @@
 /** What singular values tell of matrices that need no inverse: pseudo-inverses and ranks; and least squares. */
 import { anything, boolean, number, options, positional, refuseBehind } from '../../base/arguments.js';
 import { epsilonOf } from '../../base/dtype.js';
-import { GradtapeError, ShapeError } from '../../base/errors.js';
+import { GradtapeError, inTheNameOf, ShapeError } from '../../base/errors.js';
 import { broadcastShapes, shapeOf, showShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { applyComposed } from '../../op/apply.js';
@@ -69,6 +69,7 @@ export function pinv(a: TensorLike, rcond?: TensorLike | PinvOptions, opts?: Pin
   const [s, u, v] = svdOf(x, false);
   const factor = read.rcond === undefined ? 10 * accuracyOf(x) : read.rcond;
   const relative = beside(op, x, factor, 'rcond');
+  broadcastShapes(`${op}: leading axes of a and rcond`, shapeOf(x.shape.slice(0, -2)), relative.shape);
   const cutoff = mul(largest(s), relative.rank > 0 ? asColumns(relative) : relative);
   return matmulOf(div(v, asRows(saturated(s, cutoff))), u, false, true);
 }
@@ -91,7 +92,8 @@ export function matrixRank(a: TensorLike, tol?: TensorLike | MatrixRankOptions, 
   const x = matrices(op, a, 'a');
   const [s] = svdOf(x, false);
   const cutoff = read.tol === undefined ? mul(largest(s), accuracyOf(x)) : beside(op, x, read.tol, 'tol');
-  return sumOver(castTo(greater(s, cutoff), 'int32'), [s.rank - 1], false);
+  const isAbove = inTheNameOf(op, () => greater(s, cutoff));
+  return sumOver(castTo(isAbove, 'int32'), [s.rank - 1], false);
 }
 
 /** The options of `lstsq`. */

@@ -1,5 +1,6 @@
 /** What norms scale: normalize; and the norm of several tensors together. */
 import { refuseExtra } from '../../base/arguments.js';
+import { inTheNameOf } from '../../base/errors.js';
 import type { Tensor } from '../../engine/tensor.js';
 import type { Axis } from '../../op/axes.js';
 import { asTensor, floating } from '../../op/operands.js';
@@ -30,5 +31,6 @@ export function normalize(x: TensorLike, ord?: NormOrder, axis?: Axis): { normal
 export function globalNorm<S>(tensors: S & NoInfer<Sources<S, TensorLike | null>>): Tensor {
   const op = 'linalg.globalNorm';
   if (arguments.length > 1) refuseExtra(op, arguments[1], arguments[2]);
-  return globalNormOf(tensorsIn(op, tensors).tensors.map(valuesOf));
+  const { tensors: given } = tensorsIn(op, tensors);
+  return inTheNameOf(op, () => globalNormOf(given.map(valuesOf)));
 }

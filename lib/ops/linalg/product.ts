@@ -1,7 +1,7 @@
 /** Products of vectors and matrices: matvec, cross, outer, inner, kron. */
 import { boolean, options, refuseBehind, refuseExtra } from '../../base/arguments.js';
-import { ShapeError, ValueError } from '../../base/errors.js';
-import { guardShape, sameShape, shapeOf, showShape } from '../../base/shape.js';
+import { inTheNameOf, ShapeError, ValueError } from '../../base/errors.js';
+import { broadcastShapes, guardShape, sameShape, shapeOf, showShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { asTensors, ofKind, productOperands } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
@@ -42,7 +42,12 @@ export function matvec(a: TensorLike, b: TensorLike, opts?: MatvecOptions): Tens
       `${op}: expected matrices ${which} and vectors [..., n], got shapes ${showShape(x.shape)} and ${showShape(y.shape)}`,
     );
   }
-  const product = matmul(x, reshapeTo(y, guardShape(op, [...y.shape, 1])), { transposeA });
+  broadcastShapes(
+    `${op}: leading axes of ${showShape(x.shape)} and ${showShape(y.shape)}`,
+    shapeOf(x.shape.slice(0, -2)),
+    shapeOf(y.shape.slice(0, -1)),
+  );
+  const product = inTheNameOf(op, () => matmul(x, reshapeTo(y, guardShape(op, [...y.shape, 1])), { transposeA }));
   return reshapeTo(product, shapeOf(product.shape.slice(0, -1)));
 }
 
@@ -73,7 +78,7 @@ export function outer(a: TensorLike, b: TensorLike): Tensor {
   const [x, y] = asTensors(op, [a, b], ['a', 'b']) as [Tensor, Tensor];
   ofKind(op, x, 'floating', 'integer');
   guardShape(op, [x.size, y.size]);
-  return mul(reshapeTo(x, shapeOf([x.size, 1])), reshapeTo(y, shapeOf([y.size])));
+  return inTheNameOf(op, () => mul(reshapeTo(x, shapeOf([x.size, 1])), reshapeTo(y, shapeOf([y.size]))));
 }
 
 /**
@@ -114,19 +119,21 @@ export function kron(a: TensorLike, b: TensorLike): Tensor {
     op,
     p.map((n, d) => n * (q[d] as number)),
   );
-  const product = mul(
-    reshapeTo(
-      x,
-      guardShape(
-        op,
-        p.flatMap((n) => [n, 1]),
+  const product = inTheNameOf(op, () =>
+    mul(
+      reshapeTo(
+        x,
+        guardShape(
+          op,
+          p.flatMap((n) => [n, 1]),
+        ),
       ),
-    ),
-    reshapeTo(
-      y,
-      guardShape(
-        op,
-        q.flatMap((n) => [1, n]),
+      reshapeTo(
+        y,
+        guardShape(
+          op,
+          q.flatMap((n) => [1, n]),
+        ),
       ),
     ),
   );

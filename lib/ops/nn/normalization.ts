@@ -1,6 +1,6 @@
 /** Normalization: the checks around primitives/normalization.ts; the loss and the scaling of the L2 norm. */
 import { anything, isOptions, number, options, positional, refuseBehind, refuseExtra } from '../../base/arguments.js';
-import { ShapeError } from '../../base/errors.js';
+import { inTheNameOf, ShapeError } from '../../base/errors.js';
 import {
   broadcastShapes,
   broadcastsTo,
@@ -123,9 +123,11 @@ export function batchNormalization(
   ) as [Tensor, Tensor, Tensor, Tensor | null, Tensor | null];
   let shape = a.shape;
   for (const t of [m, v, b, g]) if (t) shape = broadcastShapes(op, shape, t.shape);
-  const inv = rsqrt(add(v, epsilon));
-  const scaled = scaledBy(a, m, g ? mul(inv, g) : inv, neutral(1, a));
-  return b ? add(scaled, b) : scaled;
+  return inTheNameOf(op, () => {
+    const inv = rsqrt(add(v, epsilon));
+    const scaled = scaledBy(a, m, g ? mul(inv, g) : inv, neutral(1, a));
+    return b ? add(scaled, b) : scaled;
+  });
 }
 
 /** Optional operands, and what follows. The options may stand in the place of an operand that is left out. */
