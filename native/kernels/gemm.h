@@ -276,11 +276,16 @@ struct Gemm : Gemv<T> {
 
   [[gnu::noinline]] static void put_narrow(size_t rows, size_t columns, const T* lanes, T* c, ptrdiff_t rsc, bool add) {
     // Where the next row is right behind, whole vectors: what they write past a row is overwritten.
-    for (; !add && rsc == ptrdiff_t(columns) && rows * columns >= L; --rows, lanes += L, c += rsc) {
-      store(c, load<T>(lanes));
-    }
+    const ptrdiff_t last = !add && rsc == ptrdiff_t(columns) ? ptrdiff_t(rows * columns) - ptrdiff_t(L) : -1;
     for (size_t i = 0; i < rows; ++i, lanes += L, c += rsc) {
-      for (size_t j = 0; j < columns; ++j) c[j] = add ? c[j] + lanes[j] : lanes[j];
+      if (ptrdiff_t(i * columns) <= last) {
+        store(c, load<T>(lanes));
+        continue;
+      }
+      for (size_t j = 0; j < columns; ++j) {
+        c[j] = add ? c[j] + lanes[j] : lanes[j];
+        asm("" : "+r"(j));  // few elements: vectors would be a kilobyte of code
+      }
     }
   }
 
@@ -550,14 +555,17 @@ struct Gemm : Gemv<T> {
     const ptrdiff_t rsb = block.rsb, csb = block.csb;
     const T* b = block.b + ptrdiff_t(block.j0 + j) * csb;
     if (n < L) {
-      size_t p = 0;
       // Whole vectors, as far as they are within b: nobody reads their lanes from n on.
-      const ptrdiff_t end = ptrdiff_t(depth - 1) * rsb + ptrdiff_t(n);
-      for (; csb == 1 && rsb >= 0 && p < depth && ptrdiff_t(p) * rsb + ptrdiff_t(L) <= end; ++p) {
-        store(to + p * L, load<T>(b + ptrdiff_t(p) * rsb));
+      const ptrdiff_t last =
+          csb == 1 && rsb >= 0 ? ptrdiff_t(depth - 1) * rsb + ptrdiff_t(n) - ptrdiff_t(L) : PTRDIFF_MIN;
+      for (size_t p = 0; p < depth; ++p) {
+        const ptrdiff_t row = ptrdiff_t(p) * rsb;
+        if (row <= last) {
+          store(to + p * L, load<T>(b + row));
+          continue;
+        }
+        for (size_t l = 0; l < L; ++l) to[p * L + l] = l < n ? b[row + ptrdiff_t(l) * csb] : T(0);
       }
-      for (; p < depth; ++p)
-        for (size_t l = 0; l < L; ++l) to[p * L + l] = l < n ? b[ptrdiff_t(p) * rsb + ptrdiff_t(l) * csb] : T(0);
       return;
     }
     const size_t here = block.columns - j < stride ? block.columns - j : stride;
