@@ -116,10 +116,7 @@ export class Variable {
     return t;
   }
 
-  /**
-   * @internal Makes a tensor of this shape and dtype the value. `replaceable`: nobody else keeps the tensor. `changes`: of a
-   * value that was computed from the old one, unheard, what that was changed by.
-   */
+  /** @internal Makes a tensor of this shape and dtype the value. `replaceable`: nobody else keeps it. `changes`: of an update, by what. */
   replace(op: string, t: Tensor, replaceable = false, changes: readonly Tensor[] | null = null): this {
     if (!sameShape(t.shape, this.shape)) {
       throw new ShapeError(
