@@ -158,9 +158,13 @@ struct ScanFns {
   void (*columns)(const void* x, void* out, size_t stride, size_t rows, size_t n, bool exclusive, bool reverse);
 };
 
-// Sorts n elements, which stand at x and have as much room again. From both so many bytes more may be read.
-using SortFn = void (*)(void* x, void* room, size_t n);
-constexpr size_t kSortSlack = 1024;
+// Sorts n elements of x into `to`, and overwrites a room for as many; x is either of these or neither. Both zeros are
+// equal, and which of them stands where is not said. Returns false where floats of an x that is neither have NaN among
+// them, which nothing else may have; then `to` has nothing.
+struct SortOrder {
+  bool floats, descending;
+};
+using SortFn = bool (*)(const void* x, void* to, void* room, size_t n, SortOrder order);
 
 // Rotates neighbouring rows of kRotated columns: `count` times, row and the row `step` elements behind it become
 // c row + s next and c next - s row, and next is the row of the following rotation. turns: c and s of each.
@@ -186,7 +190,7 @@ struct Kernels {
   RandomFn random_normal[kDTypes];        // floating; others null
   ScanFns cumsum[kDTypes];                // those with sums; others null
   SortFn sort_integers;                   // int32; null: none by vectors
-  SortFn sort_reals;                      // float64, without NaN and -0; likewise
+  SortFn sort_reals;                      // float64; likewise
   RotateFn rotate;
 
   // The variants of a kernel for a dtype.

@@ -61,11 +61,6 @@ uint64_t turned(uint64_t x) {  // between -n in two's complement and n with a si
 }
 uint64_t real_of(uint64_t item) { return turned(item - kMiddle); }
 uint64_t item_of(uint64_t real) { return turned(real) + kMiddle; }
-double as_real(uint64_t bits) {
-  double x;
-  std::memcpy(&x, &bits, sizeof x);
-  return x;
-}
 
 // What is done with the elements of a dtype.
 template <class K>
@@ -75,10 +70,6 @@ struct Elements {
   // Zeros keep their signs, which the keys do not have: they stand in the order of the operand, from result `first` on.
   // null: for integers.
   void (*zeros)(const char* x, int64_t n, int64_t stride, char* out, int64_t first, int64_t count);
-  // For vectors, if they sort the elements themselves, and not keys: without -0, negated if flipped; and back. Infinity
-  // stands for NaN: returns for how many.
-  int64_t (*reals)(const char* x, int64_t n, K flip, K* items);
-  void (*write_reals)(const K* items, int64_t n, K flip, char* out);
 };
 
 template <class T>
@@ -99,38 +90,10 @@ void write_zeros(const char* from, int64_t n, int64_t stride, char* to, int64_t 
   }
 }
 
-int64_t read_reals(const char* x, int64_t n, uint64_t flip, uint64_t* items) {
-  const uint64_t sign = flip & kSign<uint64_t>;
-  uint64_t beyond = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    uint64_t bits;
-    std::memcpy(&bits, x + i * 8, 8);
-    beyond |= kInfinity<uint64_t> - (bits & ~kSign<uint64_t>);  // its sign: whether there is NaN
-    const double item = as_real(bits ^ sign) + 0;
-    std::memcpy(items + i, &item, 8);
-  }
-  if (!(beyond & kSign<uint64_t>)) return 0;
-  int64_t nans = 0;
-  for (int64_t i = 0; i < n; ++i) {
-    if (items[i] << 1 <= kInfinity<uint64_t> << 1) continue;
-    items[i] = kInfinity<uint64_t> | sign;
-    ++nans;
-  }
-  return nans;
-}
-void write_reals(const uint64_t* items, int64_t n, uint64_t flip, char* out) {
-  const uint64_t sign = flip & kSign<uint64_t>;
-  for (int64_t i = 0; i < n; ++i) {
-    const double x = as_real(items[i] ^ sign) + 0;
-    std::memcpy(out + i * 8, &x, 8);
-  }
-}
-
 template <class T>
 constexpr Elements<KeyOf<T>> elements_kind() {
-  if constexpr (sizeof(T) == 8) return {read_keys<T>, write_keys<T>, write_zeros<T>, read_reals, write_reals};
-  if constexpr (std::is_floating_point_v<T>) return {read_keys<T>, write_keys<T>, write_zeros<T>, nullptr, nullptr};
-  return {read_keys<T>, write_keys<T>, nullptr, nullptr, nullptr};
+  if constexpr (std::is_floating_point_v<T>) return {read_keys<T>, write_keys<T>, write_zeros<T>};
+  return {read_keys<T>, write_keys<T>, nullptr};
 }
 
 // n elements of a size, with strides in elements.
@@ -242,7 +205,7 @@ int64_t item_bytes(const Value& v) {
   return v.results & 2 ? 2 * key : key;
 }
 int64_t room_of(const Value& v) { return (attribute(v, 1) * item_bytes(v) + 63) / 64 * 64; }
-size_t sort_bytes(const Value& v, Operands, const Kernels&) { return size_t(room_of(v)) * 2 + kSortSlack; }
+size_t sort_bytes(const Value& v, Operands, const Kernels&) { return size_t(room_of(v)) * 2; }
 
 // Where the pieces of each line begin, as keys: those that cut a sample into equal parts.
 size_t cuts_bytes(const Value& v, Operands, const Kernels&) {
@@ -254,7 +217,56 @@ size_t cuts_bytes(const Value& v, Operands, const Kernels&) {
 struct Part {
   uint64_t low, high;
   bool whole, last;
+  template <class K>
+  bool holds(K key) const {
+    return K(key - K(low)) <= K((last ? ~K(0) : K(high) - 1) - K(low));
+  }
 };
+
+// The elements themselves, of the size of keys, by vectors. NaN has no place among them, and is left out: seldom is
+// there any, and then the line is read once more.
+template <class K>
+void sort_elements(const Sort& a, const Part& part, const Elements<K>& elements, SortFn sort, const char* x, char* to,
+                   K* items, K* others) {
+  constexpr int64_t kSize = sizeof(K);
+  const bool floats = elements.zeros != nullptr;
+  const K flip = a.descending ? K(~K(0)) : K(0), nan = floats ? (kNaN<K> | kSign<K>)^flip : 0;
+  K *const out = reinterpret_cast<K*>(to), *sorted = out;
+  int64_t before = 0, count = a.count;
+  const bool straight = part.whole && a.inner == 1 && a.count == a.length;
+  if (!straight || !sort(x, out, items, size_t(a.length), {floats, a.descending})) {
+    int64_t m = 0, nans = 0;
+    K keys[kChunk], line[kChunk];
+    for (int64_t begin = 0; begin < a.length; begin += kChunk) {
+      const int64_t n = a.length - begin < kChunk ? a.length - begin : kChunk;
+      copy(kSize, reinterpret_cast<char*>(line), 1, x + begin * a.inner * kSize, a.inner, n);
+      elements.keys(reinterpret_cast<const char*>(line), n, flip, keys);
+      for (int64_t i = 0; i < n; ++i) {
+        const bool held = part.holds(keys[i]), left_out = floats && keys[i] == nan;
+        items[m] = line[i];
+        m += held && !left_out;
+        nans += held && left_out;
+        before += keys[i] < K(part.low);
+      }
+    }
+    const int64_t all = m + nans;
+    count = before + all < a.count ? all : a.count - before;
+    if (count <= 0) return;
+    sorted = a.inner == 1 && count == all ? out + before : others;
+    sort(items, sorted + (a.descending ? nans : 0), items, size_t(m), {floats, a.descending});
+    std::fill_n(sorted + (a.descending ? 0 : m), nans, kNaN<K>);
+    if (sorted == others)
+      copy(kSize, to + before * a.inner * kSize, a.inner, reinterpret_cast<const char*>(others), 1, count);
+  }
+  if (!floats) return;
+  const auto below = [&](K bits) {
+    K key;
+    elements.keys(reinterpret_cast<const char*>(&bits), 1, flip, &key);
+    return key < (kSign<K> ^ flip);
+  };
+  const int64_t zero = std::partition_point(sorted, sorted + count, below) - sorted;
+  elements.zeros(x, a.length, a.inner, to, before + zero, count - zero);
+}
 
 template <class K, class E>
 void sort_part(const Sort& a, const Part& part, const Elements<K>& elements, SortFn by_vectors, int64_t size,
@@ -262,10 +274,8 @@ void sort_part(const Sort& a, const Part& part, const Elements<K>& elements, Sor
   constexpr int kShift = sizeof(E) == sizeof(K) ? 0 : sizeof(E) == 8 ? kPlaceBits : 64;  // of the key, above the place
   if (a.inserts() || sizeof(E) > 8) by_vectors = nullptr;
   const bool reals = by_vectors && sizeof(E) == 8;
-  const E top = by_vectors && !reals ? kSign<E> : E(0);  // as signed integers
   const K flip = a.descending ? K(~K(0)) : K(0);
-  const K low = K(part.low), span = K((part.last ? ~K(0) : K(part.high) - 1) - low);
-  int64_t m = 0, before = 0, nans = 0;
+  int64_t m = 0, before = 0;
   K keys[kChunk], line[kChunk];  // these and what they are keys of
   char* const chunk = reinterpret_cast<char*>(line);
   for (int64_t begin = 0; begin < a.length; begin += kChunk) {
@@ -277,27 +287,20 @@ void sort_part(const Sort& a, const Part& part, const Elements<K>& elements, Sor
     }
     if constexpr (kShift == 0) {
       if (part.whole) {
-        if (reals)
-          nans += elements.reals(from, n, flip, items + begin);
-        else
-          elements.keys(from, n, flip ^ top, items + begin);
+        elements.keys(from, n, flip, items + begin);
         m += n;
         continue;
       }
     }
     elements.keys(from, n, flip, keys);
-    if (kShift == 0 && reals) {
-      const int64_t found = elements.reals(from, n, flip, line);
-      if (K(((kNaN<K> | kSign<K>)^flip) - low) <= span) nans += found;
-    }
     for (int64_t i = 0; i < n; ++i) {
       if constexpr (kShift == 0)
-        items[m] = reals ? line[i] : keys[i] ^ top;
+        items[m] = keys[i];
       else
         items[m] = E(keys[i]) << kShift | E(uint32_t(begin + i));
       if constexpr (kShift == kPlaceBits) items[m] = reals ? real_of(items[m]) : items[m];
-      m += part.whole || K(keys[i] - low) <= span;
-      before += !part.whole && keys[i] < low;
+      m += part.holds(keys[i]);
+      before += keys[i] < K(part.low);
     }
   }
   const int64_t count = before + m < a.count ? m : a.count - before;  // of those that are asked for
@@ -306,7 +309,7 @@ void sort_part(const Sort& a, const Part& part, const Elements<K>& elements, Sor
   if (a.inserts())
     insert_each(items, m, sorted = others, count);
   else if (by_vectors)
-    by_vectors(items, others, size_t(m));
+    by_vectors(items, items, others, size_t(m), {});
   else
     sorted = radix_items<K>(items, others, m, kShift);
   if constexpr (kShift == kPlaceBits) {
@@ -315,22 +318,14 @@ void sort_part(const Sort& a, const Part& part, const Elements<K>& elements, Sor
   int64_t zero = 0;
   if (elements.zeros) {
     const E least = E(K(kSign<K> ^ flip)) << kShift;  // of the first place
-    const auto below = [&](E item) { return kShift == 0 && reals ? as_real(item) < 0 : (item ^ top) < least; };
-    zero = std::partition_point(sorted, sorted + count, below) - sorted;
-  }
-  if constexpr (kShift == 0) {
-    E* const last = sorted + (a.descending ? 0 : m - nans);
-    for (int64_t i = 0; i < nans; ++i) last[i] = kNaN<E>;
+    zero = std::partition_point(sorted, sorted + count, [&](E item) { return item < least; }) - sorted;
   }
   for (int64_t begin = 0; begin < count; begin += kChunk) {
     const int64_t n = count - begin < kChunk ? count - begin : kChunk;
     char* const to = out + (before + begin) * a.inner * size;
     char* const written = a.inner > 1 ? chunk : to;
     if constexpr (kShift == 0) {
-      if (reals)
-        elements.write_reals(sorted + begin, n, flip, written);
-      else
-        elements.write(sorted + begin, n, flip ^ top, written);
+      elements.write(sorted + begin, n, flip, written);
     } else {
       for (int64_t i = 0; i < n; ++i) keys[i] = K(sorted[begin + i] >> kShift);
       elements.write(keys, n, flip, written);
@@ -365,12 +360,14 @@ void sort_lines(const StepRun& s, const Elements<K>& elements, int64_t from, int
     const char* x = s.in[0] + (line / a.inner * a.length * a.inner + column) * size;
     char* const out = s.out[0] + result * size;
     char* const others = own + room_of(s.v);
+    const SortFn by_vectors = sizeof(K) == 8 ? s.kernels.sort_reals : s.kernels.sort_integers;
     if (places) {
       using E = std::conditional_t<sizeof(K) == 8, Wide, uint64_t>;
       sort_part(a, part, elements, s.kernels.sort_reals, size, x, out, places + result, reinterpret_cast<E*>(own),
                 reinterpret_cast<E*>(others));
+    } else if (by_vectors && size == sizeof(K) && !a.inserts()) {
+      sort_elements(a, part, elements, by_vectors, x, out, reinterpret_cast<K*>(own), reinterpret_cast<K*>(others));
     } else {
-      const SortFn by_vectors = sizeof(K) == 8 ? s.kernels.sort_reals : s.kernels.sort_integers;
       sort_part(a, part, elements, by_vectors, size, x, out, nullptr, reinterpret_cast<K*>(own),
                 reinterpret_cast<K*>(others));
     }
