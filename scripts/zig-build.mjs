@@ -52,15 +52,9 @@ async function inParallel(tasks, width) {
 const manifest = JSON.parse(readFileSync(join(root, 'native', 'sources.gypi'), 'utf8')).variables;
 const pathInRoot = (path) => relative(root, path);
 
-// Sources of which size counts more than speed: the planner runs once a structure, the queue and what serves buffers once a call,
-// and these steps spend their time in kernels or on one number.
-const SMALL = {
-  '-Oz': ['emit', 'group', 'place', 'tile'],
-  '-Os': [
-    ...['plan', 'cache', 'queue', 'async-run', 'buffers', 'weak-list', 'home', 'reflect', 'entries'],
-    ...['matrix-functions', 'banded', 'linalg', 'sort', 'special', 'window', 'gamma', 'bessel', 'error-functions'],
-  ],
-};
+// Sources whose own loops take the time of programs. Of all others size counts: they run once a structure or a call, or spend their
+// time in kernels or on one number.
+const FAST = ['loop', 'run', 'layout', 'gather', 'eigen', 'svd', 'qr', 'orthogonal'];
 
 /** What is compiled: of each object its name and the compiler's arguments. The units first: they take longest. */
 function objectsOf({ name, platform, arch, triple, unitTriple }) {
@@ -93,11 +87,8 @@ function objectsOf({ name, platform, arch, triple, unitTriple }) {
     unit: true,
   }));
   const known = new Set(manifest.common_sources.map((source) => basename(source, '.cc')));
-  const gone = Object.values(SMALL)
-    .flat()
-    .filter((name) => !known.has(name));
+  const gone = FAST.filter((name) => !known.has(name));
   if (gone.length > 0) throw new StepError(`zig-build.mjs: no source of the manifest is called ${gone.join(', ')}`);
-  const sizeOf = (source) => Object.keys(SMALL).filter((flag) => SMALL[flag].includes(basename(source, '.cc')));
   const includes = [headers, join(root, 'node_modules', 'node-addon-api')].map(pathInRoot);
   const common = manifest.common_sources.map((source) => ({
     name: `${basename(source, '.cc')}.o`,
@@ -106,7 +97,7 @@ function objectsOf({ name, platform, arch, triple, unitTriple }) {
       triple,
       ...base,
       ...manifest.common_flags,
-      ...sizeOf(source),
+      ...(FAST.includes(basename(source, '.cc')) ? [] : ['-Os']),
       ...manifest.common_defines.map((define) => `-D${define}`),
       ...isas.map((isa) => `-DGRADTAPE_HAS_${isa.toUpperCase()}`),
       ...includes.flatMap((path) => ['-isystem', path]),
