@@ -64,8 +64,8 @@ GRADTAPE_SMALL S stirling(const Elementary& e, const S& a) {
 // Below it a / 2 and log(a) have no part in what is computed: of a tiny a they would cancel each other.
 constexpr double kTiny = 0.1;
 
-// log(x^a / gamma(a + 1)) for a < kTiny. log(gamma(a + 1)) is the integral of digamma(t + 1) from 0 to a, by Gauss's and
-// Legendre's formula with 5 points, so that it is relatively as small as a.
+// log(x^a / gamma(a + 1)) for a < kTiny. log(gamma(a + 1)) is the integral of digamma(t + 1) from 0 to a, by Gauss's
+// and Legendre's formula with 5 points, so that it is relatively as small as a.
 template <class S>
 GRADTAPE_SMALL S log_power(const Elementary& e, const S& a, double x) {
   constexpr double points[] = {0.046910077030668003601, 0.23076534494715845448, 0.5, 0.76923465505284154552,
@@ -134,8 +134,8 @@ GRADTAPE_SMALL Incomplete<S> uniform(const Elementary& e, const S& a, double x) 
   return {other - correction, half + correction};
 }
 
-// Both for a < kTiny and x < a + 1, by a power series (DLMF 8.7.1, 8.7.3): neither is 1 less the other, as the upper one is
-// about as small as a.
+// Both for a < kTiny and x < a + 1, by a power series (DLMF 8.7.1, 8.7.3): neither is 1 less the other, as the upper
+// one is about as small as a.
 template <class S>
 GRADTAPE_SMALL Incomplete<S> near_zero(const Elementary& e, const S& a, double x) {
   const S exponent = log_power(e, a, x), power = exp(e, exponent);
@@ -155,8 +155,8 @@ GRADTAPE_SMALL Incomplete<S> near_zero(const Elementary& e, const S& a, double x
 bool is_one(double x) { return x - 1 < kEpsilon && x - 1 > -kEpsilon; }
 GRADTAPE_SMALL bool is_one(const Jet& x) { return is_one(x.v) && is_one(x.d + 1) && is_one(x.dd + 1); }
 
-// For a > 0 and 0 < x < infinity: the power series of the lower one (DLMF 8.7.1), or the continued fraction of the upper
-// one (DLMF 8.9.2), by its convergents.
+// For a > 0 and 0 < x < infinity: the power series of the lower one (DLMF 8.7.1), or the continued fraction of the
+// upper one (DLMF 8.9.2), by its convergents.
 template <class S>
 GRADTAPE_SMALL Incomplete<S> incomplete_gamma(const Elementary& e, const S& a, double x) {
   const double v = value(a);

@@ -316,34 +316,31 @@ describe('least squares', () => {
 });
 
 describe('norms', () => {
-  it.each([2, 'nuclear'] as const)(
-    'of a matrix of zeros have gradient 0 (%s), those beside it their own',
-    (ord) => {
-      const x = f64([
-        [
-          [0, 0],
-          [0, 0],
-        ],
-        [
-          [3, 0],
-          [0, 2],
-        ],
-      ]);
-      const g = gradientOf((t) => tf.norm(t, ord, [1, 2]), x);
-      const second = ord === 2 ? 0 : 1;
-      expect(g.arraySync()).toEqual([
-        [
-          [0, 0],
-          [0, 0],
-        ],
-        [
-          [expect.closeTo(1), expect.closeTo(0)],
-          [expect.closeTo(0), expect.closeTo(second)],
-        ],
-      ]);
-      expect(tf.norm(f64([[NaN]]), ord, [0, 1]).item()).toBeNaN();
-    },
-  );
+  it.each([2, 'nuclear'] as const)('of a matrix of zeros have gradient 0 (%s), those beside it their own', (ord) => {
+    const x = f64([
+      [
+        [0, 0],
+        [0, 0],
+      ],
+      [
+        [3, 0],
+        [0, 2],
+      ],
+    ]);
+    const g = gradientOf((t) => tf.norm(t, ord, [1, 2]), x);
+    const second = ord === 2 ? 0 : 1;
+    expect(g.arraySync()).toEqual([
+      [
+        [0, 0],
+        [0, 0],
+      ],
+      [
+        [expect.closeTo(1), expect.closeTo(0)],
+        [expect.closeTo(0), expect.closeTo(second)],
+      ],
+    ]);
+    expect(tf.norm(f64([[NaN]]), ord, [0, 1]).item()).toBeNaN();
+  });
 
   it('of matrices by singular values, along any pair of axes', () => {
     const x = tf.random.normal([3, 4, 2], { seed: 5, dtype: 'float64' });
