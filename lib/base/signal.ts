@@ -19,6 +19,35 @@ export interface TellingSignal extends Signal {
   removeEventListener(type: 'abort', listener: () => void): void;
 }
 
+/** What waits for a signal, and its one listener: Node warns of more than ten. */
+interface Waiting {
+  readonly calls: Set<() => void>;
+  readonly all: () => void;
+}
+const waiting = new WeakMap<TellingSignal, Waiting>();
+
+function listenTo(signal: TellingSignal): Waiting {
+  const calls = new Set<() => void>();
+  const all = (): void => {
+    for (const call of [...calls]) call();
+  };
+  signal.addEventListener('abort', all, { once: true });
+  const made = { calls, all };
+  waiting.set(signal, made);
+  return made;
+}
+
+/** Calls `abort` when the signal is aborted. Returns what takes that back. */
+export function onAbort(signal: TellingSignal, abort: () => void): () => void {
+  const { calls, all } = waiting.get(signal) ?? listenTo(signal);
+  calls.add(abort);
+  return () => {
+    if (!calls.delete(abort) || calls.size > 0) return;
+    waiting.delete(signal);
+    signal.removeEventListener('abort', all);
+  };
+}
+
 function has(value: unknown, ...methods: readonly (keyof TellingSignal)[]): boolean {
   try {
     const signal = value as TellingSignal;

@@ -3,7 +3,7 @@
  * call that waits for its turn, so only so many are. Runs nothing.
  */
 import { dtypeBytes } from '../base/dtype.js';
-import type { TellingSignal } from '../base/signal.js';
+import { onAbort, type TellingSignal } from '../base/signal.js';
 import type { AsyncRun } from './program.js';
 import { isKnown, type Tensor } from './tensor.js';
 
@@ -43,8 +43,7 @@ export class Flight {
       this.first?.withdraw();
       this.reject(signal.reason);
     };
-    signal.addEventListener('abort', abort, { once: true });
-    this.forgetSignal = () => signal.removeEventListener('abort', abort);
+    this.forgetSignal = onAbort(signal, abort);
   }
 
   /** Resolves by what is read of the roots, which are computed. */

@@ -1,6 +1,8 @@
 /** Jobs: writing the program that computes some pending tensors, and giving them its results. Runs nothing. */
 
 import { dtypeBytes } from '../base/dtype.js';
+import { ShapeError } from '../base/errors.js';
+import { showShape, sizeOf } from '../base/shape.js';
 import { isCheap, opcodeOf, takesNumbers } from './addon.js';
 import { RowUpdate, replacements, rowUpdates } from './in-place.js';
 import { areOpsTaught, learn, lessonOf, noteUse, programIs } from './lessons.js';
@@ -97,6 +99,18 @@ function visit(t: Tensor): boolean {
   return true;
 }
 
+/**
+ * Plain JavaScript does not prevent that somebody assigns a tensor another shape or dtype; the addon trusts what they say of
+ * memory.
+ * @throws ShapeError
+ */
+function checkExtent({ shape, dtype }: Tensor, bytes: number): void {
+  if (sizeOf(shape) * dtypeBytes[dtype] === bytes) return;
+  throw new ShapeError(
+    `gradtape: the shape or dtype of a tensor was assigned: they say ${showShape(shape)} and ${dtype}, its elements take ${bytes} bytes; write reshape(x, shape) or cast(x, dtype)`,
+  );
+}
+
 function writeKnown(t: Tensor): void {
   if (t.uniform !== undefined) {
     t.index = native.writeLiteral(t.uniform, t.dtype);
@@ -108,7 +122,9 @@ function writeKnown(t: Tensor): void {
   if (buffer.serial === programSerial) {
     t.index = native.write1(kReshape, t.dtype, t.shape, buffer.index);
   } else {
-    t.index = native.writeInput(buffer.address, t.dtype, t.shape);
+    const { address } = buffer;
+    checkExtent(t, buffer.bytes);
+    t.index = native.writeInput(address, t.dtype, t.shape);
     buffer.serial = programSerial;
     buffer.index = t.index;
   }
@@ -295,6 +311,7 @@ export function prepare(
   let updated = nothingUpdated;
   for (const t of computed) {
     if (!mustKeep(t)) continue;
+    checkExtent(t, t.size * dtypeBytes[t.dtype]);
     const before = replacing?.get(t);
     if (t.size === 1) {
       native.writeResult(t.index);

@@ -349,4 +349,12 @@ describe.runIf(plain)('asynchronous evaluations in a process', () => {
     );
     expect(outcome).toEqual([4, 5]);
   }, 120_000);
+
+  it('has one listener a signal, however many wait for it', async () => {
+    const { signal } = new AbortController();
+    const reads = Array.from({ length: 40 }, (_, k) => tf.ones([100]).mul(k).data({ signal }));
+    expect(getEventListeners(signal, 'abort').length).toBeLessThanOrEqual(1);
+    await Promise.all(reads);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+  });
 });

@@ -1,4 +1,4 @@
-// What is beyond 32 bits.
+// What is beyond 32 bits, and beyond the memory of a tensor.
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
 import { plain } from '../support/child.js';
@@ -47,5 +47,20 @@ describe('what is beyond 32 bits', () => {
     for (const t of [tf.zeros([2 ** 17, 2 ** 16]), tf.add(columns, tf.zeros([2 ** 16]))]) {
       expect(() => t.dataSync()).toThrow(expect.objectContaining(far));
     }
+  });
+});
+
+describe('a shape or dtype that was assigned', () => {
+  it.each<[string, object]>([
+    ['a longer shape', { shape: [50_000_000] }],
+    ['a wider dtype', { dtype: 'float64' }],
+  ])('%s is refused before anything is computed of it', (_, change) => {
+    const known = Object.assign(tf.constant([1, 2, 3, 4]), change);
+    expect(() => tf.reduceSum(known.add(1)).item()).toThrow(
+      expect.objectContaining({ code: 'ERR_SHAPE', message: expect.stringMatching(/was assigned.*take 16 bytes/) }),
+    );
+    const pending = Object.assign(tf.constant([1, 2, 3, 4]).mul(tf.constant([2, 2, 2, 2])), change);
+    expect(() => tf.reduceSum(pending.add(tf.constant([1, 2, 3, 4]))).item()).toThrow();
+    expect(tf.constant([1, 2]).mul(3).arraySync()).toEqual([3, 6]);
   });
 });

@@ -194,3 +194,15 @@ describe('errors', () => {
     expect(fn).toThrow(/^nn\.scaledDotProductAttention: /);
   });
 });
+
+it('takes a nest of booleans as a mask of bool, not as numbers', () => {
+  const q = tf.ones([1, 3, 2]);
+  const v = tf.constant([[[1], [2], [6]]]);
+  const seen = [
+    [true, false, false],
+    [true, true, false],
+    [true, true, true],
+  ];
+  const causal = tf.nn.scaledDotProductAttention(q, q, v, { isCausal: true }).arraySync();
+  expect(tf.nn.scaledDotProductAttention(q, q, v, { mask: seen }).arraySync()).toEqual(causal);
+});

@@ -45,7 +45,9 @@ function batched(t: Tensor, leading: Shape): Tensor {
 
 /** The mask with 3 axes. Leading axes that are all of length 1 stay one of length 1. */
 function batchedMask(given: TensorLike, q: Tensor, weights: Shape): Tensor {
-  const t = asTensor(op, given, q.dtype, 'mask');
+  let first: unknown = given;
+  while (Array.isArray(first)) first = first[0];
+  const t = asTensor(op, given, typeof first === 'boolean' ? 'bool' : q.dtype, 'mask');
   if (t.dtype !== 'bool' && t.dtype !== q.dtype) {
     throw new DTypeError(`${op}: mask must be bool or ${q.dtype}, got ${t.dtype}; write cast(mask, 'bool')`);
   }
