@@ -465,6 +465,7 @@ struct Sort {
 
   // What kernels.h says of SortFn.
   static bool run(const void* operand, void* to, void* room, size_t n, SortOrder order) {
+    if (n == 0) return true;
     const Sort keys(order);
     const T* x = static_cast<const T*>(operand);
     T *const home = static_cast<T*>(to), *const away = static_cast<T*>(room);
