@@ -2,7 +2,7 @@
 
 import { dtypeBytes } from '../base/dtype.js';
 import { ShapeError } from '../base/errors.js';
-import { showShape, sizeOf } from '../base/shape.js';
+import { showShape } from '../base/shape.js';
 import { isCheap, opcodeOf, takesNumbers } from './addon.js';
 import { RowUpdate, replacements, rowUpdates } from './in-place.js';
 import { areOpsTaught, learn, lessonOf, noteUse, programIs } from './lessons.js';
@@ -100,13 +100,11 @@ function visit(t: Tensor): boolean {
 }
 
 /**
- * Plain JavaScript does not prevent that somebody assigns a tensor another shape or dtype; the addon trusts what they say of
- * memory.
- * @throws ShapeError
+ * The error of a tensor to which somebody assigned another shape or dtype, which plain JavaScript does not prevent; the addon
+ * trusts what they say of memory. Found by the size of what was just written (native.latestSize).
  */
-function checkExtent({ shape, dtype }: Tensor, bytes: number): void {
-  if (sizeOf(shape) * dtypeBytes[dtype] === bytes) return;
-  throw new ShapeError(
+function wasAssigned({ shape, dtype }: Tensor, bytes: number): ShapeError {
+  return new ShapeError(
     `gradtape: the shape or dtype of a tensor was assigned: they say ${showShape(shape)} and ${dtype}, its elements take ${bytes} bytes; write reshape(x, shape) or cast(x, dtype)`,
   );
 }
@@ -122,9 +120,9 @@ function writeKnown(t: Tensor): void {
   if (buffer.serial === programSerial) {
     t.index = native.write1(kReshape, t.dtype, t.shape, buffer.index);
   } else {
-    const { address } = buffer;
-    checkExtent(t, buffer.bytes);
-    t.index = native.writeInput(address, t.dtype, t.shape);
+    t.index = native.writeInput(buffer.address, t.dtype, t.shape);
+    const { bytes } = buffer;
+    if (native.latestSize * dtypeBytes[t.dtype] !== bytes) throw wasAssigned(t, bytes);
     buffer.serial = programSerial;
     buffer.index = t.index;
   }
@@ -140,6 +138,7 @@ function writePending(t: Tensor): void {
   if (words !== null || more !== null) index = writeFurther(t, opcode, words);
   else if (y) index = native.write2(opcode, t.dtype, t.shape, operandIndex(x as Tensor), operandIndex(y));
   else index = native.write1(opcode, t.dtype, t.shape, operandIndex(x as Tensor));
+  if (native.latestSize !== t.size) throw wasAssigned(t, t.size * dtypeBytes[t.dtype]);
   t.index = index;
   if (index >= readCounts.length) growCounts(index + 1);
   if (anyAgain && !readerIsNew) isAgain[index] = 1;
@@ -311,7 +310,6 @@ export function prepare(
   let updated = nothingUpdated;
   for (const t of computed) {
     if (!mustKeep(t)) continue;
-    checkExtent(t, t.size * dtypeBytes[t.dtype]);
     const before = replacing?.get(t);
     if (t.size === 1) {
       native.writeResult(t.index);

@@ -29,6 +29,8 @@ let outputsAt = 0;
 // The shape written last, and where: mostly the next one is the same. V8 reads the elements of frozen arrays slowly.
 let latestShape: Shape | null = null;
 let latestShapeAt = 0;
+/** How many elements the value written last has, by its shape. */
+export let latestSize = 1;
 addon.setMailbox(words, data, results, control);
 
 /** A longer array with the same contents. */
@@ -90,7 +92,13 @@ function head(opcode: number, dtype: DType, shape: Shape, arity: number, wordCou
   }
   latestShape = shape;
   latestShapeAt = place;
-  for (let i = 0; i < rank; i++) words[place++] = shape[i] as number;
+  let size = 1;
+  for (let i = 0; i < rank; i++) {
+    const length = shape[i] as number;
+    size *= length;
+    words[place++] = length;
+  }
+  latestSize = size;
   return place;
 }
 
