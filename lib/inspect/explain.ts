@@ -15,7 +15,7 @@ import type { Recording } from '../record/recording.js';
 import { below } from '../record/stack.js';
 import { isTracing, traceOf } from '../record/trace.js';
 import { backpropagate } from '../transform/backward.js';
-import { isShown, type Link, Links, type Step } from './links.js';
+import { isShown, type Link, Links, placed, type Step } from './links.js';
 
 type Leaf = Tensor | Variable;
 
@@ -474,8 +474,4 @@ function detachedText({ op, at }: Step): string {
 
 function capital(text: string): string {
   return (text[0] as string).toUpperCase() + text.slice(1);
-}
-
-function placed(at: string | null): string {
-  return at === null ? '' : ` (${at})`;
 }

@@ -1,11 +1,11 @@
 /** The graph of a recording: its leaves and ops, and which of them gradients flow between. Pictures draw it. */
-import { dtypeBytes, isFloating } from '../base/dtype.js';
+import { type DType, dtypeBytes, isFloating } from '../base/dtype.js';
 import { showShape } from '../base/shape.js';
 import type { Tensor } from '../engine/tensor.js';
 import type { Entry } from '../record/entry.js';
 import type { Recording } from '../record/recording.js';
-import { type Trace, traceOfEntry } from '../record/trace.js';
-import { isLeafEntry } from './links.js';
+import { type Trace, traceOfEntry, type VariableTrace } from '../record/trace.js';
+import { isLeafEntry, placed } from './links.js';
 
 /** A leaf or the result of an op. */
 export interface GraphNode {
@@ -67,18 +67,18 @@ function graphOfEntries(tape: Recording): Graph {
   const edges: GraphEdge[] = [];
   for (const e of entries) {
     const rule = e.firstResult ?? e;
+    const at = traceOfEntry(e)?.at ?? null;
     for (let k = 0; k < rule.count; k++) {
       const operand = rule.operand(k);
       if (!operand || !made.has(operand.outId)) continue;
-      const at = traceOfEntry(e)?.at ?? null;
-      const why = tape.gaveNull?.has(`${rule.outId}:${k}`) ? gaveNone(e.op.name, e.op.custom ?? false, at) : null;
+      const isNull = tape.gaveNull?.has(`${rule.outId}:${k}`);
+      const why = isNull ? gaveNone(e.op.name, e.op.custom ?? false, at) : null;
       edges.push({ from: operand.outId, to: e.outId, why });
     }
     for (const id of rule.blocked ?? []) {
       const operand = tape.byId(id);
       if (!operand) continue;
-      const dtype = [operand.outDType, e.outDType].find((each) => !isFloating(each)) ?? null;
-      edges.push({ from: operand.outId, to: e.outId, why: whyNot(e.op.name, dtype, traceOfEntry(e)?.at ?? null) });
+      edges.push({ from: operand.outId, to: e.outId, why: whyNot(e.op.name, [operand.outDType, e.outDType], at) });
     }
   }
   for (const { id, name } of tape.variables) {
@@ -88,25 +88,23 @@ function graphOfEntries(tape: Recording): Graph {
   return { nodes, edges };
 }
 
-/** Why no gradient flows through an op. */
-function whyNot(op: string, dtype: string | null, at: string | null): string {
-  const place = at === null ? '' : ` (${at})`;
-  if (op === 'stopGradient') return `STOPPED: stopGradient${place} stops the gradient.`;
-  if (dtype !== null) return `INTEGER_DTYPE: the way leads through ${dtype} at ${op}${place}.`;
-  return `BROKE_AT: ${op}${place} has no gradient.`;
+/** Why no gradient flows through an op; of these dtypes, of an operand and the result. */
+function whyNot(op: string, dtypes: readonly DType[], at: string | null): string {
+  if (op === 'stopGradient') return `STOPPED: stopGradient${placed(at)} stops the gradient.`;
+  const dtype = dtypes.find((each) => !isFloating(each));
+  if (dtype !== undefined) return `INTEGER_DTYPE: the way leads through ${dtype} at ${op}${placed(at)}.`;
+  return `BROKE_AT: ${op}${placed(at)} has no gradient.`;
 }
 
 /** Why there is no gradient where a rule was asked for one. */
 function gaveNone(op: string, custom: boolean, at: string | null): string {
-  const place = at === null ? '' : ` (${at})`;
   return custom
-    ? `CUSTOM_NULL: the gradient function of ${op}${place} gave null.`
-    : `BROKE_AT: ${op}${place} has no gradient with respect to this operand.`;
+    ? `CUSTOM_NULL: the gradient function of ${op}${placed(at)} gave null.`
+    : `BROKE_AT: ${op}${placed(at)} has no gradient with respect to this operand.`;
 }
 
 function assignment(from: number, to: number, variable: string, at: string | null): GraphEdge {
-  const place = at === null ? '' : ` (${at})`;
-  return { from, to, why: `ASSIGNED: no gradient flows through the assignment to variable ${variable}${place}.` };
+  return { from, to, why: `ASSIGNED: no gradient flows through the assignment to variable ${variable}${placed(at)}.` };
 }
 
 function graphOfTraces(tape: Recording): Graph {
@@ -114,8 +112,10 @@ function graphOfTraces(tape: Recording): Graph {
   const names = new Map(tape.variables.map(({ id, name }) => [id, name]));
   const nodes = new Map<number, GraphNode>();
   const idOf = (trace: Trace): number => (trace.op === null && trace.variable ? trace.variable.id : trace.id);
+  const read = new Set<VariableTrace>();
   const add = (trace: Trace): void => {
     const id = idOf(trace);
+    if (trace.op === null && trace.variable) read.add(trace.variable);
     if (nodes.has(id)) return;
     nodes.set(id, {
       id,
@@ -129,31 +129,22 @@ function graphOfTraces(tape: Recording): Graph {
     });
   };
   const edges: GraphEdge[] = [];
-  const assigned = new Set<number>(); // variables whose assignments are among the edges
   const ids = new Set(traced.map(({ id }) => id));
   for (const trace of traced) {
+    const { id: to, op, custom, at } = trace;
     for (const [k, operand] of trace.operands.entries()) {
       const from = idOf(operand);
       if (!ids.has(operand.id) && tape.since(from) === null) continue;
       add(operand);
-      const dtype = [operand.dtype, trace.dtype].find((each) => !isFloating(each)) ?? null;
-      const isNull = tape.gaveNull?.has(`${trace.id}:${k}`) ?? false;
-      const why = isNull
-        ? gaveNone(trace.op ?? '', trace.custom, trace.at)
-        : trace.passes[k]
-          ? null
-          : whyNot(trace.op ?? '', dtype, trace.at);
-      edges.push({ from, to: trace.id, why });
+      let why: string | null = null;
+      if (tape.gaveNull?.has(`${to}:${k}`)) why = gaveNone(op ?? '', custom, at);
+      else if (!trace.passes[k]) why = whyNot(op ?? '', [operand.dtype, trace.dtype], at);
+      edges.push({ from, to, why });
     }
     add(trace);
-    for (const operand of trace.operands) {
-      const { variable } = operand;
-      if (operand.op !== null || !variable || assigned.has(variable.id) || !nodes.has(variable.id)) continue;
-      assigned.add(variable.id);
-      for (const { id } of variable.assigned) {
-        if (ids.has(id)) edges.push(assignment(id, variable.id, variable.name, variable.at));
-      }
-    }
+  }
+  for (const { id: to, name, assigned, at } of read) {
+    for (const { id } of assigned) if (ids.has(id)) edges.push(assignment(id, to, name, at));
   }
   return { nodes: [...nodes.values()], edges };
 }

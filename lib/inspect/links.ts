@@ -49,6 +49,11 @@ const blank = { op: null, custom: false, variable: null, dtype: null, shape: nul
 /** Ops that the library puts in between; a path does not show them. */
 const hidden: ReadonlySet<string> = new Set(['read', 'connect', 'linked']);
 
+/** The place of a call, as sentences have it; '' if it is not known. */
+export function placed(at: string | null): string {
+  return at === null ? '' : ` (${at})`;
+}
+
 /** Whether a path shows the op of this name. */
 export function isShown(op: string): boolean {
   return !hidden.has(op);
