@@ -4,7 +4,7 @@ import { DTypeError, ShapeError } from '../../base/errors.js';
 import { streamFor } from '../../base/random-stream.js';
 import { broadcastShapes, broadcastsTo, guardShape, type Shape, shapeOf, showShape, sizeOf } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
-import { asTensor, asTensors, floating } from '../../op/operands.js';
+import { asTensor, asTensors, floating, likeOf } from '../../op/operands.js';
 import type { TensorLike } from '../../op/variable.js';
 import { attentionOf, drawsOf } from '../../primitives/attention.js';
 import { broadcast, reshapeTo } from '../../primitives/movement.js';
@@ -45,9 +45,10 @@ function batched(t: Tensor, leading: Shape): Tensor {
 
 /** The mask with 3 axes. Leading axes that are all of length 1 stay one of length 1. */
 function batchedMask(given: TensorLike, q: Tensor, weights: Shape): Tensor {
-  let first: unknown = given;
-  while (Array.isArray(first)) first = first[0];
-  const t = asTensor(op, given, typeof first === 'boolean' ? 'bool' : q.dtype, 'mask');
+  const natural = asTensor(op, given, undefined, 'mask');
+  // Numbers and nests of them take the queries' dtype; booleans stay what they are.
+  const isNumbers = likeOf(given) === undefined && natural.dtype !== 'bool';
+  const t = isNumbers ? asTensor(op, given, q.dtype, 'mask') : natural;
   if (t.dtype !== 'bool' && t.dtype !== q.dtype) {
     throw new DTypeError(`${op}: mask must be bool or ${q.dtype}, got ${t.dtype}; write cast(mask, 'bool')`);
   }
