@@ -42,11 +42,13 @@ export function matvec(a: TensorLike, b: TensorLike, opts?: MatvecOptions): Tens
       `${op}: expected matrices ${which} and vectors [..., n], got shapes ${showShape(x.shape)} and ${showShape(y.shape)}`,
     );
   }
-  broadcastShapes(
-    `${op}: leading axes of ${showShape(x.shape)} and ${showShape(y.shape)}`,
-    shapeOf(x.shape.slice(0, -2)),
-    shapeOf(y.shape.slice(0, -1)),
-  );
+  if (x.rank > 2 && y.rank > 1) {
+    broadcastShapes(
+      `${op}: leading axes of ${showShape(x.shape)} and ${showShape(y.shape)}`,
+      shapeOf(x.shape.slice(0, -2)),
+      shapeOf(y.shape.slice(0, -1)),
+    );
+  }
   const product = inTheNameOf(op, () => matmul(x, reshapeTo(y, guardShape(op, [...y.shape, 1])), { transposeA }));
   return reshapeTo(product, shapeOf(product.shape.slice(0, -1)));
 }
