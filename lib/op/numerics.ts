@@ -149,13 +149,21 @@ const besideAt = (floating: readonly Elements[], shape: Shape, at: number): Find
     .filter((o) => broadcasts(o.shape, shape))
     .map((o) => ({ name: o.name, dtype: o.dtype, value: elementAt(o, shape, at) }));
 
-/** Of operands that broadcast to the result: each element by those beside it. Of others only if all are finite. */
-function findByElement(result: Tensor, operands: readonly Operand[]): Finding | null {
+/** The checked part of a result, and where its first element is that is not finite; null if there is none. */
+function suspectIn(result: Tensor): { out: Tensor; elements: ArrayLike<number>; at: number } | null {
   const out = checkedPart(result);
   if (!isFloating(out.dtype)) return null;
   const elements = elementsOf(out);
-  let at = nextNotFinite(elements, 0);
-  if (at < 0) return null;
+  const at = nextNotFinite(elements, 0);
+  return at < 0 ? null : { out, elements, at };
+}
+
+/** Of operands that broadcast to the result: each element by those beside it. Of others only if all are finite. */
+function findByElement(result: Tensor, operands: readonly Operand[]): Finding | null {
+  const suspect = suspectIn(result);
+  if (!suspect) return null;
+  const { out, elements } = suspect;
+  let { at } = suspect;
   const floating = elementsIn(operands);
   if (!floating.every(({ shape }) => broadcasts(shape, out.shape))) {
     if (floating.some((o) => nextNotFinite(o.elements, 0) >= 0)) return null;
@@ -172,11 +180,10 @@ function findByElement(result: Tensor, operands: readonly Operand[]): Finding | 
 
 /** Of any operands: an element that the op made, whatever else was not finite. */
 function findReached(result: Tensor, operands: readonly Operand[], call: Call | null): Finding | null {
-  const out = checkedPart(result);
-  if (!isFloating(out.dtype)) return null;
-  const elements = elementsOf(out);
-  let at = nextNotFinite(elements, 0);
-  if (at < 0) return null;
+  const suspect = suspectIn(result);
+  if (!suspect) return null;
+  const { out, elements } = suspect;
+  let { at } = suspect;
   const parts = operands.map(({ t }) => checkedPart(t));
   const dense = out === result && operands.every(({ t }, k) => t === parts[k]);
   const made = unchecked(() => madeBy(dense ? call : null, parts, out));
