@@ -158,12 +158,12 @@ struct ScanFns {
   void (*columns)(const void* x, void* out, size_t stride, size_t rows, size_t n, bool exclusive, bool reverse);
 };
 
-// Sorts n elements of x into `to`, and overwrites a room for as many; x is either of these or neither. Both zeros are
-// equal, and which of them stands where is not said. Returns false where floats of an x that is neither have NaN among
-// them, which nothing else may have; then `to` has nothing.
 struct SortOrder {
   bool floats, descending;
 };
+// Sorts n elements of x into `to`, and overwrites a room for as many; x is either of these or neither. Both zeros are
+// equal, and which of them stands where is not said. Returns false where floats of an x that is neither have NaN among
+// them, which nothing else may have; then `to` has nothing.
 using SortFn = bool (*)(const void* x, void* to, void* room, size_t n, SortOrder order);
 
 // Rotates neighbouring rows of kRotated columns: `count` times, row and the row `step` elements behind it become

@@ -470,7 +470,7 @@ struct Sort {
     const T* x = static_cast<const T*>(operand);
     T *const home = static_cast<T*>(to), *const away = static_cast<T*>(room);
     constexpr I kLeast = kReal ? I(-kMost) : kLeastI;
-    const int patience = 2 * (63 - __builtin_clzll(n | 1));
+    const int patience = 2 * (63 - __builtin_clzll(n));
     if (x == home || x == away) {
       T* const items = x == home ? home : away;
       if (keys.magnitude | keys.flip) keys.make(items, n);

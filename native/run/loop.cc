@@ -109,17 +109,17 @@ Failure LoopRun::run_units(int64_t from, int64_t to) {
   bool ok = run_uniform();
   if (ok && loop_.direct) {
     ok = elements(from * int64_t(kBlock), std::min(to * int64_t(kBlock), loop_.size));
-    from = to;
-  }
-  for (int64_t u = from; u < to && ok; ++u) {
-    if (loop_.length == 0)
-      ok = flat(u);
-    else if (loop_.inner > 1)
-      ok = columns(u);
-    else if (loop_.length > int64_t(kRowChunk))
-      ok = chunk(u);
-    else
-      ok = rows(u * rows_together(loop_), rows_together(loop_));
+  } else {
+    for (int64_t u = from; u < to && ok; ++u) {
+      if (loop_.length == 0)
+        ok = flat(u);
+      else if (loop_.inner > 1)
+        ok = columns(u);
+      else if (loop_.length > int64_t(kRowChunk))
+        ok = chunk(u);
+      else
+        ok = rows(u * rows_together(loop_), rows_together(loop_));
+    }
   }
   if (loop_.streams) stream_fence();
   return failure_;
