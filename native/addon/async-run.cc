@@ -27,6 +27,7 @@ void AsyncRun::execute() noexcept {
     Pool& pool = is_short() ? home_->pool : home_->long_pool;
     if (!is_short()) sharer.emplace(pool);
     std::unique_ptr<Executor> executor = home_->idle.take();
+    executor->yields = !is_short();
     const Failure failure = run(*plan_, data_.data(), results_.data(), *executor, pool);
     home_->idle.give_back(std::move(executor));
     return failure;

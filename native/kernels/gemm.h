@@ -78,7 +78,7 @@ struct Gemm : Gemv<T> {
 
   static void run(size_t m, size_t n, size_t k, const void* a_, ptrdiff_t rsa, ptrdiff_t csa, const void* b_,
                   ptrdiff_t rsb, ptrdiff_t csb, void* c_, ptrdiff_t rsc, bool accumulate, void* workspace,
-                  const GemmDone* done) {
+                  const GemmListener* listener) {
     if (m == 0 || n == 0) return;
     const T *a = static_cast<const T*>(a_), *b = static_cast<const T*>(b_);
     T *c = static_cast<T*>(c_), *room = static_cast<T*>(workspace);
@@ -87,7 +87,7 @@ struct Gemm : Gemv<T> {
     }
     if (k == 0 || (n == 1 && matrix_vector(m, k, a, rsa, csa, b, rsb, c, rsc, accumulate, room)) ||
         (m == 1 && matrix_vector(n, k, b, csb, rsb, a, csa, c, 1, accumulate, room))) {
-      if (done) done->fn(done->context, 0, m, 0, n);
+      if (listener && listener->done) listener->done(listener->context, 0, m, 0, n);
       return;
     }
 
@@ -125,11 +125,11 @@ struct Gemm : Gemv<T> {
           part.c = c + ptrdiff_t(i0) * rsc;
           part.first_use = i0 == 0;
           if (pack_a && m != p.block_rows) pack_rows(part.rows, m - i0, depth, part.a, rsa, csa, p.rows, packed_a);
-          const Finished finished{block + 1 == blocks.parts ? done : nullptr, i0};
+          const Progress progress{listener, i0, block + 1 == blocks.parts};
           if (by_rows) {
-            product_by_rows(p, part, finished);
+            product_by_rows(p, part, progress);
           } else {
-            product_by_columns(p, part, finished);
+            product_by_columns(p, part, progress);
           }
         }
       }
@@ -312,11 +312,15 @@ struct Gemm : Gemv<T> {
   }
 
   // What there is to tell of a block of rows that starts at row `first` of c.
-  struct Finished {
-    const GemmDone* done;
+  struct Progress {
+    const GemmListener* listener;
     size_t first;
-    void tell(size_t row, size_t rows, size_t column, size_t columns) const {
-      if (done) done->fn(done->context, first + row, rows, column, columns);
+    bool last;  // block along k: c is finished with it
+    void add(size_t rows, size_t columns, size_t depth) const {
+      if (listener && listener->progress) listener->progress(listener->context, rows * columns * depth);
+    }
+    void done(size_t row, size_t rows, size_t column, size_t columns) const {
+      if (last && listener && listener->done) listener->done(listener->context, first + row, rows, column, columns);
     }
   };
 
@@ -427,7 +431,7 @@ struct Gemm : Gemv<T> {
 
   // Columns as wide as a tile, one after the other, each with all rows; they are packed as it comes to them.
   // None of these parts is inlined: in run() they would share too few registers (8x8x8: 16 for 20 GFLOP/s).
-  [[gnu::noinline]] static void product_by_columns(const Tiling& tiling, const Block& block, const Finished& finished) {
+  [[gnu::noinline]] static void product_by_columns(const Tiling& tiling, const Block& block, const Progress& progress) {
     const Cut panels(block.rows, tiling.rows);
     const size_t width = tiling.vectors * L;
     const bool pack = block.packed_b && block.first_use;
@@ -457,12 +461,13 @@ struct Gemm : Gemv<T> {
           run_tile(panel);
         }
       }
+      progress.add(block.rows, block.columns - j < width ? block.columns - j : width, block.depth);
     }
-    finished.tell(0, block.rows, block.j0, block.columns);
+    progress.done(0, block.rows, block.j0, block.columns);
   }
 
   // Rows as many as a tile has, one after the other, each with all columns.
-  [[gnu::noinline]] static void product_by_rows(const Tiling& tiling, const Block& block, const Finished& finished) {
+  [[gnu::noinline]] static void product_by_rows(const Tiling& tiling, const Block& block, const Progress& progress) {
     const Cut panels(block.rows, tiling.rows);
     const size_t width = tiling.vectors * L;
     Panel panel = start(block);
@@ -485,7 +490,8 @@ struct Gemm : Gemv<T> {
       }
       i += r;
       if ((i - told) * block.columns >= kTold || q + 1 == panels.parts) {
-        finished.tell(told, i - told, block.j0, block.columns);
+        progress.add(i - told, block.columns, block.depth);
+        progress.done(told, i - told, block.j0, block.columns);
         told = i;
       }
     }

@@ -10,7 +10,8 @@ namespace {
 // A plain loop over rows of b.
 struct IntGemm {
   static void run(size_t m, size_t n, size_t k, const void* a, ptrdiff_t rsa, ptrdiff_t csa, const void* b,
-                  ptrdiff_t rsb, ptrdiff_t csb, void* c, ptrdiff_t rsc, bool accumulate, void*, const GemmDone* done) {
+                  ptrdiff_t rsb, ptrdiff_t csb, void* c, ptrdiff_t rsc, bool accumulate, void*,
+                  const GemmListener* listener) {
     const uint32_t* pa = static_cast<const uint32_t*>(a);
     const uint32_t* pb = static_cast<const uint32_t*>(b);
     for (size_t i = 0; i < m; ++i) {
@@ -27,8 +28,9 @@ struct IntGemm {
           for (size_t j = 0; j < n; ++j) row[j] += x * y[ptrdiff_t(j) * csb];
         }
       }
+      if (listener && listener->progress) listener->progress(listener->context, n * k);
     }
-    if (done) done->fn(done->context, 0, m, 0, n);
+    if (listener && listener->done) listener->done(listener->context, 0, m, 0, n);
   }
   static size_t workspace(size_t, size_t, size_t) { return 0; }
 };

@@ -87,18 +87,21 @@ struct ArgFns {
 using TransposeFn = void (*)(const void* src, size_t src_stride, void* dst, size_t dst_stride, size_t rows,
                              size_t columns);
 
-// Told of every block of a product once it is finished, while it is in the cache: rows x columns of c.
-struct GemmDone {
-  void (*fn)(void* context, size_t row, size_t rows, size_t column, size_t columns) noexcept;
+// Whom a product tells how far it is; either function may be null.
+struct GemmListener {
   void* context;
+  // A block is finished, and in the cache: rows x columns of c.
+  void (*done)(void* context, size_t row, size_t rows, size_t column, size_t columns) noexcept;
+  // So many more multiply-adds are done.
+  void (*progress)(void* context, size_t count) noexcept;
 };
 
 // c[m x n] (row stride rsc, column stride 1) = a[m x k] b[k x n] (+ c if accumulate); any strides, in elements, on a
 // and b (also 0 and negative). k == 0 gives zeros. `workspace` holds gemm_workspace(m, n, k) bytes, 64-byte aligned.
-// The bits of c do not depend on the strides of a and b. `done` may be null.
+// The bits of c do not depend on the strides of a and b. `listener` may be null.
 struct GemmFns {
   void (*run)(size_t m, size_t n, size_t k, const void* a, ptrdiff_t rsa, ptrdiff_t csa, const void* b, ptrdiff_t rsb,
-              ptrdiff_t csb, void* c, ptrdiff_t rsc, bool accumulate, void* workspace, const GemmDone* done);
+              ptrdiff_t csb, void* c, ptrdiff_t rsc, bool accumulate, void* workspace, const GemmListener* listener);
   size_t (*workspace)(size_t m, size_t n, size_t k);
 };
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "stream.h"
+#include "time-slice.h"
 
 namespace gradtape {
 namespace {
@@ -110,15 +111,20 @@ struct BatchWalk {
   }
 };
 
-// The loop that follows a strip of a product.
-struct Follower {
+// What goes along with a strip of a product: the thread's time slice, and the loop over the strip, if there is one.
+struct Companion {
+  TimeSlice slice;
   LoopRun* run;
   int64_t start, n;  // the strip's first element in C; columns of C
   bool ok;
 };
 
+void spend(void* context, size_t multiplications) noexcept {
+  static_cast<Companion*>(context)->slice.spend(double(multiplications) / kMultiplications);
+}
+
 void follow(void* context, size_t row, size_t rows, size_t column, size_t columns) noexcept {
-  Follower& f = *static_cast<Follower*>(context);
+  Companion& f = *static_cast<Companion*>(context);
   if (!f.ok) return;
   const int64_t from = f.start + int64_t(row) * f.n + int64_t(column);
   if (int64_t(columns) == f.n) {
@@ -144,26 +150,29 @@ void matmul_part(void* context, size_t part, size_t thread) {
   const int64_t m = by_rows ? to - from : s.m, n = by_rows ? s.n : to - from;
   const int64_t first = by_rows ? from * s.n : from, of_a = by_rows ? from * s.rsa : 0,
                 of_b = by_rows ? 0 : from * s.csb;
-  const auto multiply = [&](const BatchWalk& at, const GemmDone* done) {
+  const auto multiply = [&](const BatchWalk& at, const GemmListener* listener) {
     job.gemm->run(size_t(m), size_t(n), size_t(s.k), job.a + (at.a + of_a) * job.size, s.rsa, s.csa,
                   job.b + (at.b + of_b) * job.size, s.rsb, s.csb, job.c + (product * s.m * s.n + first) * job.size, s.n,
-                  false, job.workspace + int64_t(thread) * s.workspace_bytes, done);
+                  false, job.workspace + int64_t(thread) * s.workspace_bytes, listener);
   };
   BatchWalk at(s, product);
+  Companion companion{TimeSlice(job.executor->yields), nullptr, 0, s.n, true};
+  GemmListener listener{&companion, nullptr, companion.slice.yields() ? spend : nullptr};
   if (!job.loop) {
-    for (; product < end; ++product, at.next()) multiply(at, nullptr);
+    for (; product < end; ++product, at.next()) multiply(at, listener.progress ? &listener : nullptr);
     return;
   }
   char* scratch = job.scratch + thread * job.scratch_bytes;
   LoopRun run(*job.loop, job.executor->addresses.data(), job.arena, scratch, scratch + job.loop->register_bytes(),
               job.executor->threads[thread].states[0]);
-  Follower follower{&run, 0, s.n, run.run_uniform()};
-  const GemmDone done{follow, &follower};
+  companion.run = &run;
+  companion.ok = run.run_uniform();
+  listener.done = follow;
   for (; product < end; ++product, at.next()) {
-    follower.start = product * s.m * s.n + first;
-    multiply(at, &done);
+    companion.start = product * s.m * s.n + first;
+    multiply(at, &listener);
   }
-  if (!follower.ok) job.executor->failures[part] = run.failure();
+  if (!companion.ok) job.executor->failures[part] = run.failure();
 }
 
 Failure run_matmul(const Plan& plan, const MatmulStep& step, Executor& executor, char* arena, char* scratch,
@@ -207,13 +216,20 @@ struct KernelJob {
   int64_t parts;
   char *prepared, *own;
   Failure* failures;  // by part; null if none can fail
+  bool yields;
+
+  Failure run_units(int64_t from, int64_t to, char* room) const {
+    return TimeSlice(yields).run(
+        from, to, step->work / double(std::max<int64_t>(step->units, 1)),
+        [&](int64_t first, int64_t end) { return step->kind->run(*run, first, end, prepared, room); });
+  }
 };
 
 void kernel_part(void* context, size_t part, size_t) {
   const KernelJob& job = *static_cast<const KernelJob*>(context);
   const KernelStep& s = *job.step;
   const int64_t from = s.units * int64_t(part) / job.parts, to = s.units * int64_t(part + 1) / job.parts;
-  const Failure failure = s.kind->run(*job.run, from, to, job.prepared, job.own + int64_t(part) * s.own_bytes);
+  const Failure failure = job.run_units(from, to, job.own + int64_t(part) * s.own_bytes);
   if (job.failures) job.failures[part] = failure;
 }
 
@@ -245,8 +261,8 @@ Failure run_kernel(const Plan& plan, const KernelStep& step, const double* data,
   if (step.checks) return kind.check_data(run);
   if (kind.prepare) kind.prepare(run, arena + step.prepared);
   const int64_t parts = shared(plan, pool, step.work) ? step.parts : 1;
-  if (parts == 1) return kind.run(run, 0, step.units, arena + step.prepared, arena + step.own);
-  KernelJob job{&run, &step, parts, arena + step.prepared, arena + step.own, nullptr};
+  KernelJob job{&run, &step, parts, arena + step.prepared, arena + step.own, nullptr, executor.yields && !kind.repeats};
+  if (parts == 1) return job.run_units(0, step.units, job.own);
   if (kind.can_fail) {
     executor.failures.assign(size_t(parts), {});
     job.failures = executor.failures.data();
@@ -275,7 +291,9 @@ void loop_part(void* context, size_t part, size_t thread) {
               job.executor->threads[thread].states[0]);
   const int64_t from = job.units * int64_t(part) / int64_t(job.parts),
                 to = job.units * int64_t(part + 1) / int64_t(job.parts);
-  job.executor->failures[part] = run.run_units(from, to);
+  job.executor->failures[part] = TimeSlice(job.executor->yields)
+                                     .run(from, to, job.loop->work() / double(job.units),
+                                          [&](int64_t first, int64_t end) { return run.run_units(first, end); });
 }
 
 Failure run_loop(const Plan& plan, const Loop& loop, Executor& executor, char* arena, char* scratch, Pool& pool) {
@@ -312,7 +330,9 @@ class TilingRun {
         thread_(job.executor->threads[thread]),
         room_(job.scratch + thread * job.plan->scratch_bytes + tiling_.locals_at),
         columns_(columns_of(*job.plan, tiling_)),
-        plan_(*job.plan) {
+        plan_(*job.plan),
+        slice_(job.executor->yields),
+        work_of_row_(tiling_.work / double(tiling_.rows)) {
     char *registers = job.scratch + thread * plan_.scratch_bytes, *own = registers + tiling_.registers;
     thread_.runs.clear();
     for (int32_t k = tiling_.first; k < tiling_.end; ++k) {
@@ -354,6 +374,7 @@ class TilingRun {
       else
         thread_.runs[k].end_panel(*part, panel);
     }
+    slice_.spend(work_of_row_ * double(to - from));
   }
 
   const Tiling& tiling_;
@@ -361,6 +382,8 @@ class TilingRun {
   char* room_;
   const Loop* columns_;
   const Plan& plan_;
+  TimeSlice slice_;
+  const double work_of_row_;
 };
 
 void tiling_part(void* context, size_t part, size_t thread) {
@@ -442,7 +465,9 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
         GRADTAPE_UNREACHABLE();
     }
   }
+  TimeSlice slice(executor.yields);
   for (const Step& step : plan.steps) {
+    slice.yield_if_due();
     Failure failure;
     switch (step.kind) {
       case Step::kScalars:

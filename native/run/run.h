@@ -27,6 +27,7 @@ struct Executor {
   std::vector<char*> results;
   std::vector<ThreadState> threads;
   std::vector<Failure> failures;                           // by part of a step
+  bool yields = false;                                     // whether the present run gives way (time-slice.h)
   uint64_t growths_counted = 0, absent_pages_counted = 0;  // of the arena, in the totals of IdleExecutors
 };
 

@@ -127,6 +127,7 @@ constexpr StepKind scatter() {  // (updates, indices)
   k.check = check_scatter;
   k.work = combining_work;
   k.units = combining_units;
+  k.repeats = true;
   k.run = run_scatter;
   return k;
 }
@@ -139,6 +140,7 @@ constexpr StepKind scatter_into() {  // (rows, updates, indices)
   k.checked = 2;
   k.work = into_work;
   k.units = combining_units;
+  k.repeats = true;
   k.run = run_into;
   return k;
 }

@@ -61,6 +61,7 @@ constexpr StepKind segment_reduce() {  // (rows, numbers)
   k.check = check;
   k.work = combining_work;
   k.units = combining_units;
+  k.repeats = true;
   k.run = run;
   return k;
 }

@@ -424,6 +424,7 @@ constexpr StepKind sort() {
   k.check_result = check_places;
   k.work = sort_work;
   k.units = sort_units;
+  k.repeats = true;
   k.prepared_bytes = cuts_bytes;
   k.prepare = prepare_sort;
   k.own_bytes = sort_bytes;

@@ -39,6 +39,7 @@ struct StepRun {
 // they are cut.
 struct StepKind : Form {
   bool can_fail = false;
+  bool repeats = false;  // each call of `run` looks at all that others look at: units are cut for threads only
   // Null, or the result may be written over operand 0: this looks at operand `checked` alone and tells, before anything
   // is written, whether `run` would fail. `run` then finds operand 0 at out[0].
   Failure (*check_data)(const StepRun& step) = nullptr;

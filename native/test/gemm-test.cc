@@ -128,7 +128,11 @@ std::vector<T> product(size_t m, size_t n, size_t k, const T* a, ptrdiff_t rsa, 
   for (size_t i = 0; i < m; ++i)
     for (size_t j = 0; j < n; ++j) c[i * rsc + j] = c0[i * n + j];
   Workspace<T> workspace(gemm<T>().workspace(m, n, k));
-  gemm<T>().run(m, n, k, a, rsa, csa, b, rsb, csb, c, ptrdiff_t(rsc), accumulate, workspace.memory, nullptr);
+  size_t counted = 0;
+  const GemmListener listener{&counted, nullptr,
+                              [](void* count, size_t more) noexcept { *static_cast<size_t*>(count) += more; }};
+  gemm<T>().run(m, n, k, a, rsa, csa, b, rsb, csb, c, ptrdiff_t(rsc), accumulate, workspace.memory, &listener);
+  check(counted == m * n * k || (counted == 0 && (m == 1 || n == 1)), what + ": told of other multiply-adds");
   check(workspace.intact(), what + ": wrote past the workspace");
   std::vector<T> result(m * n);
   for (size_t i = 0; i < m; ++i)

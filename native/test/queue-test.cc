@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "../run/threads.h"
+#include "../run/time-slice.h"
 #include "support.h"
 
 namespace gradtape {
@@ -256,6 +257,34 @@ void check_sharing() {
   check(right == 300 * 5, "all parts of all tasks are done");
 }
 
+// All units are computed once, in order; a failure ends them.
+void check_time_slices() {
+  for (const bool yields : {false, true}) {
+    for (const double work : {0.0, 1e3, 1e5, 1e7}) {
+      for (const int64_t units : {0, 1, 7, 1000}) {
+        int64_t next = 3;
+        int calls = 0;
+        bool in_order = true;
+        const Failure failure = TimeSlice(yields).run(3, 3 + units, work, [&](int64_t from, int64_t to) {
+          in_order = in_order && from == next;
+          next = to;
+          ++calls;
+          return Failure();
+        });
+        check(failure.code == Failure::kNone && in_order && next == 3 + units, "a time slice takes all units");
+        check(calls >= 1 && (yields || calls == 1), "a thread that does not yield takes them at once");
+        check(!yields || work < 1e7 || calls == std::max<int64_t>(units, 1), "long units are taken one by one");
+      }
+    }
+  }
+  int calls = 0;
+  const Failure failure = TimeSlice(true).run(0, 9, 1e7, [&](int64_t from, int64_t) {
+    ++calls;
+    return from == 4 ? Failure(Failure::k_division, 1, 0, 0) : Failure();
+  });
+  check(failure.code == Failure::k_division && calls == 5, "it ends with the first failure");
+}
+
 }  // namespace
 }  // namespace gradtape
 
@@ -268,6 +297,7 @@ int main() {
   check_withdraw();
   check_leave();
   check_end();
+  check_time_slices();
   for (int i = 0; i < 5; ++i) check_changes();
   for (int i = 0; i < 5; ++i) check_sharing();
   return report_checks();
