@@ -13,6 +13,14 @@ import { isKnown, type Tensor } from './tensor.js';
 const kNotedSize = 1024;
 /** Noted values are computed when tensors have so many bytes, and then whenever those have grown by half. */
 const kLeastLimit = 2 ** 26;
+const kGrowth = 1.5;
+/**
+ * Where so many bytes seem to be alive, V8 looks at all objects first: computing would take longer, and keep more. (Steps of
+ * large tensors cause many collections each, which make what they find alive old.) If what had grown was dead, they may grow to
+ * twice as many.
+ */
+const kManyBytes = 2 ** 27;
+const kGrowthOfMany = 2;
 let limit = kLeastLimit;
 
 /** Called of each value that is made while `flags.noting` is positive. */
@@ -58,11 +66,16 @@ function computeNoted(): boolean {
 /** A function of its own, which holds none of the tensors whose memory is to be found. */
 function bound(): void {
   let alive = bytesAlive('young'); // dead values are not worth computing
+  let growth = kGrowth;
+  if (alive > Math.max(limit, kManyBytes)) {
+    alive = bytesAlive('all');
+    if (alive <= limit) growth = kGrowthOfMany;
+  }
   if (alive > limit && computeNoted()) {
     alive = bytesAlive('young');
     if (alive > limit / 2) alive = bytesAlive('all'); // what the values kept may be old by now
   }
-  limit = Math.max(kLeastLimit, 1.5 * alive);
+  limit = Math.max(kLeastLimit, growth * alive);
 }
 
 /** Bytes of the elements that noted values keep for themselves or together, whoever else has them. */

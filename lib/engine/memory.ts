@@ -256,6 +256,9 @@ const kNudgeBytes = 24 * 2 ** 20;
 const kSmallNudgeBytes = 4 * 2 ** 20;
 const kSmallSlabs = 64; // at least so many make kSmallNudgeBytes
 const kQuickCollection = 0.3; // ms
+/** After so many slow collections in turn, V8 is asked seldom for some time; then it is tried again. */
+const kSlowCollections = 2;
+const kSeldomCollections = 8;
 /**
  * Buffers up to this size are packed: those made one after another lie in one slab of kPackBytes, because making an
  * ArrayBuffer takes longer than filling it. Larger ones reuse slabs (measured: a result of 32 KB takes 18 us in a new
@@ -276,7 +279,7 @@ let idleBytes = 0;
 let heldBytes = 0; // of all slabs, idle or not
 let sinceNudge = 0; // bytes handed out since V8 was last asked to collect
 let smallSinceNudge = 0; // of those, in small slabs
-let smallNudge = kSmallNudgeBytes;
+let slowCollections = 0; // in turn
 let allocatedEver = 0;
 
 /** A fresh slab whose address is a multiple of `boundary`; of huge pages, if it can be and `plain` is false. */
@@ -427,19 +430,25 @@ function makeLatest(bytes: number): void {
   idle.set(bytes, latestIdle);
 }
 
+function isNudgeDue(bytes: number): boolean {
+  if (sinceNudge > Math.max(kNudgeBytes, 3 * bytes)) return true;
+  return smallSinceNudge > kSmallNudgeBytes && slowCollections % kSeldomCollections < kSlowCollections;
+}
+
 function nudge(): void {
   sinceNudge = 0;
   smallSinceNudge = 0;
   const start = performance.now();
   collectYoung();
-  smallNudge = performance.now() - start < kQuickCollection ? kSmallNudgeBytes : kNudgeBytes;
+  slowCollections = performance.now() - start < kQuickCollection ? 0 : slowCollections + 1;
+  reclaim(); // now, though others lie idle still: what died last is in the nearest cache
 }
 
 function slabBuffer(dtype: DType, size: number, bytes: number, plain: boolean): TensorBuffer {
   sinceNudge += bytes;
   allocatedEver += bytes;
   if (kSmallSlabs * bytes <= kSmallNudgeBytes) smallSinceNudge += bytes;
-  if (sinceNudge > Math.max(kNudgeBytes, 3 * bytes) || smallSinceNudge > smallNudge) nudge();
+  if (isNudgeDue(bytes)) nudge();
   if (bytes !== latestSize) makeLatest(bytes);
   if (latestIdle.length === 0) reclaim();
   let index = latestIdle.pop();

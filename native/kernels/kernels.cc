@@ -16,6 +16,7 @@
 #include "scan.h"
 #include "softmax.h"
 #include "sort.h"
+#include "stream.h"
 #include "transpose.h"
 
 namespace gradtape {
@@ -111,6 +112,7 @@ constexpr Kernels make_kernels() {
   k.sort_reals = &Sort<double>::run;
 #endif
   k.rotate = &rotate;
+  k.stream_copy = &stream_copy;
   k.transpose[0] = &Transpose<uint8_t>::run;
   k.transpose[2] = &Transpose<uint32_t>::run;
   k.transpose[3] = &Transpose<uint64_t>::run;

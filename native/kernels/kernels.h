@@ -174,6 +174,9 @@ using SortFn = bool (*)(const void* x, void* to, void* room, size_t n, SortOrder
 constexpr size_t kRotated = 16;
 using RotateFn = void (*)(double* row, ptrdiff_t step, const double* turns, size_t count);
 
+// Copies n bytes past the caches. Other threads see them after stream_fence (run/stream.h).
+using CopyFn = void (*)(void* to, const void* from, size_t n);
+
 struct Kernels {
   const char* isa;
   ElementwiseFn unary[kUnaryKernels][kDTypes][kUnaryVariants];  // null: not defined for that dtype
@@ -195,6 +198,7 @@ struct Kernels {
   SortFn sort_integers;                   // int32; null: none by vectors
   SortFn sort_reals;                      // float64; likewise
   RotateFn rotate;
+  CopyFn stream_copy;
 
   // The variants of a kernel for a dtype.
   const ElementwiseFn* elementwise(unsigned kernel, unsigned dtype) const {

@@ -156,7 +156,7 @@ void Planner::make_loop(const Group& g, int32_t overwritten, bool streams) {
   for (Instruction& in : loop.instructions) {
     in.streamed = streams && in.stored && !in.uniform && !facts_[in.value].read_in_tile &&
                   plan_.places[in.value].kind != Place::kTile;
-    loop.streams = loop.streams || in.streamed;
+    if (in.streamed) loop.stream_copy = kernels_.stream_copy;
   }
   for (const Source& s : loop.sources) loop.widest = std::max<size_t>(loop.widest, s.size);
   for (const Instruction& in : loop.instructions) loop.widest = std::max<size_t>(loop.widest, in.result_size);

@@ -76,9 +76,9 @@ struct Loop {
   std::vector<LoopReduction> reductions;
   int64_t outer = 1, length = 0, inner = 1;  // what the reductions see; length 0: none
   int registers = 0;
-  size_t widest = 1;     // the largest size of an element that it reads or makes: that of registers
-  bool streams = false;  // some results do
-  bool direct = false;   // one instruction, from whole arrays to one: any range of elements may be one block
+  size_t widest = 1;             // the largest size of an element that it reads or makes: that of registers
+  CopyFn stream_copy = nullptr;  // for results that go past the caches; null: none do
+  bool direct = false;           // one instruction, from whole arrays to one: any range of elements may be one block
   size_t register_bytes() const { return size_t(registers) * kBlock * widest; }
   size_t own_bytes() const;  // of scratch memory, beside registers
   double work() const { return double(size) * double(instructions.size() + reductions.size() + 1); }

@@ -121,13 +121,13 @@ Failure LoopRun::run_units(int64_t from, int64_t to) {
         ok = rows(u * rows_together(loop_), rows_together(loop_));
     }
   }
-  if (loop_.streams) stream_fence();
+  if (loop_.stream_copy) stream_fence();
   return failure_;
 }
 
 bool LoopRun::run_elements(int64_t from, int64_t to) {
   const bool ok = elements(from, to);
-  if (loop_.streams) stream_fence();
+  if (loop_.stream_copy) stream_fence();
   return ok;
 }
 
@@ -415,7 +415,7 @@ bool LoopRun::call(size_t k, int64_t start, int64_t n) {
   if (to && uniform)
     fill(in.result_size, out, to, n);
   else if (in.streamed)
-    stream_copy(to, out, size_t(n) * in.result_size);
+    loop_.stream_copy(to, out, size_t(n) * in.result_size);
   slots_[loop_.sources.size() + k] = {out, uniform && in.reg >= 0};
   return true;
 }

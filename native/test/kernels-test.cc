@@ -1185,6 +1185,24 @@ std::unique_ptr<char, void (*)(void*)> room_of(size_t bytes) {
 }
 
 // Each rotation turns two neighbouring rows, and leaves all else as it is.
+// Every length and place within a few lines of the cache; nothing beside it is written.
+void test_stream_copy(const Kernels& k) {
+  std::vector<char> from(600), to(600);
+  for (size_t i = 0; i < from.size(); ++i) from[i] = char(i * 7 + 1);
+  bool right = true;
+  for (size_t at = 0; at < 70; ++at) {
+    for (size_t n = 0; n < 300; ++n) {
+      std::fill(to.begin(), to.end(), char(0));
+      k.stream_copy(to.data() + at, from.data() + n % 5, n);
+      for (size_t i = 0; i < to.size(); ++i) {
+        const bool inside = i >= at && i < at + n;
+        right = right && to[i] == (inside ? from[n % 5 + i - at] : char(0));
+      }
+    }
+  }
+  check(right, std::string(k.isa) + " stream_copy");
+}
+
 void test_rotate(const Kernels& k) {
   constexpr size_t kRows = 9, kWidth = kRotated + 3;
   for (const bool down : {true, false}) {
@@ -1381,6 +1399,7 @@ void test(const Kernels& k) {
   test_sort<int32_t>(k, k.sort_integers);
   test_sort<double>(k, k.sort_reals);
   test_rotate(k);
+  test_stream_copy(k);
 }
 
 // Benchmark

@@ -194,6 +194,27 @@ describe.runIf(linux)('values that nobody looks at are computed when they keep t
     60_000,
   );
 
+  it('but not of steps over large tensors, whose operands are dead soon', async () => {
+    const [warm, plans] = await child<number[]>(`
+      const sources = [1, 2, 3].map((seed) => tf.random.uniform([1e7], { seed })), [x, w, b] = sources;
+      let kept;
+      const steps = (count) => {
+        for (let i = 0; i < count; i++) {
+          const tape = new tf.GradientTape();
+          const y = tape.record(() => {
+            tape.watch(sources);
+            return x.mul(w).add(b).tanh().square().reduceSum();
+          });
+          kept = [y, ...tape.gradient(y, sources)];
+          tf.evaluate(kept);
+        }
+        return tf.memory().plans;
+      };
+      done([steps(10), steps(30)]);`);
+    expect(warm).toBeLessThan(8);
+    expect(plans).toBe(warm); // each value that is computed on the side is a plan
+  }, 60_000);
+
   it('and one that fails tells whoever looks at it, and nobody else', async () => {
     const [most, codes, wrong] = await child<[number, string[], number]>(`
       ${peak}
