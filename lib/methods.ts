@@ -143,6 +143,11 @@ for (const namespace of [ops, nn]) {
   }
 }
 Object.setPrototypeOf(methods, Object.prototype);
+// V8 turns a prototype into an object with fast properties when somebody reads through it; but the prototypes of both classes
+// have been read through, so it would not look behind them, and each call of a method would search a hash table.
+const heir = Object.create(methods) as { abs?: unknown };
+const read = (): unknown => heir.abs;
+for (let i = 0; i < 1000; i++) read(); // at first it only counts
 for (const { prototype } of [Tensor, Variable]) Object.setPrototypeOf(prototype, methods);
 
 /** Replaces a variable's value by one computed from it, outside of all recorders: no gradients flow, and it is no reading. */

@@ -103,6 +103,7 @@ constexpr void fill_dtype(Kernels& k) {
 constexpr Kernels make_kernels() {
   Kernels k = {};
   k.isa = GRADTAPE_NAME(GRADTAPE_ISA);
+  k.vector_bytes = kVectorBytes;
 #define DTYPE(id, name, lane, kind, bytes, sums) fill_dtype<k##id>(k);
 #include "dtype.def"
 #undef DTYPE

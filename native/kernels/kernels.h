@@ -177,8 +177,11 @@ using RotateFn = void (*)(double* row, ptrdiff_t step, const double* turns, size
 // Copies n bytes past the caches. Other threads see them after stream_fence (run/stream.h).
 using CopyFn = void (*)(void* to, const void* from, size_t n);
 
+constexpr size_t kWidestVector = 64;  // bytes
+
 struct Kernels {
   const char* isa;
+  size_t vector_bytes;
   ElementwiseFn unary[kUnaryKernels][kDTypes][kUnaryVariants];  // null: not defined for that dtype
   ElementwiseFn binary[kBinaryKernels][kDTypes][kBinaryVariants];
   ElementwiseFn ternary[kTernaryKernels][kDTypes][kTernaryVariants];

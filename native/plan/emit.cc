@@ -116,6 +116,7 @@ void Planner::make_loop(const Group& g, int32_t overwritten, bool streams) {
     in.arity = uint8_t(v.arity);
     in.result_size = uint8_t(kDTypeSize[v.dtype]);
     in.divisor_size = divisor_size(v);
+    in.lanes = uint8_t(kernels_.vector_bytes / in.result_size);
     in.value = i;
     in.uniform = true;
     for (int o = 0; o < v.arity; ++o) {
@@ -165,6 +166,9 @@ void Planner::make_loop(const Group& g, int32_t overwritten, bool streams) {
   loop.direct = loop.length == 0 && loop.registers == 0 && loop.instructions.size() == 1 &&
                 std::none_of(loop.sources.begin(), loop.sources.end(),
                              [](const Source& source) { return source.kind == Source::kStrided; });
+  if (loop.registers > 0) {
+    for (const Instruction& in : loop.instructions) loop.padded_below = std::max<int64_t>(loop.padded_below, in.lanes);
+  }
   share(loop.work());
   plan_.scratch_bytes = std::max(plan_.scratch_bytes, loop.register_bytes() + loop.own_bytes());
   plan_.most_sources = std::max(plan_.most_sources, loop.sources.size());

@@ -56,6 +56,7 @@ struct Instruction {
   bool stored;    // the result has a place in memory
   bool streamed;  // goes there past the caches, from its register
   int16_t reg;    // register of the result, or -1: written straight to its place
+  uint8_t lanes;  // elements of the result in a vector
 };
 
 struct LoopReduction {
@@ -77,6 +78,7 @@ struct Loop {
   int64_t outer = 1, length = 0, inner = 1;  // what the reductions see; length 0: none
   int registers = 0;
   size_t widest = 1;             // the largest size of an element that it reads or makes: that of registers
+  int64_t padded_below = 0;      // shorter blocks are padded to vectors; 0: none, there are no registers
   CopyFn stream_copy = nullptr;  // for results that go past the caches; null: none do
   bool direct = false;           // one instruction, from whole arrays to one: any range of elements may be one block
   size_t register_bytes() const { return size_t(registers) * kBlock * widest; }

@@ -374,10 +374,21 @@ const char* LoopRun::elements(const LoopReduction& red, int64_t n) {
   return spare_;
 }
 
+void LoopRun::pad(size_t k, const char* from, int64_t n) {
+  const size_t size = loop_.sources[k].size, bytes = size_t(n) * size;
+  char* to = expand_at_ + k * register_bytes_;
+  fill(size, from, to, int64_t(kWidestVector / size));
+  std::memcpy(to, from, bytes);
+  slots_[k] = {to, false, true};
+}
+
 bool LoopRun::block(int64_t start, int64_t n) {
+  const bool pads = n > 1 && n < loop_.padded_below;
   for (size_t k = 0; k < loop_.sources.size(); ++k) {
     const Source& s = loop_.sources[k];
-    if (s.kind == Source::kFlat)
+    if (s.kind == Source::kFlat && pads)
+      pad(k, addresses_[s.value] + start * s.size, n);
+    else if (s.kind == Source::kFlat)
       slots_[k] = {addresses_[s.value] + start * s.size, false};
     else if (s.kind == Source::kStrided)
       locate(k, start, n);
@@ -397,10 +408,12 @@ bool LoopRun::call(size_t k, int64_t start, int64_t n) {
   const Instruction& in = loop_.instructions[k];
   unsigned variant = 0;
   const char* x[3] = {nullptr, nullptr, nullptr};
+  bool padded = in.reg >= 0 && n < in.lanes;
   for (int o = 0; o < in.arity; ++o) {
     const BlockOperand& operand = slots_[in.operands[o]];
     x[o] = operand.at;
     if (operand.uniform) variant |= 1u << o;
+    padded = padded && (operand.uniform || operand.padded);
   }
   if (in.divisor_size > 0 && has_zero(in.divisor_size, x[1], variant & 2 ? 1 : n)) {
     failure_ = {Failure::k_division, in.value, 0, 0};
@@ -411,12 +424,12 @@ bool LoopRun::call(size_t k, int64_t start, int64_t n) {
   // reads.
   char* to = in.stored && !in.uniform ? addresses_[in.value] + start * in.result_size : nullptr;
   char* out = in.reg >= 0 ? registers_ + size_t(in.reg) * register_bytes_ : to;
-  in.variants[uniform ? 0 : variant](x[0], x[1], x[2], out, uniform ? 1 : size_t(n));
+  in.variants[uniform ? 0 : variant](x[0], x[1], x[2], out, uniform ? 1 : padded ? in.lanes : size_t(n));
   if (to && uniform)
     fill(in.result_size, out, to, n);
   else if (in.streamed)
     loop_.stream_copy(to, out, size_t(n) * in.result_size);
-  slots_[loop_.sources.size() + k] = {out, uniform && in.reg >= 0};
+  slots_[loop_.sources.size() + k] = {out, uniform && in.reg >= 0, padded};
   return true;
 }
 

@@ -13,6 +13,7 @@ namespace gradtape {
 struct BlockOperand {
   const char* at;
   bool uniform;
+  bool padded = false;  // a block shorter than a vector fills one, its first element what is left
 };
 
 // The state of one thread in a loop.
@@ -121,6 +122,9 @@ class LoopRun {
   __attribute__((noinline)) bool block(int64_t start, int64_t n);
 
   bool call(size_t k, int64_t start, int64_t n);
+
+  // Copies the n elements of an array to where there is room for a vector.
+  void pad(size_t k, const char* from, int64_t n);
 
   // Points slot k at n elements from flat position `start` of a broadcast source; copies them if they cross a row.
   __attribute__((noinline)) void locate(size_t k, int64_t start, int64_t n);
