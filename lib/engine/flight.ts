@@ -8,6 +8,12 @@ import type { AsyncRun } from './program.js';
 import { isKnown, type Tensor } from './tensor.js';
 
 const noTensors: readonly Tensor[] = [];
+const underway = new Set<Flight>(); // waiting, or departed and not landed
+
+/** The values that somebody waits for: they are computed soon, or are being computed. */
+export function awaited(): Tensor[] {
+  return Array.from(underway, ({ roots }) => roots).flat();
+}
 
 /** What one call asks of other threads, and its promise. */
 export class Flight {
@@ -32,6 +38,7 @@ export class Flight {
     this.read = read;
     this.resolve = resolve;
     this.reject = reject;
+    underway.add(this);
   }
 
   /** Lets the signal abort the flight until its first program has run. */
@@ -39,6 +46,7 @@ export class Flight {
     const abort = (): void => {
       if (this.departed && !this.first) return;
       this.aborted = true;
+      underway.delete(this);
       this.roots = noTensors;
       this.first?.withdraw();
       this.reject(signal.reason);
@@ -48,11 +56,13 @@ export class Flight {
 
   /** Resolves by what is read of the roots, which are computed. */
   land(): void {
+    underway.delete(this);
     this.forgetSignal?.();
     if (!this.aborted) this.resolve(this.read(this.roots));
   }
 
   fail(error: unknown): void {
+    underway.delete(this);
     this.forgetSignal?.();
     this.reject(error);
   }

@@ -5,6 +5,7 @@
 import { notePending, takePending } from './addon.js';
 import { flags, setNoting } from './config.js';
 import { evaluateUnasked } from './evaluate.js';
+import { awaited } from './flight.js';
 import { bytesAlive, bytesInSlabs, SlabBuffer, type TensorBuffer } from './memory.js';
 import { pendingBelow } from './recovery.js';
 import { isKnown, type Tensor } from './tensor.js';
@@ -54,7 +55,8 @@ function hasPassed({ buffer }: Tensor): boolean {
 
 /** Computes the noted values that are alive and no operand of others; returns whether there were any. */
 function computeNoted(): boolean {
-  const noted = takeNoted();
+  const soon = pendingBelow(awaited()); // or this thread would compute them as well
+  const noted = takeNoted().filter((t) => !soon.has(t));
   const below = pendingBelow(operandsOfAll(noted));
   const all = noted.filter((t) => !below.has(t));
   const reads = (values: readonly Tensor[]): boolean => operandsOfAll(pendingBelow(values)).some(hasPassed);

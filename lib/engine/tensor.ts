@@ -212,7 +212,8 @@ export function pendingDepth(root: Tensor): number {
       else if (known > depth) depth = known;
     }
     if (stack.length > before) continue;
-    depths.set(t, isKnown(t) ? 0 : depth + 1);
+    t.depth = isKnown(t) ? 0 : depth + 1; // of all that are walked, or each op that follows would walk them again
+    depths.set(t, t.depth);
     stack.pop();
   }
   return depths.get(root) as number;

@@ -194,6 +194,18 @@ describe.runIf(linux)('values that nobody looks at are computed when they keep t
     60_000,
   );
 
+  it('but not of those that are asked of other threads', async () => {
+    const plans = await child<number>(`
+      const a = tf.random.normal([1000, 1000], { seed: 1 });
+      tf.evaluate(a);
+      const before = tf.memory().plans, all = [];
+      for (let i = 0; i < 60; i++) all.push(tf.add(tf.matmul(a, a), i).data());
+      const plans = tf.memory().plans - before;
+      await Promise.all(all);
+      done(plans);`);
+    expect(plans).toBeLessThan(5); // programs of many such values are plans of their own
+  }, 60_000);
+
   it('but not of steps over large tensors, whose operands are dead soon', async () => {
     const [warm, plans] = await child<number[]>(`
       const sources = [1, 2, 3].map((seed) => tf.random.uniform([1e7], { seed })), [x, w, b] = sources;

@@ -1,6 +1,7 @@
 // Laziness: when values are computed, long and wide graphs, and empty tensors.
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
+import { pendingDepth } from '../../lib/engine/tensor.js';
 import { restoreSettings } from '../support/settings.js';
 import { pending } from '../support/tensors.js';
 
@@ -25,6 +26,15 @@ describe('laziness', () => {
     const plans = tf.memory().plans;
     for (let i = 2; i < 50; i++) step(i);
     expect(tf.memory().plans).toBe(plans);
+  });
+
+  it('a look at how long a chain is corrects all of it, so that the next op need not look again', () => {
+    const chain = [tf.tanh([1, 2, 3])];
+    for (let i = 1; i < 900; i++) chain.push(tf.add(chain[i - 1] as tf.Tensor, 1));
+    tf.evaluate(chain[600] as tf.Tensor);
+    expect((chain[899] as tf.Tensor).depth).toBe(900); // as it was made
+    expect(pendingDepth(chain[899] as tf.Tensor)).toBe(299);
+    for (const i of [601, 700, 899]) expect((chain[i] as tf.Tensor).depth).toBe(i - 600);
   });
 
   it('evaluate computes several values in one program', () => {
