@@ -12,23 +12,27 @@ import { isKnown, type Tensor } from './tensor.js';
 
 /** A value whose operands have fewer elements is not worth noting. */
 const kNotedSize = 1024;
-/** Noted values are computed when tensors have so many bytes, and then whenever those have grown by half. */
-const kLeastLimit = 2 ** 26;
+/**
+ * Noted values are computed when so many bytes are alive, and then whenever those have grown by half since values were computed, or
+ * since half of them were gone.
+ */
+const kLeastBytes = 2 ** 26;
 const kGrowth = 1.5;
 /**
  * Where so many bytes seem to be alive, V8 looks at all objects first: computing would take longer, and keep more. (Steps of
- * large tensors cause many collections each, which make what they find alive old.) If what had grown was dead, they may grow to
- * twice as many.
+ * large tensors cause many collections each, which make what they find alive old.) If what had grown was dead, it is asked again
+ * when slabs have twice as many.
  */
 const kManyBytes = 2 ** 27;
 const kGrowthOfMany = 2;
-let limit = kLeastLimit;
+let base = 0; // bytes alive then
+let lookAt = kLeastBytes; // bytes in slabs, dead ones too
 
 /** Called of each value that is made while `flags.noting` is positive. */
 export function noteMade(t: Tensor): void {
   if (!isKnown(t) && freesMemory(t)) notePending(t);
   setNoting(flags.noting - 1);
-  if (bytesInSlabs() > limit) bound();
+  if (bytesInSlabs() > lookAt) bound();
 }
 
 /** Whether a pending value takes no more than its operands, and those are large. */
@@ -69,15 +73,20 @@ function computeNoted(): boolean {
 function bound(): void {
   let alive = bytesAlive('young'); // dead values are not worth computing
   let growth = kGrowth;
+  if (alive < base / 2) base = alive;
+  const limit = Math.max(kLeastBytes, kGrowth * base);
   if (alive > Math.max(limit, kManyBytes)) {
     alive = bytesAlive('all');
     if (alive <= limit) growth = kGrowthOfMany;
   }
-  if (alive > limit && computeNoted()) {
-    alive = bytesAlive('young');
-    if (alive > limit / 2) alive = bytesAlive('all'); // what the values kept may be old by now
+  if (alive > limit) {
+    if (computeNoted()) {
+      alive = bytesAlive('young');
+      if (alive > limit / 2) alive = bytesAlive('all'); // what the values kept may be old by now
+    }
+    base = alive;
   }
-  limit = Math.max(kLeastLimit, growth * alive);
+  lookAt = Math.max(kLeastBytes, growth * alive);
 }
 
 /** Bytes of the elements that noted values keep for themselves or together, whoever else has them. */

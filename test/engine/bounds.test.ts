@@ -194,6 +194,21 @@ describe.runIf(linux)('values that nobody looks at are computed when they keep t
     60_000,
   );
 
+  it('also beside results that die', async () => {
+    const [most, wrong] = await child<number[]>(`
+      ${peak}
+      const keep = [];
+      for (let i = 0; i < 300; i++) {
+        const x = tf.fill([1e6], i);
+        tf.evaluate(x);
+        keep.push(tf.reduceMax(x));
+        tf.evaluate(tf.add(x, 1.5));
+      }
+      done([peak(), keep.filter((t, i) => t.item() !== i).length]);`);
+    expect(most).toBeLessThan(350); // 1200 MB of what is kept
+    expect(wrong).toBe(0);
+  }, 60_000);
+
   it('but not of those that are asked of other threads', async () => {
     const plans = await child<number>(`
       const a = tf.random.normal([1000, 1000], { seed: 1 });
