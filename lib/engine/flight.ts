@@ -56,15 +56,18 @@ export class Flight {
 
   /** Resolves by what is read of the roots, which are computed. */
   land(): void {
-    underway.delete(this);
-    this.forgetSignal?.();
+    this.end();
     if (!this.aborted) this.resolve(this.read(this.roots));
   }
 
   fail(error: unknown): void {
+    this.end();
+    this.reject(error);
+  }
+
+  private end(): void {
     underway.delete(this);
     this.forgetSignal?.();
-    this.reject(error);
   }
 }
 

@@ -256,9 +256,9 @@ const kNudgeBytes = 24 * 2 ** 20;
 const kSmallNudgeBytes = 4 * 2 ** 20;
 const kSmallSlabs = 64; // at least so many make kSmallNudgeBytes
 const kQuickCollection = 0.3; // ms
-/** After so many slow collections in turn, V8 is asked seldom for some time; then it is tried again. */
-const kSlowCollections = 2;
-const kSeldomCollections = 8;
+/** Of each kTryEvery slow collections in turn the first kTries come early, to see whether they are quick again. */
+const kTries = 2;
+const kTryEvery = 8;
 /**
  * Buffers up to this size are packed: those made one after another lie in one slab of kPackBytes, because making an
  * ArrayBuffer takes longer than filling it. Larger ones reuse slabs (measured: a result of 32 KB takes 18 us in a new
@@ -432,7 +432,7 @@ function makeLatest(bytes: number): void {
 
 function isNudgeDue(bytes: number): boolean {
   if (sinceNudge > Math.max(kNudgeBytes, 3 * bytes)) return true;
-  return smallSinceNudge > kSmallNudgeBytes && slowCollections % kSeldomCollections < kSlowCollections;
+  return smallSinceNudge > kSmallNudgeBytes && slowCollections % kTryEvery < kTries;
 }
 
 function nudge(): void {

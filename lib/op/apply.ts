@@ -216,8 +216,7 @@ function evaluateNow(t: Tensor, op: Computation, given: readonly Tensor[] | null
 function isDue(t: Tensor, checks: boolean): boolean {
   if (flags.noting > 0) noteMade(t);
   if (flags.eager || checks) return true;
-  if (t.depth > kMaxDepth) t.depth = pendingDepth(t);
-  return t.depth > kMaxDepth;
+  return t.depth > kMaxDepth && pendingDepth(t) > kMaxDepth;
 }
 
 /** Computes what was made while nothing was to be computed (`unlooked`), if the settings or the length of the chain ask for it. */

@@ -13,7 +13,7 @@ namespace gradtape {
 struct BlockOperand {
   const char* at;
   bool uniform;
-  bool padded = false;  // a block shorter than a vector fills one, its first element what is left
+  bool padded = false;  // the block is shorter than a vector, and the lanes behind it hold elements of it
 };
 
 // The state of one thread in a loop.

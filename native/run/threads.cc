@@ -10,7 +10,7 @@ namespace {
 // A parked worker takes 20-70 us to wake, so it is worth waiting a little for the next job.
 constexpr auto kSpin = std::chrono::microseconds(50);
 
-constexpr int kSpins = 256;  // some 10 us
+constexpr int kPauses = 256;  // some 10 us, before who waits for a job's end yields its core
 
 void pause() {
 #if defined(__x86_64__)
@@ -107,8 +107,8 @@ void Pool::run(size_t parts, size_t threads, Job job, void* context) {
   take_parts(0);
   // Who is waited for may need this very core.
   inside_.fetch_add(kClosed, std::memory_order_acquire);
-  for (int spins = 0; inside_.load(std::memory_order_acquire) % kClosed > 0; ++spins) {
-    if (spins < kSpins)
+  for (int pauses = 0; inside_.load(std::memory_order_acquire) % kClosed > 0; ++pauses) {
+    if (pauses < kPauses)
       pause();
     else
       std::this_thread::yield();
