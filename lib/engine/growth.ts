@@ -6,7 +6,7 @@ import { notePending, takePending } from './addon.js';
 import { flags, setNoting } from './config.js';
 import { evaluateUnasked } from './evaluate.js';
 import { awaited } from './flight.js';
-import { bytesAlive, bytesInSlabs, SlabBuffer, type TensorBuffer } from './memory.js';
+import { bytesAfterNudge, bytesAlive, bytesInSlabs, missedByNudges, SlabBuffer, type TensorBuffer } from './memory.js';
 import { pendingBelow } from './recovery.js';
 import { isKnown, type Tensor } from './tensor.js';
 
@@ -19,13 +19,14 @@ const kNotedSize = 1024;
 const kLeastBytes = 2 ** 26;
 const kGrowth = 1.5;
 /**
- * Where so many bytes seem to be alive, V8 looks at all objects first: computing would take longer, and keep more. (Steps of
- * large tensors cause many collections each, which make what they find alive old.) If what had grown was dead, it is asked again
- * when slabs have twice as many.
+ * A full collection tells what is alive, whenever slabs have twice what was alive after the last: to compute values may take longer,
+ * and in vain, if what has grown is dead.
  */
-const kManyBytes = 2 ** 27;
-const kGrowthOfMany = 2;
+const kLookGrowth = 1.5;
+/** So much later it is looked what computing values has left: the call that made the last of them still has some. */
+const kSettled = 2 ** 23;
 let base = 0; // bytes alive then
+let settling = false; // base is not known yet
 let lookAt = kLeastBytes; // bytes in slabs, dead ones too
 
 /** Called of each value that is made while `flags.noting` is positive. */
@@ -71,22 +72,15 @@ function computeNoted(): boolean {
 
 /** A function of its own, which holds none of the tensors whose memory is to be found. */
 function bound(): void {
-  let alive = bytesAlive('young'); // dead values are not worth computing
-  let growth = kGrowth;
-  if (alive < base / 2) base = alive;
-  const limit = Math.max(kLeastBytes, kGrowth * base);
-  if (alive > Math.max(limit, kManyBytes)) {
-    alive = bytesAlive('all');
-    if (alive <= limit) growth = kGrowthOfMany;
-  }
-  if (alive > limit) {
-    if (computeNoted()) {
-      alive = bytesAlive('young');
-      if (alive > limit / 2) alive = bytesAlive('all'); // what the values kept may be old by now
-    }
-    base = alive;
-  }
-  lookAt = Math.max(kLeastBytes, growth * alive);
+  const before = bytesAfterNudge();
+  if (before <= lookAt) return;
+  const alive = bytesAlive();
+  if (!settling) missedByNudges(before - alive);
+  if (settling || alive < base / 2) base = alive;
+  const isMuch = alive > Math.max(kLeastBytes, kGrowth * base);
+  settling = isMuch && computeNoted();
+  if (isMuch && !settling) base = alive;
+  lookAt = settling ? alive + kSettled : Math.max(kLeastBytes, kLookGrowth * alive);
 }
 
 /** Bytes of the elements that noted values keep for themselves or together, whoever else has them. */

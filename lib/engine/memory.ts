@@ -246,7 +246,9 @@ const kIdleLimit = 2 ** 29;
 const kRestLimit = 2 ** 26;
 /**
  * After handing out so many bytes, V8 is asked to collect: early, so that dead slabs are still in the CPU cache when
- * they are used again.
+ * they are used again. But what has survived two such collections is old for V8, and only a full one finds it dead: where
+ * that is much, V8 is asked half as often, down to once in twice the bytes that are alive: a step's results, if they are kept
+ * until the next step's are there, then see one collection at most.
  */
 const kNudgeBytes = 24 * 2 ** 20;
 /**
@@ -267,7 +269,7 @@ const kTryEvery = 8;
 const kSmallBytes = 2 ** 9;
 const kPackBytes = 2 ** 13;
 /** When tensors have so many bytes, and need a new slab, the next kNotedValues pending values are noted (growth.ts). */
-const kNotedFrom = 2 ** 25;
+const kNotedFrom = 24 * 2 ** 20;
 const kNotedValues = 4096;
 const slabs: (Slab | null)[] = [];
 const vacant: number[] = []; // unused indices of `slabs`
@@ -278,6 +280,7 @@ let latestSize = 0;
 let idleBytes = 0;
 let heldBytes = 0; // of all slabs, idle or not
 let sinceNudge = 0; // bytes handed out since V8 was last asked to collect
+let nudgeBytes = kNudgeBytes;
 let smallSinceNudge = 0; // of those, in small slabs
 let slowCollections = 0; // in turn
 let allocatedEver = 0;
@@ -405,12 +408,28 @@ export function bytesInSlabs(): number {
   return heldBytes - idleBytes;
 }
 
-/** As `bytesInSlabs`, after looking for dead tensors: those that died young, or all. */
-export function bytesAlive(dead: 'young' | 'all'): number {
-  if (dead === 'young') collectYoung();
-  else collectAll();
+/** As `bytesInSlabs`, of tensors that have seen a collection; V8 is asked for one if enough were handed out since the last. */
+export function bytesAfterNudge(): number {
+  if (sinceNudge > nudgeBytes / 2) {
+    nudge();
+    return bytesInSlabs();
+  }
+  return bytesInSlabs() - sinceNudge;
+}
+
+/** The bytes of slabs whose tensors are alive, after a full collection. */
+export function bytesAlive(): number {
+  collectAll();
   reclaimAll();
-  return heldBytes - idleBytes;
+  sinceNudge = 0;
+  smallSinceNudge = 0;
+  return bytesInSlabs();
+}
+
+/** Says how many bytes a full collection found dead that collections of young objects had not. */
+export function missedByNudges(bytes: number): void {
+  if (bytes <= nudgeBytes / 2) return;
+  nudgeBytes = Math.max(kNudgeBytes, 2 * Math.min(nudgeBytes, bytesInSlabs()));
 }
 
 /**
@@ -431,7 +450,7 @@ function makeLatest(bytes: number): void {
 }
 
 function isNudgeDue(bytes: number): boolean {
-  if (sinceNudge > Math.max(kNudgeBytes, 3 * bytes)) return true;
+  if (sinceNudge > Math.max(nudgeBytes, 3 * bytes)) return true;
   return smallSinceNudge > kSmallNudgeBytes && slowCollections % kTryEvery < kTries;
 }
 
@@ -442,6 +461,7 @@ function nudge(): void {
   collectYoung();
   slowCollections = performance.now() - start < kQuickCollection ? 0 : slowCollections + 1;
   reclaim(); // now, though others lie idle still: what died last is in the nearest cache
+  nudgeBytes = Math.max(kNudgeBytes, Math.min(nudgeBytes, 2 * bytesInSlabs()));
 }
 
 function slabBuffer(dtype: DType, size: number, bytes: number, plain: boolean): TensorBuffer {
