@@ -11,7 +11,7 @@ import { pendingBelow } from './recovery.js';
 import { isKnown, type Tensor } from './tensor.js';
 
 /** A value whose operands have fewer elements is not worth noting. */
-const kNotedSize = 1024;
+const kNotedSize = 128;
 /**
  * Noted values are computed when so many bytes are alive, and then whenever those have grown by half since values were computed, or
  * since half of them were gone.

@@ -268,9 +268,12 @@ const kTryEvery = 8;
  */
 const kSmallBytes = 2 ** 9;
 const kPackBytes = 2 ** 13;
-/** When tensors have so many bytes, and need a new slab, the next kNotedValues pending values are noted (growth.ts). */
+/**
+ * When tensors have so many bytes, and need a new slab or have more than after any collection since a full one, the next
+ * kNotedValues pending values are noted (growth.ts).
+ */
 const kNotedFrom = 24 * 2 ** 20;
-const kNotedValues = 4096;
+const kNotedValues = 2 ** 14;
 const slabs: (Slab | null)[] = [];
 const vacant: number[] = []; // unused indices of `slabs`
 const watched = new Map<number, Past>(); // by an index of `slabs` without a slab
@@ -281,6 +284,7 @@ let idleBytes = 0;
 let heldBytes = 0; // of all slabs, idle or not
 let sinceNudge = 0; // bytes handed out since V8 was last asked to collect
 let nudgeBytes = kNudgeBytes;
+let mostAfterNudge = 0; // bytes in slabs, since the last full collection
 let smallSinceNudge = 0; // of those, in small slabs
 let slowCollections = 0; // in turn
 let allocatedEver = 0;
@@ -423,7 +427,8 @@ export function bytesAlive(): number {
   reclaimAll();
   sinceNudge = 0;
   smallSinceNudge = 0;
-  return bytesInSlabs();
+  mostAfterNudge = bytesInSlabs();
+  return mostAfterNudge;
 }
 
 /** Says how many bytes a full collection found dead that collections of young objects had not. */
@@ -461,7 +466,12 @@ function nudge(): void {
   collectYoung();
   slowCollections = performance.now() - start < kQuickCollection ? 0 : slowCollections + 1;
   reclaim(); // now, though others lie idle still: what died last is in the nearest cache
-  nudgeBytes = Math.max(kNudgeBytes, Math.min(nudgeBytes, 2 * bytesInSlabs()));
+  const left = bytesInSlabs();
+  nudgeBytes = Math.max(kNudgeBytes, Math.min(nudgeBytes, 2 * left));
+  if (left > mostAfterNudge) {
+    mostAfterNudge = left;
+    if (left > kNotedFrom) setNoting(kNotedValues);
+  }
 }
 
 function slabBuffer(dtype: DType, size: number, bytes: number, plain: boolean): TensorBuffer {

@@ -194,6 +194,17 @@ describe.runIf(linux)('values that nobody looks at are computed when they keep t
     60_000,
   );
 
+  it('also where their operands are small', async () => {
+    const [most, wrong] = await child<number[]>(`
+      ${peak}
+      const ones = new Float32Array(1000).fill(1), sums = [];
+      for (let i = 0; i < 1e5; i++) sums.push(tf.reduceSum(tf.constant(ones)));
+      const most = peak();
+      done([most, sums.filter((t, i) => i % 1000 === 0 && t.item() !== 1000).length]);`);
+    expect(most).toBeLessThan(250); // 400 MB of constants
+    expect(wrong).toBe(0);
+  }, 60_000);
+
   it('also beside results that die', async () => {
     const [most, wrong] = await child<number[]>(`
       ${peak}
