@@ -284,6 +284,7 @@ let idleBytes = 0;
 let heldBytes = 0; // of all slabs, idle or not
 let sinceNudge = 0; // bytes handed out since V8 was last asked to collect
 let nudgeBytes = kNudgeBytes;
+let aliveAtRest = 0; // bytes in slabs, after a full collection
 let mostAfterNudge = 0; // bytes in slabs, since the last full collection
 let smallSinceNudge = 0; // of those, in small slabs
 let slowCollections = 0; // in turn
@@ -365,6 +366,7 @@ atRest({
     if (heldBytes <= limit) return;
     collectYoung();
     reclaim();
+    if (bytesInSlabs() > Math.max(kRestLimit, 2 * aliveAtRest)) aliveAtRest = bytesAlive();
     while (idleBytes > limit) dropSlab();
   },
 });

@@ -90,6 +90,23 @@ describe.runIf(linux)('memory goes back', { concurrent: true }, () => {
     expect(cleared).toBe(0);
   }, 30_000);
 
+  it('of calls that were aborted, when the program rests', async () => {
+    const [called, rested] = await child<number[]>(`
+      const a = tf.ones([500, 500]), abort = new AbortController();
+      tf.evaluate(a);
+      const calls = Array.from({ length: 150 }, (_, i) => tf.add(tf.matmul(a, a), i).data({ signal: abort.signal }));
+      const ended = Promise.allSettled(calls);
+      calls.length = 0;
+      gc(); // so that V8 looks at them in full collections only
+      abort.abort();
+      await ended;
+      const called = tf.memory().bytes / MB;
+      for (let k = 0; k < 40 && tf.memory().bytes / MB > 10; k++) await sleep(100); // left alone, V8 looks after 8 s
+      done([called, tf.memory().bytes / MB]);`);
+    expect(called).toBeGreaterThan(100); // results that nobody gets
+    expect(rested).toBeLessThan(10);
+  }, 30_000);
+
   it('what was cleared is there again when it is needed', async () => {
     expect(
       await child(`
