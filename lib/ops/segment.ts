@@ -129,7 +129,8 @@ function unsortedCall(op: string, data: TensorLike, segmentIds: TensorLike, numS
       `${op}: the shape of data must begin with that of segmentIds, got ${showShape(rows.shape)} and ${showShape(ids.shape)}`,
     );
   }
-  if (isKnown(ids)) {
+  if (isKnown(ids) || length * rows.size === 0) {
+    // no kernel looks at the ids of a result without elements
     const elements = elementsIn(ids);
     for (let i = 0; i < elements.length; i++) {
       const id = elements[i] as number;

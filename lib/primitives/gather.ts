@@ -5,6 +5,7 @@
 import { accumulatorOf, kindOf } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
 import { checkShape, type Lengths, type Shape, shapeOf, showShape, sizeOf } from '../base/shape.js';
+import { evaluateTensors } from '../engine/evaluate.js';
 import { isKnown, isTensor, made, Tensor } from '../engine/tensor.js';
 import { apply2 } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
@@ -88,11 +89,13 @@ const slicesOp = scatterOp.as('IndexedSlices');
 
 /** gather. `name`: the op in errors; `shape`: of the result. */
 export function gatherRows(name: string, params: Tensor, indices: Tensor, rows: Rows, shape: Shape): Tensor {
+  checkWhereEmpty(name, indices, rows, shape);
   return apply2(gatherOp.as(name), params, indices, params.dtype, shape, rows);
 }
 
 /** scatterAdd: zeros of `shape` with the updates added at the indices. `name`: the op in errors. */
 export function scatterRows(name: string, updates: Tensor, indices: Tensor, rows: Rows, shape: Shape): Tensor {
+  checkWhereEmpty(name, indices, rows, shape);
   return apply2(scatterOp.as(name), updates, indices, updates.dtype, shape, rows);
 }
 
@@ -110,6 +113,16 @@ export function checkIndices(op: string, indices: Tensor, length: number, of = '
     return;
   }
   for (const i of buffer?.elements ?? []) if (i < 0 || i >= length) throw bad(i);
+}
+
+/**
+ * Checks the indices of a result without elements, which no kernel computes.
+ * @throws ValueError ERR_INDEX for one out of range
+ */
+export function checkWhereEmpty(op: string, indices: Tensor, { sizes }: Rows, shape: Shape): void {
+  if (sizeOf(shape) > 0) return;
+  if (!isKnown(indices)) evaluateTensors([indices]);
+  checkIndices(op, indices, sizes[2]);
 }
 
 function rowsOf(denseShape: Shape, indices: Tensor): Rows {

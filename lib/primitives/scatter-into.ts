@@ -7,7 +7,7 @@ import { fromOperands, linear } from '../op/rules.js';
 import { type Entry, keep, type Vjp } from '../record/entry.js';
 import { add, div, mul, neg } from './arithmetic.js';
 import { equal } from './compare.js';
-import { batchedRows, gatherRows, type Rows, scatterRows } from './gather.js';
+import { batchedRows, checkWhereEmpty, gatherRows, type Rows, scatterRows } from './gather.js';
 import { iota } from './iota.js';
 import { broadcast, castTo, reshapeTo } from './movement.js';
 import { select } from './select.js';
@@ -117,5 +117,6 @@ export function scatterInto(
   indices: Tensor,
   rows: Rows,
 ): Tensor {
+  checkWhereEmpty(name, indices, rows, tensor.shape);
   return applyMany(ops[way].as(name), [tensor, updates, indices], tensor.dtype, tensor.shape, rows);
 }

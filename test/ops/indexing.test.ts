@@ -9,6 +9,23 @@ const params = tf.constant([
   [5, 6, 7, 8],
 ]);
 
+describe('an index out of range of a result without elements, which no kernel computes', () => {
+  const calls: Record<string, (i: tf.Tensor) => tf.Tensor> = {
+    gather: (i) => tf.gather(tf.zeros([3, 0]), i),
+    gatherNd: (i) => tf.gatherNd(tf.zeros([3, 0]), tf.expandDims(i, 1)),
+    scatterNd: (i) => tf.scatterNd(tf.expandDims(i, 1), tf.ones([1]), [0]),
+    tensorScatterNdUpdate: (i) => tf.tensorScatterNdUpdate(tf.zeros([3, 0]), tf.expandDims(i, 1), tf.ones([1, 0])),
+    unsortedSegmentSum: (i) => tf.unsortedSegmentSum(tf.ones([1]), i, 0),
+  };
+  it.each(Object.entries(calls))('%s', (name, call) => {
+    for (const i of [ints([9]), pending(ints([9]))]) {
+      const error = errorOf(() => call(i).dataSync());
+      expect(error).toMatchObject({ code: 'ERR_INDEX' });
+      expect(error.message).toMatch(new RegExp(`^${name}: .* 9 is out of range for `));
+    }
+  });
+});
+
 describe('index vectors', () => {
   // Each would be inside if the axes were one.
   const bad: [number[][], number, number, number][] = [
