@@ -173,12 +173,22 @@ function entriesOf(fn: string, given: object): [string, unknown][] {
   }
 }
 
+/** How an array that looks like a shape is written as the option. */
+function shapeHint(given: unknown): string {
+  try {
+    const isShape = Array.isArray(given) && given.length <= 8 && given.every(Number.isInteger);
+    return isShape ? `; write { shape: [${given.join(', ')}] }` : '';
+  } catch {
+    return ''; // a revoked proxy, a getter that throws
+  }
+}
+
 function noOptions(fn: string, spec: Spec, given: unknown): ValueError {
   const names = Object.keys(spec);
   if (names.length === 0) return new ValueError(`${fn}: takes no options, got ${show(given)}`, 'ERR_OPTION');
   // A bare value that some option would accept: the error shows how to write that option.
   const meant = names.find((name) => spec[name] !== anything && (spec[name] as Kind<unknown>).read(given) !== refused);
-  const hint = meant ? `; write { ${meant}: ${show(given)} }` : '';
+  const hint = meant ? `; write { ${meant}: ${show(given)} }` : names.includes('shape') ? shapeHint(given) : '';
   return new ValueError(`${fn}: expected options { ${names.join(', ')} }, got ${show(given)}${hint}`, 'ERR_OPTION');
 }
 

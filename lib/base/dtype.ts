@@ -190,6 +190,6 @@ function numberError(op: string, dtype: DType, number: number): Error {
   }
   if (Number.isInteger(number)) return new ValueError(`${op}: the number ${number} does not fit ${dtype}`);
   return new DTypeError(
-    `${op}: the number ${number} cannot be an element of dtype ${dtype}; cast the tensor first: cast(x, 'float32')`,
+    `${op}: the number ${number} cannot be an element of dtype ${dtype}; use one of floats (of a tensor: cast(x, 'float32'))`,
   );
 }

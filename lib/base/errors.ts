@@ -116,7 +116,7 @@ export function show(value: unknown): string {
     if (Array.isArray(value)) return `an array of ${value.length}`;
     const name: unknown = value.constructor?.name;
     return typeof name === 'string' && name !== '' && name !== 'Object'
-      ? `${article(name)} ${name}${ofOtherCopy(value)}`
+      ? `${article(name)} ${name}${ofOtherCopy(value)}${value instanceof Promise ? ' (is an await missing?)' : ''}`
       : 'an object';
   } catch {
     return 'an object that cannot be read'; // a revoked proxy, a getter that throws

@@ -83,9 +83,10 @@ export function fromValue(
 
 function notATensor(op: string, value: unknown, name: string | undefined): GradtapeError {
   const argument = name === undefined ? '' : `${name}: `;
+  const hint = value === null ? '; a gradient is null where the target does not depend on the source' : '';
   return new GradtapeError(
     'ERR_NOT_A_TENSOR',
-    `${op}: ${argument}expected a tensor, variable, number, boolean, typed array or nested array of numbers, got ${show(value)}`,
+    `${op}: ${argument}expected a tensor, variable, number, boolean, typed array or nested array of numbers, got ${show(value)}${hint}`,
   );
 }
 

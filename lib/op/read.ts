@@ -184,7 +184,7 @@ const methods = {
     if (t.uniform !== undefined && t.size === 1) return leaving(t, t.uniform);
     if (t.size !== 1) {
       throw new ShapeError(
-        `item: expected exactly one element, got shape ${showShape(t.shape)} with ${t.size} elements`,
+        `item: expected exactly one element, got shape ${showShape(t.shape)} with ${t.size} elements; arraySync() gives all`,
       );
     }
     const elements = elementsOf(computed(t));

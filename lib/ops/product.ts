@@ -28,8 +28,14 @@ export function matmul(a: TensorLike, b: TensorLike, opts?: MatmulOptions): Tens
   if (x.dtype !== y.dtype) throw mixedDTypes('matmul', x, y);
   if (!productDTypes.includes(x.dtype)) throw unsupportedDType('matmul', x.dtype, productDTypes);
   if (x.shape.length < 2 || y.shape.length < 2) {
+    const hint =
+      x.rank === 1 && y.rank === 1
+        ? '; of vectors: tensordot(a, b, 1)'
+        : y.rank === 1
+          ? '; of a vector: linalg.matvec(a, b)'
+          : '';
     throw new ShapeError(
-      `matmul: expected matrices (rank >= 2), got shapes ${showShape(x.shape)} and ${showShape(y.shape)}`,
+      `matmul: expected matrices (rank >= 2), got shapes ${showShape(x.shape)} and ${showShape(y.shape)}${hint}`,
     );
   }
   return matmulOf(x, y, transposeA, transposeB);

@@ -587,7 +587,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
       if (tape.opening !== null) refuseCrossed(op, tape);
       return tape;
     }
-    if (this.consumed === 'gradient') throw new TapeError('ERR_TAPE_CONSUMED', consumedText);
+    if (this.consumed === 'gradient') throw new TapeError('ERR_TAPE_CONSUMED', `${op}: ${consumedText}`);
     if (this.consumed === 'dispose') {
       throw new TapeError('ERR_TAPE_CONSUMED', `${op}: the tape was disposed of, and holds nothing any more.`);
     }
