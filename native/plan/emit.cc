@@ -154,8 +154,10 @@ void Planner::make_loop(const Group& g, int32_t overwritten, bool streams) {
   const bool in_place = std::any_of(loop.sources.begin(), loop.sources.end(),
                                     [&](const Source& source) { return source.value == overwritten; });
   streams = streams || (!in_place && bytes_in_memory(loop) > kStreamBytes);
+  loop.fetches = bytes_in_memory(loop) > kFetchBytes;
   for (Instruction& in : loop.instructions) {
-    in.streamed = streams && in.stored && !in.uniform && !facts_[in.value].read_in_tile &&
+    // What replaces an input finds its lines in the cache, since they were read for it.
+    in.streamed = streams && in.stored && !in.uniform && !facts_[in.value].read_in_tile && !facts_[in.value].replaces &&
                   plan_.places[in.value].kind != Place::kTile;
     if (in.streamed) loop.stream_copy = kernels_.stream_copy;
   }

@@ -121,7 +121,9 @@ describe.runIf(plain)('the tour', () => {
     for (const value of ['47.0', '34.0', '296352.0']) {
       expect(text).toContain(`  tf.Tensor(${value}, shape=(), dtype=float32)\n`);
     }
-    expect(text).toMatch(/Uncaught TapeError: gradient: A non-persistent GradientTape can only be used to compute one set of/);
+    expect(text).toMatch(
+      /Uncaught TapeError: gradient: A non-persistent GradientTape can only be used to compute one set of/,
+    );
     expect(text).toMatch(/^epoch 1\/1 100% · loss 0\.\d{4} · +[\d,]+ samples\/s$/m);
     expect(text).toMatch(/^a \d, read as \d/m);
     const accuracy = Number(/^Test accuracy: ([\d.]+) %$/m.exec(text)?.[1]);
