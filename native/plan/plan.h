@@ -24,8 +24,8 @@ constexpr double kShortWork = 1 << 22, kStepWork = 1 << 10, kCallWork = 1 << 5;
 // long, with one reader of the result 0.85 to 1.0, with two 1.08.)
 constexpr int64_t kStreamBytes = int64_t{8} << 20;
 
-// A loop over more bytes than this fetches the next block of its sources. (Measured on Zen 4: at 120 and 240 MB it takes
-// 0.94 to 0.97 times as long; at 12 MB, which are in the last-level cache, it would take 1.07 times as long.)
+// A loop over more bytes than this fetches the next block of its sources. (Measured on Zen 4: at 120 and 240 MB it
+// takes 0.94 to 0.97 times as long; at 12 MB, which are in the last-level cache, it would take 1.07 times as long.)
 constexpr int64_t kFetchBytes = int64_t{16} << 20;
 constexpr size_t kBlock = 1024;  // elements of one pass through a loop's instructions: 4-8 KiB a register
 static_assert(kBlock >= kRowChunk, "a block holds a whole chunk of a reduction");

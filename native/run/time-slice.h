@@ -41,7 +41,8 @@ class TimeSlice {
     std::this_thread::yield();
     start_ = Clock::now();
     const Clock::duration away = start_ - end;
-    length_ = away > kTick ? std::min<Clock::duration>(away, kLongest) : std::max<Clock::duration>(length_ / 2, kLength);
+    length_ =
+        away > kTick ? std::min<Clock::duration>(away, kLongest) : std::max<Clock::duration>(length_ / 2, kLength);
   }
 
   // Calls body(from, to) for all these units, in pieces if the thread yields; returns the first failure.
