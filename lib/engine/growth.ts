@@ -6,7 +6,7 @@ import { notePending, takePending } from './addon.js';
 import { flags, setNoting } from './config.js';
 import { evaluateUnasked } from './evaluate.js';
 import { awaited } from './flight.js';
-import { bytesAfterNudge, bytesAlive, bytesInSlabs, missedByNudges, SlabBuffer, type TensorBuffer } from './memory.js';
+import { bytesAlive, bytesNotYoung, missedByNudges, SlabBuffer, type TensorBuffer } from './memory.js';
 import { pendingBelow } from './recovery.js';
 import { isKnown, type Tensor } from './tensor.js';
 
@@ -14,26 +14,27 @@ import { isKnown, type Tensor } from './tensor.js';
 const kNotedSize = 128;
 /**
  * Noted values are computed when so many bytes are alive, and then whenever those have grown by half since values were computed, or
- * since half of them were gone.
+ * since half of them were gone. A full collection tells what is alive: to compute values may take longer, and in vain, if what has
+ * grown is dead.
  */
 const kLeastBytes = 2 ** 26;
 const kGrowth = 1.5;
 /**
- * A full collection tells what is alive, whenever slabs have twice what was alive after the last: to compute values may take longer,
- * and in vain, if what has grown is dead.
+ * Where it was, the next full collection is later. What one finds alive is old from then on, so that up to as much again is soon
+ * dead and not found.
  */
-const kLookGrowth = 1.5;
+const kGrowthOfDead = 2.25;
 /** So much later it is looked what computing values has left: the call that made the last of them still has some. */
 const kSettled = 2 ** 23;
-let base = 0; // bytes alive then
-let settling = false; // base is not known yet
+let base = 0; // bytes alive after values were computed
+let settling = false; // they were, and base is not known yet
 let lookAt = kLeastBytes; // bytes in slabs, dead ones too
 
 /** Called of each value that is made while `flags.noting` is positive. */
 export function noteMade(t: Tensor): void {
   if (!isKnown(t) && freesMemory(t)) notePending(t);
   setNoting(flags.noting - 1);
-  if (bytesInSlabs() > lookAt) bound();
+  if (bytesNotYoung() > lookAt) bound();
 }
 
 /** Whether a pending value takes no more than its operands, and those are large. */
@@ -72,15 +73,15 @@ function computeNoted(): boolean {
 
 /** A function of its own, which holds none of the tensors whose memory is to be found. */
 function bound(): void {
-  const before = bytesAfterNudge();
-  if (before <= lookAt) return;
+  const before = bytesNotYoung();
   const alive = bytesAlive();
-  if (!settling) missedByNudges(before - alive);
-  if (settling || alive < base / 2) base = alive;
+  const settled = settling;
+  if (!settled) missedByNudges(before - alive);
+  if (settled || alive < base / 2) base = alive;
   const isMuch = alive > Math.max(kLeastBytes, kGrowth * base);
   settling = isMuch && computeNoted();
   if (isMuch && !settling) base = alive;
-  lookAt = settling ? alive + kSettled : Math.max(kLeastBytes, kLookGrowth * alive);
+  lookAt = settling ? alive + kSettled : Math.max(kLeastBytes, (settled ? kGrowth : kGrowthOfDead) * alive);
 }
 
 /** Bytes of the elements that noted values keep for themselves or together, whoever else has them. */

@@ -414,12 +414,8 @@ export function bytesInSlabs(): number {
   return heldBytes - idleBytes;
 }
 
-/** As `bytesInSlabs`, of tensors that have seen a collection; V8 is asked for one if enough were handed out since the last. */
-export function bytesAfterNudge(): number {
-  if (sinceNudge > nudgeBytes / 2) {
-    nudge();
-    return bytesInSlabs();
-  }
+/** As `bytesInSlabs`, of what was handed out before V8 was last asked to collect. */
+export function bytesNotYoung(): number {
   return bytesInSlabs() - sinceNudge;
 }
 

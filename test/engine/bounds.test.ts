@@ -201,7 +201,7 @@ describe.runIf(linux)('values that nobody looks at are computed when they keep t
       for (let i = 0; i < 1e5; i++) sums.push(tf.reduceSum(tf.constant(ones)));
       const most = peak();
       done([most, sums.filter((t, i) => i % 1000 === 0 && t.item() !== 1000).length]);`);
-    expect(most).toBeLessThan(250); // 400 MB of constants
+    expect(most).toBeLessThan(300); // 400 MB of constants
     expect(wrong).toBe(0);
   }, 60_000);
 
