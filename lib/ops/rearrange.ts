@@ -17,7 +17,7 @@ import type { TensorLike } from '../op/variable.js';
 import { sub } from '../primitives/arithmetic.js';
 import { boxAt, concatAlong, placeBox, sliceBox } from '../primitives/box.js';
 import { less } from '../primitives/compare.js';
-import { gatherRows } from '../primitives/gather.js';
+import { checkedLater, gatherRows } from '../primitives/gather.js';
 import { iota } from '../primitives/iota.js';
 import { broadcast, identityOf, reshapeTo, transposeBy } from '../primitives/movement.js';
 import { select } from '../primitives/select.js';
@@ -146,7 +146,7 @@ export function reverseSequence(
   const order = [batch, along, ...[...a.shape.keys()].filter((d) => d !== batch && d !== along)];
   const turned = transposeBy(a, order);
   const positions = iota(steps);
-  const ends = reshapeTo(lengths, shapeOf([rows, 1]));
+  const ends = reshapeTo(checkedLater(op, lengths, steps + 1), shapeOf([rows, 1]));
   const indices = select(less(positions, ends), sub(sub(ends, 1), positions), positions);
   const sizes = [rows, 1, steps, steps, a.size / (rows * steps)] as const;
   const reversed = gatherRows(op, turned, indices, { sizes, sparse: false }, turned.shape);

@@ -6,13 +6,14 @@ import { accumulatorOf, kindOf } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
 import { checkShape, type Lengths, type Shape, shapeOf, showShape, sizeOf } from '../base/shape.js';
 import { evaluateTensors } from '../engine/evaluate.js';
-import { isKnown, isTensor, made, Tensor } from '../engine/tensor.js';
+import { isKnown, isTensor, made, Tensor, uniformTensor } from '../engine/tensor.js';
 import { apply2 } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
 import { asIndices, asTensor } from '../op/operands.js';
 import { fromY } from '../op/rules.js';
 import type { TensorLike } from '../op/variable.js';
 import { isRecording, record2 } from '../record/stack.js';
+import { add } from './arithmetic.js';
 import { repeatedOperands, reshapeTo } from './movement.js';
 
 /**
@@ -113,6 +114,17 @@ export function checkIndices(op: string, indices: Tensor, length: number, of = '
     return;
   }
   for (const i of buffer?.elements ?? []) if (i < 0 || i >= length) throw bad(i);
+}
+
+/**
+ * Pending indices as ones that fail when they are computed if one is out of range, for what would not: each reads from zeros, and
+ * adds what it reads. Known ones are as they are.
+ */
+export function checkedLater(op: string, indices: Tensor, length: number): Tensor {
+  if (isKnown(indices)) return indices;
+  const zeros = uniformTensor(0, 'int32', shapeOf([length]));
+  const sizes: Rows['sizes'] = [1, 1, length, indices.size, 1];
+  return add(indices, gatherRows(op, zeros, indices, { sizes, sparse: false }, indices.shape));
 }
 
 /**

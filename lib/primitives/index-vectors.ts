@@ -9,7 +9,7 @@ import { isKnown, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { add, mul } from './arithmetic.js';
 import { splitAlong } from './box.js';
 import { greaterEqual, less, logicalAnd } from './compare.js';
-import { gatherRows, type Rows } from './gather.js';
+import { checkedLater } from './gather.js';
 import { reshapeTo } from './movement.js';
 import { select } from './select.js';
 
@@ -56,11 +56,8 @@ export function rowNumbers(op: string, indices: Tensor, lengths: Shape): Tensor 
   const columns = columnsOf(indices).map((column, d) => {
     if (isKnown(indices) || lengths.length === 1) return column;
     // The row number does not show an index out of range: with rows of 4, [0, 4] has the number of [1, 0]. So each
-    // index reads from a vector of zeros of its axis' length: gather fails for one out of range, and adds 0 otherwise.
-    const length = lengths[d] as number;
-    const zeros = uniformTensor(0, 'int32', shapeOf([length]));
-    const sizes: Rows['sizes'] = [1, 1, length, column.size, 1];
-    return add(column, gatherRows(`${op}: axis ${d}`, zeros, column, { sizes, sparse: false }, column.shape));
+    // index is checked against its axis.
+    return checkedLater(`${op}: axis ${d}`, column, lengths[d] as number);
   });
   return columns.reduce((row, column, d) => add(mul(row, lengths[d] as number), column));
 }

@@ -8,6 +8,7 @@ import type { Entry } from '../record/entry.js';
 import { relu } from './activation.js';
 import { add, mul, neg, sub } from './arithmetic.js';
 import { equal } from './compare.js';
+import { checkedLater } from './gather.js';
 import { iota } from './iota.js';
 import { abs, exp, log1p, sigmoid } from './math.js';
 import { castTo, raisedOperands, repeatedOperands, reshapeTo, sumOver, transposeBy } from './movement.js';
@@ -106,11 +107,13 @@ const pickOp = new Op<readonly number[]>('nn.sparseSoftmaxCrossEntropyWithLogits
 
 /** -logSoftmax(logits)[label] along the last axis. `name`: the op in errors about labels. */
 export function sparseCrossEntropyOf(name: string, labels: Tensor, logits: Tensor): Tensor {
-  return applyComposed(sparseCrossEntropyOp, [labels, logits], null, () => {
-    const last = logits.rank - 1;
-    const sizes = [labels.size, 1, logits.shape[last] as number, 1, 1];
+  const last = logits.rank - 1;
+  const length = logits.shape[last] as number;
+  const classes = checkedLater(name, labels, length); // the gradient would take any
+  return applyComposed(sparseCrossEntropyOp, [classes, logits], null, () => {
+    const sizes = [labels.size, 1, length, 1, 1];
     const table = logSoftmaxAlong(logits, last);
-    const picked = apply2(pickOp.as(name), table, labels, logits.dtype, labels.shape, sizes);
+    const picked = apply2(pickOp.as(name), table, classes, logits.dtype, labels.shape, sizes);
     return sub(0, picked); // not neg, which would make -0 of a loss of 0
   });
 }

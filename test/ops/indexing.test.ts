@@ -26,6 +26,38 @@ describe('an index out of range of a result without elements, which no kernel co
   });
 });
 
+describe('what no kernel reads at is checked when it is computed', () => {
+  const w = tf.constant([
+    [1, 2, 3],
+    [1, 2, 3],
+  ]);
+  const gradient = (of: (logits: tf.Tensor) => tf.Tensor): tf.Tensor => {
+    const tape = new tf.GradientTape();
+    const loss = tape.record(() => {
+      tape.watch(w);
+      return of(w);
+    });
+    return tape.gradient(loss, w) as tf.Tensor;
+  };
+  const sparse = (labels: tf.Tensor, fromLogits: boolean) => (logits: tf.Tensor) =>
+    tf.losses.sparseCategoricalCrossentropy(labels, logits, { fromLogits });
+  const calls: Record<string, (i: tf.Tensor) => tf.Tensor> = {
+    'gradient of nn.sparseSoftmaxCrossEntropyWithLogits': (i) =>
+      gradient((logits) => tf.nn.sparseSoftmaxCrossEntropyWithLogits(i, logits)),
+    'gradient of losses.sparseCategoricalCrossentropy': (i) => gradient(sparse(i, false)),
+    'gradient of losses.sparseCategoricalCrossentropy of logits': (i) => gradient(sparse(i, true)),
+    reverseSequence: (i) => tf.reverseSequence(w, i, { seqAxis: 1 }),
+  };
+  it.each(Object.entries(calls))('%s', (_, call) => {
+    for (const bad of [-2, 7]) {
+      for (const i of [ints([0, bad]), pending(ints([0, bad]))]) {
+        expect(errorOf(() => call(i).dataSync())).toMatchObject({ code: 'ERR_INDEX' });
+      }
+    }
+    expect(call(pending(ints([2, 1]))).arraySync()).toEqual(call(ints([2, 1])).arraySync());
+  });
+});
+
 describe('index vectors', () => {
   // Each would be inside if the axes were one.
   const bad: [number[][], number, number, number][] = [
