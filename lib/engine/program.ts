@@ -263,11 +263,11 @@ export function result(i: number): number {
 
 /** A program on another thread, or waiting for one. */
 export interface AsyncRun {
-  /** How it ended; null if it was withdrawn. */
+  /** How it ended; null if it was withdrawn before it did. */
   readonly ended: Promise<{ readonly failure: RunFailure | null; readonly results: readonly number[] } | null>;
   /** Whether its plan is short (native/plan/plan.h): then it waits for no long one. */
   readonly isShort: boolean;
-  /** Drops it, unless a thread has begun it. */
+  /** Drops it; if a thread has begun it, it ends before its next step, unless it was at the last. */
   withdraw(): void;
 }
 

@@ -28,7 +28,10 @@ void AsyncRun::execute() noexcept {
     if (!is_short()) sharer.emplace(pool);
     std::unique_ptr<Executor> executor = home_->idle.take();
     executor->yields = !is_short();
+    executor->unwanted = &unwanted_;
     const Failure failure = run(*plan_, data_.data(), results_.data(), *executor, pool);
+    executor->unwanted = nullptr;
+    stopped_ = executor->stopped;
     home_->idle.give_back(std::move(executor));
     return failure;
   });
@@ -38,7 +41,7 @@ void AsyncRun::execute() noexcept {
 
 void AsyncRun::resolve(napi_env env, bool withdrawn) {
   napi_value value = nullptr;
-  if (withdrawn)
+  if (withdrawn || stopped_)
     napi_get_undefined(env, &value);
   else
     value = outcome(env);
@@ -104,7 +107,11 @@ napi_value AsyncRuns::start(const Instance& e, std::shared_ptr<const Plan> plan,
 
 bool AsyncRuns::withdraw(uint32_t ticket) {
   const auto found = flying_.find(ticket);
-  if (found == flying_.end() || !home_->queue.withdraw(found->second.get())) return false;
+  if (found == flying_.end()) return false;
+  if (!home_->queue.withdraw(found->second.get())) {
+    found->second->stop();
+    return false;
+  }
   found->second->resolve(env_, true);
   erase(ticket);
   return true;

@@ -4,6 +4,7 @@
 
 #include <node_api.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -29,10 +30,12 @@ class AsyncRun final : public Queue::Task {
 
   // Makes the promise; null if Node-API refuses.
   napi_value promise(napi_env env, napi_value held);
-  // Resolves it by {status, failedValue, results, error}, or by undefined if the run was withdrawn.
+  // Resolves it by {status, failedValue, results, error}, or by undefined if the run was withdrawn or stopped.
   void resolve(napi_env env, bool withdrawn);
 
   void execute() noexcept override;
+  // Ends it before its next step, if it runs.
+  void stop() { unwanted_.store(true, std::memory_order_relaxed); }
 
  private:
   napi_value outcome(napi_env env);
@@ -43,6 +46,8 @@ class AsyncRun final : public Queue::Task {
   const uint32_t ticket_;
   std::vector<double> data_, results_;
   Outcome outcome_;
+  std::atomic<bool> unwanted_{false};
+  bool stopped_ = false;
   napi_deferred deferred_ = nullptr;
   napi_ref held_ = nullptr;
 };
@@ -57,7 +62,8 @@ class AsyncRuns {
 
   // The promise of its outcome, and the ticket by which it can be withdrawn; null if Node-API refuses.
   napi_value start(const Instance& e, std::shared_ptr<const Plan> plan, napi_value held, uint32_t& ticket);
-  // Drops the run, unless it has begun.
+  // Drops the run; one that has begun ends before its next step, and is told of as if it had been dropped. Whether it
+  // had not begun.
   bool withdraw(uint32_t ticket);
 
   // Called where it ran.

@@ -78,7 +78,8 @@ Napi::Value run_async(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-// withdraw(ticket: number): boolean, whether the asynchronous run had not begun; it never will then
+// withdraw(ticket: number): boolean, whether the asynchronous run had not begun; it never will then, and one that had
+// ends before its next step
 Napi::Value withdraw(const Napi::CallbackInfo& info) {
   const uint32_t ticket = info[0].As<Napi::Number>().Uint32Value();
   return Napi::Boolean::New(info.Env(), info.Env().GetInstanceData<Loaded>()->runs.withdraw(ticket));

@@ -466,7 +466,12 @@ Failure run(const Plan& plan, const double* data, double* results, Executor& exe
     }
   }
   TimeSlice slice(executor.yields);
+  executor.stopped = false;
   for (const Step& step : plan.steps) {
+    if (executor.unwanted && executor.unwanted->load(std::memory_order_relaxed)) {
+      executor.stopped = true;
+      return {};
+    }
     slice.yield_if_due();
     Failure failure;
     switch (step.kind) {

@@ -2,6 +2,7 @@
 // arena.
 #pragma once
 
+#include <atomic>
 #include <memory>
 
 #include "arena.h"
@@ -28,11 +29,14 @@ struct Executor {
   std::vector<ThreadState> threads;
   std::vector<Failure> failures;                           // by part of a step
   bool yields = false;                                     // whether the present run gives way (time-slice.h)
+  const std::atomic<bool>* unwanted = nullptr;             // says that nobody waits for the present run any more
+  bool stopped = false;                                    // then it ended between two steps
   uint64_t growths_counted = 0, absent_pages_counted = 0;  // of the arena, in the totals of IdleExecutors
 };
 
 // Computes the plan's outputs. `data` and `results` as in program.h; the caller keeps all buffers alive and writable.
-// Throws std::bad_alloc before the first step or not at all: no program that fails has changed an input.
+// Throws std::bad_alloc before the first step or not at all: no program that fails has changed an input. A run that was
+// stopped has computed nothing.
 Failure run(const Plan& plan, const double* data, double* results, Executor& executor, Pool& pool);
 
 }  // namespace gradtape
