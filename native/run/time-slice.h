@@ -33,7 +33,7 @@ class TimeSlice {
     if (spent_ >= kPiece) yield_if_due();
   }
 
-  void yield_if_due() {
+  __attribute__((noinline)) void yield_if_due() {
     if (!yields_) return;
     spent_ = 0;
     const Clock::time_point end = Clock::now();
