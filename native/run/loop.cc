@@ -66,7 +66,7 @@ void copy_rows(const char* from, int64_t stride, char* to, int64_t rows, size_t 
 
 // Brings lines into the second-level cache. The processor begins anew to fetch by itself at each page, which is a block
 // of one source; from memory that is too late.
-void fetch(const char* from, int64_t bytes) {
+__attribute__((noinline)) void fetch(const char* from, int64_t bytes) {
   constexpr int64_t kLineBytes = 64;
   for (int64_t at = 0; at < bytes; at += kLineBytes) __builtin_prefetch(from + at, 0, 2);
 }
