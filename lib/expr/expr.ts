@@ -204,15 +204,26 @@ function functions(): ReadonlyMap<string, Fn> {
   return byName;
 }
 
+/** Ops by names that other libraries have for them, which resemble those of different ops here. */
+const otherNames: Readonly<Record<string, string>> = {
+  ln: 'log',
+  multiply: 'mul',
+  divide: 'div',
+  subtract: 'sub',
+  clip: 'clipByValue',
+  concatenate: 'concat',
+};
+
 function opNamed(name: string, at: number, strings: readonly string[]): Fn {
   const fn = functions().get(name);
   if (fn) return fn;
   const bare = name.replace(/^(tf|math)\./, '').replace(/^(tf|math)\./, '');
   const camel = bare.replace(/_([a-z\d])/g, (_, letter: string) => letter.toUpperCase());
+  const reduction = `reduce${camel.charAt(0).toUpperCase()}${camel.slice(1)}`; // sum, max and so on, as NumPy calls them
   const near =
-    Object.keys(namespaces)
-      .map((prefix) => prefix + camel)
-      .find((other) => other !== name && functions().has(other)) ??
+    [...Object.keys(namespaces).map((prefix) => prefix + camel), otherNames[camel] ?? reduction].find(
+      (other) => other !== name && functions().has(other),
+    ) ??
     nearest(
       camel,
       [...functions().keys()].filter((op) => op.length > 2),

@@ -1,7 +1,7 @@
 // Datasets: what a pass gives, in which order, and what it leaves behind.
 import { Readable } from 'node:stream';
 import * as tf from 'gradtape';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { isKnown } from '../../lib/engine/tensor.js';
 import { codeOf, gradtapeErrorOf, rejectionOf } from '../support/errors.js';
 
@@ -320,6 +320,7 @@ describe('prefetch', () => {
     const iterator = dataset[Symbol.asyncIterator]();
     expect(fetched).toBe(0);
     await iterator.next();
+    await vi.waitFor(() => expect(fetched).toBe(4), 5000);
     await new Promise((resolve) => setTimeout(resolve, 50));
     expect(fetched).toBe(4);
     const second = await iterator.next();

@@ -200,6 +200,9 @@ describe('expr evaluates with the ops', () => {
     expect(error(() => tf.expr`2 * foo(${x})`).replaceAll('${', '#{')).toBe(
       "expr: there is no op 'foo'\n  2 * foo(#{0})\n      ^",
     );
+    expect(error(() => tf.expr`sum(${x})`)).toContain("there is no op 'sum': write 'reduceSum'");
+    expect(error(() => tf.expr`max(${x})`)).toContain("there is no op 'max': write 'reduceMax'");
+    expect(error(() => tf.expr`ln(${x})`)).toContain("there is no op 'ln': write 'log'");
     expect(error(() => tf.expr`relu(${x})`)).toContain("there is no op 'relu': write 'nn.relu'");
     expect(error(() => tf.expr`tf.reduce_sum(${x})`)).toContain("there is no op 'tf.reduce_sum': write 'reduceSum'");
   });
