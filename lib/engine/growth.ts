@@ -20,15 +20,16 @@ const kNotedSize = 128;
 const kLeastBytes = 2 ** 26;
 const kGrowth = 1.5;
 /**
- * Where it was, the next full collection is later. What one finds alive is old from then on, so that up to as much again is soon
- * dead and not found.
+ * After a full collection that no values were computed for, the next one is due at so many times what it found alive: that is old
+ * for V8 from then on, so up to as much again may be dead soon without being found.
  */
 const kGrowthOfDead = 2.25;
 /** So much later it is looked what computing values has left: the call that made the last of them still has some. */
 const kSettled = 2 ** 23;
 let base = 0; // bytes alive after values were computed
 let settling = false; // they were, and base is not known yet
-let lookAt = kLeastBytes; // bytes in slabs, dead ones too
+let retried = false; // they were once more, since little was released
+let lookAt = kLeastBytes; // bytes in slabs that have seen a collection, dead ones too
 
 /** Called of each value that is made while `flags.noting` is positive. */
 export function noteMade(t: Tensor): void {
@@ -77,7 +78,9 @@ function bound(): void {
   const alive = bytesAlive();
   const settled = settling;
   if (!settled) missedByNudges(before - alive);
-  if (settled || alive < base / 2) base = alive;
+  // Where values fail, what was computed beside them may be released late: base is not raised to that at once.
+  retried = settled && !retried && alive > Math.max(kLeastBytes, kGrowth * base);
+  if ((settled && !retried) || alive < base / 2) base = alive;
   const isMuch = alive > Math.max(kLeastBytes, kGrowth * base);
   settling = isMuch && computeNoted();
   if (isMuch && !settling) base = alive;

@@ -283,10 +283,10 @@ let latestSize = 0;
 let idleBytes = 0;
 let heldBytes = 0; // of all slabs, idle or not
 let sinceNudge = 0; // bytes handed out since V8 was last asked to collect
-let nudgeBytes = kNudgeBytes;
-let aliveAtRest = 0; // bytes in slabs, after a full collection
-let mostAfterNudge = 0; // bytes in slabs, since the last full collection
 let smallSinceNudge = 0; // of those, in small slabs
+let nudgeBytes = kNudgeBytes; // after handing out so many, V8 is asked now
+let mostAfterNudge = 0; // the most bytes in slabs right behind a collection, since the last full one
+let aliveAtRest = 0; // bytes in slabs behind the full collection of the last rest that had one
 let slowCollections = 0; // in turn
 let allocatedEver = 0;
 
