@@ -71,7 +71,7 @@ const tellingSignalKind: Kind<TellingSignal> = {
 export interface AsyncOptions {
   /**
    * An AbortSignal: the promise rejects with its reason once it is aborted. What has not begun by then is not computed; what has
-   * goes on, and its values are kept.
+   * ends before its next op. Whoever looks at the tensor later has it computed.
    */
   signal?: TellingSignal;
 }

@@ -34,10 +34,7 @@ function chooseIsa(isa: unknown, name: string): void {
 
 if (env['GRADTAPE_ISA']) chooseIsa(env['GRADTAPE_ISA'], 'GRADTAPE_ISA');
 
-/**
- * The longest chain of pending ops: a longer one is computed though nobody looked at it, so that chains do not grow
- * without bound.
- */
+/** The longest chain of pending ops that nobody asks about: a longer one may be computed though nobody looked at it (chain.ts). */
 export const kMaxDepth = 1000;
 
 interface Flags {

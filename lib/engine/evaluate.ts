@@ -2,11 +2,14 @@
  * Evaluation: one program for everything that is asked for, run in this thread or another, and tried again in parts if
  * it fails.
  */
+import type { TypedArray } from '../base/dtype.js';
 import { GradtapeError } from '../base/errors.js';
-import type { TellingSignal } from '../base/signal.js';
+import { onAbort, type TellingSignal } from '../base/signal.js';
+import { addressOf } from './addon.js';
 import { enter, Flight, mayDepart, nextFlight } from './flight.js';
 import { rowsToPlace } from './in-place.js';
-import { forget, type Job, noTensors, prepare, settleOutputs } from './job.js';
+import { forget, indicesOf, type Job, noTensors, prepare, settleOutputs, writeCopy } from './job.js';
+import { unzeroed } from './memory.js';
 import { type Cell, drainLosses, drainWaiting, launch, relist, settleWishes, type Wish } from './pending.js';
 import * as native from './program.js';
 import { type Failure, failureOf, recover, unknownFailure } from './recovery.js';
@@ -32,7 +35,7 @@ function runNow(job: Job): Failure | null {
     held = job;
     const run = native.run();
     held = null;
-    if (run) return failureOf(run, job, indicesOf(job));
+    if (run) return failed(run, job, job.indices ?? indicesOf(job));
   }
   settleOutputs(job, native.result);
   return null;
@@ -43,7 +46,7 @@ const withdrawn = Symbol('withdrawn');
 
 /** As `runNow`, on another thread. */
 async function runElsewhere(job: Job, flight: Flight | null): Promise<Failure | null | typeof withdrawn> {
-  const indices = indicesOf(job); // now: the next program overwrites `Tensor.index`
+  const indices = job.indices ?? indicesOf(job); // now: the next program overwrites `Tensor.index`
   const run = native.runAsync([job, job.held.map((t) => t.buffer)]);
   if (flight) flight.first = run;
   const leave = enter(run);
@@ -54,13 +57,15 @@ async function runElsewhere(job: Job, flight: Flight | null): Promise<Failure | 
     return withdrawn;
   }
   const { failure, results } = ended;
-  if (failure) return failureOf(failure, job, indices);
+  if (failure) return failed(failure, job, indices);
   settleOutputs(job, (i) => results[i] as number);
   return null;
 }
 
-function indicesOf(job: Job): number[] {
-  return job.computed.map((t) => t.index);
+/** The failure of a job. What it would have computed comes again for the first time. */
+function failed(run: native.RunFailure, job: Job, indices: readonly number[]): Failure {
+  forget(job);
+  return failureOf(run, job, indices);
 }
 
 function compute(
@@ -166,11 +171,11 @@ function evaluateAll(
 
 /**
  * As evaluateTensors, on a thread of the addon; then reads the tensors. Rejects with the reason of `signal` if that is aborted
- * before the program has run: it is dropped if it has not begun, and else computes what it was to compute.
+ * before the program has run: it is dropped if it has not begun, and else ends before its next op.
  */
 export function evaluateTensorsAsync<T>(
   roots: readonly Tensor[],
-  read: (roots: readonly Tensor[]) => T,
+  read: (roots: readonly Tensor[]) => T | Promise<T>,
   signal?: TellingSignal,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -191,9 +196,46 @@ async function depart(flight: Flight): Promise<void> {
     flight.fail(error);
   }
   flying--;
+  letDepart();
+}
+
+/** Gives others their turn. */
+function letDepart(): void {
   for (let next = nextFlight(); next; next = nextFlight()) {
     if (!next.aborted) void depart(next);
   }
+}
+
+/**
+ * The elements of a known tensor, copied into memory of the caller's on another thread. Rejects with the reason of `signal` if that
+ * is aborted before.
+ */
+export function copyElsewhere(t: Tensor, signal: TellingSignal | undefined): Promise<TypedArray> {
+  const copy = unzeroed(t.dtype, t.size);
+  writeCopy(t, addressOf(copy.buffer as ArrayBuffer));
+  const run = native.runAsync([t.buffer, copy]);
+  const leave = enter(run);
+  flying++;
+  const copied = run.ended.finally(() => {
+    flying--;
+    leave();
+    letDepart();
+  });
+  return new Promise((resolve, reject) => {
+    const forgetSignal =
+      signal &&
+      onAbort(signal, () => {
+        run.withdraw();
+        reject(signal.reason);
+      });
+    copied
+      .then((end) => {
+        if (end?.failure) throw new GradtapeError(end.failure.code, `gradtape: ${end.failure.message}`);
+        resolve(copy);
+      })
+      .catch(reject)
+      .finally(() => forgetSignal?.());
+  });
 }
 
 /**

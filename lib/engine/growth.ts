@@ -28,14 +28,19 @@ const kGrowthOfDead = 2.25;
 const kSettled = 2 ** 23;
 let base = 0; // bytes alive after values were computed
 let settling = false; // they were, and base is not known yet
-let retried = false; // they were once more, since little was released
+let lowest = 0; // the least bytes in slabs since then: no less than what they left
 let lookAt = kLeastBytes; // bytes in slabs that have seen a collection, dead ones too
 
 /** Called of each value that is made while `flags.noting` is positive. */
 export function noteMade(t: Tensor): void {
   if (!isKnown(t) && freesMemory(t)) notePending(t);
   setNoting(flags.noting - 1);
-  if (bytesNotYoung() > lookAt) bound();
+  const bytes = bytesNotYoung();
+  if (settling && bytes < lowest) {
+    lowest = bytes;
+    lookAt = Math.min(lookAt, Math.max(kLeastBytes, kGrowth * bytes));
+  }
+  if (bytes > lookAt) bound();
 }
 
 /** Whether a pending value takes no more than its operands, and those are large. */
@@ -78,12 +83,12 @@ function bound(): void {
   const alive = bytesAlive();
   const settled = settling;
   if (!settled) missedByNudges(before - alive);
-  // Where values fail, what was computed beside them may be released late: base is not raised to that at once.
-  retried = settled && !retried && alive > Math.max(kLeastBytes, kGrowth * base);
-  if ((settled && !retried) || alive < base / 2) base = alive;
+  if (settled) base = Math.min(alive, lowest);
+  else if (alive < base / 2) base = alive;
   const isMuch = alive > Math.max(kLeastBytes, kGrowth * base);
   settling = isMuch && computeNoted();
   if (isMuch && !settling) base = alive;
+  lowest = alive;
   lookAt = settling ? alive + kSettled : Math.max(kLeastBytes, (settled ? kGrowth : kGrowthOfDead) * alive);
 }
 

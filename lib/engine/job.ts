@@ -5,7 +5,7 @@ import { ShapeError } from '../base/errors.js';
 import { showShape } from '../base/shape.js';
 import { isCheap, opcodeOf, takesNumbers } from './addon.js';
 import { RowUpdate, replacements, rowUpdates } from './in-place.js';
-import { areOpsTaught, learn, lessonOf, noteUse, programIs } from './lessons.js';
+import { aheadOf, areOpsTaught, learn, lessonOf, noteUse, programIs, propose } from './lessons.js';
 import type { TensorBuffer } from './memory.js';
 import { allocate, clearStage, HeapBuffer, kHeapBytes, staged, stagedAt } from './memory.js';
 import type { Wish } from './pending.js';
@@ -129,6 +129,16 @@ function writeKnown(t: Tensor): void {
   inputs.push(t);
 }
 
+/** Writes the program that copies the elements of a known tensor to an address. */
+export function writeCopy({ dtype, shape, uniform, buffer }: Tensor, address: number): void {
+  native.begin();
+  const index =
+    uniform === undefined
+      ? native.write1(kReshape, dtype, shape, native.writeInput((buffer as TensorBuffer).address, dtype, shape))
+      : native.write1(kBroadcast, dtype, shape, native.writeLiteral(uniform, dtype));
+  native.writeOutput(index, address);
+}
+
 /** Writes a pending tensor whose operands are written. */
 function writePending(t: Tensor): void {
   const { x, y, more } = t;
@@ -229,6 +239,8 @@ export interface Job {
   readonly buffers: (TensorBuffer | null)[] | null;
   /** The pending tensors of the program, operands first. */
   readonly computed: readonly Tensor[];
+  /** Their indices there; null if the tensors have them. */
+  readonly indices: readonly number[] | null;
   /** [view, base]: views that were asked for. Only the base is an output; the view gets its elements. */
   readonly views: readonly (readonly [Tensor, Tensor])[];
   /** The tensors whose addresses are in the program; kept alive until it has run. */
@@ -299,9 +311,8 @@ export function prepare(
     readCounts[t.index] = kAskedFor;
     if (anyAgain) isRead[t.index] = 1;
   }
-  if (anyAgain) keepWhatCameAgain();
-  const taught = applyLessons();
-  if (anyAgain) forgetWhatCameAgain();
+  const ahead = anyAgain ? keepWhatCameAgain() : nothingTaught;
+  const taught = applyLessons(ahead);
   clearStage();
   const outputs = noTensors.slice();
   let buffers: (TensorBuffer | null)[] | null = null;
@@ -338,7 +349,20 @@ export function prepare(
     }
     outputs.push(t);
   }
-  const job = { serial: programSerial, outputs, buffers, computed, views, held: inputs, replaced, updated, taught };
+  const indices = anyAgain ? indicesOf({ computed }) : null;
+  if (anyAgain) forgetWhatCameAgain();
+  const job = {
+    serial: programSerial,
+    outputs,
+    buffers,
+    computed,
+    indices,
+    views,
+    held: inputs,
+    replaced,
+    updated,
+    taught,
+  };
   // Only the job keeps these tensors now; the module would keep them until the next program.
   inputs = noTensors;
   computed = noTensors;
@@ -347,29 +371,68 @@ export function prepare(
 
 /**
  * Keeps what this program computes although an earlier one did, where a value that is computed for the first time reads it or
- * somebody asks for it; the work of a value at most doubles by that. The earlier program should have kept it.
+ * somebody asks for it; the work of a value at most doubles by that. The earlier program should have kept it. Where one value after
+ * another of a history is asked for, the next ones are kept as well: returns those.
  */
-function keepWhatCameAgain(): void {
+function keepWhatCameAgain(): readonly Taught[] {
+  let ops: Set<Computation> | null = null;
   for (const { t, serial, index } of metAgain) {
     if (isAgain[t.index] === 0 || isRead[t.index] === 0) continue;
     readCounts[t.index] = kAskedFor;
-    learn(serial, index, t.op as Computation, t.size);
+    const op = t.op as Computation;
+    learn(serial, index, op, t.size);
+    ops ??= new Set();
+    ops.add(op);
   }
+  if (ops === null) return nothingTaught;
+  const before = metAgain.filter((m) => isAgain[m.t.index] === 1 && isRead[m.t.index] === 0);
+  if (before.length === 0) return nothingTaught;
+  before.sort((m, n) => n.t.index - m.t.index);
+  return Array.from(ops, (op) => keepAhead(op, before)).flat();
 }
 
-/** The next program begins with none. */
+/** Keeps the last of the values that an op made again; `before`: all that came again, the last first. */
+function keepAhead(op: Computation, before: readonly MetAgain[]): readonly Taught[] {
+  const made = before.filter(({ t }) => t.op === op);
+  if (made.length === 0) return nothingTaught;
+  const ahead = aheadOf(op);
+  const count = ahead.next();
+  const kept: Taught[] = [];
+  let room = kMostAhead;
+  for (const { t, serial, index } of made.slice(0, count)) {
+    room -= t.size * dtypeBytes[t.dtype];
+    if (room < 0) break;
+    readCounts[t.index] = kAskedFor;
+    kept.push([t, propose(serial, index, ahead)]);
+  }
+  return kept;
+}
+/** The most bytes of values that are kept though nobody has asked for them yet. */
+const kMostAhead = 2 ** 26;
+
+/** The next program begins with none; what this one does not keep is still the earlier one's. */
 function forgetWhatCameAgain(): void {
+  for (const { t, serial, index } of metAgain) {
+    if (mustKeep(t)) continue;
+    t.mark = serial;
+    t.index = index;
+  }
   metAgain = [];
   anyAgain = false;
   isAgain.fill(0);
   isRead.fill(0);
 }
 
-/** Keeps what lessons say; returns pairs: a tensor, the lesson. */
-function applyLessons(): readonly Taught[] {
+/** The index of each tensor of a job in its program, before the next is written. */
+export function indicesOf({ computed }: Pick<Job, 'computed'>): number[] {
+  return computed.map((t) => t.index);
+}
+
+/** Keeps what lessons say; returns pairs: a tensor, the lesson. `ahead`: those that are kept already. */
+function applyLessons(ahead: readonly Taught[]): readonly Taught[] {
   const places = programIs(programSerial, native.signature());
-  if (!places && !areOpsTaught()) return nothingTaught;
-  const taught: Taught[] = [];
+  if (!places && !areOpsTaught()) return ahead;
+  const taught = ahead.slice();
   for (const t of computed) {
     const { index } = t;
     const reads = readCounts[index] as number;

@@ -193,27 +193,3 @@ export function aliasOf(t: Tensor, op: Computation): Tensor {
   t.readers++;
   return alias;
 }
-
-/**
- * @internal The length of the longest pending chain below the tensor as it is now; its `depth` is that when it was made, and what
- * was pending then may be known by now. Corrects the `depth` of all below it too, or each op that follows would walk them again.
- */
-export function pendingDepth(root: Tensor): number {
-  const corrected = new Set<Tensor>();
-  const stack = [root];
-  while (stack.length > 0) {
-    const t = stack[stack.length - 1] as Tensor;
-    const before = stack.length;
-    let depth = 0;
-    for (const operand of [t.x, t.y, ...(t.more ?? [])]) {
-      if (!operand || isKnown(operand)) continue;
-      if (!corrected.has(operand)) stack.push(operand);
-      else if (operand.depth > depth) depth = operand.depth;
-    }
-    if (stack.length > before) continue;
-    t.depth = isKnown(t) ? 0 : depth + 1;
-    corrected.add(t);
-    stack.pop();
-  }
-  return root.depth;
-}

@@ -7,11 +7,12 @@ import type { DType } from '../base/dtype.js';
 import { callSite } from '../base/origin.js';
 import type { Shape } from '../base/shape.js';
 import { sizeOf } from '../base/shape.js';
-import { flags, kMaxDepth } from '../engine/config.js';
+import { isLongEnough } from '../engine/chain.js';
+import { flags } from '../engine/config.js';
 import { evaluateTensors } from '../engine/evaluate.js';
 import { noteMade } from '../engine/growth.js';
 import { linkResults, noTensors } from '../engine/job.js';
-import { Computation, isKnown, made, operandsOf, pendingDepth, Tensor } from '../engine/tensor.js';
+import { Computation, isKnown, made, operandsOf, Tensor } from '../engine/tensor.js';
 import type { RecordedOp } from '../record/entry.js';
 import { isRecording, record1, record2, recordMany, unheard } from '../record/stack.js';
 import { checkResult, isChecking, unchecked } from './numerics.js';
@@ -215,8 +216,7 @@ function evaluateNow(t: Tensor, op: Computation, given: readonly Tensor[] | null
 /** Whether a value is to be computed at once. Notes it while memory grows. */
 function isDue(t: Tensor, checks: boolean): boolean {
   if (flags.noting > 0) noteMade(t);
-  if (flags.eager || checks) return true;
-  return t.depth > kMaxDepth && pendingDepth(t) > kMaxDepth;
+  return flags.eager || checks || isLongEnough(t);
 }
 
 /** Computes what was made while nothing was to be computed (`unlooked`), if the settings or the length of the chain ask for it. */

@@ -3,13 +3,13 @@
  */
 import { refuseBehind } from '../base/arguments.js';
 import type { DType, TypedArray } from '../base/dtype.js';
-import { newArray } from '../base/dtype.js';
+import { dtypeBytes, newArray } from '../base/dtype.js';
 import { copySymbol, GradtapeError, ShapeError, show, thisCopy } from '../base/errors.js';
 import { formatTensor, formatVariable } from '../base/format.js';
 import type { Shape } from '../base/shape.js';
 import { showShape } from '../base/shape.js';
-import { type AsyncOptions, signalIn } from '../base/signal.js';
-import { evaluateTensors, evaluateTensorsAsync } from '../engine/evaluate.js';
+import { type AsyncOptions, signalIn, type TellingSignal } from '../base/signal.js';
+import { copyElsewhere, evaluateTensors, evaluateTensorsAsync } from '../engine/evaluate.js';
 import { kTaught, noteRead } from '../engine/job.js';
 import { noteLook } from '../engine/looks.js';
 import { unzeroed } from '../engine/memory.js';
@@ -76,15 +76,20 @@ function leaving<T>(t: Tensor, value: T): T {
 }
 
 /** `read`, which notes what leaves too, if a tape records where it is asked for. */
-function leavingLater<T>(read: (roots: readonly Tensor[]) => T): (roots: readonly Tensor[]) => T {
+function leavingLater<T>(read: Read<T>): Read<T> {
   if (!isRecording()) return read;
-  return (roots) => {
-    const t = roots[0] as Tensor;
-    const value = read(roots);
-    noteLook(value, { of: t.id, tensor: new WeakRef(t), trace: traceOf(t) });
-    return value;
+  return (t, signal) => {
+    const note = (value: T): T => {
+      noteLook(value, { of: t.id, tensor: new WeakRef(t), trace: traceOf(t) });
+      return value;
+    };
+    const value = read(t, signal);
+    return value instanceof Promise ? value.then(note) : note(value);
   };
 }
+
+/** Makes of a known tensor what its reader gets. */
+type Read<T> = (t: Tensor, signal: TellingSignal | undefined) => T | Promise<T>;
 
 /** The tensor, computed. */
 function computed(t: Tensor): Tensor {
@@ -134,25 +139,23 @@ function nest(values: ArrayLike<number>, shape: Shape, dtype: DType): NestedArra
  * What `read` makes of the tensor or value of the variable that a method was called on, computed on another thread. No async
  * function: a call that waits keeps its tensor and one promise.
  */
-function readAsync<T>(
-  method: string,
-  x: unknown,
-  options: unknown,
-  extra: unknown,
-  read: (roots: readonly Tensor[]) => T,
-): Promise<T> {
+function readAsync<T>(method: string, x: unknown, options: unknown, extra: unknown, read: Read<T>): Promise<T> {
   try {
-    const roots = [receiver(method, x, true)];
+    const t = receiver(method, x, true);
     refuseBehind(method, extra);
     const signal = signalIn(method, options);
-    return isKnown(roots[0] as Tensor) ? Promise.resolve(read(roots)) : evaluateTensorsAsync(roots, read, signal);
+    if (!isKnown(t)) return evaluateTensorsAsync([t], (roots) => read(roots[0] as Tensor, signal), signal);
+    return Promise.resolve(read(computed(t), signal));
   } catch (error) {
     return Promise.reject(error);
   }
 }
 
-const readCopy = (roots: readonly Tensor[]): TypedArray => copyOf(roots[0] as Tensor);
-const readNested = (roots: readonly Tensor[]): NestedArray => nested(roots[0] as Tensor);
+/** To copy so many bytes takes a millisecond, and 5 where the system has to clear the pages first. */
+const kLargeCopy = 2 ** 22;
+const readCopy: Read<TypedArray> = (t, signal) =>
+  t.size * dtypeBytes[t.dtype] < kLargeCopy || Number.isNaN(t.uniform) ? copyOf(t) : copyElsewhere(t, signal);
+const readNested: Read<NestedArray> = nested;
 
 function text(method: string, x: unknown): string {
   const t = computed(receiver(method, x));

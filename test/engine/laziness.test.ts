@@ -1,7 +1,7 @@
 // Laziness: when values are computed, long and wide graphs, and empty tensors.
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
-import { pendingDepth } from '../../lib/engine/tensor.js';
+import { kMostDepth, pendingChain } from '../../lib/engine/chain.js';
 import { restoreSettings } from '../support/settings.js';
 import { pending } from '../support/tensors.js';
 
@@ -33,7 +33,7 @@ describe('laziness', () => {
     for (let i = 1; i < 900; i++) chain.push(tf.add(chain[i - 1] as tf.Tensor, 1));
     tf.evaluate(chain[600] as tf.Tensor);
     expect((chain[899] as tf.Tensor).depth).toBe(900); // as it was made
-    expect(pendingDepth(chain[899] as tf.Tensor)).toBe(299);
+    expect(pendingChain(chain[899] as tf.Tensor).depth).toBe(299);
     for (const i of [601, 700, 899]) expect((chain[i] as tf.Tensor).depth).toBe(i - 600);
   });
 
@@ -54,6 +54,27 @@ describe('laziness', () => {
     for (let i = 0; i < 5000; i++) x = tf.sub(x, 1);
     expect(tf.memory().plans).toBeGreaterThan(plans);
     expect(x.dataSync()[6]).toBe(7 - 5000);
+  });
+
+  it('a chain that takes long may grow on, since another thread may be asked for it, but has an end too', () => {
+    const w = tf.random.normal([256, 256], { seed: 1, stddev: 0.06 });
+    tf.evaluate(w);
+    const { plans } = tf.memory();
+    let product = w;
+    for (let i = 0; i < 600; i++) product = tf.tanh(tf.matmul(product, w));
+    expect(tf.memory().plans).toBe(plans);
+    expect(pendingChain(product)).toEqual({ depth: 1200, work: 600 * (256 ** 3 + 256 ** 2) });
+
+    let x = tf.add(tf.constant(new Float32Array(34_000)), 1);
+    for (let i = 0; i < kMostDepth; i++) x = tf.sub(x, 1);
+    expect(tf.memory().plans).toBe(plans + 1);
+    expect(x.dataSync()[33_999]).toBe(1 - kMostDepth);
+  });
+
+  it('the work of a chain counts what is shared once', () => {
+    let x = tf.tanh(tf.constant([1, 2, 3]));
+    for (let i = 0; i < 20; i++) x = tf.add(tf.sin(x), tf.cos(x));
+    expect(pendingChain(x)).toEqual({ depth: 41, work: 61 * 3 });
   });
 
   it('mistakes are found at the call', () => {

@@ -2,8 +2,9 @@
 // anybody asking for it; and no bit depends on what was kept.
 import * as tf from 'gradtape';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { forget, learn, lessonOf, noteUse, programIs } from '../../lib/engine/lessons.js';
-import { Computation, pendingDepth } from '../../lib/engine/tensor.js';
+import { pendingChain } from '../../lib/engine/chain.js';
+import { Ahead, forget, learn, lessonOf, noteUse, programIs, propose } from '../../lib/engine/lessons.js';
+import { Computation } from '../../lib/engine/tensor.js';
 
 beforeEach(forget);
 
@@ -112,7 +113,7 @@ describe.each(Object.entries(loops))('%s', (_, make) => {
     const { plans } = tf.memory();
     for (let k = 0; k < 100; k++) {
       step();
-      for (const t of state()) expect(pendingDepth(t)).toBeLessThan(40);
+      for (const t of state()) expect(pendingChain(t).depth).toBeLessThan(40);
     }
     expect(tf.memory().plans - plans).toBeLessThanOrEqual(3);
   });
@@ -125,6 +126,55 @@ it('a value that a second program has to compute again is kept then: the work at
   expect(y.buffer).toBeNull();
   tf.reduceMax(y).item();
   expect(y.buffer).not.toBeNull();
+});
+
+describe('a history that is kept and read', () => {
+  const kStates = 300;
+  const orders: Record<string, (k: number) => number> = {
+    'the newest first': (k) => kStates - 1 - k,
+    'the oldest first': (k) => k,
+    'in any order': (k) => (k * 77) % kStates, // 77 and 300 have no common factor
+    'every seventh, the newest first': (k) => Math.max(0, kStates - 1 - 7 * k),
+  };
+  const read = (place: (k: number) => number, evaluate: boolean): number[] => {
+    let x = tf.constant([0.5, -0.25]);
+    const states = Array.from({ length: kStates }, () => {
+      x = tf.tanh(tf.add(tf.mul(x, 0.99), 0.01));
+      return x;
+    });
+    if (evaluate) tf.evaluate(...states);
+    return states.map((_, k) => (states[place(k)] as tf.Tensor).dataSync()[1] as number);
+  };
+
+  it.each(Object.entries(orders))('%s: takes few programs at first, and then one', (_, place) => {
+    tf.clearMemory();
+    const before = tf.memory().plans;
+    const first = read(place, false);
+    const plans = tf.memory().plans - before;
+    expect(plans).toBeLessThan(24); // a program for each look would be 300
+    expect(first).toEqual(read(place, true));
+    for (let k = 0; k < 4; k++) read(place, false);
+    const settled = tf.memory().plans;
+    for (let k = 0; k < 4; k++) expect(read(place, false)).toEqual(first);
+    expect(tf.memory().plans).toBe(settled);
+  });
+
+  it('keeps no more ahead where that was in vain', () => {
+    const ahead = new Ahead();
+    const counts = Array.from({ length: 20 }, () => ahead.next());
+    expect(counts[0]).toBeGreaterThan(0);
+    expect(counts.slice(-10)).toEqual(counts.slice(-10).fill(0));
+  });
+
+  it('keeps twice as many ahead when those before were read, and notes them with the first program', () => {
+    const ahead = new Ahead();
+    programIs(5, 0.5);
+    const first = ahead.next();
+    noteUse(propose(5, 17, ahead));
+    expect(ahead.next()).toBe(2 * first);
+    propose(5, 18, ahead);
+    expect([...(programIs(6, 0.5)?.keys() ?? [])]).toEqual([17]);
+  });
 });
 
 describe('lessons', () => {
@@ -163,8 +213,8 @@ describe('lessons', () => {
   });
 
   it('are bounded', () => {
-    for (let k = 0; k < 10_000; k++) learn(k, k, op, k);
+    for (let k = 0; k < 20_000; k++) learn(k, k, op, k);
     expect(lessonOf(op, 0)).toBeUndefined();
-    expect(lessonOf(op, 9_999)).toBeDefined();
+    expect(lessonOf(op, 19_999)).toBeDefined();
   });
 });

@@ -1,0 +1,73 @@
+/**
+ * Chains of pending ops: how deep one is and how much work, and whether it is computed though nobody looks. Computes nothing.
+ */
+import { isCheap } from './addon.js';
+import { kMaxDepth } from './config.js';
+import { isKnown, type Tensor } from './tensor.js';
+import { opcodeIn } from './view.js';
+
+/**
+ * A chain that takes longer than the caller's thread should be kept waiting may grow on to this depth: another thread may be asked
+ * for it. Deep chains of quick ops are slower (1.4 times at this depth), since the tensors leave the CPU's cache.
+ */
+export const kMostDepth: number = 2 ** 14;
+/** Elements to be computed, in products multiplications: below this many a chain takes some 5 ms at most. */
+const kQuickWork = 2 ** 25;
+
+/** Pending ops on top of each other. */
+export interface Chain {
+  /** How many there are on the longest path. */
+  readonly depth: number;
+  /** About how many elements all of them take to compute; multiplications, where they are products. */
+  readonly work: number;
+}
+
+/**
+ * The pending chain below the tensor as it is now; its `depth` is that when it was made, and what was pending then may be known by
+ * now. Corrects the `depth` of all below it too, or each op that follows would walk them again.
+ */
+export function pendingChain(root: Tensor): Chain {
+  const corrected = new Set<Tensor>();
+  const stack = [root];
+  let work = 0;
+  while (stack.length > 0) {
+    const t = stack[stack.length - 1] as Tensor;
+    const before = stack.length;
+    let depth = 0;
+    for (const operand of [t.x, t.y, ...(t.more ?? [])]) {
+      if (!operand || isKnown(operand)) continue;
+      if (!corrected.has(operand)) stack.push(operand);
+      else if (operand.depth > depth) depth = operand.depth;
+    }
+    if (stack.length > before) continue;
+    stack.pop();
+    if (corrected.has(t)) continue; // it was on the stack twice
+    t.depth = isKnown(t) ? 0 : depth + 1;
+    work += workOf(t);
+    corrected.add(t);
+  }
+  return { depth: root.depth, work };
+}
+
+/** A product of [m, k] and [k, n] takes m k n multiplications: the square root of the three sizes multiplied. */
+function workOf(t: Tensor): number {
+  const { x, y, size } = t;
+  if (!x || isKnown(t) || isCheap[opcodeIn(t)]) return size;
+  return y ? Math.sqrt(x.size * y.size * size) : Math.max(x.size, size);
+}
+
+let spared = 0; // so many ops more are not asked about: the chain they are most likely of takes long
+
+/** Whether a tensor of this depth is to be computed now, so that chains do not grow without bound. */
+export function isLongEnough(t: Tensor): boolean {
+  if (t.depth <= kMaxDepth) return false;
+  if (spared > 0 && t.depth <= kMostDepth) {
+    spared--;
+    return false;
+  }
+  const { depth, work } = pendingChain(t);
+  if (depth <= kMaxDepth) return false;
+  if (depth > kMostDepth || work <= kQuickWork) return true;
+  spared = kMaxDepth;
+  return false;
+}
