@@ -4,8 +4,9 @@ import { dtypeBytes } from '../base/dtype.js';
 import { ShapeError } from '../base/errors.js';
 import { showShape } from '../base/shape.js';
 import { isCheap, opcodeOf, takesNumbers } from './addon.js';
+import * as again from './again.js';
 import { RowUpdate, replacements, rowUpdates } from './in-place.js';
-import { aheadOf, areOpsTaught, learn, lessonOf, noteUse, programIs, propose } from './lessons.js';
+import { areOpsTaught, lessonOf, noteUse, programIs, type Taught } from './lessons.js';
 import type { TensorBuffer } from './memory.js';
 import { allocate, clearStage, HeapBuffer, kHeapBytes, staged, stagedAt } from './memory.js';
 import type { Wish } from './pending.js';
@@ -49,24 +50,6 @@ export function linkResults(t: Tensor, further: readonly Tensor[]): void {
   furtherResults.set(t, further);
 }
 
-// An earlier program computed it and kept nothing: what a program meets again is written down, with where it was before.
-interface MetAgain {
-  readonly t: Tensor;
-  readonly serial: number;
-  readonly index: number;
-}
-let metAgain: MetAgain[] = [];
-/** In place of the index of a tensor that is not written yet: whether it is computed for the first time, or again. */
-const kNew = -1;
-const kAgain = -2;
-// By index: whether the value is computed again; whether a value that is computed for the first time reads it.
-let isAgain = new Uint8Array(1024);
-let isRead = new Uint8Array(1024);
-let readerIsNew = false;
-let anyAgain = false; // what these say is noted from the first such value of a program on: most programs have none
-// A view costs nothing: what it shows is what would be computed again.
-const isView = Uint8Array.from(isCheap, (_, opcode) => (opcode === kReshape || opcode === kBroadcast ? 1 : 0));
-
 /**
  * An empty list whose copies are lists of objects. One that was never anything else is a list of small integers to V8, which
  * makes each copy another when the first object is put into it (30 ns).
@@ -75,13 +58,6 @@ function emptyList<T>(): T[] {
   const list: (T | null)[] = [null];
   list.pop();
   return list as T[];
-}
-
-/** Notes a pending tensor that an earlier program computed. */
-function meetAgain(t: Tensor): void {
-  anyAgain = true;
-  metAgain.push({ t, serial: t.mark, index: t.index });
-  t.index = isView[opcodeIn(t)] ? kNew : kAgain;
 }
 
 /** Writes a known tensor; returns whether the tensor is pending and to be written yet. */
@@ -93,8 +69,8 @@ function visit(t: Tensor): boolean {
     writeKnown(t);
     return false;
   }
-  if (t.mark === 0) t.index = kNew;
-  else meetAgain(t);
+  if (t.mark === 0) t.index = again.kNew;
+  else again.meet(t);
   t.mark = programSerial;
   return true;
 }
@@ -143,7 +119,7 @@ export function writeCopy({ dtype, shape, uniform, buffer }: Tensor, address: nu
 function writePending(t: Tensor): void {
   const { x, y, more } = t;
   const { opcode, words } = t.op as Computation;
-  if (anyAgain) readerIsNew = t.index === kNew;
+  if (again.any) again.reads(t);
   let index: number;
   if (words !== null || more !== null) index = writeFurther(t, opcode, words);
   else if (y) index = native.write2(opcode, t.dtype, t.shape, operandIndex(x as Tensor), operandIndex(y));
@@ -151,7 +127,7 @@ function writePending(t: Tensor): void {
   if (native.latestSize !== t.size) throw wasAssigned(t, t.size * dtypeBytes[t.dtype]);
   t.index = index;
   if (index >= readCounts.length) growCounts(index + 1);
-  if (anyAgain && !readerIsNew) isAgain[index] = 1;
+  if (again.any) again.written(index);
   readCounts[index] = 0;
   if (t.size > 1) anyLarge = true;
   computed[computedCount++] = t;
@@ -180,15 +156,13 @@ function writeFurther(t: Tensor, opcode: number, words: Computation['words']): n
 
 function growCounts(needed: number): void {
   readCounts = native.grown(readCounts, needed, (length) => new Int32Array(length));
-  isAgain = native.grown(isAgain, needed, (length) => new Uint8Array(length));
-  isRead = native.grown(isRead, needed, (length) => new Uint8Array(length));
 }
 
 /** The index of a written tensor in the program; counts one more that reads it. */
 function operandIndex(t: Tensor): number {
   if (t.op !== null) {
     readCounts[t.index] = (readCounts[t.index] as number) + 1;
-    if (anyAgain && readerIsNew) isRead[t.index] = 1;
+    if (again.any) again.readAt(t.index);
   }
   return t.index;
 }
@@ -289,7 +263,7 @@ export function prepare(
   }
   programSerial++;
   while (stackSize > 0) stack[--stackSize] = null; // left by a program whose writing threw
-  if (anyAgain) forgetWhatCameAgain();
+  if (again.any) again.forget(() => false);
   inputs = noTensors.slice();
   computed = new Array<Tensor>(Math.min(latestCount, kMostExpected));
   computedCount = 0;
@@ -309,10 +283,9 @@ export function prepare(
   if (computed.length !== computedCount) computed.length = computedCount;
   for (const t of wanted) {
     readCounts[t.index] = kAskedFor;
-    if (anyAgain) isRead[t.index] = 1;
+    if (again.any) again.askedAt(t.index);
   }
-  const ahead = anyAgain ? keepWhatCameAgain() : nothingTaught;
-  const taught = applyLessons(ahead);
+  const taught = applyLessons(again.any ? again.keep(keep) : nothingTaught);
   clearStage();
   const outputs = noTensors.slice();
   let buffers: (TensorBuffer | null)[] | null = null;
@@ -349,8 +322,8 @@ export function prepare(
     }
     outputs.push(t);
   }
-  const indices = anyAgain ? indicesOf({ computed }) : null;
-  if (anyAgain) forgetWhatCameAgain();
+  const indices = again.any ? indicesOf({ computed }) : null;
+  if (again.any) again.forget(mustKeep);
   const job = {
     serial: programSerial,
     outputs,
@@ -369,60 +342,6 @@ export function prepare(
   return job;
 }
 
-/**
- * Keeps what this program computes although an earlier one did, where a value that is computed for the first time reads it or
- * somebody asks for it; the work of a value at most doubles by that. The earlier program should have kept it. Where one value after
- * another of a history is asked for, the next ones are kept as well: returns those.
- */
-function keepWhatCameAgain(): readonly Taught[] {
-  let ops: Set<Computation> | null = null;
-  for (const { t, serial, index } of metAgain) {
-    if (isAgain[t.index] === 0 || isRead[t.index] === 0) continue;
-    readCounts[t.index] = kAskedFor;
-    const op = t.op as Computation;
-    learn(serial, index, op, t.size);
-    ops ??= new Set();
-    ops.add(op);
-  }
-  if (ops === null) return nothingTaught;
-  const before = metAgain.filter((m) => isAgain[m.t.index] === 1 && isRead[m.t.index] === 0);
-  if (before.length === 0) return nothingTaught;
-  before.sort((m, n) => n.t.index - m.t.index);
-  return Array.from(ops, (op) => keepAhead(op, before)).flat();
-}
-
-/** Keeps the last of the values that an op made again; `before`: all that came again, the last first. */
-function keepAhead(op: Computation, before: readonly MetAgain[]): readonly Taught[] {
-  const made = before.filter(({ t }) => t.op === op);
-  if (made.length === 0) return nothingTaught;
-  const ahead = aheadOf(op);
-  const count = ahead.next();
-  const kept: Taught[] = [];
-  let room = kMostAhead;
-  for (const { t, serial, index } of made.slice(0, count)) {
-    room -= t.size * dtypeBytes[t.dtype];
-    if (room < 0) break;
-    readCounts[t.index] = kAskedFor;
-    kept.push([t, propose(serial, index, ahead)]);
-  }
-  return kept;
-}
-/** The most bytes of values that are kept though nobody has asked for them yet. */
-const kMostAhead = 2 ** 26;
-
-/** The next program begins with none; what this one does not keep is still the earlier one's. */
-function forgetWhatCameAgain(): void {
-  for (const { t, serial, index } of metAgain) {
-    if (mustKeep(t)) continue;
-    t.mark = serial;
-    t.index = index;
-  }
-  metAgain = [];
-  anyAgain = false;
-  isAgain.fill(0);
-  isRead.fill(0);
-}
-
 /** The index of each tensor of a job in its program, before the next is written. */
 export function indicesOf({ computed }: Pick<Job, 'computed'>): number[] {
   return computed.map((t) => t.index);
@@ -436,17 +355,20 @@ function applyLessons(ahead: readonly Taught[]): readonly Taught[] {
   for (const t of computed) {
     const { index } = t;
     const reads = readCounts[index] as number;
-    if (reads < 0 || (anyAgain && isAgain[index] === 1)) continue;
+    if (reads < 0 || (again.any && again.isAt(index))) continue;
     const lesson = places?.get(index) ?? (t.readers > reads ? lessonOf(t.op as Computation, t.size) : undefined);
     if (!lesson?.keepsOnceMore()) continue;
-    readCounts[index] = kAskedFor;
+    keep(t);
     taught.push([t, lesson.number]);
   }
   return taught;
 }
 
-/** A tensor that is kept for a lesson, and the lesson's number. */
-type Taught = readonly [t: Tensor, lesson: number];
+/** Makes the value of a tensor of the program an output. */
+function keep(t: Tensor): void {
+  readCounts[t.index] = kAskedFor;
+}
+
 const nothingTaught: readonly Taught[] = [];
 /** In place of the index of a known tensor: kTaught - n if it was kept for lesson n and nobody has read it since. */
 export const kTaught: number = -10;

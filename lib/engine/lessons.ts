@@ -5,7 +5,7 @@
  * their first use on. A wrong guess keeps what nobody wants, or computes a value twice; it changes no
  * result.
  */
-import type { Computation } from './tensor.js';
+import type { Computation, Tensor } from './tensor.js';
 
 const all: Lesson[] = [];
 
@@ -35,6 +35,9 @@ const byOp = new Map<Computation, Map<number, Lesson>>();
 const kRemembered = 1024; // a power of two
 const serials = new Int32Array(kRemembered).fill(-1);
 const signatures = new Float64Array(kRemembered);
+
+/** A tensor that is kept for a lesson, and the lesson's number. */
+export type Taught = readonly [t: Tensor, lesson: number];
 
 /** Lessons of places in a program. */
 export type Lessons = ReadonlyMap<number, Lesson>;
