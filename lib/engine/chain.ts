@@ -27,32 +27,43 @@ export interface Chain {
  * now. Corrects the `depth` of all below it too, or each op that follows would walk them again.
  */
 export function pendingChain(root: Tensor): Chain {
-  const corrected = new Set<Tensor>();
+  if (isKnown(root)) {
+    root.depth = 0;
+    return { depth: 0, work: 0 };
+  }
+  // Those whose depth is corrected have it negative until all are: a set of them would take most of the time.
+  const corrected: Tensor[] = [];
   const stack = [root];
+  let below = 0;
+  const meet = (t: Tensor | null): void => {
+    if (t === null || isKnown(t)) return;
+    if (t.depth >= 0) stack.push(t);
+    else if (-t.depth > below) below = -t.depth;
+  };
   let work = 0;
   while (stack.length > 0) {
     const t = stack[stack.length - 1] as Tensor;
     const before = stack.length;
-    let depth = 0;
-    for (const operand of [t.x, t.y, ...(t.more ?? [])]) {
-      if (!operand || isKnown(operand)) continue;
-      if (!corrected.has(operand)) stack.push(operand);
-      else if (operand.depth > depth) depth = operand.depth;
+    if (t.depth >= 0) {
+      below = 0;
+      meet(t.x);
+      meet(t.y);
+      if (t.more !== null) for (const m of t.more) meet(m);
+      if (stack.length > before) continue;
+      t.depth = -below - 1;
+      work += workOf(t);
+      corrected.push(t);
     }
-    if (stack.length > before) continue;
     stack.pop();
-    if (corrected.has(t)) continue; // it was on the stack twice
-    t.depth = isKnown(t) ? 0 : depth + 1;
-    work += workOf(t);
-    corrected.add(t);
   }
+  for (const t of corrected) t.depth = -t.depth;
   return { depth: root.depth, work };
 }
 
 /** A product of [m, k] and [k, n] takes m k n multiplications: the square root of the three sizes multiplied. */
 function workOf(t: Tensor): number {
   const { x, y, size } = t;
-  if (!x || isKnown(t) || isCheap[opcodeIn(t)]) return size;
+  if (!x || isCheap[opcodeIn(t)]) return size;
   return y ? Math.sqrt(x.size * y.size * size) : Math.max(x.size, size);
 }
 
