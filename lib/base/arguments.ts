@@ -193,6 +193,13 @@ function noOptions(fn: string, spec: Spec, given: unknown): ValueError {
 }
 
 function unknownOption(fn: string, names: readonly string[], name: string): ValueError {
+  if (name === 'axis') {
+    const rest = names.length > 0 ? `, { ${names.join(', ')} }` : '';
+    return new ValueError(
+      `${fn}: axis is an argument of its own, not an option: write ${fn}(x, axis${rest})`,
+      'ERR_OPTION',
+    );
+  }
   if (names.length === 0) return new ValueError(`${fn}: unknown option ${name}; it takes no options`, 'ERR_OPTION');
   const near = nearest(name, names);
   const hint = near ? `did you mean ${near}?` : `it takes ${names.join(', ')}`;

@@ -132,7 +132,8 @@ export function dtypesOf(...kinds: readonly DTypeKind[]): readonly DType[] {
 /** @throws DTypeError for what is no dtype */
 export function checkDType(op: string, dtype: unknown): DType {
   if (typeof dtype === 'string' && Object.hasOwn(dtypeCode, dtype)) return dtype as DType;
-  throw new DTypeError(`${op}: unknown dtype ${show(dtype)}; expected one of ${dtypes.join(', ')}`);
+  const hint = dtype === undefined ? "; a dtype is a string: 'float32', there is no tf.float32" : '';
+  throw new DTypeError(`${op}: unknown dtype ${show(dtype)}; expected one of ${dtypes.join(', ')}${hint}`);
 }
 
 /** The kind of argument that a dtype is. */

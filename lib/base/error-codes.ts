@@ -98,9 +98,9 @@ export type ErrorCode =
    */
   | 'ERR_TAPE_NOT_RECORDING'
   /**
-   * A tape is entered that is recording already.
+   * A tape is entered that is recording already, or asked while the function given to its `recordAsync` has not ended.
    *
-   * Do: leave the block first.
+   * Do: leave the block first; `await tape.recordAsync(...)`.
    */
   | 'ERR_TAPE_RECORDING'
   /**

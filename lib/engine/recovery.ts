@@ -183,5 +183,8 @@ function errorOf({ run, error, culprit }: Failure, where: string): unknown {
     return new GradtapeError(error.code, `${error.message}${where}`, error);
   }
   if (run.value < 0) return new GradtapeError(run.code, `gradtape: ${run.message}${where}`);
-  return new ValueError(`${culprit?.op?.name ?? 'program'}: ${run.message}${where}`, run.code);
+  // The kernel counts matrices, of which there is most often one.
+  const isOne = (culprit?.more?.[0] ?? culprit?.x)?.rank === 2;
+  const message = isOne ? run.message.replace(/^matrix 0 /, 'the matrix ') : run.message;
+  return new ValueError(`${culprit?.op?.name ?? 'program'}: ${message}${where}`, run.code);
 }

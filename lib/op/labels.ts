@@ -31,7 +31,10 @@ export function labelsAndLogits(
     throw new DTypeError(`${op}: labels have dtype ${y.dtype}, logits ${x.dtype}; write cast(labels, '${x.dtype}')`);
   }
   if (broadcasts && !broadcastsTo(y.shape, x.shape)) {
-    throw new ShapeError(`${op}: labels ${showShape(y.shape)} do not broadcast to logits ${showShape(x.shape)}`);
+    const hint = leads(y.shape, x.shape)
+      ? '; of classes write nn.sparseSoftmaxCrossEntropyWithLogits(labels, logits)'
+      : '';
+    throw new ShapeError(`${op}: labels ${showShape(y.shape)} do not broadcast to logits ${showShape(x.shape)}${hint}`);
   }
   if (!broadcasts && !sameShape(y.shape, x.shape)) {
     throw new ShapeError(`${op}: labels ${showShape(y.shape)} and logits ${showShape(x.shape)} differ in shape`);
@@ -69,12 +72,14 @@ function leads(leading: Shape, shape: Shape): boolean {
  * Classes as int32, of the shape of the logits without their last axis. Known ones are checked against the length of
  * that axis.
  */
-function classLabels(op: string, labels: TensorLike, name: string, logits: Tensor): Tensor {
+function classLabels(op: string, labels: TensorLike, name: string, logits: Tensor, logitsName: string): Tensor {
   const given = asTensor(op, labels, undefined, name);
   const classes = logits.shape[logits.rank - 1] as number;
   if (!leads(given.shape, logits.shape)) {
+    const isOneHot = sameShape(given.shape, logits.shape);
+    const hint = isOneHot ? `of one-hot vectors write argmax(${name}, -1)` : `${name} (classes) come first`;
     throw new ShapeError(
-      `${op}: ${name} ${showShape(given.shape)} do not fit logits ${showShape(logits.shape)}; expected its leading axes; ${name} (classes) come first`,
+      `${op}: ${name} ${showShape(given.shape)} do not fit ${logitsName} ${showShape(logits.shape)}; expected its leading axes; ${hint}`,
     );
   }
   const whole = wholeLabels(op, given, name);
@@ -107,5 +112,5 @@ export function logitsAndClasses(
     );
   }
   if (x.rank === 0) throw new ShapeError(`${op}: ${logitsName} must be [..., classes], got shape []`);
-  return [classLabels(op, labels, labelsName, x), x];
+  return [classLabels(op, labels, labelsName, x, logitsName), x];
 }

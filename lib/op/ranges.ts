@@ -39,7 +39,11 @@ export function boxOf(ranges: readonly AxisRange[]): { begin: number[]; strides:
 function parseRange(op: string, text: string): [number | null, number | null, number] {
   const parts = text.split(':').map((part) => part.trim());
   if (parts.length < 2 || parts.length > 3 || parts.some((part) => !/^([+-]?\d+)?$/.test(part))) {
-    throw new ValueError(`${op}: ${show(text)} is no slice; expected 'start:stop' or 'start:stop:step'`, 'ERR_INDEX');
+    const hint = text.includes(',') ? '; each axis has an argument of its own' : '';
+    throw new ValueError(
+      `${op}: ${show(text)} is no slice; expected 'start:stop' or 'start:stop:step'${hint}`,
+      'ERR_INDEX',
+    );
   }
   const [start, stop, step] = parts.map((part) => (part === '' ? null : Number(part)));
   if (step === 0) throw new ValueError(`${op}: the step of ${show(text)} is 0`, 'ERR_INDEX');

@@ -202,6 +202,11 @@ export async function bound<T>(r: Recorder, fn: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Whether it is bound to the async context of a function that has not ended, and this is not that context. */
+export function isBoundElsewhere(r: Recorder): boolean {
+  return r.async && !contexts.getStore()?.includes(r);
+}
+
 /**
  * Says that an `enter` block records on it. If the turn ends before the block is left, the recorder is taken off the
  * stack, and only calls on its tape throw. `opener`: the function that the user called.

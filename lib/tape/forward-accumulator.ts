@@ -14,7 +14,7 @@ import { isVariable, readVariable, type TensorLike, Variable } from '../op/varia
 import { bound, crossedBlock, openBlock, pop, push } from '../record/stack.js';
 import type { Opening } from '../record/turn.js';
 import { Tangents } from '../transform/tangents.js';
-import { checkFunction, crossedError } from './blocks.js';
+import { checkFunction, crossedError, refuseUnended } from './blocks.js';
 import { isLeaf, type UnconnectedGradients, unconnectedKind } from './leaves.js';
 
 /** The options of `jvp` of an accumulator. */
@@ -136,6 +136,7 @@ export class ForwardAccumulator {
     const { unconnectedGradients = 'none' } = options('jvp', jvpOptions, opts);
     const crossed = this.crossed();
     if (crossed) throw crossedError('jvp', crossed, 'accumulator');
+    refuseUnended('jvp', this.tangents, 'accumulator');
     return mapNested('jvp', target, (leaf, path) => {
       if (!isLeaf(leaf)) {
         throw new GradtapeError(

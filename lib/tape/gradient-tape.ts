@@ -19,7 +19,7 @@ import { bound, crossedBlock, openBlock, pause, pop, push, resume } from '../rec
 import { isTracing } from '../record/trace.js';
 import type { TargetEntry } from '../transform/backward.js';
 import { backpropagate } from '../transform/backward.js';
-import { checkFunction, crossedError, refuseCrossed } from './blocks.js';
+import { checkFunction, crossedError, refuseCrossed, refuseUnended } from './blocks.js';
 import { checkReceiver, type Inspected, InspectedTape } from './inspected-tape.js';
 import {
   type JacobianCall,
@@ -585,6 +585,7 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
     const { tape } = this;
     if (tape) {
       if (tape.opening !== null) refuseCrossed(op, tape);
+      if (tape.async) refuseUnended(op, tape, 'tape');
       return tape;
     }
     if (this.consumed === 'gradient') throw new TapeError('ERR_TAPE_CONSUMED', `${op}: ${consumedText}`);

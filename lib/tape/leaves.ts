@@ -41,6 +41,14 @@ export function collecting(value: unknown): string {
     : '';
 }
 
+/** What to do about a target that is elements, not a tensor. */
+function leftTheTape(value: unknown): string {
+  const isElements = typeof value === 'number' || typeof value === 'bigint' || ArrayBuffer.isView(value);
+  return isElements
+    ? '; numbers that item(), data() and arraySync() give have no gradient: return the tensor itself'
+    : '';
+}
+
 /**
  * A copy of an array of tensors and variables, the usual sources; null for anything else. Walking a nest takes ten times as
  * long.
@@ -69,7 +77,7 @@ export function flatten(fn: string, what: 'target' | 'source', value: unknown): 
       throw new GradtapeError(
         'ERR_NOT_A_TENSOR',
         `${fn}: a ${what} must be a Tensor or Variable, got ${show(given)}${path ? ` at ${path}` : ''}` +
-          (what === 'source' ? collecting(given) : ''),
+          (what === 'source' ? collecting(given) : leftTheTape(given)),
       );
     }
     leaves.push(given);
