@@ -4,7 +4,7 @@
 import { argument, callback, isA, type Kind, number, options, refused, thrownBy } from './base/arguments.js';
 import { isFloating } from './base/dtype.js';
 import { DTypeError, GradtapeError, show, ValueError } from './base/errors.js';
-import { allocate } from './engine/memory.js';
+import { allocate } from './engine/buffers.js';
 import { bufferTensor, Tensor } from './engine/tensor.js';
 import './methods.js';
 import { asTensor } from './op/operands.js';

@@ -151,11 +151,12 @@ export function positional<S extends Spec>(
   if (given.every((value) => value === undefined)) return none as Read<S>;
   const at = given.findIndex((value) => value === null || isPlainObject(value));
   const optionsAt = at < 0 ? names.length : at;
+  const read = options(fn, spec, given[optionsAt]);
   const extra = given.slice(optionsAt + 1).find((value) => value !== undefined);
   if (extra !== undefined) {
     throw new ValueError(`${fn}: takes nothing behind its options, got ${show(extra)}`, 'ERR_OPTION');
   }
-  const result: Record<string, unknown> = { ...options(fn, spec, given[optionsAt]) };
+  const result: Record<string, unknown> = { ...read };
   for (const [i, name] of names.slice(0, optionsAt).entries()) {
     if (given[i] === undefined) continue;
     if (result[name] !== undefined) throw new ValueError(`${fn}: ${name} is given twice`, 'ERR_OPTION');
@@ -193,17 +194,10 @@ function noOptions(fn: string, spec: Spec, given: unknown): ValueError {
 }
 
 function unknownOption(fn: string, names: readonly string[], name: string): ValueError {
-  if (name === 'axis') {
-    const rest = names.length > 0 ? `, { ${names.join(', ')} }` : '';
-    return new ValueError(
-      `${fn}: axis is an argument of its own, not an option: write ${fn}(x, axis${rest})`,
-      'ERR_OPTION',
-    );
-  }
-  if (names.length === 0) return new ValueError(`${fn}: unknown option ${name}; it takes no options`, 'ERR_OPTION');
   const near = nearest(name, names);
-  const hint = near ? `did you mean ${near}?` : `it takes ${names.join(', ')}`;
-  return new ValueError(`${fn}: unknown option ${name}; ${hint}`, 'ERR_OPTION');
+  const takes = near ? `did you mean ${near}?` : `it takes ${names.length > 0 ? names.join(', ') : 'no options'}`;
+  const hint = name === 'axis' && !near ? ' (an axis is an argument of its own, before the options)' : '';
+  return new ValueError(`${fn}: unknown option ${name}; ${takes}${hint}`, 'ERR_OPTION');
 }
 
 /**

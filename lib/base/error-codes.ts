@@ -18,19 +18,20 @@ export type ErrorCode =
    */
   | 'ERR_DTYPE'
   /**
-   * Shapes do not fit, a nested array is ragged, `item()` of several elements.
+   * Shapes do not fit, a nested array is ragged or contains itself, a length is no whole number or a shape has too many elements,
+   * `item()` of several elements.
    *
    * Do: compare the shapes in the message; `reshape`, `expandDims`.
    */
   | 'ERR_SHAPE'
   /**
-   * An axis is no whole number, out of range or named twice.
+   * An axis is a fraction, out of range or named twice.
    *
    * Do: axes go from `-rank` to `rank - 1`.
    */
   | 'ERR_AXIS'
   /**
-   * An index is out of range or no whole number.
+   * An index is out of range; of `at`, no index at all.
    *
    * Do: for `gather` and its kin indices start at 0 and do not count from the end.
    */
@@ -55,7 +56,7 @@ export type ErrorCode =
    */
   | 'ERR_STRUCTURE'
   /**
-   * Values are nested too deeply, or one contains itself.
+   * A nest of tensors is too deep, or contains itself.
    *
    * Do: break the cycle.
    */
@@ -100,7 +101,7 @@ export type ErrorCode =
   /**
    * A tape is entered that is recording already, or asked while the function given to its `recordAsync` has not ended.
    *
-   * Do: leave the block first; `await tape.recordAsync(...)`.
+   * Do: leave the block first; `await tape.recordAsync(...)`, or make a tape for each call.
    */
   | 'ERR_TAPE_RECORDING'
   /**
@@ -164,10 +165,10 @@ export type ErrorCode =
   | 'ERR_DIVISION_BY_ZERO'
   /**
    * `linalg.cholesky` or `linalg.logdet` of a matrix that is not positive definite; only its lower triangle is
-   * read, so what stands above the diagonal does not matter.
+   * read, so what stands above the diagonal does not matter. `linalg.lstsq` of columns that depend on each other.
    *
    * Do: the message says which matrix of the batch, and where it fails: is it a covariance? add a little to its
-   * diagonal.
+   * diagonal. `lstsq`: `{ fast: false }`.
    */
   | 'ERR_NOT_POSITIVE_DEFINITE'
   /**

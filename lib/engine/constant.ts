@@ -4,8 +4,8 @@ import { arrayClassName, newArray, numberAs } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError } from '../base/errors.js';
 import type { Lengths, Shape } from '../base/shape.js';
 import { guardShape, sameShape, scalarShape, showShape, sizeOf } from '../base/shape.js';
+import { allocate } from './buffers.js';
 import { constantOf } from './looks.js';
-import { allocate } from './memory.js';
 import { bufferTensor, isTensor, type Tensor, uniformTensor } from './tensor.js';
 
 /** The options of `constant`, and of `zeros`, `ones` and their kin. */

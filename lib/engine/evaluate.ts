@@ -6,15 +6,15 @@ import type { TypedArray } from '../base/dtype.js';
 import { GradtapeError } from '../base/errors.js';
 import { onAbort, type TellingSignal } from '../base/signal.js';
 import { addressOf } from './addon.js';
+import { unzeroed } from './buffers.js';
 import { enter, Flight, mayDepart, nextFlight } from './flight.js';
 import { rowsToPlace } from './in-place.js';
 import { forget, indicesOf, type Job, noTensors, prepare, settleOutputs, writeCopy } from './job.js';
-import { unzeroed } from './memory.js';
 import { type Cell, drainLosses, drainWaiting, launch, relist, settleWishes, type Wish } from './pending.js';
 import * as native from './program.js';
 import { type Failure, failureOf, recover, unknownFailure } from './recovery.js';
 import { computeSmall } from './small.js';
-import type { Tensor } from './tensor.js';
+import { isKnown, type Tensor } from './tensor.js';
 
 /**
  * How many flights have departed and not ended. Their programs may be reading any buffer, so while there is one nothing is written
@@ -110,6 +110,11 @@ export function evaluateTensors(roots: readonly Tensor[]): void {
   const wishes = drainWaiting();
   if (piecewise) piecewise([...roots, ...wishes.map(({ value }) => value)]);
   evaluateAll(roots, wishes);
+}
+
+/** As evaluateTensors, of one tensor; nothing if its elements are there. */
+export function ensureKnown(t: Tensor): void {
+  if (!isKnown(t)) evaluateTensors([t]);
 }
 
 /** Computes what values need piece by piece, before they are asked for; null while no profile is taken. */

@@ -3,11 +3,12 @@
  * values are noted; when it has grown too much, those that are still alive are computed, and keep nothing any more.
  */
 import { notePending, takePending } from './addon.js';
+import { SlabBuffer, type TensorBuffer } from './buffers.js';
 import { flags, setNoting } from './config.js';
 import { evaluateUnasked } from './evaluate.js';
 import { awaited } from './flight.js';
-import { bytesAlive, bytesNotYoung, missedByNudges, SlabBuffer, type TensorBuffer } from './memory.js';
 import { pendingBelow } from './recovery.js';
+import { bytesAlive, bytesNotYoung, missedByNudges } from './slabs.js';
 import { isKnown, type Tensor } from './tensor.js';
 
 /** A value whose operands have fewer elements is not worth noting. */

@@ -5,7 +5,7 @@
 import { newArray } from '../base/dtype.js';
 import { shapeOf, sizeOf } from '../base/shape.js';
 import { isElementwise, opcodeOf } from './addon.js';
-import { allocate, SlabBuffer, type TensorBuffer } from './memory.js';
+import { allocate, SlabBuffer, type TensorBuffer } from './buffers.js';
 import type { Wish } from './pending.js';
 import { Computation, isKnown, made, Tensor } from './tensor.js';
 import { opcodeIn, viewed } from './view.js';

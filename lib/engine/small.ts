@@ -2,8 +2,9 @@
  * Small values: results of a few elements that are computed in JavaScript, where the op has the same bits there. To add four
  * elements so takes 0.2 us, by a program 1.8 us.
  */
+
+import { heapBuffer, kHeapBytes } from './buffers.js';
 import { kTaught, noteRead } from './job.js';
-import { heapBuffer, kHeapBytes } from './memory.js';
 import { isKnown, settle, type Tensor } from './tensor.js';
 
 /** Whether the elements of x can be read one by one beside those of a result of this size. */

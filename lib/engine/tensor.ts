@@ -6,7 +6,7 @@ import type { DType } from '../base/dtype.js';
 import { ValueError } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
 import { sizeOf } from '../base/shape.js';
-import type { TensorBuffer } from './memory.js';
+import type { TensorBuffer } from './buffers.js';
 
 let nextId = 1;
 

@@ -4,14 +4,14 @@ import type { MemoryInfo as MemoryInUse } from './addon.js';
 import { bytesAskedFor } from './flight.js';
 import { bytesKept } from './growth.js';
 import { forget } from './lessons.js';
-import { clearKept, memory as memoryInUse } from './memory.js';
 import { pendingBytes } from './pending.js';
+import { clearKept, memory as memoryInUse } from './slabs.js';
 
 /** What `memory()` tells. */
 export interface MemoryInfo extends MemoryInUse {
   /**
    * Bytes of what waits to be computed: values assigned to variables, values that asynchronous calls have asked for and that no
-   * thread has got yet; and what other pending values keep of their operands, which is counted from 32 MB of tensors on.
+   * thread has got yet; and what other pending values keep of their operands, which is counted from 24 MB of tensors on.
    */
   pendingBytes: number;
 }

@@ -56,7 +56,7 @@ const symbolPattern = /\*\*|\/\/|[<>=!]=|[-+*/%@<>(),]/y;
 // Symbols that people write out of habit, and the hint that the error gives.
 const hints: ReadonlyMap<string, string> = new Map([
   ['^', "write '**' for a power"],
-  ['=', "write '==' to compare"],
+  ['=', "write '==' to compare; arguments have no names"],
   ['!', "write 'logicalNot(...)'"],
   ['&', "write 'logicalAnd(a, b)'"],
   ['|', "write 'logicalOr(a, b)'"],

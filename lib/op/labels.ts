@@ -23,9 +23,11 @@ export function labelsAndLogits(
   const y = asTensor(op, labels, isFloating(x.dtype) ? x.dtype : undefined, 'labels');
   for (const [name, t] of Object.entries({ labels: y, logits: x })) {
     if (isFloating(t.dtype)) continue;
-    throw new DTypeError(
-      `${op}: ${name} must be float32 or float64, got ${t.dtype}; labels (probabilities) come first, then logits`,
-    );
+    const hint =
+      name === 'labels' && isFloating(x.dtype)
+        ? `write cast(labels, '${x.dtype}')`
+        : 'labels (probabilities) come first, then logits';
+    throw new DTypeError(`${op}: ${name} must be float32 or float64, got ${t.dtype}; ${hint}`);
   }
   if (y.dtype !== x.dtype) {
     throw new DTypeError(`${op}: labels have dtype ${y.dtype}, logits ${x.dtype}; write cast(labels, '${x.dtype}')`);

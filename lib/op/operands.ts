@@ -4,9 +4,9 @@ import type { DType, DTypeKind } from '../base/dtype.js';
 import { accumulatorOf, dtypesOf, isFloating, kindOf } from '../base/dtype.js';
 import { DTypeError } from '../base/errors.js';
 import { scalarShape } from '../base/shape.js';
+import { allocate } from '../engine/buffers.js';
 import { boolIndices, fromValue, indicesFrom, naturalDType, wholeNumber, wholeNumbers } from '../engine/constant.js';
 import { constantOf, wasRead } from '../engine/looks.js';
-import { allocate } from '../engine/memory.js';
 import { bufferTensor, isTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { apply1 } from './apply.js';
 import { Op } from './op.js';
@@ -160,7 +160,8 @@ export function floating(op: string, t: Tensor, name = 'x'): Tensor {
 export function unsupportedDType(op: string, dtype: DType, dtypes: readonly DType[], name = 'x'): DTypeError {
   const last = dtypes.length - 1;
   const list = last > 0 ? `${dtypes.slice(0, last).join(', ')} or ${dtypes[last]}` : dtypes[0];
-  const better = kindOf[dtype] === 'boolean' && dtypes.includes('int32') ? 'int32' : 'float32';
-  const hint = dtypes.includes(better) ? `; write cast(${name}, '${better}')` : '';
+  const wanted = kindOf[dtype] === 'boolean' ? ['float32', 'int32'] : ['float32'];
+  const casts = wanted.filter((to) => dtypes.includes(to as DType)).map((to) => `cast(${name}, '${to}')`);
+  const hint = casts.length > 0 ? `; write ${casts.join(' or ')}` : '';
   return new DTypeError(`${op}: expected dtype ${list}, got ${dtype}${hint}`);
 }

@@ -6,8 +6,8 @@ import { isFloating, newArray } from '../base/dtype.js';
 import { GradtapeError } from '../base/errors.js';
 import { shapeOf } from '../base/shape.js';
 import { fromValue } from '../engine/constant.js';
-import { evaluateTensors } from '../engine/evaluate.js';
-import { isKnown, type Tensor } from '../engine/tensor.js';
+import { ensureKnown } from '../engine/evaluate.js';
+import type { Tensor } from '../engine/tensor.js';
 import { unheard } from '../record/stack.js';
 import type { Op } from './op.js';
 
@@ -20,7 +20,7 @@ export interface Call<A = unknown> {
 
 /** The elements of a tensor, computed if they are pending. */
 export function elementsOf(t: Tensor): ArrayLike<number> {
-  if (!isKnown(t)) evaluateTensors([t]);
+  ensureKnown(t);
   return t.buffer ? t.buffer.elements : newArray(t.dtype, t.size).fill(t.uniform as number);
 }
 

@@ -1,7 +1,7 @@
 /**
  * Reading values of tensors and variables: as typed arrays, nested arrays, numbers, text and JSON. No tape records it.
  */
-import { refuseBehind } from '../base/arguments.js';
+import { refuseBehind, refuseExtra } from '../base/arguments.js';
 import type { DType, TypedArray } from '../base/dtype.js';
 import { dtypeBytes, newArray } from '../base/dtype.js';
 import { copySymbol, GradtapeError, ShapeError, show, thisCopy } from '../base/errors.js';
@@ -9,10 +9,10 @@ import { formatTensor, formatVariable } from '../base/format.js';
 import type { Shape } from '../base/shape.js';
 import { showShape } from '../base/shape.js';
 import { type AsyncOptions, signalIn, type TellingSignal } from '../base/signal.js';
+import { unzeroed } from '../engine/buffers.js';
 import { copyElsewhere, evaluateTensors, evaluateTensorsAsync } from '../engine/evaluate.js';
 import { kTaught, noteRead } from '../engine/job.js';
 import { noteLook } from '../engine/looks.js';
-import { unzeroed } from '../engine/memory.js';
 import { isKnown, isTensor, Tensor } from '../engine/tensor.js';
 import { isRecording } from '../record/stack.js';
 import { traceOf } from '../record/trace.js';
@@ -169,6 +169,7 @@ const operators =
 
 const methods = {
   dataSync(this: unknown): TypedArray {
+    if (arguments.length > 0) refuseExtra('dataSync', arguments[0], undefined);
     const t = receiver('dataSync', this);
     return leaving(t, copyOf(computed(t)));
   },
@@ -176,6 +177,7 @@ const methods = {
     return readAsync('data', this, options, extra, leavingLater(readCopy));
   },
   arraySync(this: unknown): NestedArray {
+    if (arguments.length > 0) refuseExtra('arraySync', arguments[0], undefined);
     const t = receiver('arraySync', this);
     return leaving(t, nested(computed(t)));
   },
@@ -183,6 +185,7 @@ const methods = {
     return readAsync('array', this, options, extra, leavingLater(readNested));
   },
   item(this: unknown): number {
+    if (arguments.length > 0) refuseExtra('item', arguments[0], undefined);
     const t = receiver('item', this);
     if (t.uniform !== undefined && t.size === 1) return leaving(t, t.uniform);
     if (t.size !== 1) {

@@ -8,7 +8,7 @@ import type { Shape } from '../base/shape.js';
 import { sameShape, showShape } from '../base/shape.js';
 import type { AnyTypedArray, NumberArray } from '../engine/constant.js';
 import { fromValue } from '../engine/constant.js';
-import { evaluateCell, evaluateTensors } from '../engine/evaluate.js';
+import { ensureKnown, evaluateCell, evaluateTensors } from '../engine/evaluate.js';
 import { Cell, isCrowded } from '../engine/pending.js';
 import { aliasOf, isKnown, isTensor, type Tensor } from '../engine/tensor.js';
 import { isRecording, recordAssigned, recordReading, type VariableInfo } from '../record/stack.js';
@@ -65,7 +65,7 @@ export class Variable {
     const { dtype, trainable = true, name } = options('Variable', variableOptions, opts);
     const value = isVariable(initialValue) ? initialValue.peek() : initialValue;
     const t = fromValue('Variable', value, dtype, undefined, undefined, 'initialValue');
-    if (!isKnown(t)) evaluateTensors([t]);
+    ensureKnown(t);
     this.cell = new Cell(name ?? `Variable_${unnamed++}`, t);
     this.id = this.cell.current.id;
     this.shape = t.shape;

@@ -4,7 +4,7 @@ import { dtypeBytes, kindOf, newArray } from '../base/dtype.js';
 import { GradtapeError, ValueError } from '../base/errors.js';
 import type { Shape } from '../base/shape.js';
 import { sizeOf } from '../base/shape.js';
-import { allocate, type TensorBuffer } from '../engine/memory.js';
+import { allocate, type TensorBuffer } from '../engine/buffers.js';
 import { bufferTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
 import type { Sink, Source } from './file.js';
 

@@ -5,7 +5,7 @@
 import { accumulatorOf, kindOf } from '../base/dtype.js';
 import { DTypeError, GradtapeError, ShapeError, show, ValueError, warnOnce } from '../base/errors.js';
 import { checkShape, type Lengths, type Shape, shapeOf, showShape, sizeOf } from '../base/shape.js';
-import { evaluateTensors } from '../engine/evaluate.js';
+import { ensureKnown } from '../engine/evaluate.js';
 import { isKnown, isTensor, made, Tensor, uniformTensor } from '../engine/tensor.js';
 import { apply2 } from '../op/apply.js';
 import { type BatchedCall, Op } from '../op/op.js';
@@ -133,7 +133,7 @@ export function checkedLater(op: string, indices: Tensor, length: number): Tenso
  */
 export function checkWhereEmpty(op: string, indices: Tensor, { sizes }: Rows, shape: Shape): void {
   if (sizeOf(shape) > 0) return;
-  if (!isKnown(indices)) evaluateTensors([indices]);
+  ensureKnown(indices);
   checkIndices(op, indices, sizes[2]);
 }
 

@@ -1,6 +1,6 @@
 /** iota: the whole numbers from 0, as positions and classes. */
 import { shapeOf } from '../base/shape.js';
-import { allocate } from '../engine/memory.js';
+import { allocate } from '../engine/buffers.js';
 import { bufferTensor, type Tensor } from '../engine/tensor.js';
 
 /** 0, 1, ... length - 1 as int32. */

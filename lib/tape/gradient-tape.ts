@@ -189,6 +189,12 @@ export class GradientTape<U extends UnconnectedGradients = UnconnectedGradients>
   private open(op: string): Recording {
     if (this.recording) {
       if (this.tape) refuseCrossed(op, this.tape);
+      if (this.tape?.async) {
+        throw new TapeError(
+          'ERR_TAPE_RECORDING',
+          `${op}: the tape records a function given to recordAsync, which has not ended: await that, or make a tape for each`,
+        );
+      }
       throw new TapeError(
         'ERR_TAPE_RECORDING',
         `${op}: Tape is still recording, This can happen if you try to re-enter an already-active tape. Leave the block that recorded it first.`,

@@ -6,9 +6,9 @@
  */
 import { dtypeBytes } from '../base/dtype.js';
 import { type Shape, sameShape, shapeOf, sizeOf } from '../base/shape.js';
+import { allocate } from '../engine/buffers.js';
 import { checksRules, jacobianBytes, unlooked } from '../engine/config.js';
 import { evaluateTensors } from '../engine/evaluate.js';
-import { allocate } from '../engine/memory.js';
 import { bufferTensor, type Tensor, uniformTensor } from '../engine/tensor.js';
 import { settle } from '../op/apply.js';
 import { checkPulled } from '../op/numerics.js';

@@ -1,6 +1,7 @@
 // Which memory results get: what died last, since it is in the nearest cache.
 import { describe, expect, it } from 'vitest';
-import { allocate, bytesAlive } from '../../lib/engine/memory.js';
+import { allocate } from '../../lib/engine/buffers.js';
+import { bytesAlive } from '../../lib/engine/slabs.js';
 import { child } from '../support/child.js';
 
 describe('slabs', () => {

@@ -6,8 +6,8 @@ import { type DType, dtypeBytes, dtypes, kindOf } from '../../lib/base/dtype.js'
 import type { Shape } from '../../lib/base/shape.js';
 import { sizeOf } from '../../lib/base/shape.js';
 import { addon, elementwiseKernels, isCheap, isElementwise, opcodeOf, takesNumbers } from '../../lib/engine/addon.js';
-import type { TensorBuffer } from '../../lib/engine/memory.js';
-import { allocate } from '../../lib/engine/memory.js';
+import type { TensorBuffer } from '../../lib/engine/buffers.js';
+import { allocate } from '../../lib/engine/buffers.js';
 import * as program from '../../lib/engine/program.js';
 
 function buffer(dtype: DType, numbers: readonly number[]): TensorBuffer {

@@ -40,7 +40,7 @@ describe('bandedTriangularSolve', () => {
     const { code, message } = gradtapeErrorOf(() => bandedTriangularSolve([[1, 0, 1]], tf.ones([3, 1])).dataSync());
     expect([code, message]).toEqual([
       'ERR_SINGULAR',
-      'linalg.bandedTriangularSolve: matrix 0 is not invertible: element 1 of its diagonal is zero',
+      'linalg.bandedTriangularSolve: the matrix is not invertible: element 1 of its diagonal is zero',
     ]);
   });
 

@@ -233,7 +233,7 @@ describe('det and slogdet', () => {
       ),
     ).toEqual([
       'ERR_NOT_POSITIVE_DEFINITE',
-      'linalg.logdet: matrix 0 is not positive definite: its leading minor of order 2 is not positive',
+      'linalg.logdet: the matrix is not positive definite: its leading minor of order 2 is not positive',
     ]);
   });
 });

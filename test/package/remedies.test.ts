@@ -8,11 +8,11 @@ const v = new tf.Variable(1);
 const mistakes: Record<string, [call: () => unknown, text: string]> = {
   'the axis among the options': [
     () => tf.reduceSum(x, { axis: 1 } as never),
-    'reduceSum: axis is an argument of its own, not an option: write reduceSum(x, axis, { keepdims })',
+    'reduceSum: unknown option axis; it takes keepdims (an axis is an argument of its own, before the options)',
   ],
   'the axis as the only option': [
     () => tf.argmax(x, { axis: 1 } as never),
-    'argmax: axis is an argument of its own, not an option: write argmax(x, axis)',
+    'argmax: unknown option axis; it takes no options (an axis is an argument of its own, before the options)',
   ],
   'one-hot labels where classes are meant': [
     () => tf.nn.sparseSoftmaxCrossEntropyWithLogits(tf.oneHot([1, 0], 3), x),
@@ -37,6 +37,28 @@ const mistakes: Record<string, [call: () => unknown, text: string]> = {
     },
     'numbers that item(), data() and arraySync() give have no gradient: return the tensor itself',
   ],
+  'bools whose mean is wanted': [() => tf.reduceMean(tf.equal(x, 1)), "write cast(x, 'float32') or cast(x, 'int32')"],
+  'one-hot labels of integers': [
+    () => tf.nn.softmaxCrossEntropyWithLogits(tf.ones([2, 3], { dtype: 'int32' }), x),
+    "labels must be float32 or float64, got int32; write cast(labels, 'float32')",
+  ],
+  'one-hot labels in a metric of classes': [
+    () => new tf.metrics.SparseCategoricalAccuracy().update(tf.oneHot([1, 0], 3), x),
+    'SparseCategoricalAccuracy.update: shapes [2, 3] of yTrue and [2, 3] of yPred do not fit; expected shape [..., classes] of yPred beside [...] of yTrue; of one-hot vectors write argmax(yTrue, -1)',
+  ],
+  'predictions in the place of the truth': [
+    () => new tf.metrics.SparseCategoricalAccuracy().update(x, [1, 0]),
+    'yTrue (classes) come first',
+  ],
+  'classes in a metric of one-hot vectors': [
+    () => new tf.metrics.CategoricalAccuracy().update([1, 0], x),
+    'of classes write oneHot(yTrue, classes)',
+  ],
+  'options of data() given to dataSync()': [
+    () => (x.dataSync as (options: unknown) => unknown)({ signal: AbortSignal.abort() }),
+    'dataSync: takes no further argument and no options',
+  ],
+  'names of arguments in an expression': [() => tf.expr`reduceMean(${x}, axis=0)`, 'arguments have no names'],
   'an index in one string': [() => tf.at(x, ':, -1'), 'each axis has an argument of its own'],
   'one matrix that is not positive definite': [
     () => tf.linalg.cholesky([[1, 2], [2, 1]]).dataSync(), // biome-ignore format: a matrix
@@ -64,6 +86,7 @@ describe('recordAsync without await', () => {
     expect(() => tape.gradient(y, v)).toThrow(
       'gradient: the function given to recordAsync has not ended: write await tape.recordAsync(...) before',
     );
+    expect(() => tape.record(() => v.mul(2))).toThrow('await that, or make a tape for each');
     await recording;
     expect(tape.gradient(y, v)?.item()).toBe(4);
   });

@@ -1,5 +1,7 @@
 /** Accuracies: how often the predicted class is the true one. */
 import { integer, number } from '../../base/arguments.js';
+import { ShapeError } from '../../base/errors.js';
+import { sameShape, showShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
 import { argmax, cast, equal, greater, inTopK, reshape, squeeze } from '../../ops/index.js';
 import { sameRank } from '../losses/loss.js';
@@ -51,7 +53,7 @@ function classes(x: Tensor): Tensor {
 export class CategoricalAccuracy extends MeanMetricWrapper {
   /** @throws ValueError ERR_OPTION */
   constructor(opts?: MetricOptions) {
-    super((t, p) => matches(classes(t), classes(p)), opts, 'metrics.CategoricalAccuracy');
+    super((t, p) => matches(classes(oneHot(t, p)), classes(p)), opts, 'metrics.CategoricalAccuracy');
   }
 }
 
@@ -63,9 +65,30 @@ export class SparseCategoricalAccuracy extends MeanMetricWrapper {
   }
 }
 
-/** True classes without a last axis of length 1 beside predictions of the same rank. */
+/**
+ * True classes without a last axis of length 1 beside predictions of the same rank.
+ * @throws ShapeError unless there is one for each prediction [..., classes]
+ */
 function sparse(t: Tensor, p: Tensor): Tensor {
-  return t.rank === p.rank && t.shape[t.rank - 1] === 1 ? squeeze(t, -1) : t;
+  const given = t.rank === p.rank && t.shape[t.rank - 1] === 1 ? squeeze(t, -1) : t;
+  if (p.rank > 0 && sameShape(given.shape, p.shape.slice(0, -1))) return given;
+  const hint = sameShape(t.shape, p.shape)
+    ? 'of one-hot vectors write argmax(yTrue, -1)'
+    : 'yTrue (classes) come first';
+  throw misfit(t, p, `shape [..., classes] of yPred beside [...] of yTrue; ${hint}`);
+}
+
+/** @throws ShapeError unless the one-hot truth has the shape of the predictions */
+function oneHot(t: Tensor, p: Tensor): Tensor {
+  if (t.rank > 0 && sameShape(t.shape, p.shape)) return t;
+  throw misfit(t, p, 'one shape [..., classes] of both; of classes write oneHot(yTrue, classes)');
+}
+
+/** The error of shapes that do not fit; `MeanMetricWrapper.update` puts its name first. */
+function misfit(t: Tensor, p: Tensor, expected: string): ShapeError {
+  return new ShapeError(
+    `update: shapes ${showShape(t.shape)} of yTrue and ${showShape(p.shape)} of yPred do not fit; expected ${expected}`,
+  );
 }
 
 /** Options of `TopKCategoricalAccuracy` and `SparseTopKCategoricalAccuracy`. */
@@ -90,7 +113,11 @@ export class TopKCategoricalAccuracy extends MeanMetricWrapper {
   /** @throws ValueError ERR_OPTION */
   constructor(opts?: TopKOptions) {
     const { k = 5, ...rest } = metricOptions('metrics.TopKCategoricalAccuracy', topSpec, opts);
-    super(amongTop(k, classes), rest, 'metrics.TopKCategoricalAccuracy');
+    super(
+      amongTop(k, (t, p) => classes(oneHot(t, p))),
+      rest,
+      'metrics.TopKCategoricalAccuracy',
+    );
   }
 }
 
