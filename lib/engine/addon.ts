@@ -51,8 +51,8 @@ interface Addon {
   track(owner: object, bytes: number, slab: number): void;
   released(): number[] | undefined;
   free(buffer: ArrayBuffer): void;
-  notePending(tensor: object): void;
-  takePending(): object[];
+  note(list: number, tensor: object): void;
+  takeNoted(list: number): object[];
   memory(): MemoryInfo;
   rest(): void;
   clear(): void;
@@ -175,15 +175,22 @@ export function released(): readonly number[] | undefined {
   return addon.released();
 }
 
-/** Notes a tensor, without keeping it alive. */
-export function notePending(tensor: object): void {
-  addon.notePending(tensor);
+/** A list of tensors that it does not keep alive. The addon has two. */
+export interface WeakList {
+  /** Notes a tensor. */
+  add(tensor: object): void;
+  /** Those noted since the last call that are alive, in the order of noting. */
+  take(): object[];
 }
 
-/** The tensors noted since the last call that are alive, in the order of noting. */
-export function takePending(): object[] {
-  return addon.takePending();
+function weakList(list: 0 | 1): WeakList {
+  return { add: (tensor) => addon.note(list, tensor), take: () => addon.takeNoted(list) };
 }
+
+/** Pending tensors that keep memory (growth.ts). */
+export const keepers: WeakList = weakList(0);
+/** The newest of many pending tensors (crowd.ts). */
+export const newest: WeakList = weakList(1);
 
 /** The memory in use, as the addon counts it. */
 export function memory(): MemoryInfo {

@@ -65,6 +65,11 @@ export function askedAt(index: number): void {
   isNeeded[index] = 1;
 }
 
+/** How many tensors the program computes again, views included. */
+export function count(): number {
+  return met.length;
+}
+
 /** Whether the value at this index is computed again. */
 export function isAt(index: number): boolean {
   return isAgain[index] === 1;
@@ -75,7 +80,7 @@ export function isAt(index: number): boolean {
  * Where one value after another of a history is asked for, the next ones are kept as well: returns those.
  */
 export function keep(keepOne: (t: Tensor) => void): readonly Taught[] {
-  const ops = new Set<Computation>();
+  const needed = new Map<Computation, Met>();
   const before: Met[] = [];
   for (const m of met) {
     const { t, serial, index } = m;
@@ -87,26 +92,31 @@ export function keep(keepOne: (t: Tensor) => void): readonly Taught[] {
     const op = t.op as Computation;
     keepOne(t);
     learn(serial, index, op, t.size);
-    ops.add(op);
+    needed.set(op, m);
   }
-  if (ops.size === 0 || before.length === 0) return [];
+  if (needed.size === 0 || before.length === 0) return [];
   before.sort((m, n) => n.t.index - m.t.index);
-  const ahead = Array.from(ops, (op) => aheadBy(op, before)).flat();
+  const ahead = Array.from(needed.values(), (m) => aheadOfOne(m, before)).flat();
   for (const [t] of ahead) keepOne(t);
   return ahead;
 }
 
-/** The last of the values that an op makes again, as many as there are most likely to be asked for. `before` has the last first. */
-function aheadBy(op: Computation, before: readonly Met[]): Taught[] {
-  const made = before.filter(({ t }) => t.op === op);
+/**
+ * Those that are most likely asked for after a value: made by the same op before it, at the stride of what was asked for last, or
+ * next to it. `before` has the last first.
+ */
+function aheadOfOne({ t, serial, index }: Met, before: readonly Met[]): Taught[] {
+  const made = before.filter((m) => m.t.op === t.op);
   if (made.length === 0) return [];
-  const ahead = aheadOf(op);
+  const ahead = aheadOf(t.op as Computation);
+  const stride = ahead.strideTo(serial, index);
+  const apart = stride > 0 ? made.filter((m) => m.index < index && (index - m.index) % stride === 0) : [];
   const taught: Taught[] = [];
   let bytes = 0;
-  for (const { t, serial, index } of made.slice(0, ahead.next())) {
-    bytes += t.size * dtypeBytes[t.dtype];
+  for (const m of (apart.length > 0 ? apart : made).slice(0, ahead.next())) {
+    bytes += m.t.size * dtypeBytes[m.t.dtype];
     if (bytes > kMostAhead) break;
-    taught.push([t, propose(serial, index, ahead)]);
+    taught.push([m.t, propose(m.serial, m.index, ahead)]);
   }
   return taught;
 }

@@ -156,14 +156,27 @@ export class SlabBuffer implements TensorBuffer {
     this.overwritten = overwritten;
   }
 
-  private restore(): TypedArray {
-    const passed: SlabBuffer[] = [];
+  /** Who has the elements now, as they are: the later buffer, and what makes of a copy of its elements those of this one. */
+  passedOn(): { latest: SlabBuffer; putBack: (elements: TypedArray) => void } {
+    const overwritten: Overwritten[] = [];
     let latest: SlabBuffer = this;
-    for (; latest.own === null; latest = latest.later as SlabBuffer) passed.push(latest);
-    const copy = allocate((this.overwritten as Overwritten).dtype, latest.own.length) as SlabBuffer;
+    for (; latest.own === null; latest = latest.later as SlabBuffer) {
+      overwritten.unshift(latest.overwritten as Overwritten);
+    }
+    return {
+      latest,
+      putBack: (elements) => {
+        for (const rows of overwritten) putBack(rows, elements);
+      },
+    };
+  }
+
+  private restore(): TypedArray {
+    const { latest, putBack } = this.passedOn();
+    const copy = allocate((this.overwritten as Overwritten).dtype, latest.elements.length) as SlabBuffer;
     const elements = copy.own as TypedArray;
-    elements.set(latest.own);
-    for (const { overwritten } of passed.reverse()) putBack(overwritten as Overwritten, elements);
+    elements.set(latest.elements);
+    putBack(elements);
     this.place = copy.place;
     this.own = elements;
     this.later = null;

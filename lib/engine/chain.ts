@@ -1,8 +1,7 @@
-/**
- * Chains of pending ops: how deep one is and how much work, and whether it is computed though nobody looks. Computes nothing.
- */
+/** Chains of pending ops: how deep one is, how much work, and whether it is long enough to be computed though nobody looks. */
 import { isCheap } from './addon.js';
 import { kMaxDepth } from './config.js';
+import { pendingBelow } from './recovery.js';
 import { isKnown, type Tensor } from './tensor.js';
 import { opcodeIn } from './view.js';
 
@@ -67,9 +66,21 @@ function workOf(t: Tensor): number {
   return y ? Math.sqrt(x.size * y.size * size) : Math.max(x.size, size);
 }
 
+/** Whether computing the tensors takes no longer than the caller's thread may be kept waiting. */
+export function isQuick(tensors: readonly Tensor[]): boolean {
+  let work = 0;
+  for (const t of pendingBelow(tensors)) work += workOf(t);
+  return work <= kQuickWork;
+}
+
 let spared = 0; // so many ops more are not asked about: the chain they are most likely of takes long
 
-/** Whether a tensor of this depth is to be computed now, so that chains do not grow without bound. */
+/** Says that the chain could not be computed: the next ops are not asked about. */
+export function spare(): void {
+  spared = kMaxDepth;
+}
+
+/** Whether a tensor is to be computed now, so that chains do not grow without bound. */
 export function isLongEnough(t: Tensor): boolean {
   if (t.depth <= kMaxDepth) return false;
   if (spared > 0 && t.depth <= kMostDepth) {
@@ -79,6 +90,6 @@ export function isLongEnough(t: Tensor): boolean {
   const { depth, work } = pendingChain(t);
   if (depth <= kMaxDepth) return false;
   if (depth > kMostDepth || work <= kQuickWork) return true;
-  spared = kMaxDepth;
+  spare();
   return false;
 }

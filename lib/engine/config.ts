@@ -34,8 +34,10 @@ function chooseIsa(isa: unknown, name: string): void {
 
 if (env['GRADTAPE_ISA']) chooseIsa(env['GRADTAPE_ISA'], 'GRADTAPE_ISA');
 
-/** The longest chain of pending ops that nobody asks about: a longer one may be computed though nobody looked at it (chain.ts). */
+/** The longest chain of pending ops that nobody asks about: a longer one may be computed though nobody looked at it (growth.ts). */
 export const kMaxDepth = 1000;
+/** Values of longer chains are noted, to be computed together. */
+export const kNotedDepth: number = kMaxDepth - 32;
 
 interface Flags {
   eager: boolean;
@@ -45,7 +47,7 @@ interface Flags {
   /** How many values more `apply` tells growth.ts of. */
   noting: number;
   /**
-   * A value whose `depth` is above this is looked at by `apply` at once: kMaxDepth, or -1 (all values) while a flag
+   * A value whose `depth` is above this is looked at by `apply` at once: kNotedDepth, or -1 (all values) while a flag
    * above is on or values are noted.
    */
   depth: number;
@@ -57,7 +59,7 @@ export const flags: Flags = {
   trackOrigin: flag('GRADTAPE_TRACK_ORIGIN'),
   explain: flag('GRADTAPE_EXPLAIN'),
   noting: 0,
-  depth: kMaxDepth,
+  depth: kNotedDepth,
 };
 
 /** Called when a flag was set; record/trace.ts, which listens, loads later. */
@@ -80,7 +82,7 @@ let lazy = false;
 
 function setDepth(): void {
   const all = flags.eager || flags.checkNumerics || flags.trackOrigin || flags.noting > 0;
-  flags.depth = lazy ? Number.POSITIVE_INFINITY : all ? -1 : kMaxDepth;
+  flags.depth = lazy ? Number.POSITIVE_INFINITY : all ? -1 : kNotedDepth;
 }
 
 /** Whether rules are checked: numbers are to be, and there are numbers. */

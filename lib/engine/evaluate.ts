@@ -6,13 +6,13 @@ import type { TypedArray } from '../base/dtype.js';
 import { GradtapeError } from '../base/errors.js';
 import { onAbort, type TellingSignal } from '../base/signal.js';
 import { addressOf } from './addon.js';
-import { unzeroed } from './buffers.js';
+import { SlabBuffer, unzeroed } from './buffers.js';
 import { enter, Flight, mayDepart, nextFlight } from './flight.js';
 import { rowsToPlace } from './in-place.js';
 import { forget, indicesOf, type Job, noTensors, prepare, settleOutputs, writeCopy } from './job.js';
 import { type Cell, drainLosses, drainWaiting, launch, relist, settleWishes, type Wish } from './pending.js';
 import * as native from './program.js';
-import { type Failure, failureOf, recover, unknownFailure } from './recovery.js';
+import { type Failure, failureOf, independentOf, recover, unknownFailure } from './recovery.js';
 import { computeSmall } from './small.js';
 import { isKnown, type Tensor } from './tensor.js';
 
@@ -48,10 +48,10 @@ const withdrawn = Symbol('withdrawn');
 async function runElsewhere(job: Job, flight: Flight | null): Promise<Failure | null | typeof withdrawn> {
   const indices = job.indices ?? indicesOf(job); // now: the next program overwrites `Tensor.index`
   const run = native.runAsync([job, job.held.map((t) => t.buffer)]);
-  if (flight) flight.first = run;
+  if (flight) flight.run = run;
   const leave = enter(run);
   const ended = await run.ended.finally(leave);
-  if (flight) flight.first = null;
+  if (flight) flight.run = null;
   if (!ended) {
     forget(job);
     return withdrawn;
@@ -151,10 +151,18 @@ export function evaluateCell(cell: Cell): void {
  * and whoever looks at it is told.
  */
 export function evaluateUnasked(tensors: readonly Tensor[]): void {
+  if (piecewise) piecewise(tensors);
   const wishes = drainWaiting();
   if (wishes.length > 0) evaluateAll(noTensors, wishes, [...drainLosses(), ...tensors]);
-  else if (!compute(noTensors, noWishes, tensors, true)) return;
-  for (const t of tensors) compute(noTensors, noWishes, [t], true);
+  let left: readonly Tensor[] = tensors.filter((t) => !isKnown(t));
+  while (left.length > 0) {
+    const failure = compute(noTensors, noWishes, left, true);
+    if (!failure) return;
+    const rest = independentOf(failure, left);
+    if (rest.length === left.length) break;
+    left = rest;
+  }
+  for (const t of left) compute(noTensors, noWishes, [t], true);
 }
 
 function evaluateAll(
@@ -217,8 +225,10 @@ function letDepart(): void {
  */
 export function copyElsewhere(t: Tensor, signal: TellingSignal | undefined): Promise<TypedArray> {
   const copy = unzeroed(t.dtype, t.size);
-  writeCopy(t, addressOf(copy.buffer as ArrayBuffer));
-  const run = native.runAsync([t.buffer, copy]);
+  const passed = t.buffer instanceof SlabBuffer && t.buffer.hasPassed ? t.buffer.passedOn() : null;
+  const buffer = passed?.latest ?? t.buffer;
+  writeCopy(t, buffer, addressOf(copy.buffer as ArrayBuffer));
+  const run = native.runAsync([buffer, copy]);
   const leave = enter(run);
   flying++;
   const copied = run.ended.finally(() => {
@@ -236,6 +246,7 @@ export function copyElsewhere(t: Tensor, signal: TellingSignal | undefined): Pro
     copied
       .then((end) => {
         if (end?.failure) throw new GradtapeError(end.failure.code, `gradtape: ${end.failure.message}`);
+        passed?.putBack(copy);
         resolve(copy);
       })
       .catch(reject)
@@ -278,8 +289,10 @@ async function fly(flight: Flight): Promise<void> {
     if (failure === withdrawn) return;
     const recovery = recover(failure, flight.roots, wishes);
     for (let attempt = recovery.next(); !attempt.done; ) {
-      const again = await computeElsewhere(attempt.value.roots, attempt.value.wishes, noTensors, null);
-      attempt = recovery.next(again === withdrawn ? null : again);
+      if (flight.aborted) return; // the wishes go on waiting
+      const again = await computeElsewhere(attempt.value.roots, attempt.value.wishes, noTensors, flight);
+      if (again === withdrawn) return;
+      attempt = recovery.next(again);
     }
   } finally {
     relist(wishes);

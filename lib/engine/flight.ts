@@ -19,8 +19,8 @@ export function awaited(): Tensor[] {
 export class Flight {
   /** Empty once the call is aborted. */
   roots: readonly Tensor[];
-  /** The first program, while it waits for a thread or runs; what recovers from its failure cannot be aborted. */
-  first: AsyncRun | null = null;
+  /** Its program, while that waits for a thread or runs. */
+  run: AsyncRun | null = null;
   departed = false;
   aborted = false;
   private readonly read: (roots: readonly Tensor[]) => unknown;
@@ -41,14 +41,13 @@ export class Flight {
     underway.add(this);
   }
 
-  /** Lets the signal abort the flight until its first program has run. */
+  /** Lets the signal abort the flight until it has landed. */
   abortWith(signal: TellingSignal): void {
     const abort = (): void => {
-      if (this.departed && !this.first) return;
       this.aborted = true;
       underway.delete(this);
       this.roots = noTensors;
-      this.first?.withdraw();
+      this.run?.withdraw();
       this.reject(signal.reason);
     };
     this.forgetSignal = onAbort(signal, abort);

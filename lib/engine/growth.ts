@@ -2,7 +2,7 @@
  * Growth of memory: a value that stays pending keeps the elements of its operands. While the memory of tensors grows, such
  * values are noted; when it has grown too much, those that are still alive are computed, and keep nothing any more.
  */
-import { notePending, takePending } from './addon.js';
+import { keepers } from './addon.js';
 import { SlabBuffer, type TensorBuffer } from './buffers.js';
 import { flags, setNoting } from './config.js';
 import { evaluateUnasked } from './evaluate.js';
@@ -34,7 +34,7 @@ let lookAt = kLeastBytes; // bytes in slabs that have seen a collection, dead on
 
 /** Called of each value that is made while `flags.noting` is positive. */
 export function noteMade(t: Tensor): void {
-  if (!isKnown(t) && freesMemory(t)) notePending(t);
+  if (!isKnown(t) && freesMemory(t)) keepers.add(t);
   setNoting(flags.noting - 1);
   const bytes = bytesNotYoung();
   if (settling && bytes < lowest) {
@@ -53,10 +53,11 @@ function freesMemory({ x, y, more, size }: Tensor): boolean {
 
 /** The noted values that are alive and pending; they are noted no longer. */
 function takeNoted(): Tensor[] {
-  return (takePending() as Tensor[]).filter((t) => !isKnown(t));
+  return (keepers.take() as Tensor[]).filter((t) => !isKnown(t));
 }
 
-function operandsOfAll(tensors: Iterable<Tensor>): Tensor[] {
+/** The operands of all of them. */
+export function operandsOfAll(tensors: Iterable<Tensor>): Tensor[] {
   const operands = Array.from(tensors, ({ x, y, more }) => [x, y, ...(more ?? [])]);
   return operands.flat().filter((t) => t !== null);
 }
@@ -96,7 +97,7 @@ function bound(): void {
 /** Bytes of the elements that noted values keep for themselves or together, whoever else has them. */
 export function bytesKept(): number {
   const noted = takeNoted();
-  for (const t of noted) notePending(t);
+  for (const t of noted) keepers.add(t);
   const buffers = new Set<TensorBuffer>();
   for (const { buffer } of operandsOfAll(pendingBelow(noted))) if (buffer) buffers.add(buffer);
   let bytes = 0;

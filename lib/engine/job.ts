@@ -11,7 +11,7 @@ import { RowUpdate, replacements, rowUpdates } from './in-place.js';
 import { areOpsTaught, lessonOf, noteUse, programIs, type Taught } from './lessons.js';
 import type { Wish } from './pending.js';
 import * as native from './program.js';
-import { type Computation, isKnown, settle, type Tensor } from './tensor.js';
+import { type Computation, isKnown, pendingMade, settle, type Tensor } from './tensor.js';
 import { opcodeIn, viewed } from './view.js';
 
 const kReshape = opcodeOf('reshape');
@@ -28,6 +28,10 @@ const noBuffers: (TensorBuffer | null)[] = emptyList();
 let inputs = noTensors;
 let computed = noTensors;
 let computedCount = 0;
+/** How many pending tensors programs have had to compute for the first time, ever. */
+export let computedEver = 0;
+/** `pendingMade` when the latest program was written. */
+export let madeBefore = 0;
 let anyLarge = false; // whether one of them has several elements
 let latestCount = 0; // of the program before: most have as many, and a list that grows is copied again and again
 const kMostExpected = 128;
@@ -105,13 +109,13 @@ function writeKnown(t: Tensor): void {
   inputs.push(t);
 }
 
-/** Writes the program that copies the elements of a known tensor to an address. */
-export function writeCopy({ dtype, shape, uniform, buffer }: Tensor, address: number): void {
+/** Writes the program that copies the elements of a known tensor, which are in this buffer, to an address. */
+export function writeCopy({ dtype, shape, uniform }: Tensor, buffer: TensorBuffer | null, address: number): void {
   native.begin();
   const index =
-    uniform === undefined
-      ? native.write1(kReshape, dtype, shape, native.writeInput((buffer as TensorBuffer).address, dtype, shape))
-      : native.write1(kBroadcast, dtype, shape, native.writeLiteral(uniform, dtype));
+    buffer !== null && uniform === undefined
+      ? native.write1(kReshape, dtype, shape, native.writeInput(buffer.address, dtype, shape))
+      : native.write1(kBroadcast, dtype, shape, native.writeLiteral(uniform as number, dtype));
   native.writeOutput(index, address);
 }
 
@@ -280,6 +284,8 @@ export function prepare(
     }
   }
   latestCount = computedCount;
+  madeBefore = pendingMade;
+  computedEver += computedCount - again.count();
   if (computed.length !== computedCount) computed.length = computedCount;
   for (const t of wanted) {
     readCounts[t.index] = kAskedFor;

@@ -88,6 +88,9 @@ export class Ahead {
   private count = kLeastAhead / 2;
   private inVain = 0;
   private isUsed = true;
+  private stride = 0;
+  private serial = 0;
+  private index = 0;
 
   /** How many to keep now; 0 if it was in vain too often, but for a try now and then. */
   next(): number {
@@ -105,6 +108,18 @@ export class Ahead {
 
   noteUse(): void {
     this.isUsed = true;
+  }
+
+  /**
+   * Somebody asked for the value at this place of a program. Returns how far before it the next one may be, by what was asked for
+   * last; 0 if that is not known, or was in vain.
+   */
+  strideTo(serial: number, index: number): number {
+    const stride = this.serial === serial && (this.isUsed || this.stride === 0) ? this.index - index : 0;
+    this.serial = serial;
+    this.index = index;
+    this.stride = Math.max(0, stride);
+    return this.stride;
   }
 }
 const kLeastAhead = 8;

@@ -130,6 +130,13 @@ function* oneByOne(
   throw withReverted(toldFor(fault, roots, isBad));
 }
 
+/** Those of the tensors that do not depend on the culprit; all, if it is not known. */
+export function independentOf({ culprit, computed }: Failure, tensors: readonly Tensor[]): readonly Tensor[] {
+  if (!culprit) return tensors;
+  const bad = dependentsOf(culprit, computed);
+  return tensors.filter((t) => !bad.has(viewed(t)));
+}
+
 /** The tensors of a program that depend on the culprit, itself included. */
 function dependentsOf(culprit: Tensor, nodes: readonly Tensor[]): Set<Tensor> {
   const bad = new Set([culprit]);

@@ -38,6 +38,17 @@ export function startCohort(): void {
   cohort = new Cohort();
 }
 
+/** How many pending tensors were made, ever. */
+export let pendingMade = 0;
+
+/** Called when a cohort is full: after some hundred tensors at most. */
+let atCohortEnd: () => void = () => {};
+
+/** Has `fn` called now and then: after some hundred tensors at most. */
+export function nowAndThen(fn: () => void): void {
+  atCohortEnd = fn;
+}
+
 /**
  * What computes a pending tensor: a kernel of the addon, how its attributes become words, and the name that errors use.
  */
@@ -124,7 +135,11 @@ export class Tensor {
     this.x = x;
     this.y = y;
     cohort.room -= size + kTensorWeight;
-    if (cohort.room < 0) cohort = new Cohort();
+    if (op !== null) pendingMade++;
+    if (cohort.room < 0) {
+      cohort = new Cohort();
+      atCohortEnd();
+    }
     this.cohort = cohort;
   }
 

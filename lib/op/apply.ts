@@ -7,10 +7,9 @@ import type { DType } from '../base/dtype.js';
 import { callSite } from '../base/origin.js';
 import type { Shape } from '../base/shape.js';
 import { sizeOf } from '../base/shape.js';
-import { isLongEnough } from '../engine/chain.js';
 import { flags } from '../engine/config.js';
+import { boundPending } from '../engine/crowd.js';
 import { evaluateTensors } from '../engine/evaluate.js';
-import { noteMade } from '../engine/growth.js';
 import { linkResults, noTensors } from '../engine/job.js';
 import { Computation, isKnown, made, operandsOf, Tensor } from '../engine/tensor.js';
 import type { RecordedOp } from '../record/entry.js';
@@ -205,7 +204,10 @@ function evaluateNow(t: Tensor, op: Computation, given: readonly Tensor[] | null
     if (at !== null) t.op = new Computation(`${op.name} (at ${at})`, t.op.opcode, t.op.words);
   }
   const checks = isChecking();
-  if (!isDue(t, checks)) return;
+  if (!flags.eager && !checks) {
+    boundPending(t);
+    return;
+  }
   const operands = given ?? operandsOf(t);
   const own = checks && !given && op instanceof Op && op.opcode === t.op?.opcode;
   const call = own ? { op, operands, attributes: t.attributes } : null;
@@ -213,13 +215,9 @@ function evaluateNow(t: Tensor, op: Computation, given: readonly Tensor[] | null
   if (checks) checkResult(op, t, operands, call);
 }
 
-/** Whether a value is to be computed at once. Notes it while memory grows. */
-function isDue(t: Tensor, checks: boolean): boolean {
-  if (flags.noting > 0) noteMade(t);
-  return flags.eager || checks || isLongEnough(t);
-}
-
 /** Computes what was made while nothing was to be computed (`unlooked`), if the settings or the length of the chain ask for it. */
 export function settle(t: Tensor): void {
-  if (t.depth > flags.depth && isDue(t, false)) evaluateTensors([t]);
+  if (t.depth <= flags.depth) return;
+  if (flags.eager) evaluateTensors([t]);
+  else boundPending(t);
 }

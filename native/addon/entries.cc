@@ -120,14 +120,16 @@ Napi::Value released(const Napi::CallbackInfo& info) {
   return list;
 }
 
-// notePending(tensor: object)
-Napi::Value note_pending(const Napi::CallbackInfo& info) {
-  instance(info).pending.add(info[0]);
+// note(list: 0 | 1, tensor: object)
+Napi::Value note(const Napi::CallbackInfo& info) {
+  instance(info).noted[info[0].As<Napi::Number>().Uint32Value() & 1].add(info[1]);
   return info.Env().Undefined();
 }
 
-// takePending(): those noted since the last call that are alive
-Napi::Value take_pending(const Napi::CallbackInfo& info) { return instance(info).pending.take(); }
+// takeNoted(list: 0 | 1): those noted since the last call that are alive
+Napi::Value take_noted(const Napi::CallbackInfo& info) {
+  return instance(info).noted[info[0].As<Napi::Number>().Uint32Value() & 1].take();
+}
 
 // memory(): what lib/engine/addon.ts documents as MemoryInfo
 Napi::Value memory(const Napi::CallbackInfo& info) {
@@ -224,8 +226,8 @@ Napi::Value open(const Napi::CallbackInfo& info) {
       {"addressOf", guarded<address_of>},
       {"released", guarded<released>},
       {"free", guarded<free_buffer>},
-      {"notePending", guarded<note_pending>},
-      {"takePending", guarded<take_pending>},
+      {"note", guarded<note>},
+      {"takeNoted", guarded<take_noted>},
       {"memory", guarded<memory>},
       {"rest", guarded<rest>},
       {"clear", guarded<clear>},

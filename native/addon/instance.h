@@ -23,7 +23,7 @@ enum Control { kWordCount, kStatus, kFailedValue, kTooLarge, kControls };
 class Instance {
  public:
   Instance(Napi::Env env, std::shared_ptr<Home> home_)
-      : home(std::move(home_)), buffers(env), pending(env), kernels_(kernels_for("")) {
+      : home(std::move(home_)), buffers(env), noted{WeakList(env), WeakList(env)}, kernels_(kernels_for("")) {
     home->wanted.push_back(&wanted_);
   }
   ~Instance();
@@ -39,7 +39,7 @@ class Instance {
 
   const std::shared_ptr<Home> home;
   Buffers buffers;
-  WeakList pending;  // tensors, as noted while memory grows
+  WeakList noted[2];  // tensors, as lib/engine/addon.ts says
 
   void run_mailbox() noexcept;
   // Puts a failure into the mailbox.

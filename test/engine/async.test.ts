@@ -210,6 +210,30 @@ describe('an AbortSignal', () => {
     expect(await t.data()).toEqual(expected);
   });
 
+  it.each([1, 5, 15, 40, 80])('aborted after %i ms, while another value fails: rejects at once', async (delay) => {
+    const w = tf.random.normal([256, 256], { seed: 1, stddev: 0.06 });
+    let x = w;
+    for (let k = 0; k < 100; k++) x = tf.tanh(tf.matmul(x, w));
+    const failing = new tf.Variable(1);
+    failing.assign(tf.gather([1, 2], tf.cast(tf.mul(tf.reduceMax(tf.ones([3])), 9), 'int32')));
+    const controller = new AbortController();
+    let isSettled = false;
+    const reading = x.data({ signal: controller.signal }).then(
+      () => 'all of it',
+      (error: Error) => error.message,
+    );
+    void reading.then(() => {
+      isSettled = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    const wasSettled = isSettled;
+    controller.abort(new Error('enough'));
+    expect(await reading).toBe(wasSettled ? 'all of it' : 'enough');
+    expect(() => failing.item()).toThrow('gather: index 9');
+    expect(failing.item()).toBe(1);
+    expect((await x.data()).length).toBe(256 * 256);
+  });
+
   it('aborted later does nothing, and has no listener', async () => {
     const controller = new AbortController();
     const promise = tf.add([1, 2], 1).data({ signal: controller.signal });

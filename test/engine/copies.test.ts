@@ -62,6 +62,23 @@ describe('data() of a large known tensor', () => {
     }
   });
 
+  it('of an old value of a variable, whose rows were written over: not copied at the call', async () => {
+    const v = new tf.Variable(tf.reshape(known(), [kLarge / 10, 10]));
+    const olds: [tf.Tensor, Float32Array][] = [];
+    for (let k = 0; k < 4; k++) {
+      olds.push([v.value(), v.dataSync()]);
+      v.scatterUpdate(
+        new tf.IndexedSlices(tf.fill([2, 10], k), tf.constant([k, 2 * k + 1], { dtype: 'int32' }), v.shape),
+      );
+      tf.evaluate(v);
+    }
+    const readings = olds.map(([old]) => old.data());
+    const buffers = olds.map(([old]) => old.buffer as unknown as { hasPassed: boolean });
+    expect(buffers.map(({ hasPassed }) => hasPassed)).toEqual([true, true, true, true]);
+    for (const [old] of olds.slice(2, 3)) old.dataSync(); // gets a copy of its own meanwhile
+    for (const [k, reading] of readings.entries()) expect(await reading).toEqual(olds[k]?.[1]);
+  });
+
   it('does not stop the event loop, and ends when it is aborted', async () => {
     const t = known();
     let turns = 0;

@@ -85,7 +85,7 @@ describe('a bad formula is a SyntaxError that points at the place', () => {
     [parts`2x`, "expr: expected an operator or the end, found 'x'\n  2x\n   ^"],
     [parts`(${x} + 1`, "expr: expected an operator or ')', found the end\n  (#{0} + 1\n           ^"],
     [parts`${x} ^ 2`, "expr: unexpected '^': write '**' for a power\n  #{0} ^ 2\n       ^"],
-    [parts`${x} = 2`, "expr: unexpected '=': write '==' to compare\n  #{0} = 2\n       ^"],
+    [parts`${x} = 2`, "expr: unexpected '=': write '==' to compare; arguments have no names\n  #{0} = 2\n       ^"],
     [parts`x + 1`, 'expr: a value goes in through a hole, #{x}; an op is called, x(...)\n  x + 1\n  ^'],
     [
       parts`${x} < ${x} < 3`,

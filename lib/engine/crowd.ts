@@ -1,0 +1,91 @@
+/**
+ * Crowds of pending values: a chain that is too deep, and too many values that nobody has looked at. What is alive of the newest is
+ * computed, all in one program: their chains have most ops in common, and each alone would compute these again.
+ */
+import { newest } from './addon.js';
+import { isLongEnough, isQuick, kMostDepth, spare } from './chain.js';
+import { flags, kNotedDepth, setNoting } from './config.js';
+import { evaluateTensors, evaluateUnasked } from './evaluate.js';
+import { awaited } from './flight.js';
+import { noteMade, operandsOfAll } from './growth.js';
+import { computedEver, madeBefore } from './job.js';
+import { pendingBelow } from './recovery.js';
+import { isKnown, nowAndThen, pendingMade, type Tensor } from './tensor.js';
+
+/**
+ * After so many since the last program those that are alive are computed. Counted from the program, so that a loop has the same
+ * programs in each step.
+ */
+const kMostMade = 2 ** 14;
+/** As many more are made at a time, where computing them takes long; at most kMostCostly: another thread may be asked for them. */
+const kMostCostly = 2 ** 17;
+/** The last of them are noted; what is older is most likely below these, or dead. */
+const kCounted = 2 ** 12;
+/** When so many more were made than computed, though there were programs: most are dead, but nobody knows. */
+const kMostUncomputed = 2 ** 17;
+/** Larger values are left to growth.ts: to compute them may take more memory than it frees. */
+const kSmallSize = 2 ** 10;
+
+let counting = false;
+let since = 0; // how many were made before the program that is counted from
+let due = kMostMade; // so many after it values are computed
+let uncomputed = 0; // how many more were made than computed, when values were computed last
+
+nowAndThen(() => {
+  if (counting) return;
+  if (since !== madeBefore) startCounting(kMostMade);
+  const made = pendingMade - since;
+  if (pendingMade - computedEver - uncomputed > kMostUncomputed) due = Math.min(due, made + kCounted);
+  counting = made >= due - kCounted;
+  if (counting) setNoting(Math.max(flags.noting, 2 * kCounted));
+});
+
+function startCounting(most: number): void {
+  since = madeBefore;
+  due = most;
+}
+
+/** Called of each value that is made while `flags.noting` is positive, or whose depth is above kNotedDepth. */
+export function boundPending(t: Tensor): void {
+  if (flags.noting > 0) noteMade(t);
+  if (counting) noteCounted(t);
+  if (t.depth > kNotedDepth) boundDepth(t);
+}
+
+function noteCounted(t: Tensor): void {
+  if (since !== madeBefore) {
+    counting = false; // a program was written meanwhile
+    return;
+  }
+  if (t.size <= kSmallSize && !isKnown(t)) newest.add(t);
+  const made = pendingMade - since;
+  if (made < due) return;
+  counting = false;
+  if (computeNewest(made < kMostCostly)) uncomputed = pendingMade - computedEver;
+  else due = made + kMostMade;
+}
+
+/** @throws what the failed op of a chain throws that is as deep as any may be */
+function boundDepth(t: Tensor): void {
+  if (isKnown(t)) return;
+  newest.add(t);
+  if (!isLongEnough(t)) return;
+  computeNewest(false);
+  if (isKnown(t)) return;
+  if (t.depth > kMostDepth) evaluateTensors([t]);
+  spare(); // it fails, or another thread computes it
+}
+
+/**
+ * Computes those of the noted values that no other of them reads; `quick`: unless that takes long. Returns whether it has. Throws
+ * nothing: whoever looks is told.
+ */
+function computeNewest(quick: boolean): boolean {
+  const soon = pendingBelow(awaited());
+  const noted = (newest.take() as Tensor[]).filter((t) => !isKnown(t));
+  const read = new Set(operandsOfAll(noted));
+  const tops = noted.filter((t) => !read.has(t) && !soon.has(t));
+  if (quick && !isQuick(tops)) return false;
+  if (tops.length > 0) evaluateUnasked(tops);
+  return true;
+}
