@@ -46,6 +46,8 @@ interface Flags {
   explain: boolean;
   /** How many values more `apply` tells growth.ts of. */
   noting: number;
+  /** Whether crowd.ts notes values. */
+  counting: boolean;
   /**
    * A value whose `depth` is above this is looked at by `apply` at once: kNotedDepth, or -1 (all values) while a flag
    * above is on or values are noted.
@@ -59,6 +61,7 @@ export const flags: Flags = {
   trackOrigin: flag('GRADTAPE_TRACK_ORIGIN'),
   explain: flag('GRADTAPE_EXPLAIN'),
   noting: 0,
+  counting: false,
   depth: kNotedDepth,
 };
 
@@ -81,7 +84,7 @@ function setFlag(name: 'eager' | 'checkNumerics' | 'trackOrigin' | 'explain', va
 let lazy = false;
 
 function setDepth(): void {
-  const all = flags.eager || flags.checkNumerics || flags.trackOrigin || flags.noting > 0;
+  const all = flags.eager || flags.checkNumerics || flags.trackOrigin || flags.noting > 0 || flags.counting;
   flags.depth = lazy ? Number.POSITIVE_INFINITY : all ? -1 : kNotedDepth;
 }
 
@@ -106,6 +109,12 @@ export function unlooked<T>(fn: () => T): T {
 /** Says how many values more are noted. */
 export function setNoting(count: number): void {
   flags.noting = count;
+  setDepth();
+}
+
+/** Says whether crowd.ts notes values. */
+export function setCounting(value: boolean): void {
+  flags.counting = value;
   setDepth();
 }
 setFlag('eager', flags.eager);

@@ -4,7 +4,8 @@
  */
 import { newest } from './addon.js';
 import { isLongEnough, isQuick, kMostDepth, spare } from './chain.js';
-import { flags, kNotedDepth, setNoting } from './config.js';
+import { collectYoung } from './collector.js';
+import { flags, kNotedDepth, setCounting } from './config.js';
 import { evaluateTensors, evaluateUnasked } from './evaluate.js';
 import { awaited } from './flight.js';
 import { noteMade, operandsOfAll } from './growth.js';
@@ -26,43 +27,43 @@ const kMostUncomputed = 2 ** 17;
 /** Larger values are left to growth.ts: to compute them may take more memory than it frees. */
 const kSmallSize = 2 ** 10;
 
-let counting = false;
 let since = 0; // how many were made before the program that is counted from
 let due = kMostMade; // so many after it values are computed
-let uncomputed = 0; // how many more were made than computed, when values were computed last
+let until = 0; // when so many were made, the noted ones are computed
+let isOfProgram = false; // unless a program is written before
+let uncomputed = 0; // how many more were made than computed, when that was looked at last
 
 nowAndThen(() => {
-  if (counting) return;
-  if (since !== madeBefore) startCounting(kMostMade);
-  const made = pendingMade - since;
-  if (pendingMade - computedEver - uncomputed > kMostUncomputed) due = Math.min(due, made + kCounted);
-  counting = made >= due - kCounted;
-  if (counting) setNoting(Math.max(flags.noting, 2 * kCounted));
+  if (flags.counting) return;
+  if (since !== madeBefore) {
+    since = madeBefore;
+    due = kMostMade;
+  }
+  isOfProgram = pendingMade - since >= due - kCounted;
+  if (!isOfProgram && pendingMade - computedEver - uncomputed < kMostUncomputed) return;
+  until = isOfProgram ? since + due : pendingMade + kCounted;
+  setCounting(true);
 });
 
-function startCounting(most: number): void {
-  since = madeBefore;
-  due = most;
-}
-
-/** Called of each value that is made while `flags.noting` is positive, or whose depth is above kNotedDepth. */
+/** Called of each value that is made while values are noted, or whose depth is above kNotedDepth. */
 export function boundPending(t: Tensor): void {
   if (flags.noting > 0) noteMade(t);
-  if (counting) noteCounted(t);
+  if (flags.counting) noteCounted(t);
   if (t.depth > kNotedDepth) boundDepth(t);
 }
 
 function noteCounted(t: Tensor): void {
-  if (since !== madeBefore) {
-    counting = false; // a program was written meanwhile
+  if (isOfProgram && since !== madeBefore) {
+    setCounting(false);
     return;
   }
   if (t.size <= kSmallSize && !isKnown(t)) newest.add(t);
-  const made = pendingMade - since;
-  if (made < due) return;
-  counting = false;
-  if (computeNewest(made < kMostCostly)) uncomputed = pendingMade - computedEver;
-  else due = made + kMostMade;
+  if (pendingMade < until) return;
+  setCounting(false);
+  collectYoung(); // what is dead is not computed
+  const isDone = computeNewest(pendingMade - since < kMostCostly);
+  if (isOfProgram && !isDone) due = pendingMade - since + kMostMade;
+  else uncomputed = pendingMade - computedEver;
 }
 
 /** @throws what the failed op of a chain throws that is as deep as any may be */

@@ -207,6 +207,12 @@ function writeByStack(root: Tensor): void {
   }
 }
 
+/** Says that a pending tensor was computed without a program. */
+export function noteComputed(): void {
+  madeBefore = pendingMade;
+  computedEver++;
+}
+
 /** A job: a program as written, and the tensors that its results belong to. */
 export interface Job {
   /** The number of the program, by which tensors remember it. */

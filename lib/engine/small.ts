@@ -4,7 +4,7 @@
  */
 
 import { heapBuffer, kHeapBytes } from './buffers.js';
-import { kTaught, noteRead } from './job.js';
+import { kTaught, noteComputed, noteRead } from './job.js';
 import { isKnown, settle, type Tensor } from './tensor.js';
 
 /** Whether the elements of x can be read one by one beside those of a result of this size. */
@@ -36,5 +36,6 @@ export function computeSmall(t: Tensor): boolean {
   if (y && y.index <= kTaught) noteRead(y);
   t.buffer = heapBuffer(dtype, elements);
   settle(t);
+  noteComputed();
   return true;
 }
