@@ -10,6 +10,7 @@ import { sizeOf } from '../base/shape.js';
 import { flags } from '../engine/config.js';
 import { boundPending } from '../engine/crowd.js';
 import { evaluateTensors } from '../engine/evaluate.js';
+import { noteMade } from '../engine/growth.js';
 import { linkResults, noTensors } from '../engine/job.js';
 import { Computation, isKnown, made, operandsOf, Tensor } from '../engine/tensor.js';
 import type { RecordedOp } from '../record/entry.js';
@@ -212,6 +213,7 @@ function evaluateNow(t: Tensor, op: Computation, given: readonly Tensor[] | null
   const own = checks && !given && op instanceof Op && op.opcode === t.op?.opcode;
   const call = own ? { op, operands, attributes: t.attributes } : null;
   evaluateTensors([t]);
+  if (flags.noting > 0) noteMade(t);
   if (checks) checkResult(op, t, operands, call);
 }
 
