@@ -6,6 +6,7 @@ import { computedEver } from '../../lib/engine/job.js';
 import { pendingBelow } from '../../lib/engine/recovery.js';
 import { isKnown, pendingMade } from '../../lib/engine/tensor.js';
 import { child, linux } from '../support/child.js';
+import { eagerly } from '../support/settings.js';
 
 /** Steps of states that are made of each other. */
 function coupled(count: number, steps: number, size = 4): tf.Tensor[] {
@@ -15,15 +16,6 @@ function coupled(count: number, steps: number, size = 4): tf.Tensor[] {
     states = old.map((x, i) => tf.tanh(tf.add(tf.mul(x, 0.9), tf.mul(old[(i + 1) % count] as tf.Tensor, 0.1))));
   }
   return states;
-}
-
-function eagerly<T>(fn: () => T): T {
-  tf.config.eager = true;
-  try {
-    return fn();
-  } finally {
-    tf.config.eager = false;
-  }
 }
 
 describe('branches that nobody looks at', () => {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import * as tf from 'gradtape';
 import { describe, expect, it } from 'vitest';
 import { type Call, type Drawn, drawn, fits } from '../support/ops.js';
-import { restoreSettings } from '../support/settings.js';
+import { eagerly, restoreSettings } from '../support/settings.js';
 import { repeated } from '../support/thorough.js';
 
 restoreSettings();
@@ -163,15 +163,6 @@ function alone(program: Program, see: (t: tf.Tensor) => void): (string | null)[]
 
 const look = (t: tf.Tensor): void => void t.dataSync();
 const pass = (): void => undefined;
-
-function eagerly<T>(fn: () => T): T {
-  tf.config.eager = true;
-  try {
-    return fn();
-  } finally {
-    tf.config.eager = false;
-  }
-}
 
 describe('looking changes nothing', () => {
   it('in random programs with zeros of both signs, infinities and NaN', { timeout: 120_000 }, () => {

@@ -10,3 +10,13 @@ export function restoreSettings(): void {
     Object.assign(tf.config, settings);
   });
 }
+
+/** What fn returns when each value is computed as it is made. */
+export function eagerly<T>(fn: () => T): T {
+  tf.config.eager = true;
+  try {
+    return fn();
+  } finally {
+    tf.config.eager = settings.eager;
+  }
+}
