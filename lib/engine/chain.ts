@@ -17,6 +17,8 @@ const kQuickWork = 2 ** 25;
 export interface Chain {
   /** How many there are on the longest path. */
   readonly depth: number;
+  /** How many there are. */
+  readonly count: number;
   /** About how many elements all of them take to compute; multiplications, where they are products. */
   readonly work: number;
 }
@@ -28,7 +30,7 @@ export interface Chain {
 export function pendingChain(root: Tensor): Chain {
   if (isKnown(root)) {
     root.depth = 0;
-    return { depth: 0, work: 0 };
+    return { depth: 0, count: 0, work: 0 };
   }
   // Those whose depth is corrected have it negative until all are: a set of them would take most of the time.
   const corrected: Tensor[] = [];
@@ -56,7 +58,7 @@ export function pendingChain(root: Tensor): Chain {
     stack.pop();
   }
   for (const t of corrected) t.depth = -t.depth;
-  return { depth: root.depth, work };
+  return { depth: root.depth, count: corrected.length, work };
 }
 
 /** A product of [m, k] and [k, n] takes m k n multiplications: the square root of the three sizes multiplied. */
@@ -73,11 +75,13 @@ export function isQuick(tensors: readonly Tensor[]): boolean {
   return work <= kQuickWork;
 }
 
-let spared = 0; // so many ops more are not asked about: the chain they are most likely of takes long
+let spared = 0; // so many ops more are not asked about
+/** To walk a chain takes as long as to make a third of its ops: so many times as many are made before the next walk. */
+const kOpsPerWalked = 0.25;
 
-/** Says that the chain could not be computed: the next ops are not asked about. */
+/** Says that the chain is not computed: the next ops, most likely of the same one, are not asked about. */
 export function spare(): void {
-  spared = kMaxDepth;
+  spared = Math.max(spared, kMaxDepth);
 }
 
 /** Whether a tensor is to be computed now, so that chains do not grow without bound. */
@@ -87,7 +91,8 @@ export function isLongEnough(t: Tensor): boolean {
     spared--;
     return false;
   }
-  const { depth, work } = pendingChain(t);
+  const { depth, count, work } = pendingChain(t);
+  spared = kOpsPerWalked * count;
   if (depth <= kMaxDepth) return false;
   if (depth > kMostDepth || work <= kQuickWork) return true;
   spare();

@@ -11,7 +11,7 @@ import { awaited } from './flight.js';
 import { noteMade, operandsOfAll } from './growth.js';
 import { computedEver, madeBefore } from './job.js';
 import { pendingBelow } from './recovery.js';
-import { isKnown, nowAndThen, pendingMade, type Tensor } from './tensor.js';
+import { isKnown, nowAndThen, operandsOf, pendingMade, type Tensor } from './tensor.js';
 
 /**
  * After so many since the last program those that are alive are computed. Counted from the program, so that a loop has the same
@@ -69,12 +69,39 @@ function noteCounted(t: Tensor): void {
 /** @throws what the failed op of a chain throws that is as deep as any may be */
 function boundDepth(t: Tensor): void {
   if (isKnown(t)) return;
+  if (anyFails && operandsOf(t).some((operand) => failing.has(operand))) {
+    failing.add(t);
+    if (t.depth > kMostDepth) evaluateTensors([t]);
+    return;
+  }
   newest.add(t);
   if (!isLongEnough(t)) return;
   computeNewest(false);
   if (isKnown(t)) return;
   if (t.depth > kMostDepth) evaluateTensors([t]);
   spare(); // it fails, or another thread computes it
+}
+
+// Values that could not be computed, and what depends on them as far as it was met: they are not tried again until somebody looks.
+const failing = new WeakSet<Tensor>();
+let anyFails = false;
+
+/** Those of the tensors that depend on no failing value, as far as that is known. */
+function withoutFailing(tensors: readonly Tensor[]): readonly Tensor[] {
+  if (!anyFails) return tensors;
+  const sound = new Set<Tensor>();
+  return tensors.filter((root) => {
+    const met = new Set([root]);
+    for (const t of met) {
+      if (failing.has(t)) {
+        failing.add(root);
+        return false;
+      }
+      for (const operand of operandsOf(t)) if (!isKnown(operand) && !sound.has(operand)) met.add(operand);
+    }
+    for (const t of met) sound.add(t);
+    return true;
+  });
 }
 
 /**
@@ -85,8 +112,11 @@ function computeNewest(quick: boolean): boolean {
   const soon = pendingBelow(awaited());
   const noted = (newest.take() as Tensor[]).filter((t) => !isKnown(t));
   const read = new Set(operandsOfAll(noted));
-  const tops = noted.filter((t) => !read.has(t) && !soon.has(t));
+  const tops = withoutFailing(noted.filter((t) => !read.has(t) && !soon.has(t)));
   if (quick && !isQuick(tops)) return false;
-  if (tops.length > 0) evaluateUnasked(tops);
+  for (const t of evaluateUnasked(tops)) {
+    failing.add(t);
+    anyFails = true;
+  }
   return true;
 }

@@ -12,7 +12,7 @@ import { rowsToPlace } from './in-place.js';
 import { forget, indicesOf, type Job, noTensors, prepare, settleOutputs, writeCopy } from './job.js';
 import { type Cell, drainLosses, drainWaiting, launch, relist, settleWishes, type Wish } from './pending.js';
 import * as native from './program.js';
-import { type Failure, failureOf, independentOf, recover, unknownFailure } from './recovery.js';
+import { dependsOnCulprit, type Failure, failureOf, recover, unknownFailure } from './recovery.js';
 import { computeSmall } from './small.js';
 import { isKnown, type Tensor } from './tensor.js';
 
@@ -147,22 +147,25 @@ export function evaluateCell(cell: Cell): void {
 }
 
 /**
- * Computes tensors that nobody looks at, and every assigned value that waits. Throws nothing: what fails stays pending,
- * and whoever looks at it is told.
+ * Computes tensors that nobody looks at, and every assigned value that waits. Throws nothing: what fails stays pending, and whoever
+ * looks at it is told. Returns those that fail.
  */
-export function evaluateUnasked(tensors: readonly Tensor[]): void {
+export function evaluateUnasked(tensors: readonly Tensor[]): readonly Tensor[] {
   if (piecewise) piecewise(tensors);
   const wishes = drainWaiting();
   if (wishes.length > 0) evaluateAll(noTensors, wishes, [...drainLosses(), ...tensors]);
-  let left: readonly Tensor[] = tensors.filter((t) => !isKnown(t));
+  let left = tensors.filter((t) => !isKnown(t));
+  const failing: Tensor[] = [];
   while (left.length > 0) {
     const failure = compute(noTensors, noWishes, left, true);
-    if (!failure) return;
-    const rest = independentOf(failure, left);
-    if (rest.length === left.length) break;
-    left = rest;
+    if (!failure) return failing;
+    const isBad = dependsOnCulprit(failure);
+    const bad = left.filter(isBad);
+    if (bad.length === 0) break;
+    failing.push(...bad);
+    left = left.filter((t) => !isBad(t));
   }
-  for (const t of left) compute(noTensors, noWishes, [t], true);
+  return failing.concat(left.filter((t) => compute(noTensors, noWishes, [t], true) !== null));
 }
 
 function evaluateAll(

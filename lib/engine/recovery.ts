@@ -59,9 +59,8 @@ export function* recover(
   let answer: Told | null = null;
   drainReverted();
   while (failure) {
-    const { culprit, computed: nodes } = failure;
-    const bad: ReadonlySet<Tensor> = culprit ? dependentsOf(culprit, nodes) : new Set();
-    const isBad = (t: Tensor): boolean => !isKnown(t) && bad.has(viewed(t));
+    const { culprit } = failure;
+    const isBad = dependsOnCulprit(failure);
     const failed = wishes.filter(({ value }) => isBad(value));
     const failing = roots.filter(isBad);
     if (!culprit || failed.length + failing.length === 0) {
@@ -130,11 +129,10 @@ function* oneByOne(
   throw withReverted(toldFor(fault, roots, isBad));
 }
 
-/** Those of the tensors that do not depend on the culprit; all, if it is not known. */
-export function independentOf({ culprit, computed }: Failure, tensors: readonly Tensor[]): readonly Tensor[] {
-  if (!culprit) return tensors;
-  const bad = dependentsOf(culprit, computed);
-  return tensors.filter((t) => !bad.has(viewed(t)));
+/** Whether a tensor of the failed program depends on the culprit; none does, if that is not known. */
+export function dependsOnCulprit({ culprit, computed }: Failure): (t: Tensor) => boolean {
+  const bad: ReadonlySet<Tensor> = culprit ? dependentsOf(culprit, computed) : new Set();
+  return (t) => !isKnown(t) && bad.has(viewed(t));
 }
 
 /** The tensors of a program that depend on the culprit, itself included. */

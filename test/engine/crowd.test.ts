@@ -72,6 +72,15 @@ describe('a value that fails and that nobody looks at', () => {
     expect(() => (states[1] as tf.Tensor).item()).toThrow('gather: index 7 is out of range');
   });
 
+  it('is not tried again and again, and neither is what depends on it', () => {
+    const states: tf.Tensor[] = [...Array.from({ length: 6 }, failing), tf.constant(0.5)];
+    const computed = computedEver;
+    for (let k = 0; k < 6000; k++) for (let i = 0; i < 7; i++) states[i] = tf.add(states[i] as tf.Tensor, 1);
+    expect(computedEver - computed).toBeLessThan(2 * 7 * 6000); // 6 at once, each time: more than ten times as many
+    expect((states[6] as tf.Tensor).item()).toBe(6000.5);
+    for (const x of states.slice(0, 6)) expect(() => x.item()).toThrow('gather: index 7 is out of range');
+  });
+
   it('does not fail what applies gradients', () => {
     const [a, b] = [new tf.Variable(1), new tf.Variable(1)];
     let g = failing();

@@ -63,7 +63,7 @@ describe('laziness', () => {
     let product = w;
     for (let i = 0; i < 600; i++) product = tf.tanh(tf.matmul(product, w));
     expect(tf.memory().plans).toBe(plans);
-    expect(pendingChain(product)).toEqual({ depth: 1200, work: 600 * (256 ** 3 + 256 ** 2) });
+    expect(pendingChain(product)).toEqual({ depth: 1200, count: 1200, work: 600 * (256 ** 3 + 256 ** 2) });
 
     let x = tf.add(tf.constant(new Float32Array(34_000)), 1);
     for (let i = 0; i < kMostDepth; i++) x = tf.sub(x, 1);
@@ -74,7 +74,7 @@ describe('laziness', () => {
   it('the work of a chain counts what is shared once', () => {
     let x = tf.tanh(tf.constant([1, 2, 3]));
     for (let i = 0; i < 20; i++) x = tf.add(tf.sin(x), tf.cos(x));
-    expect(pendingChain(x)).toEqual({ depth: 41, work: 61 * 3 });
+    expect(pendingChain(x)).toEqual({ depth: 41, count: 61, work: 61 * 3 });
   });
 
   it('mistakes are found at the call', () => {
