@@ -255,6 +255,33 @@ function metrics(tf, evaluate) {
   };
 }
 
+/** A simulation whose states are kept, every `stride`-th, and read from the end. */
+const history = (stride) => (tf, evaluate) => () => {
+  let x = tf.constant([0.5, -0.25, 0.125, 1]);
+  const kept = [];
+  for (let k = 0; k < 600; k++) {
+    x = tf.tanh(x.mul(0.99).add(0.01));
+    if (k % stride === 0) kept.push(x);
+  }
+  if (evaluate) tf.evaluate(kept);
+  let sum = 0;
+  for (const state of kept.reverse()) sum += state.dataSync()[0];
+  return sum;
+};
+
+/** States that are made of each other, so many ops a step that the library computes before somebody looks. */
+function branches(tf, evaluate) {
+  let states = Array.from({ length: 100 }, (_, i) => tf.fill([16], i / 100));
+  return () => {
+    for (let k = 0; k < 50; k++) {
+      const old = states;
+      states = old.map((x, i) => tf.tanh(x.mul(0.9).add(old[(i + 1) % 100].mul(0.1))));
+    }
+    if (evaluate) tf.evaluate(states);
+    return states[0].dataSync()[0];
+  };
+}
+
 export const programs = {
   'gradient descent on a tensor': gradientDescent,
   'momentum by hand': momentum,
@@ -268,4 +295,7 @@ export const programs = {
   'L-BFGS': lbfgs,
   'Newton with a diagonal': newton,
   'metrics after the loss': metrics,
+  'history read from its end': history(1),
+  'every tenth state from the end': history(10),
+  'a hundred branches': branches,
 };

@@ -8,7 +8,7 @@ import { collectYoung } from './collector.js';
 import { flags, kNotedDepth, setCounting } from './config.js';
 import { evaluateTensors, evaluateUnasked } from './evaluate.js';
 import { awaited } from './flight.js';
-import { noteMade, operandsOfAll } from './growth.js';
+import { noteMade, noteReleased, operandsOfAll } from './growth.js';
 import { computedEver, madeBefore } from './job.js';
 import { pendingBelow } from './recovery.js';
 import { isKnown, nowAndThen, operandsOf, pendingMade, type Tensor } from './tensor.js';
@@ -62,11 +62,12 @@ function noteCounted(t: Tensor): void {
   setCounting(false);
   collectYoung(); // what is dead is not computed
   const isDone = computeNewest(pendingMade - since < kMostCostly);
+  noteReleased();
   if (isOfProgram && !isDone) due = pendingMade - since + kMostMade;
   else uncomputed = pendingMade - computedEver;
 }
 
-/** @throws what the failed op of a chain throws that is as deep as any may be */
+/** @throws what a failing chain of the greatest depth throws */
 function boundDepth(t: Tensor): void {
   if (isKnown(t)) return;
   if (anyFails && operandsOf(t).some((operand) => failing.has(operand))) {

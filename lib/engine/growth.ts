@@ -8,7 +8,7 @@ import { flags, setNoting } from './config.js';
 import { evaluateUnasked } from './evaluate.js';
 import { awaited } from './flight.js';
 import { pendingBelow } from './recovery.js';
-import { bytesAlive, bytesNotYoung, missedByNudges } from './slabs.js';
+import { bytesAlive, bytesNotYoung, missedByNudges, noteIfMuch } from './slabs.js';
 import { isKnown, type Tensor } from './tensor.js';
 
 /** A value whose operands have fewer elements is not worth noting. */
@@ -30,6 +30,7 @@ const kSettled = 2 ** 23;
 let base = 0; // bytes alive after values were computed
 let settling = false; // they were, and base is not known yet
 let lowest = 0; // the least bytes in slabs since then: no less than what they left
+let released = false; // values were computed since the last look, but not for their memory (crowd.ts)
 let lookAt = kLeastBytes; // bytes in slabs that have seen a collection, dead ones too
 
 /** Called of each value that is made while `flags.noting` is positive. */
@@ -42,6 +43,12 @@ export function noteMade(t: Tensor): void {
     lookAt = Math.min(lookAt, Math.max(kLeastBytes, kGrowth * bytes));
   }
   if (bytes > lookAt) bound();
+}
+
+/** Says that pending values were computed: what they kept is released, and the next values are noted if that is much. */
+export function noteReleased(): void {
+  released = true;
+  noteIfMuch(); // what is released is used again without a new slab, which would do so
 }
 
 /** Whether a pending value takes no more than its operands, and those are large. */
@@ -84,7 +91,8 @@ function bound(): void {
   const before = bytesNotYoung();
   const alive = bytesAlive();
   const settled = settling;
-  if (!settled) missedByNudges(before - alive);
+  if (!settled && !released) missedByNudges(before - alive);
+  released = false;
   if (settled) base = Math.min(alive, lowest);
   else if (alive < base / 2) base = alive;
   const isMuch = alive > Math.max(kLeastBytes, kGrowth * base);

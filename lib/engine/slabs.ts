@@ -186,8 +186,13 @@ function newSlab(dtype: DType, size: number, bytes: number, plain: boolean): num
   slabs[index] = slab;
   heldBytes += bytes;
   if (heldBytes > kRestLimit) expectRest();
-  if (heldBytes - idleBytes > kNotedFrom) setNoting(kNotedValues);
+  noteIfMuch();
   return index;
+}
+
+/** Has the next pending values noted (growth.ts), if tensors have much. */
+export function noteIfMuch(): void {
+  if (bytesInSlabs() > kNotedFrom) setNoting(kNotedValues);
 }
 
 /** Bytes of the slabs that tensors have; also of those that are dead, as long as nobody found out. */
@@ -243,7 +248,7 @@ function nudge(): void {
   nudgeBytes = Math.max(kNudgeBytes, Math.min(nudgeBytes, 2 * left));
   if (left > mostAfterNudge) {
     mostAfterNudge = left;
-    if (left > kNotedFrom) setNoting(kNotedValues);
+    noteIfMuch();
   }
 }
 
