@@ -151,12 +151,11 @@ export function positional<S extends Spec>(
   if (given.every((value) => value === undefined)) return none as Read<S>;
   const at = given.findIndex((value) => value === null || isPlainObject(value));
   const optionsAt = at < 0 ? names.length : at;
-  const read = options(fn, spec, given[optionsAt]);
+  const result: Record<string, unknown> = { ...options(fn, spec, given[optionsAt]) };
   const extra = given.slice(optionsAt + 1).find((value) => value !== undefined);
   if (extra !== undefined) {
     throw new ValueError(`${fn}: takes nothing behind its options, got ${show(extra)}`, 'ERR_OPTION');
   }
-  const result: Record<string, unknown> = { ...read };
   for (const [i, name] of names.slice(0, optionsAt).entries()) {
     if (given[i] === undefined) continue;
     if (result[name] !== undefined) throw new ValueError(`${fn}: ${name} is given twice`, 'ERR_OPTION');

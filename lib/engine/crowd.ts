@@ -114,6 +114,7 @@ function computeNewest(quick: boolean): boolean {
   const noted = (newest.take() as Tensor[]).filter((t) => !isKnown(t));
   const read = new Set(operandsOfAll(noted));
   const tops = withoutFailing(noted.filter((t) => !read.has(t) && !soon.has(t)));
+  if (tops.length === 0) return true;
   if (quick && !isQuick(tops)) return false;
   for (const t of evaluateUnasked(tops)) {
     failing.add(t);

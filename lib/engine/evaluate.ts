@@ -4,7 +4,7 @@
  */
 import type { TypedArray } from '../base/dtype.js';
 import { GradtapeError } from '../base/errors.js';
-import { onAbort, type TellingSignal } from '../base/signal.js';
+import type { TellingSignal } from '../base/signal.js';
 import { addressOf } from './addon.js';
 import { SlabBuffer, unzeroed } from './buffers.js';
 import { enter, Flight, mayDepart, nextFlight } from './flight.js';
@@ -44,14 +44,18 @@ function runNow(job: Job): Failure | null {
 /** What computing on another thread returns, beside a failure or null. */
 const withdrawn = Symbol('withdrawn');
 
+/** How a program on another thread has ended, which aborting the flight withdraws. */
+async function ranFor(flight: Flight | null, run: native.AsyncRun): native.AsyncRun['ended'] {
+  if (flight) flight.run = run;
+  const ended = await run.ended.finally(enter(run));
+  if (flight) flight.run = null;
+  return ended;
+}
+
 /** As `runNow`, on another thread. */
 async function runElsewhere(job: Job, flight: Flight | null): Promise<Failure | null | typeof withdrawn> {
   const indices = job.indices ?? indicesOf(job); // now: the next program overwrites `Tensor.index`
-  const run = native.runAsync([job, job.held.map((t) => t.buffer)]);
-  if (flight) flight.run = run;
-  const leave = enter(run);
-  const ended = await run.ended.finally(leave);
-  if (flight) flight.run = null;
+  const ended = await ranFor(flight, native.runAsync([job, job.held.map((t) => t.buffer)]));
   if (!ended) {
     forget(job);
     return withdrawn;
@@ -201,22 +205,16 @@ export function evaluateTensorsAsync<T>(
   });
 }
 
-/** Computes what a flight asks for, and ends it; then others have their turn. Never rejects. */
-async function depart(flight: Flight): Promise<void> {
-  flight.departed = true;
+/** Does what a flight asks for, and ends it; then others have their turn. Never rejects. */
+async function depart(flight: Flight, work = fly): Promise<void> {
   flying++;
   try {
-    await fly(flight);
+    await work(flight);
     flight.land();
   } catch (error) {
     flight.fail(error);
   }
   flying--;
-  letDepart();
-}
-
-/** Gives others their turn. */
-function letDepart(): void {
   for (let next = nextFlight(); next; next = nextFlight()) {
     if (!next.aborted) void depart(next);
   }
@@ -227,33 +225,18 @@ function letDepart(): void {
  * is aborted before.
  */
 export function copyElsewhere(t: Tensor, signal: TellingSignal | undefined): Promise<TypedArray> {
-  const copy = unzeroed(t.dtype, t.size);
-  const passed = t.buffer instanceof SlabBuffer && t.buffer.hasPassed ? t.buffer.passedOn() : null;
-  const buffer = passed?.latest ?? t.buffer;
-  writeCopy(t, buffer, addressOf(copy.buffer as ArrayBuffer));
-  const run = native.runAsync([buffer, copy]);
-  const leave = enter(run);
-  flying++;
-  const copied = run.ended.finally(() => {
-    flying--;
-    leave();
-    letDepart();
-  });
   return new Promise((resolve, reject) => {
-    const forgetSignal =
-      signal &&
-      onAbort(signal, () => {
-        run.withdraw();
-        reject(signal.reason);
-      });
-    copied
-      .then((end) => {
-        if (end?.failure) throw new GradtapeError(end.failure.code, `gradtape: ${end.failure.message}`);
-        passed?.putBack(copy);
-        resolve(copy);
-      })
-      .catch(reject)
-      .finally(() => forgetSignal?.());
+    const copy = unzeroed(t.dtype, t.size);
+    const flight = new Flight([t], () => copy, resolve as (value: unknown) => void, reject);
+    if (signal) flight.abortWith(signal);
+    void depart(flight, async () => {
+      const passed = t.buffer instanceof SlabBuffer && t.buffer.hasPassed ? t.buffer.passedOn() : null;
+      const buffer = passed?.latest ?? t.buffer;
+      writeCopy(t, buffer, addressOf(copy.buffer as ArrayBuffer));
+      const ended = await ranFor(flight, native.runAsync([buffer, copy]));
+      if (ended?.failure) throw new GradtapeError(ended.failure.code, `gradtape: ${ended.failure.message}`);
+      passed?.putBack(copy);
+    });
   });
 }
 

@@ -21,7 +21,6 @@ export class Flight {
   roots: readonly Tensor[];
   /** Its program, while that waits for a thread or runs. */
   run: AsyncRun | null = null;
-  departed = false;
   aborted = false;
   private readonly read: (roots: readonly Tensor[]) => unknown;
   private readonly resolve: (value: unknown) => void;

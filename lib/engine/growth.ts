@@ -9,7 +9,7 @@ import { evaluateUnasked } from './evaluate.js';
 import { awaited } from './flight.js';
 import { pendingBelow } from './recovery.js';
 import { bytesAlive, bytesNotYoung, missedByNudges, noteIfMuch } from './slabs.js';
-import { isKnown, type Tensor } from './tensor.js';
+import { isKnown, operandsOf, type Tensor } from './tensor.js';
 
 /** A value whose operands have fewer elements is not worth noting. */
 const kNotedSize = 128;
@@ -65,8 +65,7 @@ function takeNoted(): Tensor[] {
 
 /** The operands of all of them. */
 export function operandsOfAll(tensors: Iterable<Tensor>): Tensor[] {
-  const operands = Array.from(tensors, ({ x, y, more }) => [x, y, ...(more ?? [])]);
-  return operands.flat().filter((t) => t !== null);
+  return Array.from(tensors, operandsOf).flat();
 }
 
 /** Whether somebody's elements are another's now: a value computed of them takes more memory than it frees. */

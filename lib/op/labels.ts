@@ -64,7 +64,7 @@ export function wholeLabels(op: string, labels: Tensor, name: string): Tensor {
 }
 
 /** Whether the first shape is the second without its last axis. */
-function leads(leading: Shape, shape: Shape): boolean {
+export function leads(leading: Shape, shape: Shape): boolean {
   if (leading.length !== shape.length - 1) return false;
   for (let d = 0; d < leading.length; d++) if (leading[d] !== shape[d]) return false;
   return true;

@@ -3,6 +3,7 @@ import { integer, number } from '../../base/arguments.js';
 import { ShapeError } from '../../base/errors.js';
 import { sameShape, showShape } from '../../base/shape.js';
 import type { Tensor } from '../../engine/tensor.js';
+import { leads } from '../../op/labels.js';
 import { argmax, cast, equal, greater, inTopK, reshape, squeeze } from '../../ops/index.js';
 import { sameRank } from '../losses/loss.js';
 import { MeanMetricWrapper, type MetricFunction } from './mean.js';
@@ -71,7 +72,7 @@ export class SparseCategoricalAccuracy extends MeanMetricWrapper {
  */
 function sparse(t: Tensor, p: Tensor): Tensor {
   const given = t.rank === p.rank && t.shape[t.rank - 1] === 1 ? squeeze(t, -1) : t;
-  if (p.rank > 0 && sameShape(given.shape, p.shape.slice(0, -1))) return given;
+  if (leads(given.shape, p.shape)) return given;
   const hint = sameShape(t.shape, p.shape)
     ? 'of one-hot vectors write argmax(yTrue, -1)'
     : 'yTrue (classes) come first';
